@@ -1,0 +1,116 @@
+package dev.smalti.data;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.zip.GZIPInputStream;
+
+/** Bytes at any place, for many threads. */
+interface Bytes extends AutoCloseable {
+    /** The largest array that Java has for sure. */
+    int MOST_IN_MEMORY = Integer.MAX_VALUE - 8;
+
+    long size();
+
+    /** @throws EOFException if they end before */
+    byte[] read(long at, int length) throws IOException;
+
+    @Override
+    void close();
+
+    /** A file, read where it lies; unpacked in memory if its name ends in {@code .gz}. */
+    static Bytes of(Path file) throws IOException {
+        if (!file.toString().toLowerCase(Locale.ROOT).endsWith(".gz")) {
+            return new OnDisk(FileChannel.open(file));
+        }
+        try (InputStream stream = new GZIPInputStream(Files.newInputStream(file), 1 << 16)) {
+            byte[] bytes = stream.readNBytes(MOST_IN_MEMORY);
+            if (stream.read() >= 0) {
+                throw new IOException("unpacked it has more than 2 GiB: unpack it with gunzip first");
+            }
+            return new InMemory(bytes);
+        }
+    }
+
+    record OnDisk(FileChannel channel) implements Bytes {
+        @Override
+        public long size() {
+            try {
+                return channel.size();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        @Override
+        public byte[] read(long at, int length) throws IOException {
+            ByteBuffer buffer = ByteBuffer.allocate(length);
+            while (buffer.hasRemaining()) {
+                if (channel.read(buffer, at + buffer.position()) < 0) {
+                    throw new EOFException("it ends at byte %,d".formatted(at + buffer.position()));
+                }
+            }
+            return buffer.array();
+        }
+
+        @Override
+        public void close() {
+            try {
+                channel.close();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
+    record InMemory(byte[] bytes) implements Bytes {
+        @Override
+        public long size() {
+            return bytes.length;
+        }
+
+        @Override
+        public byte[] read(long at, int length) throws IOException {
+            if (at + length > size()) {
+                throw new EOFException("it ends at byte %,d".formatted(size()));
+            }
+            return Arrays.copyOfRange(bytes, (int) at, (int) at + length);
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    /** One after another; nothing is read across a border. */
+    record Joined(List<Bytes> parts) implements Bytes {
+        @Override
+        public long size() {
+            return parts.stream().mapToLong(Bytes::size).sum();
+        }
+
+        @Override
+        public byte[] read(long at, int length) throws IOException {
+            long start = 0;
+            for (Bytes part : parts) {
+                if (at < start + part.size()) {
+                    return part.read(at - start, length);
+                }
+                start += part.size();
+            }
+            throw new EOFException("it ends at byte %,d".formatted(start));
+        }
+
+        @Override
+        public void close() {
+            parts.forEach(Bytes::close);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+package dev.smalti.data;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The pictures of a folder or a zip, whose first folder level gives the classes. It is listed, not loaded. */
+final class ImageTree implements ImageSet {
+    private static final Logger LOG = LoggerFactory.getLogger(ImageTree.class);
+    private static final Set<String> ENDINGS = Set.of("jpg", "jpeg", "png", "bmp", "gif", "webp");
+
+    private final Tree tree;
+    private final Names names;
+    private final int[] labels;
+    private final List<String> classNames;
+
+    private ImageTree(Tree tree, Names names, int[] labels, List<String> classNames) {
+        this.tree = tree;
+        this.names = names;
+        this.labels = labels;
+        this.classNames = classNames;
+    }
+
+    /** Lists {@code tree}; closes it if there is nothing to use in it. */
+    static ImageTree of(Tree tree) {
+        try {
+            return list(tree);
+        } catch (IOException e) {
+            tree.close();
+            throw new DataException("%s cannot be listed (%s); check that it may be read".formatted(tree.name(), e), e);
+        } catch (RuntimeException e) {
+            tree.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public int size() {
+        return names.size();
+    }
+
+    @Override
+    public int label(int index) {
+        Objects.checkIndex(index, size());
+        return classNames.isEmpty() ? -1 : labels[index];
+    }
+
+    @Override
+    public List<String> classNames() {
+        return classNames;
+    }
+
+    @Override
+    public String name(int index) {
+        return names.get(index) + " in " + tree.name();
+    }
+
+    @Override
+    public Pixels read(int index) {
+        byte[] file;
+        try {
+            file = tree.read(names.get(index));
+        } catch (IOException e) {
+            throw new DataException("%s cannot be read (%s); replace or remove it".formatted(name(index), e.getMessage()), e);
+        }
+        return Pixels.decode(file, name(index));
+    }
+
+    @Override
+    public String fingerprint() {
+        Fingerprint fingerprint = new Fingerprint();
+        for (int i = 0; i < size(); i++) {
+            try {
+                fingerprint.add(names.get(i), tree.size(names.get(i)));
+            } catch (IOException e) {
+                throw new DataException("%s is gone (%s); were files moved meanwhile?".formatted(name(i), e.getMessage()), e);
+            }
+        }
+        return fingerprint.hex();
+    }
+
+    @Override
+    public void close() {
+        tree.close();
+    }
+
+    private static ImageTree list(Tree tree) throws IOException {
+        List<String> files = new ArrayList<>();
+        int[] others = {0};
+        String[] other = {null};
+        tree.list(file -> {
+            if (ENDINGS.contains(ending(file))) {
+                files.add(file);
+            } else if (others[0]++ == 0) {
+                other[0] = file;
+            }
+        });
+        if (files.isEmpty()) {
+            throw new DataException("%s has no pictures: there must be %s files in it, or in one folder per class%s"
+                    .formatted(
+                            tree.name(),
+                            ENDINGS.stream().sorted().collect(Collectors.joining(", ")),
+                            others[0] == 0 ? "; it is empty" : "; it has %d other files like %s".formatted(others[0], other[0])));
+        }
+        if (others[0] > 0) {
+            LOG.warn("{}: {} files that are not pictures are ignored, {} for one", tree.name(), others[0], other[0]);
+        }
+        files.sort(null);
+        List<String> classNames = classNames(tree, files);
+        int[] labels = new int[classNames.isEmpty() ? 0 : files.size()];
+        var indices = IntStream.range(0, classNames.size()).boxed().collect(Collectors.toMap(classNames::get, i -> i));
+        for (int i = 0; i < labels.length; i++) {
+            labels[i] = indices.get(firstFolder(files.get(i)));
+        }
+        return new ImageTree(tree, new Names(files), labels, classNames);
+    }
+
+    /** @throws DataException if some pictures have a class and others don't */
+    private static List<String> classNames(Tree tree, List<String> files) {
+        Set<String> classes = new TreeSet<>();
+        String inRoot = null;
+        String inFolder = null;
+        boolean deep = true;
+        for (String file : files) {
+            String folder = firstFolder(file);
+            if (folder == null) {
+                inRoot = file;
+            } else {
+                classes.add(folder);
+                inFolder = file;
+                deep &= file.indexOf('/', file.indexOf(folder) + folder.length() + 1) > 0;
+            }
+        }
+        if (inRoot != null && inFolder != null) {
+            throw new DataException(
+                    "%s has pictures both in folders (%s) and beside them (%s): move those beside into a folder, which is their class, or all pictures into one place"
+                            .formatted(tree.name(), inFolder, inRoot));
+        }
+        if (classes.size() == 1 && deep) {
+            LOG.warn("{}: all pictures are below the one folder {}, so they are one class; give the folder above the classes for more",
+                    tree.name(), classes.iterator().next());
+        }
+        return sorted(classes);
+    }
+
+    /** By alphabet; by number if all are numbers, so that classes 0 to 10 keep their order when written as folders. */
+    private static List<String> sorted(Set<String> classes) {
+        Comparator<String> order = classes.stream().allMatch(name -> name.matches("\\d{1,9}"))
+                ? Comparator.comparingInt(Integer::parseInt)
+                : Comparator.naturalOrder();
+        return classes.stream().sorted(order.thenComparing(Comparator.naturalOrder())).toList();
+    }
+
+    private static String firstFolder(String file) {
+        int start = file.startsWith("./") ? 2 : 0; // as some packers write
+        int end = file.indexOf('/', start);
+        return end < 0 ? null : file.substring(start, end);
+    }
+
+    private static String ending(String file) {
+        return file.substring(file.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
+    }
+}

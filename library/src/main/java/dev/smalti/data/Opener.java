@@ -1,0 +1,61 @@
+package dev.smalti.data;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+
+/** Which format a path holds. */
+final class Opener {
+    private static final String CHOICE = "a folder or a zip of pictures, IDX files, CIFAR binaries or an .npz";
+
+    private Opener() {}
+
+    static ImageSet open(Path path) {
+        if (!Files.exists(path)) {
+            throw new DataException("%s does not exist; give %s".formatted(path, CHOICE));
+        }
+        try {
+            return Files.isDirectory(path) ? openFolder(path) : openFile(path);
+        } catch (IOException e) {
+            throw new DataException("%s cannot be read (%s); check that it may be read".formatted(path, e), e);
+        }
+    }
+
+    private static ImageSet openFolder(Path folder) throws IOException {
+        Optional<Path> idx = IdxFile.in(folder);
+        if (idx.isPresent()) {
+            return IdxFile.open(idx.get());
+        }
+        List<Path> cifar = CifarFile.in(folder);
+        if (!cifar.isEmpty()) {
+            return CifarFile.open(folder.toString(), cifar);
+        }
+        return ImageTree.of(new FolderTree(folder));
+    }
+
+    private static ImageSet openFile(Path file) throws IOException {
+        String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+        byte[] start;
+        try (InputStream stream = Files.newInputStream(file)) {
+            start = stream.readNBytes(4);
+        }
+        if (name.endsWith(".npz")) {
+            return NumpyFile.open(file);
+        }
+        if (name.endsWith(".bin")) {
+            return CifarFile.open(file.toString(), List.of(file));
+        }
+        if (IdxFile.isImages(file) || Arrays.equals(start, new byte[] {0, 0, 8, 3})) {
+            return IdxFile.open(file);
+        }
+        if (name.endsWith(".zip") || Arrays.equals(start, new byte[] {'P', 'K', 3, 4})) {
+            return ImageTree.of(new ZipTree(file));
+        }
+        throw new DataException("%s is of no known kind: data must be %s; put single pictures into a folder".formatted(file, CHOICE));
+    }
+}

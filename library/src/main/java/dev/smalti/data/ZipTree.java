@@ -1,0 +1,107 @@
+package dev.smalti.data;
+
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Enumeration;
+import java.util.function.Consumer;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
+import java.util.zip.ZipFile;
+
+/** A zip, read where it lies: nothing is unpacked. */
+final class ZipTree implements Tree {
+    private final Path path;
+    private final ZipFile zip;
+
+    /** @throws DataException if the file is not a zip */
+    ZipTree(Path path) {
+        this.path = path;
+        try {
+            zip = open(path);
+        } catch (IOException e) {
+            throw new DataException(
+                    "%s must be a zip, but cannot be read as one (%s); pack it again, or give a folder"
+                            .formatted(path, e.getMessage()),
+                    e);
+        }
+    }
+
+    @Override
+    public String name() {
+        return path.toString();
+    }
+
+    /** @throws DataException naming the first entry whose name would lead out of a folder that it is unpacked to */
+    @Override
+    public void list(Consumer<String> action) {
+        for (Enumeration<? extends ZipEntry> entries = zip.entries(); entries.hasMoreElements(); ) {
+            ZipEntry entry = entries.nextElement();
+            String name = entry.getName();
+            boolean hidden = false;
+            for (int from = 0, to; from <= name.length(); from = to + 1) {
+                to = name.indexOf('/', from);
+                to = to < 0 ? name.length() : to;
+                String part = name.substring(from, to);
+                if (part.equals("..") || from == 0 && to == 0 || part.indexOf('\\') >= 0 || from == 0 && part.indexOf(':') == 1) {
+                    throw new DataException(
+                            "%s has the entry '%s': names must be relative, with / between folders and without .., a drive or \\; pack it again"
+                                    .formatted(path, name));
+                }
+                hidden |= !part.equals(".") && Tree.hidden(part);
+            }
+            if (!hidden && !entry.isDirectory()) {
+                action.accept(name);
+            }
+        }
+    }
+
+    @Override
+    public byte[] read(String file) throws IOException {
+        ZipEntry entry = entry(file);
+        if (entry.getSize() > MOST_BYTES) {
+            throw Tree.tooLarge(file + " in " + path, entry.getSize());
+        }
+        try (InputStream stream = zip.getInputStream(entry)) {
+            byte[] bytes = stream.readNBytes((int) Math.max(0, entry.getSize()));
+            if (bytes.length < entry.getSize() || stream.read() >= 0) {
+                throw new ZipException("its size is not the %,d bytes that the zip's directory says"
+                        .formatted(entry.getSize()));
+            }
+            return bytes;
+        }
+    }
+
+    @Override
+    public long size(String file) throws IOException {
+        return entry(file).getSize();
+    }
+
+    @Override
+    public void close() {
+        try {
+            zip.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private ZipEntry entry(String file) throws IOException {
+        ZipEntry entry = zip.getEntry(file);
+        if (entry == null) {
+            throw new FileNotFoundException(file);
+        }
+        return entry;
+    }
+
+    private static ZipFile open(Path path) throws IOException {
+        try {
+            return new ZipFile(path.toFile(), StandardCharsets.UTF_8);
+        } catch (ZipException e) { // older packers write names in code pages; any bytes are Latin-1
+            return new ZipFile(path.toFile(), StandardCharsets.ISO_8859_1);
+        }
+    }
+}

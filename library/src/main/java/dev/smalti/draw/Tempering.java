@@ -1,0 +1,50 @@
+package dev.smalti.draw;
+
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.T_TensorTensor_T;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Changes to a categorical distribution before it is drawn from, in this order.
+ *
+ * @param temperature divides the logits, above 0; 1 changes nothing
+ * @param topK keeps this many most likely codes; 0 keeps all
+ * @param topP keeps the fewest most likely codes that together have at least this probability, (0, 1]; 1 keeps all
+ */
+public record Tempering(double temperature, int topK, double topP) {
+    /** Changes nothing. */
+    public static final Tempering NONE = new Tempering(1, 0, 1);
+
+    public Tempering {
+        if (!(temperature > 0) || Double.isInfinite(temperature)) {
+            throw new IllegalArgumentException("temperature must be above 0, got " + temperature);
+        }
+        if (topK < 0) {
+            throw new IllegalArgumentException("top-k must be at least 1 (or 0 for all), got " + topK);
+        }
+        if (!(topP > 0 && topP <= 1)) {
+            throw new IllegalArgumentException("top-p must be in (0, 1], got " + topP);
+        }
+    }
+
+    /** Log-probabilities in float64, -∞ where a code is left out. [M, K] -> [M, K] */
+    public Tensor logProbabilities(Tensor logits) {
+        Scalar never = new Scalar(Double.NEGATIVE_INFINITY);
+        Tensor log = torch.log_softmax(logits.to(ScalarType.Double).div(new Scalar(temperature)), -1);
+        if (topK > 0 && topK < log.size(-1)) {
+            Tensor least = log.topk(topK, -1, true, true).get0().narrow(-1, topK - 1L, 1); // [M, 1]
+            log = torch.log_softmax(log.masked_fill(log.lt(least), never), -1);
+        }
+        if (topP < 1) {
+            T_TensorTensor_T sorted = log.sort(new BoolOptional(true), -1, true);
+            Tensor p = sorted.get0().exp();
+            Tensor beyond = p.cumsum(-1).sub(p).ge(new Scalar(topP)); // what precedes is enough
+            Tensor kept = sorted.get0().masked_fill(beyond, never);
+            log = torch.log_softmax(torch.empty_like(log).scatter_(-1, sorted.get1(), kept), -1);
+        }
+        return log;
+    }
+}

@@ -1,0 +1,137 @@
+package dev.smalti.job;
+
+import dev.smalti.data.Crop;
+import dev.smalti.data.ImageBatches;
+import dev.smalti.data.ImagePass;
+import dev.smalti.data.ImageSet;
+import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
+import dev.smalti.data.Preparation;
+import dev.smalti.network.Objective;
+import dev.smalti.recipe.Provenance;
+import dev.smalti.recipe.RecipeFile;
+import dev.smalti.recipe.TokenizerRecipe;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.train.Run;
+import dev.smalti.train.Watcher;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Trains a tokenizer on images.
+ *
+ * @param recipe YAML file of a {@link TokenizerRecipe}
+ * @param overrides {@code path.to.key=value}
+ * @param data images, as {@link ImageSet#open} reads them
+ * @param out run folder
+ * @param resume continues the run in {@code out}
+ * @param skipBad leaves broken images out instead of failing
+ */
+public record TrainTokenizer(
+        Path recipe, List<String> overrides, Path data, Path out, boolean resume, boolean skipBad) {
+    private static final int SHOWN = 16;
+
+    /**
+     * Trains to the end, or until {@code stop} says so.
+     *
+     * @param watchers beside those that write the run folder
+     */
+    public Run run(List<Watcher> watchers, BooleanSupplier stop) {
+        TokenizerRecipe read = RecipeFile.read(recipe, TokenizerRecipe.class, overrides);
+        Seed seed = new Seed(read.seed());
+        Device device = Devices.of(read.training().device());
+        try (ImageSet images = ImageSet.open(data);
+                Tokenizer tokenizer = read.tokenizer().build(seed.child("weights"), device)) {
+            if (images.size() < 2) {
+                throw new JobException(data + " has only " + images.size() + " image; training needs more");
+            }
+            RunFolder folder = RunFolder.prepare(out, RunFolder.Description.tokenizer(tokenizer.space()), resume);
+            Provenance provenance = Provenance.of(read.seed(), name(data), images.fingerprint(), Map.of());
+            Subset[] parts = Subset.divide(images, read.data().heldOut(), seed.child("held out"));
+            int size = read.tokenizer().size();
+            Preparation preparation = new Preparation(size, read.data().crop(), read.data().flip());
+            int part = read.training().batch() / read.training().accumulation();
+            List<Objective<Tensor>> objectives = tokenizer.objectives();
+            try (ImageBatches batches =
+                    new ImageBatches(parts[0], preparation, part, seed.child("data"), skipBad)) {
+                TrainingRun<Tensor> run = new TrainingRun<>(
+                        folder, read, provenance, read.training(), seed, device, objectives, watchers, stop);
+                Crop crop = read.data().crop() == Crop.RANDOM ? Crop.CENTER : read.data().crop();
+                Check check = new Check(tokenizer, parts[1], new Preparation(size, crop, false), device, read);
+                return run.run(
+                        number -> batches.batch(number).pixels().to(device, ScalarType.Float),
+                        parts[1].size() == 0 ? null : check::measures,
+                        parts[1].size() == 0 ? null : check::preview);
+            }
+        }
+    }
+
+    static String name(Path data) {
+        return data.getFileName() == null ? data.toString() : data.getFileName().toString();
+    }
+
+    /** Looks at the held-out images. */
+    private final class Check {
+        private final Tokenizer tokenizer;
+        private final Subset images;
+        private final Preparation preparation;
+        private final Device device;
+        private final Precision precision;
+
+        Check(Tokenizer tokenizer, Subset images, Preparation preparation, Device device, TokenizerRecipe recipe) {
+            this.tokenizer = tokenizer;
+            this.images = images;
+            this.preparation = preparation;
+            this.device = device;
+            this.precision = Precision.of(recipe.training().precision(), device);
+        }
+
+        Map<String, Double> measures() {
+            Reconstruction reconstruction = new Reconstruction(tokenizer.space().codes());
+            try (ImagePass pass = ImageBatches.inOrder(images, preparation, 32, skipBad)) {
+                while (pass.hasNext()) {
+                    Scope.free(() -> {
+                        Tensor pixels = pass.next().images().pixels().to(device, ScalarType.Float);
+                        reconstruction.add(tokenizer, precision, pixels, encode(pixels));
+                    });
+                }
+            }
+            return reconstruction.measures();
+        }
+
+        /** Held-out images, and below each row what comes back of them. */
+        void preview(Path file) {
+            Scope.free(() -> {
+                try (NoGradGuard guard = new NoGradGuard();
+                        ImagePass pass = ImageBatches.inOrder(images, preparation, SHOWN, skipBad)) {
+                    if (!pass.hasNext()) {
+                        return;
+                    }
+                    Tensor pixels = pass.next().images().pixels().to(device, ScalarType.Float);
+                    Tensor codes = encode(pixels);
+                    List<Pixels> rows = new ArrayList<>(Pictures.fromTensor(pixels));
+                    rows.addAll(Pictures.fromTensor(precision.run(device, () -> tokenizer.decode(codes))));
+                    Pictures.writePng(file, Pictures.grid(rows, (int) pixels.size(0), 2));
+                }
+            });
+        }
+
+        private Tensor encode(Tensor pixels) {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                tokenizer.parameters().training(false);
+                return precision.run(device, () -> tokenizer.encode(pixels));
+            }
+        }
+    }
+}

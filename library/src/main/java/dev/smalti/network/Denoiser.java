@@ -1,0 +1,20 @@
+package dev.smalti.network;
+
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Any network that guesses clean tokens. Guidance, larger canvases and blocks of fixed size are denoisers around a
+ * denoiser.
+ */
+public interface Denoiser {
+    /**
+     * Logits of the clean token at some positions. Only they are computed as far as the network allows.
+     *
+     * @param xt tokens, int64 [B, L], {@code K} where masked
+     * @param time one a grid, in the method's own unit, float32 [B]; null where the method has none
+     * @param label classes, int64 [B], the number of classes where dropped; null for an unconditional network
+     * @param at the positions asked for, as indices into the B·L positions, ascending, int64 [M]
+     * @return [M, K]
+     */
+    Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at);
+}

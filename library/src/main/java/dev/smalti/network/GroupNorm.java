@@ -1,0 +1,26 @@
+package dev.smalti.network;
+
+import dev.smalti.tensor.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/** Group normalisation with at most 32 groups, eps 1e-6 as VQGAN. [B, C, H, W] -> the same. */
+public final class GroupNorm {
+    private final Tensor weight;
+    private final Tensor bias;
+    private final long groups;
+
+    public GroupNorm(Parameters parameters, long channels) {
+        this.weight = parameters.constant("weight", 1, channels);
+        this.bias = parameters.constant("bias", 0, channels);
+        long divisor = Math.min(32, channels);
+        while (channels % divisor != 0) {
+            divisor--;
+        }
+        this.groups = divisor;
+    }
+
+    public Tensor forward(Tensor x) {
+        return torch.group_norm(x, groups, Tensors.optional(weight), Tensors.optional(bias), 1e-6, false);
+    }
+}

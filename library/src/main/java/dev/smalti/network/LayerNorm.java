@@ -1,0 +1,22 @@
+package dev.smalti.network;
+
+import dev.smalti.tensor.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/** Layer normalisation over the last dimension, eps 1e-5. [..., D] -> the same. */
+public final class LayerNorm {
+    private final Tensor weight;
+    private final Tensor bias;
+    private final long[] shape;
+
+    public LayerNorm(Parameters parameters, long width) {
+        this.weight = parameters.constant("weight", 1, width);
+        this.bias = parameters.constant("bias", 0, width);
+        this.shape = new long[] {width};
+    }
+
+    public Tensor forward(Tensor x) {
+        return torch.layer_norm(x, shape, Tensors.optional(weight), Tensors.optional(bias), 1e-5, false);
+    }
+}

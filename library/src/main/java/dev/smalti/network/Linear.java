@@ -1,0 +1,27 @@
+package dev.smalti.network;
+
+import dev.smalti.tensor.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/** y = x Wᵀ + b. [..., in] -> [..., out]. */
+public final class Linear {
+    private final Tensor weight;
+    private final Tensor bias;
+
+    /** N(0, deviation²) weights and zero bias, as GPT-2. */
+    public Linear(Parameters parameters, long in, long out, boolean bias, double deviation) {
+        this.weight = parameters.normal("weight", deviation, out, in);
+        this.bias = bias ? parameters.constant("bias", 0, out) : null;
+    }
+
+    public Tensor forward(Tensor x) {
+        return torch.linear(x, weight, Tensors.optional(bias));
+    }
+
+    /** The rows {@code from} (inclusive) to {@code to} (exclusive) of the output alone. [..., in] -> [..., to - from]. */
+    public Tensor forward(Tensor x, long from, long to) {
+        Tensor part = bias == null ? null : bias.narrow(0, from, to - from);
+        return torch.linear(x, weight.narrow(0, from, to - from), Tensors.optional(part));
+    }
+}

@@ -1,0 +1,195 @@
+package dev.smalti.network;
+
+import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.MemoryFormatOptional;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * The named tensors of a network, in order of registration: weights, which are trained, and buffers, which are not.
+ *
+ * <p>A layer is a plain class that registers what it owns here and computes with libtorch's functions; so a state dict,
+ * a moving average, an optimizer and a parameter count are each one loop over a map. {@link #child} gives the part of a
+ * layer: the names below it begin with its name and a dot, as PyTorch's do.
+ *
+ * <p>The tensors live until {@link #close}, past every scope.
+ */
+public final class Parameters implements AutoCloseable {
+    private final Root root;
+    private final String prefix;
+    private final Seed seed;
+
+    private static final class Root {
+        final Map<String, Tensor> weights = new LinkedHashMap<>();
+        final Map<String, Tensor> buffers = new LinkedHashMap<>();
+        final Device device;
+        boolean training;
+
+        Root(Device device) {
+            this.device = device;
+        }
+    }
+
+    /** No tensors yet; initial values will be drawn from {@code seed}, each from its own stream. */
+    public Parameters(Seed seed, Device device) {
+        this(new Root(Scope.hold(device)), "", seed);
+    }
+
+    private Parameters(Root root, String prefix, Seed seed) {
+        this.root = root;
+        this.prefix = prefix;
+        this.seed = seed;
+    }
+
+    /** The part of the layer {@code name}. */
+    public Parameters child(String name) {
+        return new Parameters(root, prefix + name + ".", seed);
+    }
+
+    /** The part of the {@code index}-th of a list of layers. */
+    public Parameters child(int index) {
+        return child(Integer.toString(index));
+    }
+
+    /** A new weight from N(0, deviation²). */
+    public Tensor normal(String name, double deviation, long... shape) {
+        return Scope.keep(() -> weight(name, Tensors.zeros(shape).normal_(0, deviation, draw(name))));
+    }
+
+    /** A new weight from U(-bound, bound). */
+    public Tensor uniform(String name, double bound, long... shape) {
+        return Scope.keep(() -> weight(name, Tensors.zeros(shape).uniform_(-bound, bound, draw(name))));
+    }
+
+    /** A new weight of a constant. */
+    public Tensor constant(String name, double value, long... shape) {
+        return Scope.keep(() -> weight(name, Tensors.zeros(shape).add_(new org.bytedeco.pytorch.Scalar(value))));
+    }
+
+    /** A new weight with the given initial value. */
+    public Tensor weight(String name, Tensor initial) {
+        Tensor own = add(root.weights, name, initial);
+        own.set_requires_grad(true);
+        return own;
+    }
+
+    /** A new buffer with the given initial value. */
+    public Tensor buffer(String name, Tensor initial) {
+        return add(root.buffers, name, initial);
+    }
+
+    private org.bytedeco.pytorch.GeneratorOptional draw(String name) {
+        return seed.child(prefix + name).optional();
+    }
+
+    private Tensor add(Map<String, Tensor> map, String name, Tensor initial) {
+        String full = prefix + name;
+        if (root.weights.containsKey(full) || root.buffers.containsKey(full)) {
+            throw new IllegalStateException("a tensor named " + full + " is registered already");
+        }
+        Tensor own = Scope.hold(initial.to(root.device, initial.scalar_type(), false, true, new MemoryFormatOptional()));
+        map.put(full, own);
+        return own;
+    }
+
+    /** The trained tensors below this part, by full name. */
+    public Map<String, Tensor> weights() {
+        return below(root.weights);
+    }
+
+    /** The tensors below this part that are not trained, by full name. */
+    public Map<String, Tensor> buffers() {
+        return below(root.buffers);
+    }
+
+    /** Weights, then buffers. */
+    public Map<String, Tensor> all() {
+        Map<String, Tensor> all = new LinkedHashMap<>(weights());
+        all.putAll(buffers());
+        return all;
+    }
+
+    private Map<String, Tensor> below(Map<String, Tensor> map) {
+        Map<String, Tensor> part = new LinkedHashMap<>();
+        map.forEach((name, tensor) -> {
+            if (name.startsWith(prefix)) {
+                part.put(name, tensor);
+            }
+        });
+        return Collections.unmodifiableMap(part);
+    }
+
+    /** The number of trained values. */
+    public long count() {
+        return weights().values().stream().mapToLong(Tensor::numel).sum();
+    }
+
+    public Device device() {
+        return root.device;
+    }
+
+    /** Whether layers that differ in training (dropout, batch statistics) are to compute as in training. */
+    public boolean training() {
+        return root.training;
+    }
+
+    /** Sets {@link #training} for the whole network that this is a part of. */
+    public void training(boolean training) {
+        root.training = training;
+    }
+
+    /** Switches gradients for all weights below this part on or off. */
+    public void requireGradients(boolean required) {
+        weights().values().forEach(tensor -> tensor.set_requires_grad(required));
+    }
+
+    /**
+     * Copies {@code values} into the tensors of the same names.
+     *
+     * @throws IllegalArgumentException listing the names that are missing, unknown, or of another shape
+     */
+    public void load(Map<String, Tensor> values) {
+        List<String> wrong = new ArrayList<>();
+        Map<String, Tensor> all = all();
+        all.forEach((name, tensor) -> {
+            Tensor value = values.get(name);
+            if (value == null) {
+                wrong.add("missing " + name);
+            } else if (!Arrays.equals(Dims.of(value), Dims.of(tensor))) {
+                wrong.add(name + " must have shape " + Dims.text(Dims.of(tensor)) + ", got "
+                        + Dims.text(Dims.of(value)));
+            }
+        });
+        values.keySet().stream().filter(name -> !all.containsKey(name)).forEach(name -> wrong.add("unknown " + name));
+        if (!wrong.isEmpty()) {
+            String shown = String.join("; ", wrong.subList(0, Math.min(6, wrong.size())));
+            throw new IllegalArgumentException("the weights do not fit the network (" + wrong.size() + " mismatches): "
+                    + shown + (wrong.size() > 6 ? "; …" : ""));
+        }
+        Scope.free(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                all.forEach((name, tensor) -> tensor.copy_(values.get(name)));
+            }
+        });
+    }
+
+    /** Frees the tensors of the whole network. */
+    @Override
+    public void close() {
+        root.weights.values().forEach(Scope::release);
+        root.buffers.values().forEach(Scope::release);
+        root.weights.clear();
+        root.buffers.clear();
+        Scope.release(root.device);
+    }
+}

@@ -1,0 +1,62 @@
+package dev.smalti.prior;
+
+import dev.smalti.draw.Draws;
+import dev.smalti.draw.Sampling;
+import dev.smalti.network.Objective;
+import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Seed;
+import dev.smalti.token.TokenSpace;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+
+/** A distribution of token grids that is learnt and drawn from. */
+public interface Prior extends AutoCloseable {
+    /** K, h and w. */
+    TokenSpace space();
+
+    /** Number of classes; 0 for an unconditional prior. */
+    int classes();
+
+    Parameters parameters();
+
+    /** What is trained, in the order in which it is trained on each batch. */
+    List<Objective<TokenBatch>> objectives();
+
+    /**
+     * Draws grids.
+     *
+     * @param labels int64 [B]; the number of classes draws without class; null for an unconditional prior
+     * @param draws of B grids
+     * @param watcher called after every step
+     * @return int64 [B, h, w]
+     * @throws IllegalArgumentException naming the option that the method can't honour
+     */
+    Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher);
+
+    /**
+     * An unbiased estimate of a bound on -ln p of each grid (or the value itself, where {@link #exact}), in nats.
+     *
+     * @param codes int64 [B, L]
+     * @param labels int64 [B]; null for an unconditional prior
+     * @return float32 [B]
+     */
+    Tensor nats(Tensor codes, Tensor labels, Seed seed);
+
+    /** Whether {@link #nats} is the likelihood rather than a bound from above. */
+    boolean exact();
+
+    @Override
+    void close();
+
+    /** Sees the grids as they come to be. */
+    @FunctionalInterface
+    interface StepWatcher {
+        StepWatcher NONE = (done, of, xt) -> {};
+
+        /**
+         * @param done steps taken, 1..of
+         * @param xt int64 [B, h, w], K where masked
+         */
+        void step(int done, int of, Tensor xt);
+    }
+}

@@ -1,0 +1,68 @@
+package dev.smalti.prior.absorbing;
+
+import dev.smalti.network.TransformerConfiguration;
+import dev.smalti.prior.Prior;
+import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.tensor.Seed;
+import dev.smalti.token.TokenSpace;
+import org.bytedeco.pytorch.Device;
+
+/**
+ * An {@link AbsorbingDiffusion}.
+ *
+ * @param network the denoiser's size
+ * @param steps T; the number of tokens of a grid if left out, as the paper
+ * @param loss {@code reweighted_elbo} if left out
+ * @param masking {@code independent} if left out
+ * @param conditional whether classes are used where the tokens have them; true if left out
+ * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
+ */
+public record AbsorbingConfiguration(
+        TransformerConfiguration network,
+        Integer steps,
+        Loss loss,
+        Masking masking,
+        Boolean conditional,
+        Double labelDropping)
+        implements PriorConfiguration {
+    /** How the cross-entropy S_t of the masked tokens of a grid is weighted at time t. */
+    public enum Loss {
+        /** S_t / t: the bound itself. */
+        ELBO,
+        /** S_t (T - t + 1) / T: the paper's re-weighting. */
+        REWEIGHTED_ELBO,
+        /** S_t (1 - t / T): the re-weighting of the released code, 0 at t = T. */
+        REWEIGHTED_ELBO_AS_RELEASED,
+        /** S_t over the number of masked tokens. */
+        MASKED_TOKEN
+    }
+
+    /** Which tokens are masked at time t. */
+    public enum Masking {
+        /** Each with probability t / T. */
+        INDEPENDENT,
+        /** Exactly max(1, round(t L / T)). */
+        FIXED
+    }
+
+    public AbsorbingConfiguration {
+        if (network == null) {
+            throw new IllegalArgumentException("network is required: give layers, width and heads");
+        }
+        if (steps != null && steps < 1) {
+            throw new IllegalArgumentException("steps must be at least 1, got " + steps);
+        }
+        loss = loss == null ? Loss.REWEIGHTED_ELBO : loss;
+        masking = masking == null ? Masking.INDEPENDENT : masking;
+        conditional = conditional == null || conditional;
+        labelDropping = labelDropping == null ? 0.1 : labelDropping;
+        if (!(labelDropping >= 0 && labelDropping <= 1)) {
+            throw new IllegalArgumentException("label_dropping must be in [0, 1], got " + labelDropping);
+        }
+    }
+
+    @Override
+    public Prior build(TokenSpace space, int classes, Seed seed, Device device) {
+        return new AbsorbingDiffusion(this, space, conditional ? classes : 0, seed, device);
+    }
+}

@@ -1,0 +1,17 @@
+package dev.smalti.recipe;
+
+import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.prior.absorbing.AbsorbingConfiguration;
+import dev.smalti.tokenizer.TokenizerConfiguration;
+import dev.smalti.tokenizer.vqgan.VqganConfiguration;
+import java.util.List;
+
+/** The kinds that this library brings. */
+public final class BuiltInKinds implements KindProvider {
+    @Override
+    public List<Kind> kinds() {
+        return List.of(
+                new Kind(TokenizerConfiguration.class, "vqgan", VqganConfiguration.class),
+                new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class));
+    }
+}

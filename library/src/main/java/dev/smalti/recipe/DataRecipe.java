@@ -1,0 +1,22 @@
+package dev.smalti.recipe;
+
+import dev.smalti.data.Crop;
+
+/**
+ * How training images are prepared.
+ *
+ * @param crop {@code center}, {@code random} or {@code none} (squashes to a square); {@code center} if left out
+ * @param flip half of the images are mirrored; false if left out
+ * @param heldOut share of the images that is not trained on but measured, [0, 0.5]; 0.02 if left out, and never more than
+ *     1,000 images
+ */
+public record DataRecipe(Crop crop, Boolean flip, Double heldOut) {
+    public DataRecipe {
+        crop = crop == null ? Crop.CENTER : crop;
+        flip = flip != null && flip;
+        heldOut = heldOut == null ? 0.02 : heldOut;
+        if (!(heldOut >= 0 && heldOut <= 0.5)) {
+            throw new IllegalArgumentException("held_out must be in [0, 0.5], got " + heldOut);
+        }
+    }
+}

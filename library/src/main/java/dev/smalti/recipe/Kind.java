@@ -1,0 +1,35 @@
+package dev.smalti.recipe;
+
+/**
+ * A name that {@code kind:} may have in a recipe, and the configuration that it stands for.
+ *
+ * <pre>{@code
+ * new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class)
+ * }</pre>
+ *
+ * @param family the interface that is the type of a recipe's component
+ * @param configuration the record that implements it
+ */
+public record Kind(Class<?> family, String name, Class<? extends Record> configuration) {
+    /**
+     * @throws IllegalArgumentException if the family is not an interface, the configuration does not implement it or
+     *     has a component named kind, or the name is blank
+     */
+    public Kind {
+        if (!family.isInterface()) {
+            throw new IllegalArgumentException("a family of kinds must be an interface, got " + family.getName());
+        }
+        if (!configuration.isRecord() || !family.isAssignableFrom(configuration)) {
+            throw new IllegalArgumentException("kind %s must be a record that implements %s, got %s"
+                    .formatted(name, family.getName(), configuration.getName()));
+        }
+        if (name.isBlank() || !name.equals(name.strip())) {
+            throw new IllegalArgumentException("the kind of %s must have a name without spaces around it, got \"%s\""
+                    .formatted(configuration.getName(), name));
+        }
+        if (Field.of(configuration).stream().anyMatch(field -> field.key().equals(Kinds.KEY))) {
+            throw new IllegalArgumentException(
+                    "kind %s must not have a key named kind itself: %s".formatted(name, configuration.getName()));
+        }
+    }
+}

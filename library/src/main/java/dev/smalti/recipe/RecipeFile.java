@@ -1,0 +1,68 @@
+package dev.smalti.recipe;
+
+import dev.smalti.recipe.Node.Mapping;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Reads recipes into records and writes them back. What a recipe may say is in the package's front page.
+ *
+ * <pre>{@code
+ * PriorRecipe recipe = RecipeFile.read(Path.of("recipes/toy.yaml"), PriorRecipe.class, List.of("training.steps=100"));
+ * RecipeFile.write(run.resolve("recipe.yaml"), recipe);
+ * }</pre>
+ */
+public final class RecipeFile {
+    private RecipeFile() {}
+
+    /**
+     * Reads a recipe from a file of UTF-8 YAML.
+     *
+     * @param overrides changes to make before anything is checked, such as {@code training.steps=100},
+     *     {@code betas[1]=0.99} or {@code prior={kind: absorbing}}; the value is YAML, and an empty one is the default
+     * @throws RecipeException if the file can't be read, or if it or an override doesn't fit {@code type}; the message
+     *     names the file, the key, the rule and the value
+     */
+    public static <T> T read(Path file, Class<T> type, List<String> overrides) {
+        return parse(AtomicFile.read(file, Yaml.LARGEST), file.toString(), type, overrides);
+    }
+
+    /**
+     * Like {@link #read}, from a text.
+     *
+     * @param name what messages call the recipe
+     */
+    public static <T> T parse(String yaml, String name, Class<T> type, List<String> overrides) {
+        return parse(yaml, name, type, overrides, Kinds.installed());
+    }
+
+    /**
+     * Writes a recipe with all defaults spelt out; {@link #read} gives an equal record back.
+     *
+     * @throws RecipeException if the file can't be written, or if a configuration in the recipe has no kind
+     * @throws IllegalArgumentException if {@code recipe} isn't a record
+     */
+    public static void write(Path file, Object recipe) {
+        AtomicFile.write(file, text(recipe, Kinds.installed()));
+    }
+
+    static <T> T parse(String yaml, String name, Class<T> type, List<String> overrides, Kinds kinds) {
+        Node root = Yaml.read(yaml, name);
+        if (root.isNothing()) {
+            throw new RecipeException(name + " is empty; a recipe is a mapping of keys to values");
+        }
+        List<Change> changes =
+                overrides.stream().map(each -> Change.parse(each, name)).toList();
+        if (root instanceof Mapping mapping) {
+            changes.forEach(change -> change.apply(mapping, name));
+        }
+        return new RecordReader(kinds, name, changes).read(root, type);
+    }
+
+    static String text(Object recipe, Kinds kinds) {
+        if (recipe instanceof Record record) {
+            return Yaml.write(new RecordWriter(kinds).write(record));
+        }
+        throw new IllegalArgumentException("a recipe must be a record, got " + recipe);
+    }
+}

@@ -1,0 +1,79 @@
+package dev.smalti.tensor;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.DeviceType;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * The precision of products and convolutions. Weights, sums and losses stay float32 in either.
+ *
+ * <p>bfloat16 on a CPU pays only where the CPU multiplies it in hardware (AVX512-BF16 or AMX: two to three times as fast
+ * as float32); without, libtorch emulates it a hundred times slower. {@link #of}({@code "auto"}) therefore looks.
+ */
+public enum Precision {
+    FP32,
+    BF16;
+
+    /**
+     * The precision of a name: {@code fp32}, {@code bf16}, or {@code auto} for the faster on {@code device}.
+     *
+     * @throws IllegalArgumentException if the name is unknown
+     */
+    public static Precision of(String name, Device device) {
+        return switch (name) {
+            case "fp32" -> FP32;
+            case "bf16" -> BF16;
+            case "auto" -> device.is_cuda() || cpuHasBf16() ? BF16 : FP32;
+            default -> throw new IllegalArgumentException("precision must be auto, fp32 or bf16, got " + name);
+        };
+    }
+
+    /** Runs {@code body} under autocast to this precision on {@code device}. */
+    public <R> R run(Device device, Supplier<R> body) {
+        if (this == FP32) {
+            return body.get();
+        }
+        DeviceType type = device.is_cuda() ? DeviceType.CUDA : DeviceType.CPU;
+        torch.set_autocast_dtype(type, ScalarType.BFloat16);
+        torch.set_autocast_enabled(type, true);
+        try {
+            return body.get();
+        } finally {
+            torch.set_autocast_enabled(type, false);
+            torch.clear_cache();
+        }
+    }
+
+    /** Runs {@code body} in float32 inside a {@link #run} of either precision. */
+    public static <R> R exact(Device device, Supplier<R> body) {
+        DeviceType type = device.is_cuda() ? DeviceType.CUDA : DeviceType.CPU;
+        if (!torch.is_autocast_enabled(type)) {
+            return body.get();
+        }
+        torch.set_autocast_enabled(type, false);
+        try {
+            return body.get();
+        } finally {
+            torch.set_autocast_enabled(type, true);
+        }
+    }
+
+    private static boolean cpuHasBf16() {
+        try {
+            Path info = Path.of("/proc/cpuinfo");
+            return Files.exists(info)
+                    && Files.lines(info)
+                            .filter(line -> line.startsWith("flags"))
+                            .findFirst()
+                            .map(flags -> flags.contains("avx512_bf16") || flags.contains("amx_bf16"))
+                            .orElse(false);
+        } catch (IOException e) {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,234 @@
+package dev.smalti.tensor;
+
+import dev.smalti.tensor.TensorHeader.Entry;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.bytedeco.pytorch.MemoryFormatOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Named tensors in a file, in the <a href="https://github.com/huggingface/safetensors">safetensors</a> format: 8 bytes
+ * with the length of a JSON header, the header, and the tensors' bytes, row by row and little-endian.
+ *
+ * <p>Opening reads and checks the header only; each tensor is read when it is asked for, straight into memory of its
+ * own, so tensors outlive the file and a file may be larger than the memory. Several threads may read one file.
+ *
+ * <pre>{@code
+ * TensorFile.write(file, Map.of("codes", codes), Map.of("codebook_size", "1024"));
+ * try (TensorFile weights = TensorFile.open(file)) {
+ *     Tensor codes = weights.tensor("codes");
+ * }
+ * }</pre>
+ */
+public final class TensorFile implements AutoCloseable {
+    static {
+        Native.load();
+    }
+
+    private static final int SEARCHED = 10_000; // the most names that are compared with one that is missing
+
+    private final Path file;
+    private final FileChannel channel;
+    private final TensorHeader header;
+
+    private TensorFile(Path file, FileChannel channel, TensorHeader header) {
+        this.file = file;
+        this.channel = channel;
+        this.header = header;
+    }
+
+    /**
+     * Opens a file and checks its header: every tensor is then known to lie within the file, to have the size that its
+     * shape and type say, and to share no byte with another.
+     *
+     * @throws BadFileException naming the file, the tensor, the rule and the value if the file is missing or breaks one
+     */
+    public static TensorFile open(Path file) {
+        if (Files.exists(file) && !Files.isRegularFile(file)) {
+            String kind = Files.isDirectory(file) ? "folder" : "device";
+            throw new BadFileException(file, "must be a safetensors file, is a " + kind);
+        }
+        try {
+            FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
+            try {
+                return new TensorFile(file, channel, TensorHeaderReader.read(file, channel));
+            } catch (IOException | RuntimeException | Error e) {
+                channel.close();
+                throw e;
+            }
+        } catch (IOException e) {
+            throw new BadFileException(file, "cannot be read: " + AtomicFile.reason(e), e);
+        }
+    }
+
+    /**
+     * Writes {@code tensors}, of any layout and on any device, the widest type first and then by name. The file appears
+     * when it is complete: it is written under another name in the same folder and then renamed.
+     *
+     * @throws IllegalArgumentException naming a tensor that is undefined or whose type the format lacks
+     * @throws UncheckedIOException naming the file and the reason; what was there before is still there
+     */
+    public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata) {
+        TensorHeader header = TensorHeader.of(tensors, metadata);
+        AtomicFile.write(file, channel -> {
+            writeAll(channel, header.encode());
+            for (String name : header.entries().keySet()) {
+                Scope.free(() -> append(channel, tensors.get(name)));
+            }
+        });
+    }
+
+    /** The header's free strings; empty if there are none. */
+    public Map<String, String> metadata() {
+        return Collections.unmodifiableMap(header.metadata());
+    }
+
+    /** The tensors' names, in the order of the header. */
+    public Set<String> names() {
+        return Collections.unmodifiableSet(header.entries().keySet());
+    }
+
+    /** The sizes of a tensor; none for a scalar. */
+    public long[] shape(String name) {
+        return entry(name).shape().clone();
+    }
+
+    /** The type of a tensor as the format calls it: F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL. */
+    public String dtype(String name) {
+        return entry(name).type().name();
+    }
+
+    /**
+     * Reads a tensor, in the type in which it is stored, to the CPU.
+     *
+     * @throws BadFileException listing the nearest names if there is none of this name
+     * @throws IllegalStateException if the file was closed
+     */
+    public Tensor tensor(String name) {
+        Entry entry = entry(name);
+        return Scope.keep(() -> {
+            boolean truths = entry.type() == ElementType.BOOL;
+            ScalarType stored = truths ? ScalarType.Byte : entry.type().scalar;
+            Tensor tensor = torch.empty(entry.shape(), new TensorOptions(stored), new MemoryFormatOptional());
+            read(name, entry, tensor);
+            return truths ? tensor.to(ScalarType.Bool) : tensor; // any byte but 0 means true
+        });
+    }
+
+    /** Reads a tensor and converts it to {@code dtype}. */
+    public Tensor tensor(String name, ScalarType dtype) {
+        return Scope.keep(() -> tensor(name).to(dtype));
+    }
+
+    /** Reads all tensors, in the order of {@link #names}. */
+    public Map<String, Tensor> tensors() {
+        return Scope.keep(() -> {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            names().forEach(name -> tensors.put(name, tensor(name)));
+            return tensors;
+        });
+    }
+
+    /** Closes the file; tensors that were read stay valid. */
+    @Override
+    public void close() {
+        try {
+            channel.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot close %s: %s".formatted(file, AtomicFile.reason(e)), e);
+        }
+    }
+
+    private Entry entry(String name) {
+        Entry entry = header.entries().get(name);
+        if (entry == null) {
+            List<String> near = near(name);
+            throw new BadFileException(
+                    file,
+                    "there is no tensor %s; %s"
+                            .formatted(name, near.isEmpty() ? "the file has none" : "near it are " + near));
+        }
+        return entry;
+    }
+
+    private void read(String name, Entry entry, Tensor tensor) {
+        long position = header.start() + entry.begin();
+        try {
+            for (ByteBuffer piece : TensorBytes.of(tensor)) {
+                while (piece.hasRemaining()) {
+                    int read = channel.read(piece, position);
+                    if (read < 0) {
+                        throw new BadFileException(file, "tensor %s was cut off while it was read".formatted(name));
+                    }
+                    position += read;
+                }
+            }
+        } catch (ClosedChannelException e) {
+            throw new IllegalStateException("%s was closed before tensor %s was read".formatted(file, name), e);
+        } catch (IOException e) {
+            throw new UncheckedIOException(
+                    "cannot read tensor %s of %s: %s".formatted(name, file, AtomicFile.reason(e)), e);
+        }
+    }
+
+    private static void append(FileChannel channel, Tensor tensor) {
+        try {
+            for (ByteBuffer piece : TensorBytes.of(tensor.detach().cpu().contiguous())) {
+                writeAll(channel, piece);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void writeAll(FileChannel channel, ByteBuffer buffer) throws IOException {
+        while (buffer.hasRemaining()) {
+            channel.write(buffer);
+        }
+    }
+
+    private List<String> near(String name) {
+        List<String> candidates = names().stream().limit(SEARCHED).toList();
+        Map<String, Integer> distances =
+                candidates.stream().collect(Collectors.toMap(Function.identity(), each -> distance(each, name)));
+        return candidates.stream()
+                .sorted(Comparator.comparing(distances::get))
+                .limit(3)
+                .toList();
+    }
+
+    /** Levenshtein's distance: how many letters to insert, delete or replace. */
+    private static int distance(String a, String b) {
+        int[] row = new int[b.length() + 1];
+        for (int j = 0; j <= b.length(); j++) {
+            row[j] = j;
+        }
+        for (int i = 1; i <= a.length(); i++) {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= b.length(); j++) {
+                int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.min(replaced, Math.min(row[j], row[j - 1]) + 1);
+            }
+        }
+        return row[b.length()];
+    }
+}

@@ -1,0 +1,91 @@
+package dev.smalti.token;
+
+import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Scope;
+import java.util.Optional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.T_TensorTensor_T;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * The alphabet and shape of a token grid: {@code codes} different codes (K, at least 2), {@code height} rows and
+ * {@code width} columns.
+ */
+public record TokenSpace(int codes, int height, int width) {
+    /** @throws IllegalArgumentException naming the number that is too small or too large */
+    public TokenSpace {
+        if (codes < 2 || codes == Integer.MAX_VALUE) {
+            throw new IllegalArgumentException(
+                    "a token space must have 2 to %d codes, got %d".formatted(Integer.MAX_VALUE - 1, codes));
+        }
+        if (height < 1 || width < 1) {
+            throw new IllegalArgumentException(
+                    "a token grid must have at least one row and one column, got %d × %d".formatted(height, width));
+        }
+    }
+
+    /** How many tokens a grid has: L = h · w. */
+    public long length() {
+        return (long) height * width;
+    }
+
+    /** The mask token, one behind the last code: K. */
+    public long mask() {
+        return codes;
+    }
+
+    /**
+     * Returns {@code codes}, integers of any shape and type, if all are codes of this space; the mask is not.
+     *
+     * @param source where they come from, for the message: "fruits.safetensors"
+     * @throws IllegalArgumentException naming the first that isn't, and its place
+     */
+    public Tensor check(String source, Tensor codes) {
+        problem(codes).ifPresent(problem -> {
+            throw new IllegalArgumentException(problem + " of " + source);
+        });
+        return codes;
+    }
+
+    /** What is wrong with {@code codes}, if anything: "codes must be below 1024, got 1024 at [3, 17]". */
+    Optional<String> problem(Tensor codes) {
+        return problem("codes", codes, this.codes);
+    }
+
+    /** What is wrong with integers that should be from 0 to {@code count - 1}. */
+    static Optional<String> problem(String name, Tensor values, long count) {
+        ScalarType type = values.scalar_type().intern();
+        if (!torch.isIntegralType(type, false)) {
+            return Optional.of("%s must be integers, got %s".formatted(name, type));
+        }
+        if (values.numel() == 0) {
+            return Optional.empty();
+        }
+        return Scope.value(() -> {
+            T_TensorTensor_T range = values.aminmax();
+            boolean good =
+                    range.get0().item().toLong() >= 0 && range.get1().item().toLong() < count;
+            return good ? Optional.empty() : Optional.of(first(name, values, count));
+        });
+    }
+
+    private static String first(String name, Tensor values, long count) {
+        Tensor wide = values.to(ScalarType.Long).reshape(-1); // comparing int8 with 1024 would wrap the 1024
+        Tensor bad = wide.lt(new Scalar(0L)).logical_or(wide.ge(new Scalar(count)));
+        long index = bad.to(ScalarType.Byte).argmax().item_long(); // the first of equals
+        long value = wide.select(0, index).item_long();
+        String rule = value < 0 ? "0 or more" : "below " + count;
+        return "%s must be %s, got %d at %s".formatted(name, rule, value, Dims.text(place(index, Dims.of(values))));
+    }
+
+    private static long[] place(long index, long[] shape) {
+        long[] place = new long[shape.length];
+        for (int i = shape.length - 1; i >= 0; i--) {
+            place[i] = index % shape[i];
+            index /= shape[i];
+        }
+        return place;
+    }
+}

@@ -1,0 +1,162 @@
+package dev.smalti.tokenizer.quantize;
+
+import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.tokenizer.quantize.CodebookConfiguration.Update;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * The nearest code of every vector of a map. van den Oord et al. 2017, arXiv:1711.00937.
+ *
+ * <p>Letters: B batch, D dimension, h w grid, N = B·h·w vectors, K codes.
+ */
+public final class VectorQuantizer {
+    private final CodebookConfiguration configuration;
+    private final Parameters parameters;
+    private final Tensor codes; // [K, D]
+    private final Tensor uses; // [K], moving average of how many vectors of a batch chose a code
+    private final Tensor sums; // [K, D], moving average of their sum
+
+    /**
+     * A map and its quantization.
+     *
+     * @param vectors the chosen codes, whose gradient passes straight through to the map; [B, D, h, w]
+     * @param codes int64 [B, h, w]
+     * @param loss codebook and commitment terms, []
+     */
+    public record Quantized(Tensor vectors, Tensor codes, Tensor loss) {}
+
+    public VectorQuantizer(Parameters parameters, CodebookConfiguration configuration) {
+        this.configuration = configuration;
+        this.parameters = parameters;
+        long k = configuration.codes();
+        long d = configuration.dimension();
+        if (configuration.update() == Update.GRADIENT) {
+            codes = parameters.child("embedding").uniform("weight", 1.0 / k, k, d);
+            uses = null;
+            sums = null;
+        } else {
+            // the average of nothing yet: with revival the first batch fills it
+            codes = parameters.child("embedding").buffer("weight", start(k, d));
+            uses = parameters.buffer("uses", Tensors.zeros(k));
+            sums = parameters.buffer("sums", Tensors.zeros(k, d));
+        }
+    }
+
+    /** [B, D, h, w] -> the nearest codes. In training a moving-average codebook also learns, and dead codes revive. */
+    public Quantized quantize(Tensor z, Seed seed) {
+        return Precision.exact(z.device(), () -> {
+            Tensor map = z.to(ScalarType.Float);
+            Tensor flat = map.detach().permute(0, 2, 3, 1).reshape(-1, configuration.dimension()); // [N, D]
+            if (configuration.update() == Update.MOVING_AVERAGE && parameters.training()) {
+                revive(flat, seed);
+            }
+            Tensor index = nearest(flat); // [N]
+            Tensor chosen = lookUp(index.view(z.size(0), z.size(2), z.size(3))); // [B, D, h, w]
+            Tensor loss = loss(map, chosen);
+            if (configuration.update() == Update.MOVING_AVERAGE && parameters.training()) {
+                average(flat, index);
+            }
+            Tensor through = map.add(chosen.sub(map).detach());
+            return new Quantized(through, index.view(z.size(0), z.size(2), z.size(3)), loss);
+        });
+    }
+
+    /** [B, D, h, w] -> int64 [B, h, w] */
+    public Tensor encode(Tensor z) {
+        return Precision.exact(z.device(), () -> nearest(
+                        z.to(ScalarType.Float).permute(0, 2, 3, 1).reshape(-1, configuration.dimension()))
+                .view(z.size(0), z.size(2), z.size(3)));
+    }
+
+    /** int64 [B, h, w] -> [B, D, h, w] */
+    public Tensor lookUp(Tensor index) {
+        return torch.embedding(codes, index).permute(0, 3, 1, 2).contiguous();
+    }
+
+    /** [K, D] */
+    public Tensor codebook() {
+        return codes;
+    }
+
+    private static Tensor start(long k, long d) {
+        return Tensors.zeros(k, d).uniform_(-1.0 / k, 1.0 / k, new Seed(k).optional());
+    }
+
+    /** argmin_k |z - e_k|² = argmin_k |e_k|² - 2 z·e_k. [N, D] -> int64 [N] */
+    private Tensor nearest(Tensor flat) {
+        return Scope.keep(() -> {
+            Tensor table = codes.detach();
+            Tensor squares = table.pow(new Scalar(2)).sum(1); // [K]
+            Tensor distance = torch.addmm(squares, flat, table.t(), new Scalar(1.0), new Scalar(-2.0)); // [N, K]
+            return torch.argmin(distance, new LongOptional(1), false);
+        });
+    }
+
+    private Tensor loss(Tensor z, Tensor chosen) {
+        Tensor commit = chosen.detach().sub(z).pow(new Scalar(2)).mean();
+        Scalar beta = new Scalar(configuration.commitment());
+        if (configuration.update() == Update.MOVING_AVERAGE) {
+            return commit.mul(beta);
+        }
+        Tensor codebook = chosen.sub(z.detach()).pow(new Scalar(2)).mean();
+        return configuration.legacy() ? commit.add(codebook.mul(beta)) : commit.mul(beta).add(codebook);
+    }
+
+    /** Moves codes that nothing chooses onto vectors of the batch; at the first step these are all codes. */
+    private void revive(Tensor flat, Seed seed) {
+        if (configuration.reviveBelow() == 0) {
+            return;
+        }
+        Scope.free(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                double mean = (double) flat.size(0) / configuration.codes();
+                Tensor dead = uses.lt(new Scalar(configuration.reviveBelow() * mean)); // [K]
+                long count = dead.sum().item_long();
+                if (count == 0) {
+                    return;
+                }
+                Tensor which = torch.randint(
+                                flat.size(0),
+                                new long[] {configuration.codes()},
+                                seed.child("revive").optional(),
+                                Tensors.options(ScalarType.Long))
+                        .to(flat.device(), ScalarType.Long);
+                Tensor fresh = flat.index_select(0, which); // [K, D]
+                Tensor column = dead.unsqueeze(1);
+                codes.copy_(torch.where(column, fresh, codes));
+                uses.masked_fill_(dead, new Scalar(mean));
+                sums.copy_(torch.where(column, fresh.mul(new Scalar(mean)), sums));
+            }
+        });
+    }
+
+    /** n_k <- γ n_k + (1-γ)|S_k|, m_k <- γ m_k + (1-γ) Σ z, e_k = m_k / n_k with Laplace smoothing of n. */
+    private void average(Tensor flat, Tensor index) {
+        Scope.free(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                int k = configuration.codes();
+                Tensor counts =
+                        torch.bincount(index, new TensorOptional(), k).to(ScalarType.Float); // [K]
+                Tensor total = torch.zeros_like(sums).index_add_(0, index, flat); // [K, D]
+                Scalar rest = new Scalar(1 - configuration.decay());
+                uses.lerp_(counts, rest);
+                sums.lerp_(total, rest);
+                Tensor all = uses.sum();
+                Tensor smooth = uses.add(new Scalar(1e-5))
+                        .div(all.add(new Scalar(k * 1e-5)))
+                        .mul(all); // [K]
+                codes.copy_(sums.div(smooth.unsqueeze(1)));
+            }
+        });
+    }
+}

@@ -1,0 +1,60 @@
+package dev.smalti.tokenizer.vqgan;
+
+import dev.smalti.network.Convolution;
+import dev.smalti.network.GroupNorm;
+import dev.smalti.network.Parameters;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/** Images to a map of vectors. [B, 3, H, W] -> [B, z, h, w]. Esser et al. 2021, appendix B. */
+final class Encoder {
+    private final List<UnaryOperator<Tensor>> layers = new ArrayList<>();
+
+    Encoder(Parameters parameters, VqganConfiguration configuration) {
+        List<Integer> multipliers = configuration.multipliers();
+        int patch = configuration.patch();
+        long channels = configuration.channels();
+        int resolution = configuration.size() / patch;
+        if (patch > 1) {
+            layers.add(x -> torch.pixel_unshuffle(x, patch));
+        }
+        layers.add(new Convolution(parameters.child("conv_in"), 3L * patch * patch, channels, 3, 1, 1)::forward);
+        for (int level = 0; level < multipliers.size(); level++) {
+            Parameters part = parameters.child("down").child(level);
+            long out = (long) configuration.channels() * multipliers.get(level);
+            for (int i = 0; i < configuration.resBlocks(); i++) {
+                layers.add(new ResidualBlock(part.child("block").child(i), channels, out)::forward);
+                channels = out;
+                if (configuration.attention().contains(resolution)) {
+                    layers.add(new AttentionBlock(part.child("attn").child(i), channels)::forward);
+                }
+            }
+            if (level < multipliers.size() - 1) {
+                Parameters down = part.child("downsample").child("conv");
+                Convolution halve = new Convolution(down, channels, channels, 3, 2, 0);
+                layers.add(x -> halve.forward(torch.pad(x, 0, 1, 0, 1))); // right and bottom only
+                resolution /= 2;
+            }
+        }
+        Parameters middle = parameters.child("mid");
+        layers.add(new ResidualBlock(middle.child("block_1"), channels, channels)::forward);
+        layers.add(new AttentionBlock(middle.child("attn_1"), channels)::forward);
+        layers.add(new ResidualBlock(middle.child("block_2"), channels, channels)::forward);
+        layers.add(new GroupNorm(parameters.child("norm_out"), channels)::forward);
+        if (configuration.outputSwish()) {
+            layers.add(torch::silu);
+        }
+        layers.add(new Convolution(parameters.child("conv_out"), channels, configuration.latent(), 3, 1, 1)::forward);
+    }
+
+    Tensor forward(Tensor images) {
+        Tensor x = images;
+        for (UnaryOperator<Tensor> layer : layers) {
+            x = layer.apply(x);
+        }
+        return x;
+    }
+}

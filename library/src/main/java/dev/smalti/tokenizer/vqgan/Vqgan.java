@@ -1,0 +1,306 @@
+package dev.smalti.tokenizer.vqgan;
+
+import dev.smalti.network.Convolution;
+import dev.smalti.network.Loss;
+import dev.smalti.network.Objective;
+import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Seed;
+import dev.smalti.token.TokenSpace;
+import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.tokenizer.quantize.VectorQuantizer;
+import dev.smalti.tokenizer.quantize.VectorQuantizer.Quantized;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * An autoencoder with a codebook, trained against a discriminator. Esser et al. 2021, arXiv:2012.09841, with the capped
+ * adaptive weight and the differentiable augmentation of Bond-Taylor et al. 2022, arXiv:2111.12701, section 4.1.
+ */
+public final class Vqgan implements Tokenizer {
+    private final VqganConfiguration configuration;
+    private final Parameters parameters;
+    private final Parameters opponent;
+    private final Encoder encoder;
+    private final Decoder decoder;
+    private final VectorQuantizer quantizer;
+    private final Convolution before;
+    private final Convolution after;
+    private final PixelGaussian gaussian;
+    private final PatchDiscriminator discriminator;
+    private final PerceptualLoss perceptual;
+
+    /** What the objectives that follow on the same batch need of the first one's forward pass. */
+    private Pass pass;
+
+    private record Pass(Tensor images, Tensor features, Tensor reconstruction, Tensor seen) {}
+
+    public Vqgan(VqganConfiguration configuration, Seed seed, Device device) {
+        this(configuration, seed, device, PerceptualLoss.NONE);
+    }
+
+    public Vqgan(VqganConfiguration configuration, Seed seed, Device device, PerceptualLoss perceptual) {
+        this.configuration = configuration;
+        this.perceptual = perceptual;
+        this.parameters = new Parameters(seed.child("autoencoder"), device);
+        this.opponent = new Parameters(seed.child("discriminator"), device);
+        this.encoder = new Encoder(parameters.child("encoder"), configuration);
+        this.decoder = new Decoder(parameters.child("decoder"), configuration);
+        this.quantizer = new VectorQuantizer(parameters.child("quantize"), configuration.codebook());
+        int latent = configuration.latent();
+        int dimension = configuration.codebook().dimension();
+        boolean convolved = configuration.quantConv();
+        this.before = convolved
+                ? new Convolution(parameters.child("quant_conv"), latent, dimension, 1, 1, 0)
+                : null;
+        this.after = convolved
+                ? new Convolution(parameters.child("post_quant_conv"), dimension, latent, 1, 1, 0)
+                : null;
+        this.gaussian = configuration.pixelLikelihood()
+                ? new PixelGaussian(parameters.child("logsigma"), decoder.channels(), configuration.patch())
+                : null;
+        AdversarialConfiguration adversarial = configuration.adversarial();
+        this.discriminator = adversarial.weight() > 0
+                ? new PatchDiscriminator(opponent, adversarial.channels(), adversarial.layers())
+                : null;
+    }
+
+    @Override
+    public int imageSize() {
+        return configuration.size();
+    }
+
+    @Override
+    public TokenSpace space() {
+        int side = configuration.size() / configuration.factor();
+        return new TokenSpace(configuration.codebook().codes(), side, side);
+    }
+
+    @Override
+    public Tensor codebook() {
+        return quantizer.codebook();
+    }
+
+    @Override
+    public Parameters parameters() {
+        return parameters;
+    }
+
+    /** The discriminator's tensors. */
+    Parameters opponent() {
+        return opponent;
+    }
+
+    @Override
+    public Tensor encode(Tensor images) {
+        Dims.check("images", images, Dims.ANY, 3, configuration.size(), configuration.size());
+        return quantizer.encode(map(images));
+    }
+
+    @Override
+    public Tensor decode(Tensor codes) {
+        Dims.check("codes", codes, Dims.ANY, Dims.ANY, Dims.ANY);
+        return decoder.image(features(quantizer.lookUp(codes))).to(ScalarType.Float);
+    }
+
+    @Override
+    public Tensor pixelNats(Tensor images, Tensor codes) {
+        if (gaussian == null) {
+            return null;
+        }
+        Tensor features = features(quantizer.lookUp(codes));
+        return PixelGaussian.nats(images, decoder.image(features), gaussian.logDeviation(features));
+    }
+
+    /** What the quantizer sees. [B, 3, H, W] -> [B, D, h, w] */
+    Tensor map(Tensor images) {
+        Tensor z = encoder.forward(images);
+        return before == null ? z : before.forward(z);
+    }
+
+    /** What the decoder's last layers see. [B, D, h, w] -> [B, C, H/patch, W/patch] */
+    Tensor features(Tensor vectors) {
+        return decoder.features(after == null ? vectors : after.forward(vectors));
+    }
+
+    VectorQuantizer quantizer() {
+        return quantizer;
+    }
+
+    Decoder decoder() {
+        return decoder;
+    }
+
+    PatchDiscriminator discriminator() {
+        return discriminator;
+    }
+
+    PixelGaussian gaussian() {
+        return gaussian;
+    }
+
+    @Override
+    public List<Objective<Tensor>> objectives() {
+        List<Objective<Tensor>> objectives = new ArrayList<>();
+        objectives.add(new AutoencoderObjective());
+        if (discriminator != null) {
+            objectives.add(new DiscriminatorObjective());
+        }
+        return objectives;
+    }
+
+    @Override
+    public void close() {
+        parameters.close();
+        opponent.close();
+    }
+
+    /** L = |x - x̂| + perceptual + codebook + d_w·g, and the pixel Gaussian on detached features. */
+    private final class AutoencoderObjective implements Objective<Tensor> {
+        @Override
+        public String name() {
+            return "autoencoder";
+        }
+
+        @Override
+        public Parameters parameters() {
+            return parameters;
+        }
+
+        @Override
+        public Loss loss(Tensor images, long step, Seed seed) {
+            Map<String, Tensor> measures = new LinkedHashMap<>();
+            Quantized quantized = quantizer.quantize(map(images), seed);
+            Tensor features = features(quantized.vectors());
+            Tensor reconstruction = decoder.image(features);
+            Tensor difference = reconstructionLoss(images, reconstruction);
+            Tensor total = difference.add(quantized.loss());
+            measures.put("reconstruction", difference);
+            measures.put("codebook", quantized.loss());
+            measures.put("perplexity", perplexity(quantized.codes()));
+            Tensor seen = null;
+            if (discriminator != null && step >= configuration.adversarial().start()) {
+                seen = augment(reconstruction, seed.child("fake"));
+                opponent.training(true);
+                Tensor adversarial = generatorLoss(discriminator.forward(seen));
+                Tensor weight = adaptiveWeight(difference, adversarial, decoder.lastWeight());
+                total = total.add(weight.mul(adversarial));
+                measures.put("generator", adversarial);
+                measures.put("adaptive_weight", weight);
+            }
+            if (gaussian != null) {
+                Tensor nats = PixelGaussian.nats(
+                        images,
+                        reconstruction.detach(),
+                        gaussian.logDeviation(features.detach()).to(ScalarType.Float));
+                Tensor each = nats.mean().div(new Scalar(3.0 * configuration.size() * configuration.size()));
+                total = total.add(each.mul(new Scalar(0.01))); // its own weights only: the factor tames clipping
+                measures.put("pixel_nats", each);
+            }
+            pass = new Pass(images, features, reconstruction, seen);
+            return new Loss(total, measures);
+        }
+    }
+
+    private final class DiscriminatorObjective implements Objective<Tensor> {
+        @Override
+        public String name() {
+            return "discriminator";
+        }
+
+        @Override
+        public Parameters parameters() {
+            return opponent;
+        }
+
+        /** Null before the start step: there is nothing to learn yet. */
+        @Override
+        public Loss loss(Tensor images, long step, Seed seed) {
+            if (pass.seen() == null) {
+                return null;
+            }
+            Tensor real = discriminator.forward(augment(images, seed.child("real")));
+            Tensor fake = discriminator.forward(pass.seen().detach());
+            Map<String, Tensor> measures = new LinkedHashMap<>();
+            measures.put("logits_real", real.mean());
+            measures.put("logits_fake", fake.mean());
+            return new Loss(hingeLoss(real, fake), measures);
+        }
+    }
+
+    private Tensor augment(Tensor images, Seed seed) {
+        return configuration.adversarial().augment()
+                ? DiffAugment.apply(images, DiffAugment.Draws.of(images, seed))
+                : images;
+    }
+
+    /** mean(|x - x̂| + perceptual). [] */
+    Tensor reconstructionLoss(Tensor images, Tensor reconstruction) {
+        Tensor difference = images.sub(reconstruction).abs();
+        Tensor seen = perceptual.distance(images, reconstruction);
+        return (seen == null ? difference : difference.add(seen)).mean();
+    }
+
+    /** -mean D(x̂). [] */
+    static Tensor generatorLoss(Tensor fake) {
+        return fake.to(ScalarType.Float).mean().neg();
+    }
+
+    /** ½ (mean relu(1 - D(x)) + mean relu(1 + D(x̂))). [] */
+    static Tensor hingeLoss(Tensor real, Tensor fake) {
+        Scalar one = new Scalar(1.0);
+        Tensor onReal = torch.relu(real.to(ScalarType.Float).neg().add(one)).mean();
+        Tensor onFake = torch.relu(fake.to(ScalarType.Float).add(one)).mean();
+        return onReal.add(onFake).mul(new Scalar(0.5));
+    }
+
+    /** {@link #adaptiveWeight(Tensor, Tensor)} of the gradients at {@code weight}. */
+    Tensor adaptiveWeight(Tensor difference, Tensor adversarial, Tensor weight) {
+        return adaptiveWeight(gradient(difference, weight), gradient(adversarial, weight));
+    }
+
+    /** min(|∇ nll| / (|∇ g| + 1e-4), maxWeight) · weight, at the decoder's last weight. Esser et al. 2021, eq. 7. [] */
+    Tensor adaptiveWeight(Tensor difference, Tensor adversarial) {
+        return Precision.exact(difference.device(), () -> difference
+                .norm()
+                .div(adversarial.norm().add(new Scalar(1e-4)))
+                .clamp(
+                        new ScalarOptional(new Scalar(0.0)),
+                        new ScalarOptional(
+                                new Scalar(configuration.adversarial().maxWeight())))
+                .mul(new Scalar(configuration.adversarial().weight()))
+                .detach());
+    }
+
+    private static Tensor gradient(Tensor loss, Tensor weight) {
+        return torch.grad(
+                        new TensorVector(loss),
+                        new TensorVector(weight),
+                        new TensorVector(),
+                        new BoolOptional(true),
+                        false,
+                        false)
+                .get(0);
+    }
+
+    /** exp H of the codes' frequencies in a batch: how many codes are in even use. [] */
+    private Tensor perplexity(Tensor codes) {
+        int k = configuration.codebook().codes();
+        Tensor share = torch.bincount(codes.flatten(), new TensorOptional(), k)
+                .to(ScalarType.Float)
+                .div(new Scalar((double) codes.numel()));
+        return share.mul(share.add(new Scalar(1e-10)).log()).sum().neg().exp();
+    }
+}

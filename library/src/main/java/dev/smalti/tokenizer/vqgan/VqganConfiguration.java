@@ -1,0 +1,98 @@
+package dev.smalti.tokenizer.vqgan;
+
+import dev.smalti.tensor.Seed;
+import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.tokenizer.TokenizerConfiguration;
+import dev.smalti.tokenizer.quantize.CodebookConfiguration;
+import java.util.List;
+import org.bytedeco.pytorch.Device;
+
+/**
+ * The size of a {@link Vqgan} and its losses.
+ *
+ * @param size H = W of the images; a power of two, 8..1024
+ * @param channels at the highest resolution
+ * @param multipliers of the channels at each resolution, highest first; each but the last is followed by a halving
+ * @param resBlocks residual blocks at each resolution of the encoder; 2 if left out
+ * @param decoderBlocks the same of the decoder; as resBlocks if left out
+ * @param attention resolutions with attention after each block (the middle always has it); the lowest if left out
+ * @param patch side of the squares of pixels that the first convolution sees as channels and the last one makes: 2 runs
+ *     everything at half the resolution, four times as fast; 1, the paper's, if left out
+ * @param latent channels of the map between encoder and quantizer; the codebook's dimension if left out, and only another
+ *     with quantConv
+ * @param quantConv a 1×1 convolution on either side of the quantizer, as taming has and unleashing has not; false if left
+ *     out
+ * @param outputSwish a swish before the last convolutions, as taming has and unleashing has not; false if left out
+ * @param codebook K, D and how they learn
+ * @param adversarial the discriminator and its weight
+ * @param pixelLikelihood also trains a Gaussian over pixels on the decoder's features, without changing them; false if
+ *     left out
+ */
+public record VqganConfiguration(
+        int size,
+        int channels,
+        List<Integer> multipliers,
+        Integer resBlocks,
+        Integer decoderBlocks,
+        List<Integer> attention,
+        Integer patch,
+        Integer latent,
+        Boolean quantConv,
+        Boolean outputSwish,
+        CodebookConfiguration codebook,
+        AdversarialConfiguration adversarial,
+        Boolean pixelLikelihood)
+        implements TokenizerConfiguration {
+    public VqganConfiguration {
+        if (size < 8 || size > 1024 || Integer.bitCount(size) != 1) {
+            throw new IllegalArgumentException("size must be a power of two in 8..1024, got " + size);
+        }
+        if (channels < 1) {
+            throw new IllegalArgumentException("channels must be at least 1, got " + channels);
+        }
+        if (multipliers == null || multipliers.isEmpty() || multipliers.stream().anyMatch(m -> m == null || m < 1)) {
+            throw new IllegalArgumentException(
+                    "multipliers must be whole numbers above 0, one a resolution, got " + multipliers);
+        }
+        multipliers = List.copyOf(multipliers);
+        if (codebook == null) {
+            throw new IllegalArgumentException("codebook is required: give codes and dimension");
+        }
+        resBlocks = resBlocks == null ? 2 : resBlocks;
+        decoderBlocks = decoderBlocks == null ? resBlocks : decoderBlocks;
+        if (resBlocks < 1 || decoderBlocks < 1) {
+            throw new IllegalArgumentException(
+                    "res_blocks and decoder_blocks must be at least 1, got " + resBlocks + " and " + decoderBlocks);
+        }
+        patch = patch == null ? 1 : patch;
+        if (patch < 1 || patch > 8 || Integer.bitCount(patch) != 1) {
+            throw new IllegalArgumentException("patch must be 1, 2, 4 or 8, got " + patch);
+        }
+        int factor = patch << (multipliers.size() - 1);
+        if (size / factor < 1) {
+            throw new IllegalArgumentException("size " + size + " cannot be halved by patch " + patch + " and "
+                    + multipliers.size() + " multipliers: fewer multipliers or a larger size");
+        }
+        attention = attention == null ? List.of(size / factor) : List.copyOf(attention);
+        quantConv = quantConv != null && quantConv;
+        latent = latent == null ? codebook.dimension() : latent;
+        if (!quantConv && latent != codebook.dimension()) {
+            throw new IllegalArgumentException("latent must be codebook.dimension (" + codebook.dimension()
+                    + ") without quant_conv, got " + latent);
+        }
+        outputSwish = outputSwish != null && outputSwish;
+        adversarial = adversarial == null ? AdversarialConfiguration.paper(64) : adversarial;
+        pixelLikelihood = pixelLikelihood != null && pixelLikelihood;
+        adversarial.check(size);
+    }
+
+    /** Pixels per token along a side. */
+    public int factor() {
+        return patch << (multipliers.size() - 1);
+    }
+
+    @Override
+    public Tokenizer build(Seed seed, Device device) {
+        return new Vqgan(this, seed, device);
+    }
+}

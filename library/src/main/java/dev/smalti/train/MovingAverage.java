@@ -1,0 +1,82 @@
+package dev.smalti.train;
+
+import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Scope;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * The exponential moving average of a network's weights; buffers are copied as they are. The decay after n updates is
+ * min(decay, (1 + n) / (10 + n)).
+ */
+public final class MovingAverage implements AutoCloseable {
+    private final Parameters parameters;
+    private final double decay;
+    private final Map<String, Tensor> average = new LinkedHashMap<>();
+    private long updates;
+
+    public MovingAverage(Parameters parameters, double decay) {
+        this.parameters = parameters;
+        this.decay = decay;
+        Scope.free(() -> parameters
+                .all()
+                .forEach((name, tensor) ->
+                        average.put(name, Scope.hold(tensor.detach().clone()))));
+    }
+
+    void update() {
+        double now = Math.min(decay, (1.0 + updates) / (10.0 + updates));
+        updates++;
+        Scope.free(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                Scalar share = new Scalar(1 - now);
+                parameters.weights().forEach((name, tensor) -> average.get(name).lerp_(tensor, share));
+                parameters.buffers().forEach((name, tensor) -> average.get(name).copy_(tensor));
+            }
+        });
+    }
+
+    /** Runs {@code body} with the network's tensors exchanged for their averages. */
+    public void with(Runnable body) {
+        exchange();
+        try {
+            body.run();
+        } finally {
+            exchange();
+        }
+    }
+
+    private void exchange() {
+        Scope.free(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                parameters.all().forEach((name, tensor) -> {
+                    Tensor kept = tensor.detach().clone();
+                    tensor.copy_(average.get(name));
+                    average.get(name).copy_(kept);
+                });
+            }
+        });
+    }
+
+    /** The averages, by the weights' names. */
+    public Map<String, Tensor> tensors() {
+        return average;
+    }
+
+    long updates() {
+        return updates;
+    }
+
+    void updates(long updates) {
+        this.updates = updates;
+    }
+
+    @Override
+    public void close() {
+        average.values().forEach(Scope::release);
+        average.clear();
+    }
+}

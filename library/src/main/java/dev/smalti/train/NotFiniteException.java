@@ -1,0 +1,17 @@
+package dev.smalti.train;
+
+/** A loss or a gradient is infinite or not a number; nothing was changed by that step. */
+public final class NotFiniteException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    private final long step;
+
+    NotFiniteException(String what, double value, long step) {
+        super("the " + what + " became " + value + " in step " + step);
+        this.step = step;
+    }
+
+    public long step() {
+        return step;
+    }
+}

@@ -1,0 +1,30 @@
+package dev.smalti.train;
+
+import java.util.Map;
+
+/**
+ * Where a run stands.
+ *
+ * @param step steps taken in all
+ * @param of steps of the whole run
+ * @param begun the step at which this process began
+ * @param items training items that this process has seen
+ * @param seconds that this process has trained
+ * @param measures of the last step, by name: the loss and the norm of the gradient of each player, and what they report
+ * @param rate learning rate of the last step
+ */
+public record Run(
+        long step, long of, long begun, long items, double seconds, Map<String, Double> measures, double rate) {
+    public boolean complete() {
+        return step >= of;
+    }
+
+    /** Of this process. */
+    public double itemsPerSecond() {
+        return seconds == 0 ? 0 : items / seconds;
+    }
+
+    public double secondsLeft() {
+        return step == begun ? Double.NaN : (of - step) * seconds / (step - begun);
+    }
+}

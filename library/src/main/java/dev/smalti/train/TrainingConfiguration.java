@@ -1,0 +1,117 @@
+package dev.smalti.train;
+
+import java.util.List;
+
+/**
+ * How something is trained.
+ *
+ * @param steps optimizer steps; at least 1
+ * @param batch items of a step, over all {@code accumulation} parts; at least 1
+ * @param learningRate of AdamW, at its highest; above 0
+ * @param betas of AdamW, two in [0, 1); [0.9, 0.99] if left out
+ * @param weightDecay of AdamW; 0 if left out
+ * @param warmUp steps over which the rate rises linearly from 0; 0 if left out
+ * @param schedule of the rate after that; {@code constant} if left out
+ * @param clip largest norm of a player's gradient; 1 if left out, 0 for no limit
+ * @param averaging decay of the moving average of the weights, [0, 1); 0 for none; 0.999 if left out. Early in a run it is
+ *     (1 + n) / (10 + n) where that is smaller
+ * @param accumulation parts into which a batch is split, to need less memory; a divisor of batch; 1 if left out
+ * @param precision {@code fp32}, {@code bf16}, or {@code auto}, the faster on this machine; auto if left out
+ * @param device {@code cpu}, {@code cuda}, {@code cuda:N}, or {@code auto}, a GPU if there is one; auto if left out
+ * @param logEvery steps between lines of metrics; 50 if left out
+ * @param validateEvery steps between measurements on held-out data; a tenth of the steps if left out, 0 for never
+ * @param previewEvery steps between previews; a tenth of the steps if left out, 0 for never
+ * @param checkpointEvery steps between checkpoints; a tenth of the steps if left out
+ * @param keep newest checkpoints that are kept; 2 if left out
+ */
+public record TrainingConfiguration(
+        long steps,
+        int batch,
+        double learningRate,
+        List<Double> betas,
+        Double weightDecay,
+        Long warmUp,
+        Schedule schedule,
+        Double clip,
+        Double averaging,
+        Integer accumulation,
+        String precision,
+        String device,
+        Long logEvery,
+        Long validateEvery,
+        Long previewEvery,
+        Long checkpointEvery,
+        Integer keep) {
+    /** Of the learning rate, after the warm-up. */
+    public enum Schedule {
+        CONSTANT,
+        /** Down to 0 at the last step along half a cosine. */
+        COSINE
+    }
+
+    public TrainingConfiguration {
+        if (steps < 1) {
+            throw new IllegalArgumentException("steps must be at least 1, got " + steps);
+        }
+        if (batch < 1) {
+            throw new IllegalArgumentException("batch must be at least 1, got " + batch);
+        }
+        if (!(learningRate > 0) || Double.isInfinite(learningRate)) {
+            throw new IllegalArgumentException("learning_rate must be above 0, got " + learningRate);
+        }
+        betas = betas == null ? List.of(0.9, 0.99) : List.copyOf(betas);
+        if (betas.size() != 2 || betas.stream().anyMatch(beta -> !(beta >= 0 && beta < 1))) {
+            throw new IllegalArgumentException("betas must be two numbers in [0, 1), got " + betas);
+        }
+        weightDecay = weightDecay == null ? 0.0 : weightDecay;
+        warmUp = warmUp == null ? 0L : warmUp;
+        schedule = schedule == null ? Schedule.CONSTANT : schedule;
+        clip = clip == null ? 1.0 : clip;
+        averaging = averaging == null ? 0.999 : averaging;
+        accumulation = accumulation == null ? 1 : accumulation;
+        precision = precision == null ? "auto" : precision;
+        device = device == null ? "auto" : device;
+        if (!(weightDecay >= 0) || warmUp < 0 || !(clip >= 0)) {
+            throw new IllegalArgumentException("weight_decay, warm_up and clip must be at least 0, got " + weightDecay
+                    + ", " + warmUp + " and " + clip);
+        }
+        if (!(averaging >= 0 && averaging < 1)) {
+            throw new IllegalArgumentException("averaging must be in [0, 1), got " + averaging);
+        }
+        if (accumulation < 1 || batch % accumulation != 0) {
+            throw new IllegalArgumentException(
+                    "accumulation must divide batch (" + batch + "), got " + accumulation);
+        }
+        if (!List.of("auto", "fp32", "bf16").contains(precision)) {
+            throw new IllegalArgumentException("precision must be auto, fp32 or bf16, got " + precision);
+        }
+        long tenth = Math.max(1, steps / 10);
+        logEvery = logEvery == null ? 50L : logEvery;
+        validateEvery = validateEvery == null ? tenth : validateEvery;
+        previewEvery = previewEvery == null ? tenth : previewEvery;
+        checkpointEvery = checkpointEvery == null ? tenth : checkpointEvery;
+        keep = keep == null ? 2 : keep;
+        if (logEvery < 1 || checkpointEvery < 1 || keep < 1) {
+            throw new IllegalArgumentException("log_every, checkpoint_every and keep must be at least 1, got " + logEvery
+                    + ", " + checkpointEvery + " and " + keep);
+        }
+        if (validateEvery < 0 || previewEvery < 0) {
+            throw new IllegalArgumentException("validate_every and preview_every must be at least 0, got "
+                    + validateEvery + " and " + previewEvery);
+        }
+    }
+
+    /** The learning rate of {@code step}, counted from 0. */
+    public double rate(long step) {
+        if (step < warmUp) {
+            return learningRate * (step + 1) / warmUp;
+        }
+        return switch (schedule) {
+            case CONSTANT -> learningRate;
+            case COSINE -> {
+                double progress = (double) (step - warmUp) / Math.max(1, steps - warmUp);
+                yield learningRate * (1 + Math.cos(Math.PI * Math.min(1, progress))) / 2;
+            }
+        };
+    }
+}

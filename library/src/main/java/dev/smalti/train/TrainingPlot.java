@@ -1,0 +1,75 @@
+package dev.smalti.train;
+
+import java.awt.BasicStroke;
+import java.awt.Color;
+import java.awt.Graphics2D;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import javax.imageio.ImageIO;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.style.markers.SeriesMarkers;
+
+/** Curves of a run, one chart a measure, as one picture. */
+final class TrainingPlot {
+    private static final int WIDTH = 480;
+    private static final int HEIGHT = 300;
+    private static final int COLUMNS = 3;
+    private static final Set<String> DULL = Set.of("step", "seconds");
+
+    private TrainingPlot() {}
+
+    static void write(Path file, Map<String, TreeMap<Long, Double>> curves) throws IOException {
+        List<XYChart> charts = new ArrayList<>();
+        curves.forEach((name, points) -> {
+            if (!DULL.contains(name) && points.size() > 1) {
+                charts.add(chart(name, points));
+            }
+        });
+        if (charts.isEmpty()) {
+            return;
+        }
+        int rows = (charts.size() + COLUMNS - 1) / COLUMNS;
+        int columns = Math.min(COLUMNS, charts.size());
+        BufferedImage image = new BufferedImage(columns * WIDTH, rows * HEIGHT, BufferedImage.TYPE_INT_RGB);
+        Graphics2D graphics = image.createGraphics();
+        graphics.setColor(Color.WHITE);
+        graphics.fillRect(0, 0, image.getWidth(), image.getHeight());
+        for (int i = 0; i < charts.size(); i++) {
+            Graphics2D part = (Graphics2D) graphics.create(i % COLUMNS * WIDTH, i / COLUMNS * HEIGHT, WIDTH, HEIGHT);
+            charts.get(i).paint(part, WIDTH, HEIGHT);
+            part.dispose();
+        }
+        graphics.dispose();
+        Path beside = file.resolveSibling(file.getFileName() + ".partial");
+        ImageIO.write(image, "png", beside.toFile());
+        Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    private static XYChart chart(String name, TreeMap<Long, Double> points) {
+        XYChart chart = new XYChartBuilder()
+                .width(WIDTH)
+                .height(HEIGHT)
+                .title(name)
+                .xAxisTitle("step")
+                .build();
+        chart.getStyler().setLegendVisible(false);
+        chart.getStyler().setChartBackgroundColor(Color.WHITE);
+        chart.addSeries(
+                        name,
+                        points.keySet().stream().mapToDouble(Long::doubleValue).toArray(),
+                        points.values().stream().mapToDouble(Double::doubleValue).toArray())
+                .setMarker(SeriesMarkers.NONE)
+                .setLineStyle(new BasicStroke(1.5f))
+                .setLineColor(new Color(0x1f4e79));
+        return chart;
+    }
+}
