@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.imageio.ImageReader;
+import javax.imageio.spi.IIORegistry;
+import javax.imageio.spi.ImageReaderSpi;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -120,7 +122,7 @@ record Jpeg(int width, int height, boolean plain, boolean color) {
     /** CMYK, YCCK and lossless pictures. */
     Pixels decodeOther(byte[] file) throws IOException {
         List<String> warnings = new ArrayList<>();
-        ImageReader reader = new JPEGImageReaderSpi().createReaderInstance(null);
+        ImageReader reader = provider().createReaderInstance(null);
         try {
             reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));
             reader.setInput(new ByteArrayImageInputStream(file), false, true);
@@ -132,6 +134,17 @@ record Jpeg(int width, int height, boolean plain, boolean color) {
         } finally {
             reader.dispose();
         }
+    }
+
+    /** The one that ImageIO found; or, where it looks for none (in some application servers), a new one. */
+    private static JPEGImageReaderSpi provider() {
+        IIORegistry registry = IIORegistry.getDefaultInstance();
+        JPEGImageReaderSpi provider = registry.getServiceProviderByClass(JPEGImageReaderSpi.class);
+        if (provider == null) {
+            provider = new JPEGImageReaderSpi();
+            registry.registerServiceProvider(provider, ImageReaderSpi.class); // which gives it the JDK's to build upon
+        }
+        return provider;
     }
 
     private static int[] frame(byte[] file, int at, int length, int marker) throws IOException {

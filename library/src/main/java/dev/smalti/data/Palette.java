@@ -1,13 +1,10 @@
 package dev.smalti.data;
 
-import java.awt.image.BufferedImage;
-import java.awt.image.DataBufferByte;
-import java.awt.image.IndexColorModel;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * At most 256 colours for one picture. Those of the picture if it has no more; else boxes of colours are halved at their
@@ -31,32 +28,22 @@ final class Palette {
         return few.length <= MOST ? new Palette(few, true) : new Palette(boxes(image), false);
     }
 
-    /** The picture in these colours. */
-    BufferedImage apply(Pixels image) {
-        byte[] red = new byte[colors.length];
-        byte[] green = new byte[colors.length];
-        byte[] blue = new byte[colors.length];
-        for (int i = 0; i < colors.length; i++) {
-            red[i] = (byte) (colors[i] >> 16);
-            green[i] = (byte) (colors[i] >> 8);
-            blue[i] = (byte) colors[i];
-        }
-        IndexColorModel model = new IndexColorModel(8, colors.length, red, green, blue);
-        BufferedImage indexed =
-                new BufferedImage(image.width(), image.height(), BufferedImage.TYPE_BYTE_INDEXED, model);
-        byte[] indices = ((DataBufferByte) indexed.getRaster().getDataBuffer()).getData();
+    /** As 0xRRGGBB. */
+    int[] colors() {
+        return colors;
+    }
+
+    /** Which colour each pixel of {@code image} has. */
+    byte[] indices(Pixels image) {
+        byte[] indices = new byte[image.width() * image.height()];
         if (exact) {
-            Map<Integer, Integer> places = new HashMap<>();
-            for (int i = 0; i < colors.length; i++) {
-                places.put(colors[i], i);
-            }
             for (int i = 0; i < indices.length; i++) {
-                indices[i] = places.get(color(image, i)).byteValue();
+                indices[i] = (byte) Arrays.binarySearch(colors, color(image, i));
             }
         } else {
             dither(image, indices);
         }
-        return indexed;
+        return indices;
     }
 
     private void dither(Pixels image, byte[] indices) {
@@ -113,12 +100,13 @@ final class Palette {
         return known[key];
     }
 
+    /** All colours in order, or one more than fit. */
     private static int[] distinct(Pixels image) {
-        Map<Integer, Integer> seen = new HashMap<>();
+        Set<Integer> seen = new TreeSet<>();
         for (int i = 0; i < image.width() * image.height() && seen.size() <= MOST; i++) {
-            seen.putIfAbsent(color(image, i), seen.size());
+            seen.add(color(image, i));
         }
-        return seen.keySet().stream().mapToInt(Integer::intValue).sorted().toArray();
+        return seen.stream().mapToInt(Integer::intValue).toArray();
     }
 
     private static int[] boxes(Pixels image) {

@@ -1,0 +1,112 @@
+package dev.smalti.data;
+
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+import javax.imageio.IIOImage;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageWriteParam;
+import javax.imageio.ImageWriter;
+import javax.imageio.stream.ImageOutputStream;
+
+/** Small pictures and files to test with. */
+final class Samples {
+    private Samples() {}
+
+    static Pixels plain(int width, int height, int red, int green, int blue) {
+        byte[] rgb = new byte[3 * width * height];
+        for (int i = 0; i < rgb.length; i += 3) {
+            rgb[i] = (byte) red;
+            rgb[i + 1] = (byte) green;
+            rgb[i + 2] = (byte) blue;
+        }
+        return new Pixels(width, height, rgb);
+    }
+
+    /** Red grows to the right, green downwards; blue tells one from another. */
+    static Pixels gradient(int width, int height, int blue) {
+        byte[] rgb = new byte[3 * width * height];
+        for (int y = 0, i = 0; y < height; y++) {
+            for (int x = 0; x < width; x++, i += 3) {
+                rgb[i] = (byte) (255 * x / Math.max(1, width - 1));
+                rgb[i + 1] = (byte) (255 * y / Math.max(1, height - 1));
+                rgb[i + 2] = (byte) blue;
+            }
+        }
+        return new Pixels(width, height, rgb);
+    }
+
+    static byte[] encode(Pixels image, String format) {
+        return encode(image.toBufferedImage(), format);
+    }
+
+    static byte[] encode(BufferedImage image, String format) {
+        try {
+            ByteArrayOutputStream out = new ByteArrayOutputStream();
+            if (!ImageIO.write(image, format, out)) {
+                throw new IllegalArgumentException("no writer for " + format);
+            }
+            return out.toByteArray();
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    static byte[] progressiveJpeg(Pixels image) throws IOException {
+        ImageWriter writer = ImageIO.getImageWritersByFormatName("jpeg").next();
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (ImageOutputStream out = ImageIO.createImageOutputStream(bytes)) {
+            ImageWriteParam parameters = writer.getDefaultWriteParam();
+            parameters.setProgressiveMode(ImageWriteParam.MODE_DEFAULT);
+            writer.setOutput(out);
+            writer.write(null, new IIOImage(image.toBufferedImage(), null, null), parameters);
+        } finally {
+            writer.dispose();
+        }
+        return bytes.toByteArray();
+    }
+
+    static Path file(Path path, byte[] contents) throws IOException {
+        Files.createDirectories(path.getParent());
+        return Files.write(path, contents);
+    }
+
+    static Path zip(Path path, Map<String, byte[]> entries) throws IOException {
+        try (OutputStream out = Files.newOutputStream(path);
+                ZipOutputStream zip = new ZipOutputStream(out)) {
+            for (Map.Entry<String, byte[]> entry : entries.entrySet()) {
+                zip.putNextEntry(new ZipEntry(entry.getKey()));
+                zip.write(entry.getValue());
+                zip.closeEntry();
+            }
+        }
+        return path;
+    }
+
+    static int red(Pixels image, int x, int y) {
+        return image.rgb()[3 * (y * image.width() + x)] & 255;
+    }
+
+    static int green(Pixels image, int x, int y) {
+        return image.rgb()[3 * (y * image.width() + x) + 1] & 255;
+    }
+
+    static int blue(Pixels image, int x, int y) {
+        return image.rgb()[3 * (y * image.width() + x) + 2] & 255;
+    }
+
+    /** The largest difference of any sample. */
+    static int distance(Pixels one, Pixels other) {
+        int most = 0;
+        for (int i = 0; i < one.rgb().length; i++) {
+            most = Math.max(most, Math.abs((one.rgb()[i] & 255) - (other.rgb()[i] & 255)));
+        }
+        return most;
+    }
+}
