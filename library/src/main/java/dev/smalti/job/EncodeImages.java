@@ -1,0 +1,145 @@
+package dev.smalti.job;
+
+import dev.smalti.data.Crop;
+import dev.smalti.data.ImageBatches;
+import dev.smalti.data.ImagePass;
+import dev.smalti.data.ImageSet;
+import dev.smalti.data.Preparation;
+import dev.smalti.recipe.RecipeFile;
+import dev.smalti.recipe.TokenizerRecipe;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.Codebook;
+import dev.smalti.token.TokenFile;
+import dev.smalti.token.TokenSpace;
+import dev.smalti.tokenizer.Tokenizer;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.LongConsumer;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Turns images into a token file.
+ *
+ * @param run folder of {@code train-tokenizer}, or the tokenizer of a prior's run folder or of a bundled model
+ * @param data images, as {@link ImageSet#open} reads them
+ * @param out token file
+ * @param batch images at once
+ * @param skipBad leaves broken images out instead of failing
+ * @param reconstruct also decodes the tokens again and measures what comes back
+ * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
+ */
+public record EncodeImages(
+        String run, Path data, Path out, int batch, boolean skipBad, boolean reconstruct, String device) {
+    public EncodeImages {
+        if (batch < 1) {
+            throw new JobException("batch must be at least 1, got " + batch);
+        }
+    }
+
+    /**
+     * What was done.
+     *
+     * @param measures {@code psnr} (dB), {@code codebook_usage} and {@code perplexity} if they were asked for
+     */
+    public record Result(
+            Path tokens, long images, long skipped, double seconds, TokenSpace space, Map<String, Double> measures) {}
+
+    /** @param progress told of the images done so far; their number is {@code images.size()} at the end */
+    public Result run(LongConsumer total, LongConsumer progress) {
+        RunFolder folder = tokenizerOf(RunFolder.open(run));
+        Device place = Devices.of(device);
+        Precision precision = Precision.of("auto", place);
+        try (ImageSet images = ImageSet.open(data);
+                Tokenizer tokenizer = folder.tokenizer(place)) {
+            total.accept(images.size());
+            long started = System.nanoTime();
+            TokenSpace space = tokenizer.space();
+            Crop crop = crop(folder);
+            Preparation preparation = new Preparation(tokenizer.imageSize(), crop, false);
+            Reconstruction reconstruction = reconstruct ? new Reconstruction(space.codes()) : null;
+            int length = Math.toIntExact(space.length());
+            int[] codes = new int[Math.multiplyExact(images.size(), length)];
+            long[] labels = new long[images.size()];
+            int[] done = {0};
+            try (ImagePass pass = ImageBatches.inOrder(images, preparation, batch, skipBad)) {
+                while (pass.hasNext()) {
+                    Scope.free(() -> {
+                        try (NoGradGuard guard = new NoGradGuard()) {
+                            ImagePass.Batch next = pass.next();
+                            Tensor pixels = next.images().pixels().to(place, ScalarType.Float);
+                            Tensor found = precision.run(place, () -> tokenizer.encode(pixels));
+                            long[] values = Tensors.toLongs(found);
+                            for (int i = 0; i < values.length; i++) {
+                                codes[done[0] * length + i] = (int) values[i];
+                            }
+                            for (int index : next.indices()) {
+                                labels[done[0]++] = images.label(index);
+                            }
+                            if (reconstruction != null) {
+                                reconstruction.add(tokenizer, precision, pixels, found);
+                            }
+                        }
+                    });
+                    progress.accept(done[0]);
+                }
+                if (done[0] == 0) {
+                    throw new JobException("none of the " + images.size() + " images of " + data + " could be read");
+                }
+                write(folder, images, tokenizer, codes, labels, done[0]);
+                double seconds = (System.nanoTime() - started) / 1e9;
+                Map<String, Double> measures =
+                        reconstruction == null ? new LinkedHashMap<>() : reconstruction.measures();
+                return new Result(out, done[0], pass.skipped(), seconds, space, measures);
+            }
+        }
+    }
+
+    private void write(
+            RunFolder folder, ImageSet images, Tokenizer tokenizer, int[] codes, long[] labels, int count) {
+        TokenSpace space = tokenizer.space();
+        Scope.free(() -> {
+            Tensor all = torch.tensor(codes)
+                    .view(-1, space.height(), space.width())
+                    .narrow(0, 0, count);
+            TokenFile.Builder builder = TokenFile.of(all, space.codes())
+                    .codebook(new Codebook(tokenizer.codebook().detach().cpu()))
+                    .tokenizer(folder.fingerprint())
+                    .tokenizerRun(folder.path().toAbsolutePath().normalize().toString());
+            if (!images.classNames().isEmpty()) {
+                builder = builder.labels(Tensors.longs(labels).narrow(0, 0, count))
+                        .classes(images.classNames().size())
+                        .classNames(images.classNames());
+            }
+            try (TokenFile file = builder.build()) {
+                file.write(out);
+            }
+        });
+    }
+
+    /** The folder itself, or that of the tokenizer that a prior's folder carries. */
+    static RunFolder tokenizerOf(RunFolder folder) {
+        if (folder.isTokenizer()) {
+            return folder;
+        }
+        RunFolder inside = folder.tokenizerFolder();
+        if (inside == null) {
+            throw new JobException(folder.path() + " holds a prior without its tokenizer: give the --out of train-tokenizer");
+        }
+        return inside;
+    }
+
+    static Crop crop(RunFolder tokenizer) {
+        TokenizerRecipe recipe =
+                RecipeFile.read(tokenizer.path().resolve("recipe.yaml"), TokenizerRecipe.class, List.of());
+        return recipe.data().crop() == Crop.RANDOM ? Crop.CENTER : recipe.data().crop();
+    }
+}

@@ -1,0 +1,201 @@
+package dev.smalti.job;
+
+import dev.smalti.data.ImageBatches;
+import dev.smalti.data.ImagePass;
+import dev.smalti.data.ImageSet;
+import dev.smalti.data.Preparation;
+import dev.smalti.prior.Prior;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenFile;
+import dev.smalti.token.TokenSpace;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.LongConsumer;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * How likely a model finds tokens or images: bits per token, a bound from above where the method gives only that, and for
+ * images also bits per pixel dimension where the tokenizer models pixels.
+ *
+ * @param tokens token file, or null
+ * @param data images, or null; one of both
+ * @param repeats estimates of each grid that are averaged; at least 1
+ * @param seed of the estimates
+ */
+public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, boolean skipBad) {
+    private static final int BATCH = 64;
+
+    public MeasureLikelihood {
+        if ((tokens == null) == (data == null)) {
+            throw new JobException("likelihood needs either --tokens or --data");
+        }
+        if (repeats < 1) {
+            throw new JobException("repeats must be at least 1, got " + repeats);
+        }
+    }
+
+    /**
+     * A mean with the half-width of its 95 % confidence interval over grids.
+     *
+     * @param interval 1.96 standard errors; NaN for a single grid
+     */
+    public record Estimate(double mean, double interval) {
+        static Estimate of(List<Double> values) {
+            double mean = values.stream().mapToDouble(Double::doubleValue).average().orElse(Double.NaN);
+            double squares = values.stream().mapToDouble(v -> (v - mean) * (v - mean)).sum();
+            int n = values.size();
+            return new Estimate(mean, n < 2 ? Double.NaN : 1.96 * Math.sqrt(squares / (n - 1) / n));
+        }
+    }
+
+    /**
+     * What was found.
+     *
+     * @param exact false if the values are bounds from above
+     * @param bitsPerDimension of 8-bit pixels, tokens included; null without images or without a model of pixels
+     */
+    public record Result(long grids, boolean exact, Estimate bitsPerToken, Estimate bitsPerDimension) {}
+
+    public Result run(Model model, LongConsumer total, LongConsumer progress) {
+        return tokens != null ? ofTokens(model, total, progress) : ofImages(model, total, progress);
+    }
+
+    private Result ofTokens(Model model, LongConsumer total, LongConsumer progress) {
+        try (TokenFile file = TokenFile.read(tokens)) {
+            check(model, file);
+            total.accept(file.size());
+            List<Double> bits = new ArrayList<>();
+            for (long from = 0; from < file.size(); from += BATCH) {
+                long begin = from;
+                long end = Math.min(file.size(), from + BATCH);
+                Scope.free(() -> {
+                    Tensor which = Tensors.longs(LongStream.range(begin, end).toArray());
+                    Tensor labels = file.labels().isEmpty() ? null : file.batchLabels(which);
+                    for (double nats : nats(model, file.batchCodes(which), labels, begin)) {
+                        bits.add(bitsPerToken(model, nats));
+                    }
+                });
+                progress.accept(end);
+            }
+            return new Result(file.size(), model.prior().exact(), Estimate.of(bits), null);
+        }
+    }
+
+    private void check(Model model, TokenFile file) {
+        TokenSpace own = model.prior().space();
+        if (!file.space().equals(own)) {
+            throw new JobException(tokens + " has " + describe(file.space()) + ", and the model was trained on "
+                    + describe(own) + ": encode with its own tokenizer");
+        }
+        String known = model.folder().description().tokenizer();
+        if (known != null && file.tokenizer().isPresent() && !file.tokenizer().get().equals(known)) {
+            throw new JobException(tokens + " was made by tokenizer " + file.tokenizer().get()
+                    + ", and the model was trained on tokens of " + known + ": encode with its own tokenizer");
+        }
+        if (model.prior().classes() > 0 && file.classes() > model.prior().classes()) {
+            throw new JobException(tokens + " has " + file.classes() + " classes, and the model knows "
+                    + model.prior().classes());
+        }
+    }
+
+    private static String describe(TokenSpace space) {
+        return space.height() + "x" + space.width() + " tokens of " + space.codes() + " codes";
+    }
+
+    private Result ofImages(Model model, LongConsumer total, LongConsumer progress) {
+        if (model.tokenizer() == null) {
+            throw new JobException(model.folder().path() + " has no tokenizer: give --tokens instead of --data");
+        }
+        try (ImageSet images = ImageSet.open(data)) {
+            total.accept(images.size());
+            List<String> names = model.classNames();
+            int size = model.tokenizer().imageSize();
+            Preparation preparation =
+                    new Preparation(size, EncodeImages.crop(model.folder().tokenizerFolder()), false);
+            List<Double> bits = new ArrayList<>();
+            List<Double> pixels = new ArrayList<>();
+            try (ImagePass pass = ImageBatches.inOrder(images, preparation, BATCH, skipBad)) {
+                while (pass.hasNext()) {
+                    Scope.free(() -> add(model, images, names, pass.next(), bits, pixels));
+                    progress.accept(bits.size());
+                }
+            }
+            return new Result(
+                    bits.size(),
+                    model.prior().exact(),
+                    Estimate.of(bits),
+                    pixels.isEmpty() ? null : Estimate.of(pixels));
+        }
+    }
+
+    private void add(
+            Model model,
+            ImageSet images,
+            List<String> names,
+            ImagePass.Batch batch,
+            List<Double> bits,
+            List<Double> dimensions) {
+        try (NoGradGuard guard = new NoGradGuard()) {
+            Tensor pixels = batch.images().pixels().to(model.device(), ScalarType.Float);
+            Tensor codes = model.tokenizer().encode(pixels);
+            Tensor labels = model.prior().classes() == 0
+                    ? null
+                    : Tensors.longs(LongStream.range(0, batch.indices().length)
+                            .map(i -> label(images, names, batch.indices()[(int) i]))
+                            .toArray());
+            double[] nats = nats(model, codes, labels, bits.size());
+            Tensor density = model.tokenizer().pixelNats(pixels, codes);
+            double[] given = density == null ? null : Tensors.toDoubles(density);
+            double values = 3.0 * model.tokenizer().imageSize() * model.tokenizer().imageSize();
+            for (int i = 0; i < nats.length; i++) {
+                bits.add(bitsPerToken(model, nats[i]));
+                if (given != null) {
+                    // a density over [-1, 1] becomes a probability of 8-bit values, 2/255 apart
+                    dimensions.add((nats[i] + given[i] + values * Math.log(255.0 / 2)) / values / Math.log(2));
+                }
+            }
+        }
+    }
+
+    /** The model's number of the class that the image's folder names; the number for no class where it names none. */
+    private static long label(ImageSet images, List<String> names, int index) {
+        int label = images.label(index);
+        int known = label < 0 ? -1 : names.indexOf(images.classNames().get(label));
+        return known < 0 ? names.size() : known;
+    }
+
+    /** [B] means over the repeats */
+    private double[] nats(Model model, Tensor codes, Tensor labels, long first) {
+        Prior prior = model.prior();
+        return Scope.value(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                Tensor flat = codes.flatten(1, -1).to(model.device(), ScalarType.Long);
+                Tensor known = prior.classes() == 0
+                        ? null
+                        : labels == null
+                                ? Tensors.filled(prior.classes(), codes.size(0))
+                                : labels.to(model.device(), ScalarType.Long);
+                double[] sum = new double[(int) codes.size(0)];
+                for (int repeat = 0; repeat < repeats; repeat++) {
+                    Seed draw = new Seed(seed).child(first).child(repeat);
+                    double[] each = Tensors.toDoubles(
+                            model.precision().run(model.device(), () -> prior.nats(flat, known, draw)));
+                    for (int i = 0; i < sum.length; i++) {
+                        sum[i] += each[i] / repeats;
+                    }
+                }
+                return sum;
+            }
+        });
+    }
+
+    private static double bitsPerToken(Model model, double nats) {
+        return nats / model.prior().space().length() / Math.log(2);
+    }
+}

@@ -1,0 +1,203 @@
+package dev.smalti.job;
+
+import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
+import dev.smalti.draw.Draws;
+import dev.smalti.draw.Sampling;
+import dev.smalti.prior.Prior;
+import dev.smalti.recipe.Nearest;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.tokenizer.Tokenizer;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * A trained prior with the tokenizer of its tokens, ready to draw images inside a Java process.
+ *
+ * <pre>{@code
+ * try (Model model = Model.open("fruits-64")) {
+ *     List<Pixels> images = model.images(List.of("Banana 1"), 8, 42, Sampling.USUAL);
+ *     Pictures.writePng(Path.of("bananas.png"), Pictures.grid(images, 4, 2));
+ * }
+ * }</pre>
+ *
+ * <p>Not for use by several threads at once.
+ */
+public final class Model implements AutoCloseable {
+    private final RunFolder folder;
+    private final Device device;
+    private final Precision precision;
+    private final Prior prior;
+    private final Tokenizer tokenizer;
+
+    private Model(RunFolder folder, Device device) {
+        this.folder = folder;
+        this.device = device;
+        this.precision = Precision.of("auto", device);
+        this.prior = folder.prior(device);
+        RunFolder inside = folder.tokenizerFolder();
+        this.tokenizer = inside == null ? null : inside.tokenizer(device);
+    }
+
+    /**
+     * Opens the run folder of a prior, or a bundled model by its name, on a GPU if there is one.
+     *
+     * @throws JobException if it is none, or of another version
+     */
+    public static Model open(String pathOrName) {
+        return open(pathOrName, "auto");
+    }
+
+    /** {@link #open(String)} on a device: {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}. */
+    public static Model open(String pathOrName, String device) {
+        RunFolder folder = RunFolder.open(pathOrName);
+        Device place = Scope.hold(Devices.of(device));
+        return new Model(folder, place);
+    }
+
+    public Prior prior() {
+        return prior;
+    }
+
+    /** Null if the run folder has no tokenizer. */
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    public RunFolder folder() {
+        return folder;
+    }
+
+    Device device() {
+        return device;
+    }
+
+    Precision precision() {
+        return precision;
+    }
+
+    /** The names of the classes; empty for an unconditional model, numbers where the tokens named none. */
+    public List<String> classNames() {
+        List<String> names = folder.description().classNames();
+        if (!names.isEmpty() || prior.classes() == 0) {
+            return names;
+        }
+        List<String> numbers = new ArrayList<>();
+        for (int i = 0; i < prior.classes(); i++) {
+            numbers.add(Integer.toString(i));
+        }
+        return numbers;
+    }
+
+    /**
+     * The labels of {@code count} grids: of the named classes in turn, or evenly of all classes in an order that follows
+     * from the seed.
+     *
+     * @return null for an unconditional model
+     * @throws JobException naming the nearest class if one is unknown
+     */
+    public long[] labels(List<String> named, int count, long seed) {
+        if (prior.classes() == 0) {
+            if (!named.isEmpty()) {
+                throw new JobException("label " + named.get(0) + " can't be given: " + folder.path()
+                        + " was trained without classes");
+            }
+            return null;
+        }
+        long[] labels = new long[count];
+        if (named.isEmpty()) {
+            int[] order = Subset.shuffled(prior.classes(), new Seed(seed).child("labels"));
+            for (int i = 0; i < count; i++) {
+                labels[i] = order[i % order.length];
+            }
+            return labels;
+        }
+        List<String> known = classNames();
+        for (int i = 0; i < count; i++) {
+            String name = named.get(i % named.size());
+            int index = known.indexOf(name);
+            if (index < 0) {
+                throw new JobException("there is no class " + name
+                        + Nearest.name(name, known).map(near -> "; did you mean " + near + "?").orElse("")
+                        + " (smalti info lists the " + known.size() + " classes)");
+            }
+            labels[i] = index;
+        }
+        return labels;
+    }
+
+    /**
+     * Draws images; the i-th depends on the seed, on i and on its class alone.
+     *
+     * @param named classes in turn; empty for all classes evenly
+     */
+    public List<Pixels> images(List<String> named, int count, long seed, Sampling sampling) {
+        long[] labels = labels(named, count, seed);
+        List<Pixels> images = new ArrayList<>();
+        for (int from = 0; from < count; from += 64) {
+            int begin = from;
+            int size = Math.min(64, count - from);
+            Scope.free(() -> {
+                Tensor codes = codes(labels, begin, size, seed, sampling, Prior.StepWatcher.NONE);
+                images.addAll(Pictures.fromTensor(decode(codes)));
+            });
+        }
+        return images;
+    }
+
+    /**
+     * Draws the grids {@code from}..{@code from + size - 1}.
+     *
+     * @param labels of all grids; null for an unconditional model
+     * @return int64 [size, h, w]
+     */
+    public Tensor codes(long[] labels, int from, int size, long seed, Sampling sampling, Prior.StepWatcher watcher) {
+        return Scope.keep(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                List<Seed> seeds = new ArrayList<>();
+                for (int i = 0; i < size; i++) {
+                    seeds.add(new Seed(seed).child("grid").child((long) from + i));
+                }
+                Tensor classes =
+                        labels == null ? null : Tensors.longs(labels).narrow(0, from, size);
+                try (Draws draws = Draws.of(seeds)) {
+                    return precision.run(device, () -> prior.sample(sampling, classes, draws, watcher));
+                }
+            }
+        });
+    }
+
+    /**
+     * int64 [B, h, w] -> [B, 3, H, W] in about [-1, 1]
+     *
+     * @throws JobException if the run folder has no tokenizer
+     */
+    public Tensor decode(Tensor codes) {
+        if (tokenizer == null) {
+            throw new JobException(folder.path() + " has no tokenizer, so it can draw tokens but not images:"
+                    + " use --format tokens, or train the prior with --tokenizer");
+        }
+        return Scope.keep(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                tokenizer.parameters().training(false);
+                return precision.run(device, () -> tokenizer.decode(codes.to(device, ScalarType.Long)));
+            }
+        });
+    }
+
+    @Override
+    public void close() {
+        prior.close();
+        if (tokenizer != null) {
+            tokenizer.close();
+        }
+    }
+}

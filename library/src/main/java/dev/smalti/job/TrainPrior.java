@@ -1,0 +1,213 @@
+package dev.smalti.job;
+
+import dev.smalti.data.Pictures;
+import dev.smalti.draw.Draws;
+import dev.smalti.draw.Sampling;
+import dev.smalti.network.Objective;
+import dev.smalti.prior.Prior;
+import dev.smalti.prior.TokenBatch;
+import dev.smalti.recipe.PriorRecipe;
+import dev.smalti.recipe.Provenance;
+import dev.smalti.recipe.RecipeFile;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenFile;
+import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.train.Run;
+import dev.smalti.train.Watcher;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Trains a prior on a token file.
+ *
+ * @param recipe YAML file of a {@link PriorRecipe}
+ * @param overrides {@code path.to.key=value}
+ * @param tokens token file
+ * @param out run folder
+ * @param resume continues the run in {@code out}
+ * @param tokenizer run folder of the tokenizer; null for the one that the token file names
+ */
+public record TrainPrior(
+        Path recipe, List<String> overrides, Path tokens, Path out, boolean resume, Path tokenizer) {
+    private static final Logger LOG = LoggerFactory.getLogger(TrainPrior.class);
+    private static final int SHOWN = 16;
+
+    /**
+     * Trains to the end, or until {@code stop} says so.
+     *
+     * @param watchers beside those that write the run folder
+     */
+    public Run run(List<Watcher> watchers, BooleanSupplier stop) {
+        PriorRecipe read = RecipeFile.read(recipe, PriorRecipe.class, overrides);
+        Seed seed = new Seed(read.seed());
+        Device device = Devices.of(read.training().device());
+        try (TokenFile file = TokenFile.read(tokens);
+                Prior prior = read.prior().build(file.space(), file.classes(), seed.child("weights"), device)) {
+            if (file.size() < 2) {
+                throw new JobException(tokens + " has only " + file.size() + " grid; training needs more");
+            }
+            if (file.steps() > 0) {
+                throw new JobException(tokens + " has " + file.steps()
+                        + " codes a position, and this prior takes one: encode with a tokenizer of one code");
+            }
+            RunFolder source = source(file);
+            RunFolder folder = RunFolder.prepare(
+                    out,
+                    RunFolder.Description.prior(
+                            file.space(),
+                            prior.classes(),
+                            prior.classes() == 0 ? List.of() : file.classNames(),
+                            file.tokenizer().orElse(null)),
+                    resume);
+            if (source != null && !Files.exists(out.resolve("tokenizer").resolve("model.json"))) {
+                source.copyModel(out.resolve("tokenizer"), ScalarType.Float);
+            }
+            Map<String, String> parents = new LinkedHashMap<>();
+            file.tokenizer().ifPresent(fingerprint -> parents.put("tokenizer", fingerprint));
+            Provenance provenance =
+                    Provenance.of(read.seed(), TrainTokenizer.name(tokens), file.fingerprint(), parents);
+            int size = Math.toIntExact(file.size());
+            int[] order = Subset.shuffled(size, seed.child("held out"));
+            int out = Subset.heldOutSize(size, read.heldOut());
+            Shuffled batches = new Shuffled(Arrays.copyOfRange(order, out, size), seed.child("data"));
+            int part = read.training().batch() / read.training().accumulation();
+            List<Objective<TokenBatch>> objectives = prior.objectives();
+            TrainingRun<TokenBatch> run = new TrainingRun<>(
+                    folder, read, provenance, read.training(), seed, device, objectives, watchers, stop);
+            Tokenizer decoder = source == null ? null : source.tokenizer(device);
+            try {
+                int[] held = Arrays.copyOf(order, out);
+                return run.run(
+                        number -> batch(file, prior, batches.batch(number, part), device),
+                        out == 0 ? null : () -> heldOut(file, prior, held, seed, device, read),
+                        decoder == null ? null : path -> preview(prior, decoder, seed, device, path));
+            } finally {
+                if (decoder != null) {
+                    decoder.close();
+                }
+            }
+        }
+    }
+
+    /** The tokenizer's run folder; null, with a warning, if it can't be found. */
+    private RunFolder source(TokenFile file) {
+        if (tokenizer != null) {
+            return matching(file, EncodeImages.tokenizerOf(RunFolder.open(tokenizer)));
+        }
+        if (file.tokenizerRun().isEmpty()) {
+            return null;
+        }
+        Path named = Path.of(file.tokenizerRun().get());
+        if (!Files.exists(named.resolve("model.json"))) {
+            LOG.warn("the tokenizer that {} names is no longer at {}: this prior will generate tokens, not images;"
+                    + " --tokenizer says where it is now", tokens, named);
+            return null;
+        }
+        return matching(file, RunFolder.open(named));
+    }
+
+    private RunFolder matching(TokenFile file, RunFolder folder) {
+        String fingerprint = folder.fingerprint();
+        if (file.tokenizer().isPresent() && !file.tokenizer().get().equals(fingerprint)) {
+            throw new JobException(tokens + " was made by tokenizer " + file.tokenizer().get() + ", and "
+                    + folder.path() + " is " + fingerprint + ": encode again, or give the right one with --tokenizer");
+        }
+        return folder;
+    }
+
+    private static TokenBatch batch(TokenFile file, Prior prior, int[] indices, Device device) {
+        Tensor which = Tensors.longs(Arrays.stream(indices).asLongStream().toArray());
+        Tensor codes = file.batchCodes(which).flatten(1, -1).to(device, ScalarType.Long);
+        Tensor labels =
+                prior.classes() == 0 ? null : file.batchLabels(which).to(device, ScalarType.Long);
+        return new TokenBatch(codes, labels);
+    }
+
+    private static Map<String, Double> heldOut(
+            TokenFile file, Prior prior, int[] held, Seed seed, Device device, PriorRecipe recipe) {
+        Precision precision = Precision.of(recipe.training().precision(), device);
+        double nats = 0;
+        int at = 0;
+        for (int part = 0; at < held.length; part++) {
+            int[] indices = Arrays.copyOfRange(held, at, Math.min(held.length, at + 64));
+            at += indices.length;
+            Seed draw = seed.child("validation").child(part);
+            nats += Scope.value(() -> {
+                try (NoGradGuard guard = new NoGradGuard()) {
+                    TokenBatch batch = batch(file, prior, indices, device);
+                    return precision.run(device, () -> prior.nats(batch.codes(), batch.labels(), draw))
+                            .sum()
+                            .item_double();
+                }
+            });
+        }
+        double tokens = (double) held.length * prior.space().length();
+        Map<String, Double> measures = new LinkedHashMap<>();
+        measures.put("bits_per_token", nats / Math.log(2) / tokens);
+        return measures;
+    }
+
+    private static void preview(Prior prior, Tokenizer decoder, Seed seed, Device device, Path path) {
+        Scope.free(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                List<Seed> seeds = new ArrayList<>();
+                for (int i = 0; i < SHOWN; i++) {
+                    seeds.add(seed.child("preview").child(i));
+                }
+                Tensor labels = prior.classes() == 0
+                        ? null
+                        : Tensors.longs(LongStream.range(0, SHOWN)
+                                .map(i -> i * prior.classes() / SHOWN)
+                                .toArray());
+                try (Draws draws = Draws.of(seeds)) {
+                    Tensor codes = prior.sample(Sampling.USUAL, labels, draws, Prior.StepWatcher.NONE);
+                    Tensor images = decoder.decode(codes.to(device, ScalarType.Long));
+                    Pictures.writePng(path, Pictures.grid(Pictures.fromTensor(images), 8, 2));
+                }
+            }
+        });
+    }
+
+    /** An endless stream of items, each once an epoch, in an order that follows from seed and epoch. */
+    private static final class Shuffled {
+        private final int[] items;
+        private final Seed seed;
+        private long epoch = -1;
+        private int[] order;
+
+        Shuffled(int[] items, Seed seed) {
+            this.items = items;
+            this.seed = seed;
+        }
+
+        int[] batch(long number, int size) {
+            int[] batch = new int[size];
+            for (int i = 0; i < size; i++) {
+                long place = number * size + i;
+                if (place / items.length != epoch) {
+                    epoch = place / items.length;
+                    order = Subset.shuffled(items.length, seed.child(epoch));
+                }
+                batch[i] = items[order[(int) (place % items.length)]];
+            }
+            return batch;
+        }
+    }
+}
