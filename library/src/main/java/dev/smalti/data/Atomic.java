@@ -46,7 +46,8 @@ final class Atomic {
 
     static DataException failed(Path file, IOException cause) {
         return new DataException(
-                "%s cannot be written (%s); check the folder's rights and the space left".formatted(file, cause), cause);
+                "%s cannot be written (%s); check the folder's rights and the space left".formatted(file, cause),
+                cause);
     }
 
     /** Deletes what {@link #move} left; an error here must not hide the one before. */

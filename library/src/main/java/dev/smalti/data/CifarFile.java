@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The binary version of CIFAR-10 and CIFAR-100 (Krizhevsky 2009, www.cs.toronto.edu/~kriz/cifar.html): a label byte, or a
- * coarse and a fine one, then 32 x 32 bytes of red, of green and of blue.
+ * The binary version of CIFAR-10 and CIFAR-100 (Krizhevsky 2009, www.cs.toronto.edu/~kriz/cifar.html): a label byte, or
+ * a coarse and a fine one, then 32 x 32 bytes of red, of green and of blue.
  */
 final class CifarFile {
     private static final Logger LOG = LoggerFactory.getLogger(CifarFile.class);
@@ -67,7 +67,8 @@ final class CifarFile {
                 return skip;
             }
         }
-        throw new DataException("%s must hold records of %d bytes (CIFAR-10) or %d bytes (CIFAR-100, binary version), it has %,d bytes; get it again"
+        throw new DataException(("%s must hold records of %d bytes (CIFAR-10) or %d bytes (CIFAR-100, binary version),"
+                        + " it has %,d bytes; get it again")
                 .formatted(files.get(0), PICTURE + 1, PICTURE + 2, parts.get(0).size()));
     }
 
@@ -77,8 +78,9 @@ final class CifarFile {
         for (int i = 0; i < size; i++) {
             labels[i] = all.read((long) i * layout.record() + layout.skip() - 1, 1)[0] & 255;
             if (labels[i] >= classes) {
-                throw new DataException("image %d of %s must have a label below %d, it has %d; is this CIFAR's binary version?"
-                        .formatted(i, source, classes, labels[i]));
+                throw new DataException(
+                        "image %d of %s must have a label below %d, it has %d; is this CIFAR's binary version?"
+                                .formatted(i, source, classes, labels[i]));
             }
         }
         return labels;
@@ -86,9 +88,15 @@ final class CifarFile {
 
     private static List<String> classNames(Path list, int classes) throws IOException {
         if (!Files.isRegularFile(list)) {
-            return Stream.iterate(0, i -> i + 1).limit(classes).map(String::valueOf).toList();
+            return Stream.iterate(0, i -> i + 1)
+                    .limit(classes)
+                    .map(String::valueOf)
+                    .toList();
         }
-        List<String> names = Files.readAllLines(list).stream().map(String::strip).filter(line -> !line.isEmpty()).toList();
+        List<String> names = Files.readAllLines(list).stream()
+                .map(String::strip)
+                .filter(line -> !line.isEmpty())
+                .toList();
         if (names.size() != classes) {
             throw new DataException("%s must have %d lines, one for each class, it has %d; get it again or delete it"
                     .formatted(list, classes, names.size()));

@@ -52,9 +52,9 @@ final class Decoder {
     static Pixels decode(byte[] file, String name) {
         Format format = format(file);
         if (format == null) {
-            throw new DataException(
-                    "%s is not a picture: it must be a JPEG, PNG, BMP, GIF or WebP file, but %s; remove it or export it again"
-                            .formatted(name, file.length == 0 ? "it is empty" : "it starts with " + start(file)));
+            throw new DataException(("%s is not a picture: it must be a JPEG, PNG, BMP, GIF or WebP file, but %s;"
+                            + " remove it or export it again")
+                    .formatted(name, file.length == 0 ? "it is empty" : "it starts with " + start(file)));
         }
         try {
             return switch (format) {
@@ -121,8 +121,9 @@ final class Decoder {
 
     private static void checkSize(int width, int height, String name) {
         if ((long) width * height > MOST_PIXELS) {
-            throw new DataException("%s is too large: a picture may have %,d pixels, it has %,d x %,d; make it smaller or remove it"
-                    .formatted(name, MOST_PIXELS, width, height));
+            throw new DataException(
+                    "%s is too large: a picture may have %,d pixels, it has %,d x %,d; make it smaller or remove it"
+                            .formatted(name, MOST_PIXELS, width, height));
         }
     }
 
@@ -148,7 +149,8 @@ final class Decoder {
                 return provider.createReaderInstance();
             }
         }
-        throw new IllegalStateException("this Java has no %s reader: the module java.desktop must be complete".formatted(format));
+        throw new IllegalStateException(
+                "this Java has no %s reader: the module java.desktop must be complete".formatted(format));
     }
 
     private static Format format(byte[] file) {

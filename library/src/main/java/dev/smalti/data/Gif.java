@@ -42,7 +42,9 @@ final class Gif {
         }
         Pixels first = frames.get(0);
         for (Pixels frame : frames) {
-            if (frame.width() != first.width() || frame.height() != first.height() || Math.max(frame.width(), frame.height()) > 65535) {
+            if (frame.width() != first.width()
+                    || frame.height() != first.height()
+                    || Math.max(frame.width(), frame.height()) > 65535) {
                 throw new IllegalArgumentException(
                         "frames must have one size of at most 65535, got %s and %s".formatted(first, frame));
             }

@@ -33,7 +33,11 @@ final class IdxFile {
                     .toList();
         }
         if (found.size() > 1) {
-            LOG.info("{} has {} IDX files of images; {} is used, give a file to use another", folder, found.size(), name(found.get(0)));
+            LOG.info(
+                    "{} has {} IDX files of images; {} is used, give a file to use another",
+                    folder,
+                    found.size(),
+                    name(found.get(0)));
         }
         return found.stream().findFirst();
     }
@@ -52,21 +56,26 @@ final class IdxFile {
             int height = header[2];
             int width = header[3];
             if (count < 1 || height < 1 || width < 1 || height > MOST_SIDE || width > MOST_SIDE) {
-                throw new DataException("%s must have at least one image of 1 to %d pixels a side, its header says %d of %d x %d"
-                        .formatted(file, MOST_SIDE, count, height, width));
+                throw new DataException(
+                        "%s must have at least one image of 1 to %d pixels a side, its header says %d of %d x %d"
+                                .formatted(file, MOST_SIDE, count, height, width));
             }
             checkLength(file, images, 16 + (long) count * height * width);
-            Path beside = file.resolveSibling(labelsName(name(file)));
             Fingerprint fingerprint = new Fingerprint().add(name(file), Files.size(file));
             int[] labels = null;
+            Path beside = file.resolveSibling(labelsName(name(file)));
             if (isImages(file) && Files.isRegularFile(beside)) {
                 labels = labels(beside, count);
                 fingerprint.add(name(beside), Files.size(beside));
             } else {
-                LOG.info("{} has no labels: there is no {} beside it", file, name(beside));
+                LOG.info(
+                        "{} has no labels: they would be in a file of the same name with labels for images and idx1"
+                                + " for idx3",
+                        file);
             }
             Records.Layout layout = new Records.Layout(16, 0, height, width, 1, true);
-            return new Records(file.toString(), layout, count, images, labels, Records.numbers(labels), fingerprint.hex());
+            return new Records(
+                    file.toString(), layout, count, images, labels, Records.numbers(labels), fingerprint.hex());
         } catch (IOException e) {
             images.close();
             throw unreadable(file, e);
@@ -80,8 +89,9 @@ final class IdxFile {
         try (Bytes bytes = load(file)) {
             int[] header = header(file, bytes, LABELS, 2);
             if (header[1] != count) {
-                throw new DataException("%s must have one label for each of %,d images, it has %,d; get both files again"
-                        .formatted(file, count, header[1]));
+                throw new DataException(
+                        "%s must have one label for each of %,d images, it has %,d; get both files again"
+                                .formatted(file, count, header[1]));
             }
             checkLength(file, bytes, 8L + count);
             byte[] values = bytes.read(8, count);
@@ -97,14 +107,19 @@ final class IdxFile {
 
     private static int[] header(Path file, Bytes bytes, int magic, int length) throws IOException {
         if (bytes.size() < 4L * length) {
-            throw new DataException("%s is no IDX file: it must have a header of %d bytes, it has %d bytes in all; get it again"
-                    .formatted(file, 4 * length, bytes.size()));
+            throw new DataException(
+                    "%s is no IDX file: it must have a header of %d bytes, it has %d bytes in all; get it again"
+                            .formatted(file, 4 * length, bytes.size()));
         }
         int[] header = new int[length];
         ByteBuffer.wrap(bytes.read(0, 4 * length)).asIntBuffer().get(header);
         if (header[0] != magic) {
             throw new DataException("%s must start with %08x, as IDX files of %s do, it starts with %08x"
-                    .formatted(file, magic, magic == IMAGES ? "images (unsigned bytes, 3 dimensions)" : "labels", header[0]));
+                    .formatted(
+                            file,
+                            magic,
+                            magic == IMAGES ? "images (unsigned bytes, 3 dimensions)" : "labels",
+                            header[0]));
         }
         return header;
     }

@@ -10,10 +10,11 @@ import java.util.SplittableRandom;
  *
  * <p>Item {@code k} of the stream is picture {@code k mod size} of the permutation of epoch {@code k / size}; step
  * {@code s} holds items {@code s * batch} to {@code (s + 1) * batch}, exclusive. Crops and flips come from
- * {@code seed.child(epoch).child(picture)}. So a batch depends on the seed and its step alone, and a run resumes anywhere.
+ * {@code seed.child(epoch).child(picture)}. So a batch depends on the seed and its step alone, and a run resumes
+ * anywhere.
  *
- * <p>Broken files are an error that names them, or are skipped: then another picture, chosen by the same seed, takes the
- * place.
+ * <p>Broken files are an error that names them, or are skipped: then another picture, chosen by the same seed, takes
+ * the place.
  *
  * <p>For one thread at a time. Closing doesn't close the set.
  */
@@ -35,8 +36,7 @@ public final class ImageBatches implements AutoCloseable {
     }
 
     /** @param threads that decode in the background */
-    public ImageBatches(
-            ImageSet set, Preparation preparation, int batch, Seed seed, boolean skipBad, int threads) {
+    public ImageBatches(ImageSet set, Preparation preparation, int batch, Seed seed, boolean skipBad, int threads) {
         this.set = set;
         this.preparation = preparation;
         this.batch = batch;

@@ -72,7 +72,9 @@ public final class ImagePass implements Iterator<ImagePass.Batch>, AutoCloseable
             throw new NoSuchElementException("all %,d pictures were read".formatted(set.size()));
         }
         int bytes = 3 * preparation.size() * preparation.size();
-        int[] good = IntStream.range(0, loaded.good().length).filter(i -> loaded.good()[i]).toArray();
+        int[] good = IntStream.range(0, loaded.good().length)
+                .filter(i -> loaded.good()[i])
+                .toArray();
         byte[] rgb = good.length == loaded.good().length ? loaded.rgb() : new byte[good.length * bytes];
         for (int i = 0; i < good.length && rgb != loaded.rgb(); i++) {
             System.arraycopy(loaded.rgb(), good[i] * bytes, rgb, i * bytes, bytes);
@@ -95,8 +97,11 @@ public final class ImagePass implements Iterator<ImagePass.Batch>, AutoCloseable
     }
 
     private void start() {
-        int[] indices = IntStream.range((int) started, (int) Math.min(set.size(), started + batch)).toArray();
-        Seed[] seeds = IntStream.of(indices).mapToObj(index -> new Seed(0).child(index)).toArray(Seed[]::new);
+        int[] indices = IntStream.range((int) started, (int) Math.min(set.size(), started + batch))
+                .toArray();
+        Seed[] seeds = IntStream.of(indices)
+                .mapToObj(index -> new Seed(0).child(index))
+                .toArray(Seed[]::new);
         queue.add(loader.start(indices, seeds, false));
         started += batch;
     }

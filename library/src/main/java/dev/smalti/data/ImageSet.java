@@ -43,7 +43,7 @@ public interface ImageSet extends AutoCloseable {
     /** @throws DataException naming the file if it is broken */
     Pixels read(int index);
 
-    /** SHA-256 over names and sizes, in hexadecimal digits: changes as files come and go, but not with their contents. */
+    /** SHA-256 over names and sizes, in hexadecimal: changes as files come and go, but not with their contents. */
     String fingerprint();
 
     @Override

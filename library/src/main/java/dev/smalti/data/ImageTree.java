@@ -70,7 +70,8 @@ final class ImageTree implements ImageSet {
         try {
             file = tree.read(names.get(index));
         } catch (IOException e) {
-            throw new DataException("%s cannot be read (%s); replace or remove it".formatted(name(index), e.getMessage()), e);
+            throw new DataException(
+                    "%s cannot be read (%s); replace or remove it".formatted(name(index), e.getMessage()), e);
         }
         return Pixels.decode(file, name(index));
     }
@@ -82,7 +83,8 @@ final class ImageTree implements ImageSet {
             try {
                 fingerprint.add(names.get(i), tree.size(names.get(i)));
             } catch (IOException e) {
-                throw new DataException("%s is gone (%s); were files moved meanwhile?".formatted(name(i), e.getMessage()), e);
+                throw new DataException(
+                        "%s is gone (%s); were files moved meanwhile?".formatted(name(i), e.getMessage()), e);
             }
         }
         return fingerprint.hex();
@@ -109,7 +111,9 @@ final class ImageTree implements ImageSet {
                     .formatted(
                             tree.name(),
                             ENDINGS.stream().sorted().collect(Collectors.joining(", ")),
-                            others[0] == 0 ? "; it is empty" : "; it has %d other files like %s".formatted(others[0], other[0])));
+                            others[0] == 0
+                                    ? "; it is empty"
+                                    : "; it has %d other files like %s".formatted(others[0], other[0])));
         }
         if (others[0] > 0) {
             LOG.warn("{}: {} files that are not pictures are ignored, {} for one", tree.name(), others[0], other[0]);
@@ -142,12 +146,16 @@ final class ImageTree implements ImageSet {
         }
         if (inRoot != null && inFolder != null) {
             throw new DataException(
-                    "%s has pictures both in folders (%s) and beside them (%s): move those beside into a folder, which is their class, or all pictures into one place"
+                    ("%s has pictures both in folders (%s) and beside them (%s): either all or none have a class;"
+                                    + " move those beside into a folder, or all into one place")
                             .formatted(tree.name(), inFolder, inRoot));
         }
         if (classes.size() == 1 && deep) {
-            LOG.warn("{}: all pictures are below the one folder {}, so they are one class; give the folder above the classes for more",
-                    tree.name(), classes.iterator().next());
+            LOG.warn(
+                    "{}: all pictures are below the one folder {}, so they are one class; give the folder above the"
+                            + " classes for more",
+                    tree.name(),
+                    classes.iterator().next());
         }
         return sorted(classes);
     }
@@ -157,7 +165,9 @@ final class ImageTree implements ImageSet {
         Comparator<String> order = classes.stream().allMatch(name -> name.matches("\\d{1,9}"))
                 ? Comparator.comparingInt(Integer::parseInt)
                 : Comparator.naturalOrder();
-        return classes.stream().sorted(order.thenComparing(Comparator.naturalOrder())).toList();
+        return classes.stream()
+                .sorted(order.thenComparing(Comparator.naturalOrder()))
+                .toList();
     }
 
     private static String firstFolder(String file) {

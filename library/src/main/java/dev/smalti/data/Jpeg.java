@@ -62,7 +62,12 @@ record Jpeg(int width, int height, boolean plain, boolean color) {
             if (length < 2 || at + length > file.length) {
                 throw new IOException("it was cut off, or has a bad length at byte " + at);
             }
-            if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc && frame == null) {
+            if (marker >= 0xc0
+                    && marker <= 0xcf
+                    && marker != 0xc4
+                    && marker != 0xc8
+                    && marker != 0xcc
+                    && frame == null) {
                 frame = frame(file, at, length, marker);
             } else if (marker == 0xe0 && ascii(file, at + 2, length, "JFIF\0")) {
                 jfif = true;
@@ -78,14 +83,17 @@ record Jpeg(int width, int height, boolean plain, boolean color) {
         }
         boolean plain = frame[0] <= 0xc2 && frame[1] == 8 && (frame[4] == 1 || frame[4] == 3);
         boolean rgb = !jfif
-                && (transform == 0 || transform < 0 && frame[4] == 3 && frame[5] == 'R' && frame[6] == 'G' && frame[7] == 'B');
+                && (transform == 0
+                        || transform < 0 && frame[4] == 3 && frame[5] == 'R' && frame[6] == 'G' && frame[7] == 'B');
         return new Jpeg(frame[3], frame[2], plain, !rgb);
     }
 
     /** @throws IOException if {@code warning} of libjpeg means lost pixels; many others are harmless */
     static void check(String warning) throws IOException {
         String text = warning.toLowerCase(Locale.ROOT);
-        if (text.contains("premature end") || text.contains("bad huffman") || text.contains("instead of rst")
+        if (text.contains("premature end")
+                || text.contains("bad huffman")
+                || text.contains("instead of rst")
                 || text.contains("truncated")) {
             throw new IOException(warning);
         }

@@ -49,7 +49,7 @@ final class Loader implements AutoCloseable {
         });
     }
 
-    /** A batch on its way. Item {@code i} is picture {@code indices[i]}, prepared with the randomness of {@code seeds[i]}. */
+    /** A batch on its way. Item {@code i} is picture {@code indices[i]}, prepared at random by {@code seeds[i]}. */
     final class Pending {
         final int[] indices;
         private final Seed[] seeds;

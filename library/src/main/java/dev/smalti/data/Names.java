@@ -16,7 +16,8 @@ final class Names {
             byte[] name = names.get(i).getBytes(StandardCharsets.UTF_8);
             starts[i + 1] = Math.addExact(starts[i], name.length);
             if (starts[i + 1] > buffer.length) {
-                buffer = Arrays.copyOf(buffer, (int) Math.min(Integer.MAX_VALUE - 8, Math.max(starts[i + 1], buffer.length * 3L / 2)));
+                buffer = Arrays.copyOf(
+                        buffer, (int) Math.min(Integer.MAX_VALUE - 8, Math.max(starts[i + 1], buffer.length * 3L / 2)));
             }
             System.arraycopy(name, 0, buffer, starts[i], name.length);
         }

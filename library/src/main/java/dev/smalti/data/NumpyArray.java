@@ -10,8 +10,8 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
 /**
- * An array of an {@code .npz} as it is stored (numpy.org, NEP 1): a magic number, a header that is a Python literal, then
- * the values in C order.
+ * An array of an {@code .npz} as it is stored (numpy.org, NEP 1): a magic number, a header that is a Python literal,
+ * then the values in C order.
  *
  * @param kind NumPy's letter: {@code u} unsigned, {@code i} signed, {@code f} floating point and so on
  * @param bytes of one value
@@ -71,7 +71,8 @@ record NumpyArray(String name, char kind, int bytes, boolean bigEndian, long[] s
         }
         byte[] data = new byte[length];
         in.readFully(data);
-        return new NumpyArray(name, type.group(2).charAt(0), bytes, type.group(1).equals(">"), sizes, data);
+        return new NumpyArray(
+                name, type.group(2).charAt(0), bytes, type.group(1).equals(">"), sizes, data);
     }
 
     /** {@code u1 [60000, 28, 28]} */
@@ -98,7 +99,8 @@ record NumpyArray(String name, char kind, int bytes, boolean bigEndian, long[] s
                     .mapToLong(Long::parseLong)
                     .toArray();
         } catch (NumberFormatException e) {
-            throw new DataException("%s must have a shape of numbers, it has (%s); save it again".formatted(called, shape), e);
+            throw new DataException(
+                    "%s must have a shape of numbers, it has (%s); save it again".formatted(called, shape), e);
         }
     }
 
@@ -108,8 +110,9 @@ record NumpyArray(String name, char kind, int bytes, boolean bigEndian, long[] s
             length = size == 0 ? 0 : length > Bytes.MOST_IN_MEMORY / size ? Long.MAX_VALUE : length * size;
         }
         if (length > Bytes.MOST_IN_MEMORY) {
-            throw new DataException("%s must have less than 2 GiB, its shape is %s; split it, or zip the pictures as PNG files"
-                    .formatted(called, Arrays.toString(shape)));
+            throw new DataException(
+                    "%s must have less than 2 GiB, its shape is %s; split it, or zip the pictures as PNG files"
+                            .formatted(called, Arrays.toString(shape)));
         }
         return (int) length;
     }

@@ -41,7 +41,10 @@ public final class NumpyFile {
             }
             if (found == IMAGES.size()) {
                 throw new DataException("%s must have an array named one of %s, it has %s; rename it"
-                        .formatted(file, IMAGES, zip.stream().map(ZipEntry::getName).limit(10).toList()));
+                        .formatted(
+                                file,
+                                IMAGES,
+                                zip.stream().map(ZipEntry::getName).limit(10).toList()));
             }
             NumpyArray images = NumpyArray.read(zip, IMAGES.get(found));
             Records.Layout layout = layout(file, images);
@@ -53,9 +56,17 @@ public final class NumpyFile {
                     .add(file.getFileName().toString(), Files.size(file))
                     .hex();
             return new Records(
-                    file.toString(), layout, count, new Bytes.InMemory(images.data()), labels, Records.numbers(labels), fingerprint);
+                    file.toString(),
+                    layout,
+                    count,
+                    new Bytes.InMemory(images.data()),
+                    labels,
+                    Records.numbers(labels),
+                    fingerprint);
         } catch (IOException e) {
-            throw new DataException("%s cannot be read as an .npz (%s); save it again with numpy.savez".formatted(file, e.getMessage()), e);
+            throw new DataException(
+                    "%s cannot be read as an .npz (%s); save it again with numpy.savez".formatted(file, e.getMessage()),
+                    e);
         }
     }
 
@@ -67,10 +78,12 @@ public final class NumpyFile {
      */
     public static void writeNpz(Path file, List<Pixels> images, int[] labels) {
         if (images.isEmpty() || labels != null && labels.length != images.size()) {
-            throw new IllegalArgumentException("an .npz needs pictures, and labels for all or none, got %d pictures and %s labels"
-                    .formatted(images.size(), labels == null ? "no" : labels.length));
+            throw new IllegalArgumentException(
+                    "an .npz needs pictures, and labels for all or none, got %d pictures and %s labels"
+                            .formatted(images.size(), labels == null ? "no" : labels.length));
         }
-        try (Writer writer = writer(file, images.size(), images.get(0).width(), images.get(0).height())) {
+        try (Writer writer =
+                writer(file, images.size(), images.get(0).width(), images.get(0).height())) {
             for (int i = 0; i < images.size(); i++) {
                 if (labels == null) {
                     writer.add(images.get(i));
@@ -105,8 +118,8 @@ public final class NumpyFile {
 
         private Writer(Path file, int count, int width, int height) {
             if (count < 1 || width < 1 || height < 1) {
-                throw new IllegalArgumentException(
-                        "an .npz needs at least one picture and pixel, got %d of %d x %d".formatted(count, width, height));
+                throw new IllegalArgumentException("an .npz needs at least one picture and pixel, got %d of %d x %d"
+                        .formatted(count, width, height));
             }
             this.file = file;
             this.width = width;
@@ -146,8 +159,9 @@ public final class NumpyFile {
         /** @throws IllegalStateException if fewer pictures came than promised, or some had labels and some not */
         public void finish() {
             if (added < labels.length || labelled != 0 && labelled != added) {
-                throw new IllegalStateException("%s needs %d pictures, and labels for all or none, got %d pictures and %d labels"
-                        .formatted(file, labels.length, added, labelled));
+                throw new IllegalStateException(
+                        "%s needs %d pictures, and labels for all or none, got %d pictures and %d labels"
+                                .formatted(file, labels.length, added, labelled));
             }
             try {
                 zip.closeEntry();
@@ -196,7 +210,8 @@ public final class NumpyFile {
         long[] shape = array.shape();
         boolean grey = shape.length == 3 || shape.length == 4 && shape[3] == 1;
         if (array.kind() != 'u' || array.bytes() != 1 || !grey && (shape.length != 4 || shape[3] != 3)) {
-            throw new DataException("%s of %s must be u1 (uint8) [N, H, W, 3], [N, H, W, 1] or [N, H, W], it is %s; convert it and save it again"
+            throw new DataException(("%s of %s must be u1 (uint8) [N, H, W, 3], [N, H, W, 1] or [N, H, W], it is %s;"
+                            + " convert it and save it again")
                     .formatted(array.name(), file, array.describe()));
         }
         if (array.data().length == 0 || shape[1] * shape[2] > Decoder.MOST_PIXELS) {

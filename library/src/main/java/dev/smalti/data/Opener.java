@@ -56,6 +56,7 @@ final class Opener {
         if (name.endsWith(".zip") || Arrays.equals(start, new byte[] {'P', 'K', 3, 4})) {
             return ImageTree.of(new ZipTree(file));
         }
-        throw new DataException("%s is of no known kind: data must be %s; put single pictures into a folder".formatted(file, CHOICE));
+        throw new DataException(
+                "%s is of no known kind: data must be %s; put single pictures into a folder".formatted(file, CHOICE));
     }
 }

@@ -7,9 +7,9 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * At most 256 colours for one picture. Those of the picture if it has no more; else boxes of colours are halved at their
- * mean, that with the largest squared error first (Wan, Wong and Prusinkiewicz 1988), and the error of each pixel is
- * passed on to its neighbours (Floyd and Steinberg 1976). White keeps an entry of its own, so that borders stay clean.
+ * At most 256 colours for one picture. Those of the picture if it has no more; else boxes of colours are halved at
+ * their mean, that with the largest squared error first (Wan, Wong and Prusinkiewicz 1988), and the error of each pixel
+ * is passed on to its neighbours (Floyd and Steinberg 1976). White keeps an entry of its own, so borders stay clean.
  */
 final class Palette {
     private static final int MOST = 256;

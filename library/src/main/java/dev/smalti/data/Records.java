@@ -16,7 +16,14 @@ final class Records implements ImageSet {
     private final int size;
 
     /** @param labels one a picture, or null */
-    Records(String source, Layout layout, int size, Bytes bytes, int[] labels, List<String> classNames, String fingerprint) {
+    Records(
+            String source,
+            Layout layout,
+            int size,
+            Bytes bytes,
+            int[] labels,
+            List<String> classNames,
+            String fingerprint) {
         this.source = source;
         this.layout = layout;
         this.size = size;
@@ -69,7 +76,8 @@ final class Records implements ImageSet {
         try {
             from = bytes.read(layout.start + (long) index * layout.record() + layout.skip, pixels * layout.channels);
         } catch (IOException e) {
-            throw new DataException("%s cannot be read (%s); was the file changed meanwhile?".formatted(name(index), e), e);
+            throw new DataException(
+                    "%s cannot be read (%s); was the file changed meanwhile?".formatted(name(index), e), e);
         }
         if (layout.channels == 3 && !layout.planar) {
             return new Pixels(layout.width, layout.height, from);

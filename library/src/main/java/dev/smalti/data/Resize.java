@@ -4,8 +4,8 @@ import java.util.Arrays;
 
 /**
  * Bicubic resizing whose filter grows with the ratio, so that every pixel counts when a picture shrinks and fine
- * patterns turn to grey rather than to moiré. The kernel is Keys's with a = -0.5; weights, rounding and the 8-bit values
- * between the two passes are those of Pillow, so pictures prepared by either are equal.
+ * patterns turn to grey rather than to moiré. The kernel is Keys's (1981) with a = -0.5; weights, rounding and the
+ * 8-bit values between the two passes are those of Pillow, so pictures prepared by either are equal.
  */
 final class Resize {
     private static final int FRACTION = 22; // 8 bits of sample and 2 of overshoot fit beside it
@@ -72,7 +72,11 @@ final class Resize {
         for (int y = 0; y < size; y++) {
             Arrays.fill(sum, axis.same ? 0 : 1 << FRACTION - 1);
             for (int tap = 0; tap < axis.counts[y]; tap++) {
-                addRow(sum, from, (axis.starts[y] + tap - first) * width, axis.same ? 1 : axis.weights[y * axis.taps + tap]);
+                addRow(
+                        sum,
+                        from,
+                        (axis.starts[y] + tap - first) * width,
+                        axis.same ? 1 : axis.weights[y * axis.taps + tap]);
             }
             putRow(sum, axis.same ? 0 : FRACTION, to, y * width);
         }

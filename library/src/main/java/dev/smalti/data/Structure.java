@@ -17,7 +17,8 @@ final class Structure {
             int chunk = (int) at;
             long length = u32(file, chunk);
             if (at + 12 + length > file.length) {
-                throw new IOException("it was cut off: a chunk of %,d bytes at byte %,d of %,d".formatted(length, at, file.length));
+                throw new IOException(
+                        "it was cut off: a chunk of %,d bytes at byte %,d of %,d".formatted(length, at, file.length));
             }
             boolean critical = (file[chunk + 4] & 0x20) == 0;
             if (critical) {

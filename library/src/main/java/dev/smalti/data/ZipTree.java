@@ -46,9 +46,13 @@ final class ZipTree implements Tree {
                 to = name.indexOf('/', from);
                 to = to < 0 ? name.length() : to;
                 String part = name.substring(from, to);
-                if (part.equals("..") || from == 0 && to == 0 || part.indexOf('\\') >= 0 || from == 0 && part.indexOf(':') == 1) {
+                if (part.equals("..")
+                        || from == 0 && to == 0
+                        || part.indexOf('\\') >= 0
+                        || from == 0 && part.indexOf(':') == 1) {
                     throw new DataException(
-                            "%s has the entry '%s': names must be relative, with / between folders and without .., a drive or \\; pack it again"
+                            ("%s has the entry '%s': names must be relative, with / between folders and without"
+                                            + " .., a drive or \\; pack it again")
                                     .formatted(path, name));
                 }
                 hidden |= !part.equals(".") && Tree.hidden(part);
@@ -68,8 +72,8 @@ final class ZipTree implements Tree {
         try (InputStream stream = zip.getInputStream(entry)) {
             byte[] bytes = stream.readNBytes((int) Math.max(0, entry.getSize()));
             if (bytes.length < entry.getSize() || stream.read() >= 0) {
-                throw new ZipException("its size is not the %,d bytes that the zip's directory says"
-                        .formatted(entry.getSize()));
+                throw new ZipException(
+                        "its size is not the %,d bytes that the zip's directory says".formatted(entry.getSize()));
             }
             return bytes;
         }

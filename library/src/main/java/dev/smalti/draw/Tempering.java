@@ -35,8 +35,9 @@ public record Tempering(double temperature, int topK, double topP) {
         Scalar never = new Scalar(Double.NEGATIVE_INFINITY);
         Tensor log = torch.log_softmax(logits.to(ScalarType.Double).div(new Scalar(temperature)), -1);
         if (topK > 0 && topK < log.size(-1)) {
-            Tensor least = log.topk(topK, -1, true, true).get0().narrow(-1, topK - 1L, 1); // [M, 1]
-            log = torch.log_softmax(log.masked_fill(log.lt(least), never), -1);
+            T_TensorTensor_T best = log.topk(topK, -1, true, true); // exactly so many, where some are alike too
+            Tensor none = torch.full_like(log, never);
+            log = torch.log_softmax(none.scatter_(-1, best.get1(), best.get0()), -1);
         }
         if (topP < 1) {
             T_TensorTensor_T sorted = log.sort(new BoolOptional(true), -1, true);

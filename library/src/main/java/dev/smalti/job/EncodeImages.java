@@ -53,8 +53,9 @@ public record EncodeImages(
     public record Result(
             Path tokens, long images, long skipped, double seconds, TokenSpace space, Map<String, Double> measures) {}
 
-    /** @param progress told of the images done so far; their number is {@code images.size()} at the end */
+    /** @param progress told of the images done so far; their number is told to {@code total} */
     public Result run(LongConsumer total, LongConsumer progress) {
+        Outputs.file("--out", out);
         RunFolder folder = tokenizerOf(RunFolder.open(run));
         Device place = Devices.of(device);
         Precision precision = Precision.of("auto", place);

@@ -100,7 +100,7 @@ public final class RunFolder {
                 }
             }
             throw new JobException("there is no run folder and no bundled model named " + pathOrName
-                    + "; bundled are: " + String.join(", ", bundled()));
+                    + (bundled().isEmpty() ? "" : "; bundled are: " + String.join(", ", bundled())));
         }
         return open(path);
     }

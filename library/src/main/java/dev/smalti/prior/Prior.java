@@ -29,7 +29,7 @@ public interface Prior extends AutoCloseable {
      * @param draws of B grids
      * @param watcher called after every step
      * @return int64 [B, h, w]
-     * @throws IllegalArgumentException naming the option that the method can't honour
+     * @throws IllegalArgumentException naming the option that the method can't honour, or the label that isn't one
      */
     Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher);
 
@@ -39,6 +39,7 @@ public interface Prior extends AutoCloseable {
      * @param codes int64 [B, L]
      * @param labels int64 [B]; null for an unconditional prior
      * @return float32 [B]
+     * @throws IllegalArgumentException naming the code or label that isn't one of this prior's
      */
     Tensor nats(Tensor codes, Tensor labels, Seed seed);
 

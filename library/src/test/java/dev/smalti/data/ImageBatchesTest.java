@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.stream.IntStream;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -54,8 +55,18 @@ class ImageBatchesTest {
                 for (int i = 0; i < 4; i++) {
                     assertThat(images.labels().select(0, i).item_long()).isEqualTo(shown.get(i) % 2);
                 }
-                float top = images.pixels().select(0, 0).select(0, 1).select(0, 0).select(0, 0).item_float();
-                float bottom = images.pixels().select(0, 0).select(0, 1).select(0, 7).select(0, 0).item_float();
+                float top = images.pixels()
+                        .select(0, 0)
+                        .select(0, 1)
+                        .select(0, 0)
+                        .select(0, 0)
+                        .item_float();
+                float bottom = images.pixels()
+                        .select(0, 0)
+                        .select(0, 1)
+                        .select(0, 7)
+                        .select(0, 0)
+                        .item_float();
                 assertThat(top).isBetween(-1f, -0.9f);
                 assertThat(bottom).isBetween(0.9f, 1f);
             });
@@ -165,12 +176,16 @@ class ImageBatchesTest {
                     sizes.add(batch.indices().length);
                     for (int i = 0; i < batch.indices().length; i++) {
                         int index = batch.indices()[i];
-                        assertThat(set.name(index)).contains("%02d.png".formatted(shown(batch.images()).get(i)));
-                        assertThat(batch.images().labels().select(0, i).item_long()).isEqualTo(set.label(index));
+                        assertThat(set.name(index))
+                                .contains("%02d.png"
+                                        .formatted(shown(batch.images()).get(i)));
+                        assertThat(batch.images().labels().select(0, i).item_long())
+                                .isEqualTo(set.label(index));
                     }
                 });
             }
-            assertThat(indices).containsExactlyElementsOf(IntStream.range(0, COUNT).boxed().toList());
+            assertThat(indices)
+                    .containsExactlyElementsOf(IntStream.range(0, COUNT).boxed().toList());
             assertThat(sizes).containsExactly(4, 4, 2);
             assertThatThrownBy(pass::next).isInstanceOf(NoSuchElementException.class);
         }
@@ -195,11 +210,27 @@ class ImageBatchesTest {
 
     @Test
     void labels_are_minus_1_without_classes() throws Exception {
-        Path plain = Samples.zip(folder.resolve("b.zip"), Map.of("a.png", Samples.encode(Samples.gradient(8, 8, 0), "png")));
+        Path plain =
+                Samples.zip(folder.resolve("b.zip"), Map.of("a.png", Samples.encode(Samples.gradient(8, 8, 0), "png")));
 
         try (ImageSet set = ImageSet.open(plain);
                 ImageBatches batches = new ImageBatches(set, PLAIN, 2, SEED, false)) {
-            assertThat(Scope.value(() -> batches.batch(0).labels().select(0, 1).item_long())).isEqualTo(-1);
+            assertThat(Scope.value(() -> batches.batch(0).labels().select(0, 1).item_long()))
+                    .isEqualTo(-1);
+        }
+    }
+
+    @Test
+    void leaves_no_tensors_behind() {
+        try (ImageSet set = ImageSet.open(zip);
+                ImageBatches batches = new ImageBatches(set, PLAIN, 3, SEED, false)) {
+            Scope.free(() -> batches.batch(0));
+            long before = Pointer.totalCount();
+            for (int i = 1; i <= 20; i++) {
+                long step = i;
+                Scope.free(() -> batches.batch(step));
+            }
+            assertThat(Pointer.totalCount()).isLessThanOrEqualTo(before);
         }
     }
 
@@ -209,7 +240,8 @@ class ImageBatchesTest {
             assertThatThrownBy(() -> new ImageBatches(set, PLAIN, 0, SEED, false))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("batch");
-            assertThatThrownBy(() -> new ImageBatches(set, new Preparation(1024, Crop.CENTER, false), 1000, SEED, false))
+            assertThatThrownBy(
+                            () -> new ImageBatches(set, new Preparation(1024, Crop.CENTER, false), 1000, SEED, false))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("batch must be at most 682 at image size 1024, got 1000");
             ImageBatches batches = new ImageBatches(set, PLAIN, 1, SEED, false);
@@ -242,7 +274,12 @@ class ImageBatchesTest {
     private static List<Integer> shown(Images images) {
         List<Integer> shown = new ArrayList<>();
         for (int i = 0; i < images.pixels().size(0); i++) {
-            float blue = images.pixels().select(0, i).select(0, 2).select(0, 4).select(0, 4).item_float();
+            float blue = images.pixels()
+                    .select(0, i)
+                    .select(0, 2)
+                    .select(0, 4)
+                    .select(0, 4)
+                    .item_float();
             shown.add(Math.round((blue + 1) * 127.5f / 20));
         }
         return shown;

@@ -3,12 +3,14 @@ package dev.smalti.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.BufferedOutputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
@@ -52,7 +54,13 @@ class ImageSetTest {
 
     @Test
     void reads_zips_and_folders_alike() throws Exception {
-        Map<String, byte[]> files = Map.of("pear/1.png", PNG, "apple/2.png", PNG, "apple/1.gif", Samples.encode(Samples.plain(9, 9, 0, 0, 0), "gif"));
+        Map<String, byte[]> files = Map.of(
+                "pear/1.png",
+                PNG,
+                "apple/2.png",
+                PNG,
+                "apple/1.gif",
+                Samples.encode(Samples.plain(9, 9, 0, 0, 0), "gif"));
         for (Map.Entry<String, byte[]> file : files.entrySet()) {
             Samples.file(folder.resolve("images").resolve(file.getKey()), file.getValue());
         }
@@ -92,12 +100,20 @@ class ImageSetTest {
     @Test
     void ignores_what_systems_and_people_leave_behind() throws Exception {
         for (String name : new String[] {
-            "__MACOSX/a/._1.png", ".git/x.png", "a/.DS_Store", "a/Thumbs.db", "a/.hidden.png", "a/notes.txt", "README.md", "a/1.png"
+            "__MACOSX/a/._1.png",
+            ".git/x.png",
+            "a/.DS_Store",
+            "a/Thumbs.db",
+            "a/.hidden.png",
+            "a/notes.txt",
+            "README.md",
+            "a/1.png"
         }) {
             Samples.file(folder.resolve("files").resolve(name), PNG);
         }
         Map<String, byte[]> entries = new LinkedHashMap<>();
-        for (String name : new String[] {"./a/1.png", "__MACOSX/a/._1.png", "a/.hidden.png", "a/notes.txt", "README.md"}) {
+        for (String name :
+                new String[] {"./a/1.png", "__MACOSX/a/._1.png", "a/.hidden.png", "a/notes.txt", "README.md"}) {
             entries.put(name, PNG);
         }
         Path zip = Samples.zip(folder.resolve("a.zip"), entries);
@@ -125,7 +141,9 @@ class ImageSetTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"../evil.png", "a/../../evil.png", "/etc/evil.png", "C:/evil.png", "a\\evil.png", "..\\evil.txt"})
+    @ValueSource(
+            strings = {"../evil.png", "a/../../evil.png", "/etc/evil.png", "C:/evil.png", "a\\evil.png", "..\\evil.txt"
+            })
     void refuses_zip_entries_that_lead_out(String name) throws Exception {
         Path zip = Samples.zip(folder.resolve("evil.zip"), Map.of("a/1.png", PNG, name, PNG));
 
@@ -184,8 +202,12 @@ class ImageSetTest {
 
         try (ImageSet set = ImageSet.open(folder)) {
             Files.delete(file);
-            assertThatThrownBy(() -> set.read(0)).isInstanceOf(DataException.class).hasMessageContaining("a.png in");
-            assertThatThrownBy(set::fingerprint).isInstanceOf(DataException.class).hasMessageContaining("a.png in");
+            assertThatThrownBy(() -> set.read(0))
+                    .isInstanceOf(DataException.class)
+                    .hasMessageContaining("a.png in");
+            assertThatThrownBy(set::fingerprint)
+                    .isInstanceOf(DataException.class)
+                    .hasMessageContaining("a.png in");
         }
     }
 
@@ -198,26 +220,30 @@ class ImageSetTest {
     }
 
     @Test
-    void lists_40_000_entries_without_loading_them() throws Exception {
+    void lists_20_000_entries_without_loading_them() throws Exception {
         Path zip = folder.resolve("many.zip");
-        try (OutputStream out = Files.newOutputStream(zip);
+        try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(zip));
                 ZipOutputStream entries = new ZipOutputStream(out)) {
-            for (int i = 0; i < 40_000; i++) {
-                entries.putNextEntry(new ZipEntry("class-%02d/%05d.png".formatted(i % 50, i)));
+            for (int i = 0; i < 20_000; i++) {
+                ZipEntry entry = new ZipEntry("class-%02d/%05d.png".formatted(i % 50, i));
+                entry.setMethod(ZipEntry.STORED);
+                entry.setSize(0);
+                entry.setCrc(0);
+                entries.putNextEntry(entry);
             }
         }
 
         try (ImageSet set = ImageSet.open(zip)) {
-            assertThat(set.size()).isEqualTo(40_000);
+            assertThat(set.size()).isEqualTo(20_000);
             assertThat(set.classNames()).hasSize(50);
-            assertThat(set.name(39_999)).startsWith("class-49/39999.png");
-            assertThat(set.label(39_999)).isEqualTo(49);
+            assertThat(set.name(19_999)).startsWith("class-49/19999.png");
+            assertThat(set.label(19_999)).isEqualTo(49);
         }
     }
 
     @Test
     void keeps_names_in_little_memory() {
-        List<String> many = java.util.stream.IntStream.range(0, 1000)
+        List<String> many = IntStream.range(0, 1000)
                 .mapToObj(i -> "größe/%d.png".formatted(i))
                 .toList();
         Names names = new Names(many);
@@ -236,8 +262,8 @@ class ImageSetTest {
         }
 
         try (ImageSet set = ImageSet.open(Samples.zip(folder.resolve("a.zip"), files))) {
-            List<Pixels> alone = java.util.stream.IntStream.range(0, 20).mapToObj(set::read).toList();
-            List<Pixels> together = java.util.stream.IntStream.range(0, 200)
+            List<Pixels> alone = IntStream.range(0, 20).mapToObj(set::read).toList();
+            List<Pixels> together = IntStream.range(0, 200)
                     .parallel()
                     .mapToObj(i -> set.read(i % 20))
                     .toList();

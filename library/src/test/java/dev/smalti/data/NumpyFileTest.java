@@ -45,7 +45,9 @@ class NumpyFileTest {
             assertThat(new String(images, 10, 118, StandardCharsets.US_ASCII))
                     .startsWith("{'descr': '|u1', 'fortran_order': False, 'shape': (1, 4, 5, 3), }")
                     .endsWith(" \n");
-            assertThat(new String(labels, 10, 118, StandardCharsets.US_ASCII)).contains("'<i8'").contains("(1,)");
+            assertThat(new String(labels, 10, 118, StandardCharsets.US_ASCII))
+                    .contains("'<i8'")
+                    .contains("(1,)");
             assertThat(labels).hasSize(128 + 8).endsWith(7, 0, 0, 0, 0, 0, 0, 0);
         }
     }
@@ -77,13 +79,29 @@ class NumpyFileTest {
 
     @Test
     void reads_grey_pictures_and_any_integers_under_other_names() throws Exception {
-        byte[] values = ByteBuffer.allocate(4).putShort((short) 300).putShort((short) 1).array();
+        byte[] values =
+                ByteBuffer.allocate(4).putShort((short) 300).putShort((short) 1).array();
         Path grey = Samples.zip(
                 folder.resolve("grey.npz"),
-                Map.of("x.npy", npy("|u1", "(2, 1, 2)", new byte[] {1, 2, 3, 4}), "y.npy", npy(">i2", "(2, 1)", values)));
+                Map.of(
+                        "x.npy",
+                        npy("|u1", "(2, 1, 2)", new byte[] {1, 2, 3, 4}),
+                        "y.npy",
+                        npy(">i2", "(2, 1)", values)));
         Path single = Samples.zip(
                 folder.resolve("single.npz"),
-                Map.of("images.npy", npy("|u1", "(2, 1, 2, 1)", new byte[] {1, 2, 3, 4}), "labels.npy", npy("<u4", "(2,)", ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putInt(5).putInt(6).array())));
+                Map.of(
+                        "images.npy",
+                        npy("|u1", "(2, 1, 2, 1)", new byte[] {1, 2, 3, 4}),
+                        "labels.npy",
+                        npy(
+                                "<u4",
+                                "(2,)",
+                                ByteBuffer.allocate(8)
+                                        .order(ByteOrder.LITTLE_ENDIAN)
+                                        .putInt(5)
+                                        .putInt(6)
+                                        .array())));
 
         try (ImageSet set = ImageSet.open(grey);
                 ImageSet other = ImageSet.open(single)) {
@@ -126,7 +144,8 @@ class NumpyFileTest {
 
     private static byte[] npy(String type, String shape, byte[] data) {
         String header = "{'descr': '%s', 'fortran_order': False, 'shape': %s}\n".formatted(type, shape);
-        ByteBuffer file = ByteBuffer.allocate(10 + header.length() + data.length).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer file =
+                ByteBuffer.allocate(10 + header.length() + data.length).order(ByteOrder.LITTLE_ENDIAN);
         file.put(NumpyArray.MAGIC).put((byte) 1).put((byte) 0).putShort((short) header.length());
         return file.put(header.getBytes(StandardCharsets.US_ASCII)).put(data).array();
     }

@@ -7,8 +7,10 @@ import dev.smalti.tensor.Scope;
 import java.awt.image.BufferedImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.SplittableRandom;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.metadata.IIOMetadataNode;
@@ -49,7 +51,20 @@ class PicturesTest {
 
     @Test
     void rounds_half_up_and_clamps() {
-        float[] values = {-1f, 1f, 0f, -2f, 3f, Float.NaN, 0.5f / 127.5f, -0.5f / 127.5f - 1e-4f, 1f / 127.5f, 0.999f, Float.NEGATIVE_INFINITY, -0.999f};
+        float[] values = {
+            -1f,
+            1f,
+            0f,
+            -2f,
+            3f,
+            Float.NaN,
+            0.5f / 127.5f,
+            -0.5f / 127.5f - 1e-4f,
+            1f / 127.5f,
+            0.999f,
+            Float.NEGATIVE_INFINITY,
+            -0.999f
+        };
         List<Pixels> images = Scope.value(() -> Pictures.fromTensor(AbstractTensor.create(values, 1, 3, 2, 2)));
 
         assertThat(images).hasSize(1);
@@ -65,7 +80,7 @@ class PicturesTest {
             return Pictures.fromTensor(pixels);
         });
 
-        assertThat(images.get(1).rgb()).isEqualTo(java.util.Arrays.copyOfRange(rgb, 192, 384));
+        assertThat(images.get(1).rgb()).isEqualTo(Arrays.copyOfRange(rgb, 192, 384));
         assertThatThrownBy(() -> Scope.value(() -> Pictures.fromTensor(AbstractTensor.create(new float[12], 12))))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("images must have shape [?, 3, ?, ?]");
@@ -74,7 +89,9 @@ class PicturesTest {
     @Test
     void lays_pictures_out_on_white() {
         Pixels grid = Pictures.grid(
-                List.of(Samples.plain(4, 3, 255, 0, 0), Samples.plain(4, 3, 0, 0, 255), Samples.plain(4, 3, 0, 0, 0)), 2, 1);
+                List.of(Samples.plain(4, 3, 255, 0, 0), Samples.plain(4, 3, 0, 0, 255), Samples.plain(4, 3, 0, 0, 0)),
+                2,
+                1);
 
         assertThat(grid.width()).isEqualTo(9);
         assertThat(grid.height()).isEqualTo(7);
@@ -99,13 +116,17 @@ class PicturesTest {
             reader.setInput(in);
             assertThat(reader.getNumImages(true)).isEqualTo(3);
             for (int i = 0; i < 3; i++) {
-                IIOMetadataNode root = (IIOMetadataNode) reader.getImageMetadata(i).getAsTree("javax_imageio_gif_image_1.0");
-                IIOMetadataNode control = (IIOMetadataNode) root.getElementsByTagName("GraphicControlExtension").item(0);
+                IIOMetadataNode root =
+                        (IIOMetadataNode) reader.getImageMetadata(i).getAsTree("javax_imageio_gif_image_1.0");
+                IIOMetadataNode control = (IIOMetadataNode)
+                        root.getElementsByTagName("GraphicControlExtension").item(0);
                 assertThat(control.getAttribute("delayTime")).isEqualTo(i == 2 ? "200" : "12");
                 assertThat(Pixels.of(reader.read(i))).isEqualTo(frames.get(i));
             }
-            IIOMetadataNode first = (IIOMetadataNode) reader.getImageMetadata(0).getAsTree("javax_imageio_gif_image_1.0");
-            IIOMetadataNode repeat = (IIOMetadataNode) first.getElementsByTagName("ApplicationExtension").item(0);
+            IIOMetadataNode first =
+                    (IIOMetadataNode) reader.getImageMetadata(0).getAsTree("javax_imageio_gif_image_1.0");
+            IIOMetadataNode repeat = (IIOMetadataNode)
+                    first.getElementsByTagName("ApplicationExtension").item(0);
             assertThat(repeat.getAttribute("applicationID")).isEqualTo("NETSCAPE");
             assertThat((byte[]) repeat.getUserObject()).containsExactly(1, 0, 0);
         } finally {
@@ -125,7 +146,8 @@ class PicturesTest {
                 Pixels image = new Pixels(width, 97, rgb);
                 Pictures.writeGif(folder.resolve("a.gif"), List.of(image), 50, 50);
 
-                assertThat(Pixels.decode(Files.readAllBytes(folder.resolve("a.gif")), "a")).isEqualTo(image);
+                assertThat(Pixels.decode(Files.readAllBytes(folder.resolve("a.gif")), "a"))
+                        .isEqualTo(image);
             }
         }
     }
@@ -140,14 +162,19 @@ class PicturesTest {
         assertThat(Samples.distance(blurred(image), blurred(read))).isLessThan(8);
         for (int y = 0; y < 96; y++) {
             for (int x = 128; x < 136; x++) {
-                assertThat(Samples.red(read, x, y) + Samples.green(read, x, y) + Samples.blue(read, x, y)).isEqualTo(765);
+                assertThat(Samples.red(read, x, y) + Samples.green(read, x, y) + Samples.blue(read, x, y))
+                        .isEqualTo(765);
             }
         }
     }
 
     @Test
     void refuses_frames_of_different_sizes() {
-        assertThatThrownBy(() -> Pictures.writeGif(folder.resolve("a.gif"), List.of(Samples.plain(2, 2, 0, 0, 0), Samples.plain(3, 2, 0, 0, 0)), 50, 50))
+        assertThatThrownBy(() -> Pictures.writeGif(
+                        folder.resolve("a.gif"),
+                        List.of(Samples.plain(2, 2, 0, 0, 0), Samples.plain(3, 2, 0, 0, 0)),
+                        50,
+                        50))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("one size");
         assertThatThrownBy(() -> Pictures.writeGif(folder.resolve("a.gif"), List.of(), 50, 50))
@@ -163,6 +190,6 @@ class PicturesTest {
     }
 
     private static Pixels blurred(Pixels image) {
-        return new Pixels(16, 16, new Preparation(16, Crop.NONE, false).apply(image, new java.util.SplittableRandom(0)));
+        return new Pixels(16, 16, new Preparation(16, Crop.NONE, false).apply(image, new SplittableRandom(0)));
     }
 }

@@ -2,28 +2,40 @@ package dev.smalti.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
+import com.twelvemonkeys.imageio.plugins.webp.WebPImageReaderSpi;
 import java.awt.image.BufferedImage;
+import java.awt.image.DataBufferByte;
 import java.io.ByteArrayInputStream;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.List;
+import java.util.Random;
 import java.util.zip.CRC32;
+import java.util.zip.Deflater;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class PixelsTest {
     /** 8 x 8, left half (200, 40, 30), right half (20, 60, 220), as an Adobe CMYK JPEG. */
-    private static final String CMYK =
-            """
-            /9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAIBgYHBgUIBwcHCQkICgwUDQwLCwwZEhMPFB0aHx4dGhwcICQuJyAiLCMcHCg3KSwwMTQ0
-            NB8nOT04MjwuMzQy/8AAFAgACAAIBEMRAE0RAFkRAEsRAP/EAB8AAAEFAQEBAQEBAAAAAAAAAAABAgMEBQYHCAkKC//EALUQAAIB
-            AwMCBAMFBQQEAAABfQECAwAEEQUSITFBBhNRYQcicRQygZGhCCNCscEVUtHwJDNicoIJChYXGBkaJSYnKCkqNDU2Nzg5OkNERUZH
-            SElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6g4SFhoeIiYqSk5SVlpeYmZqio6Slpqeoqaqys7S1tre4ubrCw8TFxsfIycrS09TV
-            1tfY2drh4uPk5ebn6Onq8fLz9PX29/j5+v/aAA4EQwBNAFkASwAAPwDN+Nv/ADAv+3j/ANp15jZ/x/hTPgZ/zHv+3f8A9qV7/X//
-            2Q==""";
+    private static final String CMYK = """
+        /9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAIBgYHBgUIBwcHCQkICgwUDQwLCwwZEhMPFB0aHx4dGhwcICQuJyAiLCMcHCg3KSwwMTQ0
+        NB8nOT04MjwuMzQy/8AAFAgACAAIBEMRAE0RAFkRAEsRAP/EAB8AAAEFAQEBAQEBAAAAAAAAAAABAgMEBQYHCAkKC//EALUQAAIB
+        AwMCBAMFBQQEAAABfQECAwAEEQUSITFBBhNRYQcicRQygZGhCCNCscEVUtHwJDNicoIJChYXGBkaJSYnKCkqNDU2Nzg5OkNERUZH
+        SElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6g4SFhoeIiYqSk5SVlpeYmZqio6Slpqeoqaqys7S1tre4ubrCw8TFxsfIycrS09TV
+        1tfY2drh4uPk5ebn6Onq8fLz9PX29/j5+v/aAA4EQwBNAFkASwAAPwDN+Nv/ADAv+3j/ANp15jZ/x/hTPgZ/zHv+3f8A9qV7/X//
+        2Q==\
+        """;
 
     /** The same picture as WebP: without loss, with loss, and with the first four pixels transparent. */
     private static final String WEBP = "UklGRiIAAABXRUJQVlA4TBYAAAAvB8ABAA9wHvZT0F6Ie/6DB32I6H8A";
@@ -35,21 +47,31 @@ class PixelsTest {
     private static final String WEBP_ALPHA =
             "UklGRjoAAABXRUJQVlA4TC0AAAAvB8ABEBcgEEgC259mIIFAEsT+FAMKBJLY9kcYZv4D6h8IBAiTJo1aiOh/YAMA";
 
+    /** A photograph of 48 x 48 on which readers fail that predict blocks from filtered ones. */
+    private static final String WEBP_PHOTOGRAPH = """
+        UklGRtIAAABXRUJQVlA4IMYAAADQAwCdASowADAAPzGGuFOuqaWitVVYAdAmCWdoB1wMpxbuI961swAA5D881v/m5fraG2RxmZrW
+        v4rnxa1amS7fH9xBqPUCp61z//ZfKy1BXuzxLccgNl4uumUrhT99oWtJxsScHO8CehIDQMbk+z9TUVvjHmofwXXYnny6FJEjkrOy
+        Tzr/aHkqITtZfCCprewzvz7Ogm7wcUDdzZMcS7s5Z4Si86aCb7hA3VIZtZe/JnlSCWT1Ly7r38uTd1cRv/Z0/XiwgAA=\
+        """;
+
     @ParameterizedTest
     @ValueSource(strings = {"png", "bmp"})
     void reads_lossless_formats_exactly(String format) {
         Pixels image = Samples.gradient(13, 7, 99);
 
         assertThat(Pixels.decode(Samples.encode(image, format), "a")).isEqualTo(image);
-        assertThat(Pixels.decode(new ByteArrayInputStream(Samples.encode(image, format)), "a")).isEqualTo(image);
+        assertThat(Pixels.decode(new ByteArrayInputStream(Samples.encode(image, format)), "a"))
+                .isEqualTo(image);
     }
 
     @Test
     void reads_jpegs_sequential_and_progressive() throws Exception {
         Pixels image = Samples.gradient(40, 24, 128);
 
-        assertThat(Samples.distance(image, Pixels.decode(Samples.encode(image, "jpg"), "a"))).isLessThan(24);
-        assertThat(Samples.distance(image, Pixels.decode(Samples.progressiveJpeg(image), "a"))).isLessThan(24);
+        assertThat(Samples.distance(image, Pixels.decode(Samples.encode(image, "jpg"), "a")))
+                .isLessThan(24);
+        assertThat(Samples.distance(image, Pixels.decode(Samples.progressiveJpeg(image), "a")))
+                .isLessThan(24);
     }
 
     @Test
@@ -58,7 +80,8 @@ class PixelsTest {
 
         Pixels image = Pixels.decode(file, "a");
 
-        assertThat(Samples.distance(image, new Pixels(37, 29, throughImageIo(file)))).isLessThanOrEqualTo(1);
+        assertThat(Samples.distance(image, new Pixels(37, 29, throughImageIo(file))))
+                .isLessThanOrEqualTo(1);
     }
 
     @Test
@@ -91,6 +114,22 @@ class PixelsTest {
     }
 
     @Test
+    void keeps_the_colours_of_webp_photographs() {
+        assumeThat(new WebPImageReaderSpi().getVersion())
+                .as("3.14 has the fault haraldk/TwelveMonkeys#734")
+                .isGreaterThanOrEqualTo("3.15");
+        Pixels image = Pixels.decode(base64(WEBP_PHOTOGRAPH), "a");
+
+        double[] sums = new double[3];
+        for (int i = 0; i < image.rgb().length; i++) {
+            sums[i % 3] += (image.rgb()[i] & 255) / (48.0 * 48);
+        }
+        assertThat(sums[0]).isCloseTo(100.8, within(2.0)); // as libwebp has it
+        assertThat(sums[1]).isCloseTo(105.8, within(2.0));
+        assertThat(sums[2]).isCloseTo(95.3, within(2.0));
+    }
+
+    @Test
     void puts_transparent_pictures_on_white() {
         BufferedImage image = new BufferedImage(2, 1, BufferedImage.TYPE_INT_ARGB);
         image.setRGB(0, 0, 0x00102030);
@@ -119,7 +158,8 @@ class PixelsTest {
         image.getRaster().setSample(0, 0, 0, 65535);
         image.getRaster().setSample(1, 0, 0, 257 * 100 + 129); // nearer to 101
 
-        assertThat(Pixels.decode(Samples.encode(image, "png"), "a").rgb()).containsExactly(255, 255, 255, 101, 101, 101);
+        assertThat(Pixels.decode(Samples.encode(image, "png"), "a").rgb())
+                .containsExactly(255, 255, 255, 101, 101, 101);
     }
 
     @Test
@@ -233,13 +273,12 @@ class PixelsTest {
     }
 
     @Test
-    void takes_the_first_frame_of_an_animation(@org.junit.jupiter.api.io.TempDir java.nio.file.Path folder)
-            throws Exception {
+    void takes_the_first_frame_of_an_animation(@TempDir Path folder) throws Exception {
         Pixels first = Samples.plain(9, 5, 255, 0, 0);
-        Pictures.writeGif(
-                folder.resolve("a.gif"), java.util.List.of(first, Samples.plain(9, 5, 0, 0, 255)), 100, 100);
+        Pictures.writeGif(folder.resolve("a.gif"), List.of(first, Samples.plain(9, 5, 0, 0, 255)), 100, 100);
 
-        assertThat(Pixels.decode(java.nio.file.Files.readAllBytes(folder.resolve("a.gif")), "a")).isEqualTo(first);
+        assertThat(Pixels.decode(Files.readAllBytes(folder.resolve("a.gif")), "a"))
+                .isEqualTo(first);
     }
 
     @Test
@@ -260,21 +299,21 @@ class PixelsTest {
 
     private static Pixels noise(int width, int height) {
         byte[] rgb = new byte[3 * width * height];
-        new java.util.Random(1).nextBytes(rgb);
+        new Random(1).nextBytes(rgb);
         return new Pixels(width, height, rgb);
     }
 
     private static byte[] throughImageIo(byte[] file) {
         try {
-            BufferedImage image = javax.imageio.ImageIO.read(new ByteArrayInputStream(file));
+            BufferedImage image = ImageIO.read(new ByteArrayInputStream(file));
             return Pixels.of(image).rgb();
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             throw new IllegalStateException(e);
         }
     }
 
     private static byte[] bytes(BufferedImage image) {
-        return ((java.awt.image.DataBufferByte) image.getRaster().getDataBuffer()).getData();
+        return ((DataBufferByte) image.getRaster().getDataBuffer()).getData();
     }
 
     private static byte[] base64(String text) {
@@ -283,7 +322,7 @@ class PixelsTest {
 
     /** A PNG of one data chunk. */
     private static byte[] png(int width, int height, int bits, int colors, byte[] rows) {
-        java.util.zip.Deflater deflater = new java.util.zip.Deflater();
+        Deflater deflater = new Deflater();
         deflater.setInput(rows);
         deflater.finish();
         byte[] data = new byte[1000];

@@ -83,7 +83,8 @@ class PreparationTest {
 
     @Test
     void resizes_like_pillow() {
-        // Image.fromarray((numpy.arange(7 * 5 * 3) * 37 % 256).astype('uint8').reshape(5, 7, 3)).resize((8, 8), BICUBIC)
+        // Image.fromarray((numpy.arange(7 * 5 * 3) * 37 % 256).astype('uint8').reshape(5, 7, 3)).resize((8, 8),
+        // BICUBIC)
         byte[] rgb = new byte[7 * 5 * 3];
         for (int i = 0; i < rgb.length; i++) {
             rgb[i] = (byte) (i * 37 % 256);
@@ -124,7 +125,7 @@ class PreparationTest {
     void mirrors_without_changing_colours() {
         Preparation preparation = new Preparation(8, Crop.NONE, true);
         Pixels image = Samples.gradient(8, 8, 50);
-        SplittableRandom flips = new SplittableRandom(0) ;
+        SplittableRandom flips = new SplittableRandom(0);
         Pixels first = new Pixels(8, 8, preparation.apply(image, flips));
         while (first.equals(image)) {
             first = new Pixels(8, 8, preparation.apply(image, flips));

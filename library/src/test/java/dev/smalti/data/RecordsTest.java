@@ -8,6 +8,7 @@ import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
@@ -61,14 +62,16 @@ class RecordsTest {
 
     @Test
     void refuses_idx_files_whose_header_is_wrong() throws Exception {
-        byte[] cut = java.util.Arrays.copyOf(images(3, 4, 3), 40);
+        byte[] cut = Arrays.copyOf(images(3, 4, 3), 40);
         Path truncated = Samples.file(folder.resolve("a-images-idx3-ubyte"), cut);
         Path swapped = Samples.file(folder.resolve("b-images-idx3-ubyte"), labels(9));
         Path huge = Samples.file(folder.resolve("c-images-idx3-ubyte"), images(3, 4, 3));
-        Files.write(huge, ByteBuffer.wrap(Files.readAllBytes(huge)).putInt(8, 1 << 30).array());
+        Files.write(
+                huge,
+                ByteBuffer.wrap(Files.readAllBytes(huge)).putInt(8, 1 << 30).array());
         Path uneven = Samples.file(folder.resolve("d-images-idx3-ubyte"), images(3, 4, 3));
         Samples.file(folder.resolve("d-labels-idx1-ubyte"), labels(4));
-        Path packed = Samples.file(folder.resolve("e-images-idx3-ubyte.gz"), java.util.Arrays.copyOf(gzip(images(3, 4, 3)), 30));
+        Path packed = Samples.file(folder.resolve("e-images-idx3-ubyte.gz"), Arrays.copyOf(gzip(images(3, 4, 3)), 30));
 
         assertThatThrownBy(() -> ImageSet.open(truncated))
                 .isInstanceOf(DataException.class)
@@ -77,7 +80,9 @@ class RecordsTest {
                 .isInstanceOf(DataException.class)
                 .hasMessageContaining("must start with 00000803")
                 .hasMessageContaining("it starts with 00000801");
-        assertThatThrownBy(() -> ImageSet.open(huge)).isInstanceOf(DataException.class).hasMessageContaining("8192");
+        assertThatThrownBy(() -> ImageSet.open(huge))
+                .isInstanceOf(DataException.class)
+                .hasMessageContaining("8192");
         assertThatThrownBy(() -> ImageSet.open(uneven))
                 .isInstanceOf(DataException.class)
                 .hasMessageContaining("one label for each of 3 images, it has 4");
@@ -91,7 +96,9 @@ class RecordsTest {
         Samples.file(folder.resolve("data_batch_1.bin"), cifar(2, 1, 0));
         Samples.file(folder.resolve("data_batch_2.bin"), cifar(3, 1, 2));
         Path test = Samples.file(folder.resolve("test_batch.bin"), cifar(1, 1, 9));
-        Files.writeString(folder.resolve("batches.meta.txt"), "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n");
+        Files.writeString(
+                folder.resolve("batches.meta.txt"),
+                "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n");
 
         try (ImageSet set = ImageSet.open(folder);
                 ImageSet tests = ImageSet.open(test)) {
@@ -116,7 +123,9 @@ class RecordsTest {
             assertThat(set.classNames()).hasSize(100).endsWith("98", "99");
             assertThat(set.read(1).rgb()).startsWith(10, 20, 98);
         }
-        Files.writeString(folder.resolve("fine_label_names.txt"), IntStream.range(0, 100).mapToObj(i -> "class " + i).collect(Collectors.joining("\n")));
+        Files.writeString(
+                folder.resolve("fine_label_names.txt"),
+                IntStream.range(0, 100).mapToObj(i -> "class " + i).collect(Collectors.joining("\n")));
         try (ImageSet set = ImageSet.open(folder)) {
             assertThat(set.classNames()).contains("class 98");
         }

@@ -5,6 +5,7 @@ import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Sampling;
+import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
@@ -12,7 +13,6 @@ import dev.smalti.network.Transformer;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration.Masking;
-import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -143,8 +143,8 @@ public final class AbsorbingDiffusion implements Prior {
         return new Loss(each.mean(), measures);
     }
 
-    /** bool [B, L] */
-    private Tensor lost(Tensor t, Tensor u) {
+    /** Which tokens are masked at time t. int64 [B], [B, L] in [0, 1) -> bool [B, L] */
+    Tensor lost(Tensor t, Tensor u) {
         if (configuration.masking() == Masking.FIXED) {
             Tensor count = t.to(ScalarType.Double)
                     .mul(new Scalar((double) space.length() / steps))
@@ -157,7 +157,7 @@ public final class AbsorbingDiffusion implements Prior {
     }
 
     /** Cross-entropy in nats where {@code lost}, 0 elsewhere. -> float32 [B, L] */
-    private Tensor entropy(Tensor x0, Tensor label, Tensor lost) {
+    Tensor entropy(Tensor x0, Tensor label, Tensor lost) {
         Tensor at = lost.flatten().nonzero().squeeze(1); // [M]
         Tensor logits = network.logitsOfMany(absorbing.mask(x0, lost), label, at); // [M, K]
         Tensor target = x0.flatten().index_select(0, at);
@@ -174,6 +174,11 @@ public final class AbsorbingDiffusion implements Prior {
      */
     @Override
     public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+        return sample(network, sampling, labels, draws, watcher);
+    }
+
+    /** The same with logits of {@code denoiser}. */
+    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
         int last = sampling.steps() == 0 ? steps : sampling.steps();
         if (last > steps) {
             throw new IllegalArgumentException(
@@ -182,11 +187,12 @@ public final class AbsorbingDiffusion implements Prior {
         if (classes == 0 && sampling.guidance() > 0) {
             throw new IllegalArgumentException("guidance needs a model with classes, and this one has none: leave it 0");
         }
-        Guidance guided = new Guidance(network, classes);
+        Guidance guided = new Guidance(denoiser, classes);
         return Scope.keep(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 parameters.training(false);
                 Tensor probe = draws.uniform(space.length()); // also says how many grids there are
+                TokenBatch.checkLabels(labels, classes, probe.size(0));
                 Tensor x = absorbing.nothing(probe.size(0)); // [B, L]
                 for (int t = last; t >= 1; t--) {
                     double progress = last == 1 ? 1 : (double) (last - t) / (last - 1);
@@ -229,7 +235,7 @@ public final class AbsorbingDiffusion implements Prior {
      */
     @Override
     public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        Dims.check("codes", codes, Dims.ANY, space.length());
+        new TokenBatch(codes, labels).check(space, classes);
         return Scope.keep(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 parameters.training(false);

@@ -6,6 +6,7 @@ import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
@@ -62,12 +64,9 @@ public final class Vqgan implements Tokenizer {
         int latent = configuration.latent();
         int dimension = configuration.codebook().dimension();
         boolean convolved = configuration.quantConv();
-        this.before = convolved
-                ? new Convolution(parameters.child("quant_conv"), latent, dimension, 1, 1, 0)
-                : null;
-        this.after = convolved
-                ? new Convolution(parameters.child("post_quant_conv"), dimension, latent, 1, 1, 0)
-                : null;
+        this.before = convolved ? new Convolution(parameters.child("quant_conv"), latent, dimension, 1, 1, 0) : null;
+        this.after =
+                convolved ? new Convolution(parameters.child("post_quant_conv"), dimension, latent, 1, 1, 0) : null;
         this.gaussian = configuration.pixelLikelihood()
                 ? new PixelGaussian(parameters.child("logsigma"), decoder.channels(), configuration.patch())
                 : null;
@@ -130,9 +129,18 @@ public final class Vqgan implements Tokenizer {
         return before == null ? z : before.forward(z);
     }
 
+    /** What the decoder sees. [B, D, h, w] -> [B, z, h, w] */
+    Tensor latent(Tensor vectors) {
+        return after == null ? vectors : after.forward(vectors);
+    }
+
     /** What the decoder's last layers see. [B, D, h, w] -> [B, C, H/patch, W/patch] */
     Tensor features(Tensor vectors) {
-        return decoder.features(after == null ? vectors : after.forward(vectors));
+        return decoder.features(latent(vectors));
+    }
+
+    Encoder encoder() {
+        return encoder;
     }
 
     VectorQuantizer quantizer() {
@@ -181,37 +189,41 @@ public final class Vqgan implements Tokenizer {
 
         @Override
         public Loss loss(Tensor images, long step, Seed seed) {
-            Map<String, Tensor> measures = new LinkedHashMap<>();
-            Quantized quantized = quantizer.quantize(map(images), seed);
-            Tensor features = features(quantized.vectors());
-            Tensor reconstruction = decoder.image(features);
-            Tensor difference = reconstructionLoss(images, reconstruction);
-            Tensor total = difference.add(quantized.loss());
-            measures.put("reconstruction", difference);
-            measures.put("codebook", quantized.loss());
-            measures.put("perplexity", perplexity(quantized.codes()));
-            Tensor seen = null;
-            if (discriminator != null && step >= configuration.adversarial().start()) {
-                seen = augment(reconstruction, seed.child("fake"));
-                opponent.training(true);
-                Tensor adversarial = generatorLoss(discriminator.forward(seen));
-                Tensor weight = adaptiveWeight(difference, adversarial, decoder.lastWeight());
-                total = total.add(weight.mul(adversarial));
-                measures.put("generator", adversarial);
-                measures.put("adaptive_weight", weight);
-            }
-            if (gaussian != null) {
-                Tensor nats = PixelGaussian.nats(
-                        images,
-                        reconstruction.detach(),
-                        gaussian.logDeviation(features.detach()).to(ScalarType.Float));
-                Tensor each = nats.mean().div(new Scalar(3.0 * configuration.size() * configuration.size()));
-                total = total.add(each.mul(new Scalar(0.01))); // its own weights only: the factor tames clipping
-                measures.put("pixel_nats", each);
-            }
-            pass = new Pass(images, features, reconstruction, seen);
-            return new Loss(total, measures);
+            return autoencoderLoss(images, step, seed, made -> augment(made, seed.child("fake")));
         }
+    }
+
+    /** @param augment what the discriminator sees of the reconstruction */
+    Loss autoencoderLoss(Tensor images, long step, Seed seed, UnaryOperator<Tensor> augment) {
+        Map<String, Tensor> measures = new LinkedHashMap<>();
+        Quantized quantized = quantizer.quantize(map(images), seed);
+        Tensor features = features(quantized.vectors());
+        Tensor reconstruction = decoder.image(features);
+        Tensor difference = reconstructionLoss(images, reconstruction);
+        Tensor total = difference.add(quantized.loss());
+        measures.put("reconstruction", difference);
+        measures.put("codebook", quantized.loss());
+        measures.put("perplexity", perplexity(quantized.codes()));
+        Tensor seen = null;
+        if (discriminator != null && step >= configuration.adversarial().start()) {
+            seen = augment.apply(reconstruction);
+            Tensor adversarial = generatorLoss(discriminator.forward(seen));
+            Tensor weight = adaptiveWeight(difference, adversarial, decoder.lastWeight());
+            total = total.add(weight.mul(adversarial));
+            measures.put("generator", adversarial);
+            measures.put("adaptive_weight", weight);
+        }
+        if (gaussian != null) {
+            Tensor nats = PixelGaussian.nats(
+                    images,
+                    reconstruction.detach(),
+                    gaussian.logDeviation(features.detach()).to(ScalarType.Float));
+            Tensor each = nats.mean().div(new Scalar(3.0 * configuration.size() * configuration.size()));
+            total = total.add(each.mul(new Scalar(0.01))); // its own weights only: the factor tames clipping
+            measures.put("pixel_nats", each);
+        }
+        pass = new Pass(images, features, reconstruction, seen);
+        return new Loss(total, measures);
     }
 
     private final class DiscriminatorObjective implements Objective<Tensor> {
@@ -228,16 +240,21 @@ public final class Vqgan implements Tokenizer {
         /** Null before the start step: there is nothing to learn yet. */
         @Override
         public Loss loss(Tensor images, long step, Seed seed) {
-            if (pass.seen() == null) {
-                return null;
-            }
-            Tensor real = discriminator.forward(augment(images, seed.child("real")));
-            Tensor fake = discriminator.forward(pass.seen().detach());
-            Map<String, Tensor> measures = new LinkedHashMap<>();
-            measures.put("logits_real", real.mean());
-            measures.put("logits_fake", fake.mean());
-            return new Loss(hingeLoss(real, fake), measures);
+            return discriminatorLoss(images, real -> augment(real, seed.child("real")));
         }
+    }
+
+    /** @param augment what the discriminator sees of the images */
+    Loss discriminatorLoss(Tensor images, UnaryOperator<Tensor> augment) {
+        if (pass.seen() == null) {
+            return null;
+        }
+        Tensor real = discriminator.forward(augment.apply(images));
+        Tensor fake = discriminator.forward(pass.seen().detach());
+        Map<String, Tensor> measures = new LinkedHashMap<>();
+        measures.put("logits_real", real.mean());
+        measures.put("logits_fake", fake.mean());
+        return new Loss(hingeLoss(real, fake), measures);
     }
 
     private Tensor augment(Tensor images, Seed seed) {
@@ -285,14 +302,16 @@ public final class Vqgan implements Tokenizer {
     }
 
     private static Tensor gradient(Tensor loss, Tensor weight) {
-        return torch.grad(
+        // in a scope and detached, since the gradient belongs to the vector and goes with it
+        return Scope.keep(() -> torch.grad(
                         new TensorVector(loss),
                         new TensorVector(weight),
                         new TensorVector(),
                         new BoolOptional(true),
                         false,
                         false)
-                .get(0);
+                .get(0)
+                .detach());
     }
 
     /** exp H of the codes' frequencies in a batch: how many codes are in even use. [] */

@@ -1,0 +1,59 @@
+package dev.smalti.app;
+
+import dev.smalti.draw.Sampling;
+import dev.smalti.job.Demo;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+@Command(name = "demo", description = "Draws with the bundled model: grids, a reveal, and a page that shows them.")
+final class DemoVerb extends Verb {
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            defaultValue = "demo",
+            description = "folder of the results (default: demo)")
+    private Path out;
+
+    @Option(names = "--seed", paramLabel = "S", defaultValue = "0", description = "same seed, same images (default: 0)")
+    private long seed;
+
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            defaultValue = "auto",
+            description = "auto, cpu, cuda or cuda:N (default: auto)")
+    private String device;
+
+    @Option(names = "--model", paramLabel = "MODEL", hidden = true, defaultValue = Demo.MODEL)
+    private String model;
+
+    DemoVerb(Console console) {
+        super(console);
+    }
+
+    @Override
+    Answer answer(Interruption interruption) {
+        Demo.Result result;
+        try (Progress progress = progress("demo", "images")) {
+            result = new Demo(model, out, seed, Sampling.USUAL, device).run(progress::start, done -> {
+                interruption.check();
+                progress.done(done);
+            });
+        }
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("out", result.out());
+        facts.put("files", result.files());
+        facts.put("seconds", result.seconds());
+        StringBuilder text = new StringBuilder();
+        result.files().values().forEach(file -> text.append(file).append('\n'));
+        double all = result.seconds().values().stream()
+                .mapToDouble(Double::doubleValue)
+                .sum();
+        Path page = result.files().get("page").toAbsolutePath().normalize();
+        text.append("drawn in ").append(Progress.time(all)).append("; open ").append(page);
+        return new Answer(facts, text.toString());
+    }
+}

@@ -1,0 +1,83 @@
+package dev.smalti.app;
+
+import dev.smalti.job.EncodeImages;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "encode", description = "Turns images into a token file.")
+final class EncodeVerb extends Verb {
+    @Parameters(paramLabel = "RUN", description = "run folder of train-tokenizer, or a model")
+    private String run;
+
+    @Option(
+            names = "--data",
+            paramLabel = "PATH",
+            required = true,
+            description = "folder or zip of images, IDX, CIFAR binaries, .npz")
+    private Path data;
+
+    @Option(names = "--out", paramLabel = "TOKENS", required = true, description = "token file (safetensors)")
+    private Path out;
+
+    @Option(names = "--reconstruct", description = "also decode the tokens and measure what comes back")
+    private boolean reconstruct;
+
+    @Option(names = "--skip-bad", description = "leave broken images out, with a warning, instead of failing")
+    private boolean skipBad;
+
+    @Option(names = "--batch", paramLabel = "N", defaultValue = "64", description = "images at once (default: 64)")
+    private int batch;
+
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            defaultValue = "auto",
+            description = "auto, cpu, cuda or cuda:N (default: auto)")
+    private String device;
+
+    EncodeVerb(Console console) {
+        super(console);
+    }
+
+    @Override
+    Answer answer(Interruption interruption) {
+        EncodeImages job = new EncodeImages(run, data, out, batch, skipBad, reconstruct, device);
+        EncodeImages.Result result;
+        try (Progress progress = progress("encode", "images")) {
+            result = job.run(progress::start, done -> {
+                interruption.check();
+                progress.done(done);
+            });
+        }
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("out", result.tokens());
+        facts.put("images", result.images());
+        facts.put("skipped", result.skipped());
+        facts.put("grid", result.space().height() + "x" + result.space().width());
+        facts.put("codes", result.space().codes());
+        facts.put("seconds", result.seconds());
+        facts.put("images_per_second", result.images() / result.seconds());
+        facts.putAll(result.measures());
+        StringBuilder text = new StringBuilder(String.format(
+                Locale.ROOT,
+                "%s: %d images as %s tokens of %d codes in %s (%.3g images/s)",
+                result.tokens(),
+                result.images(),
+                facts.get("grid"),
+                result.space().codes(),
+                Progress.time(result.seconds()),
+                result.images() / result.seconds()));
+        if (result.skipped() > 0) {
+            text.append("; ").append(result.skipped()).append(" broken ones left out");
+        }
+        result.measures()
+                .forEach((name, value) ->
+                        text.append(String.format(Locale.ROOT, "%n%s  %.5g", name.replace('_', ' '), value)));
+        return new Answer(facts, text.toString());
+    }
+}

@@ -1,0 +1,115 @@
+package dev.smalti.app;
+
+import dev.smalti.job.GenerateImages;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "generate", description = "Draws images.")
+final class GenerateVerb extends Verb {
+    @Parameters(paramLabel = "MODEL", description = "run folder of train-prior, or the name of a bundled model")
+    private String model;
+
+    @Option(
+            names = "--out",
+            paramLabel = "PATH",
+            required = true,
+            description = "new folder for png, file for npz and tokens")
+    private Path out;
+
+    @Option(names = "--count", paramLabel = "N", defaultValue = "16", description = "how many (default: 16)")
+    private int count;
+
+    @Option(
+            names = "--label",
+            paramLabel = "NAME",
+            arity = "1..*",
+            description = "classes, drawn in turn (default: all, evenly)")
+    private List<String> labels = new ArrayList<>();
+
+    @Mixin
+    private SamplingOptions options;
+
+    @Option(
+            names = "--size",
+            paramLabel = "HxW",
+            description = "pixels; for now only the size that the model was trained on")
+    private String size;
+
+    @Option(
+            names = "--format",
+            paramLabel = "FORMAT",
+            defaultValue = "png",
+            description = "png, npz or tokens (default: png)")
+    private GenerateImages.Format format;
+
+    @Option(names = "--grid", paramLabel = "FILE", description = "also write a picture of all of them")
+    private Path grid;
+
+    @Option(
+            names = "--batch",
+            paramLabel = "N",
+            defaultValue = "64",
+            description = "images at once; does not change them (default: 64)")
+    private int batch;
+
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            defaultValue = "auto",
+            description = "auto, cpu, cuda or cuda:N (default: auto)")
+    private String device;
+
+    GenerateVerb(Console console) {
+        super(console);
+    }
+
+    @Override
+    Answer answer(Interruption interruption) {
+        GenerateImages.Size wanted = size == null ? null : GenerateImages.Size.parse(size);
+        GenerateImages.Request request =
+                new GenerateImages.Request(count, labels, options.seed(), options.sampling(), wanted);
+        GenerateImages.Output output = new GenerateImages.Output(out, format, grid);
+        GenerateImages job = new GenerateImages(model, device, request, output, batch);
+        GenerateImages.Result result;
+        try (Progress progress = progress("generate", "images")) {
+            progress.start(count);
+            result = job.run(done -> {
+                interruption.check();
+                progress.done(done);
+            });
+        }
+        String kind = format.name().toLowerCase(Locale.ROOT);
+        double rate = result.count() / result.seconds();
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("out", result.out());
+        facts.put("grid", result.grid());
+        facts.put("format", kind);
+        facts.put("count", result.count());
+        facts.put("model", model);
+        facts.put("seed", options.seed());
+        facts.put("size", result.size() == null ? null : result.size().toString());
+        facts.put("tokens", result.space().height() + "x" + result.space().width());
+        facts.put("classes", result.classes());
+        facts.put("seconds", result.seconds());
+        facts.put("images_per_second", rate);
+        String what = result.size() == null ? "grids of tokens" : "images of " + result.size();
+        String text = String.format(
+                Locale.ROOT,
+                "%s: %d %s as %s in %s (%.3g/s)",
+                result.out(),
+                result.count(),
+                what,
+                kind,
+                Progress.time(result.seconds()),
+                rate);
+        return new Answer(facts, result.grid() == null ? text : text + "; all in " + result.grid());
+    }
+}

@@ -1,0 +1,22 @@
+package dev.smalti.app;
+
+import dev.smalti.job.Describe;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "info", description = "Says what a run folder, a token file or a weights file is.")
+final class InfoVerb extends Verb {
+    @Parameters(paramLabel = "PATH", description = "run folder, name of a bundled model, or safetensors file")
+    private String path;
+
+    InfoVerb(Console console) {
+        super(console);
+    }
+
+    @Override
+    Answer answer(Interruption interruption) {
+        Map<String, Object> facts = new Describe(path).run();
+        return new Answer(facts, Describe.text(facts).stripTrailing());
+    }
+}

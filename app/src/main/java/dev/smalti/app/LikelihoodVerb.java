@@ -1,0 +1,98 @@
+package dev.smalti.app;
+
+import dev.smalti.job.MeasureLikelihood;
+import dev.smalti.job.MeasureLikelihood.Estimate;
+import dev.smalti.job.Model;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "likelihood", description = "Measures how likely a model finds tokens or images, in bits.")
+final class LikelihoodVerb extends Verb {
+    @Parameters(paramLabel = "MODEL", description = "run folder of train-prior, or the name of a bundled model")
+    private String model;
+
+    @ArgGroup(multiplicity = "1")
+    private Source source;
+
+    static final class Source {
+        @Option(names = "--tokens", paramLabel = "TOKENS", required = true, description = "token file")
+        private Path tokens;
+
+        @Option(names = "--data", paramLabel = "PATH", required = true, description = "images")
+        private Path data;
+    }
+
+    @Option(
+            names = "--repeats",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "estimates of each grid that are averaged (default: 1)")
+    private int repeats;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "S",
+            defaultValue = "0",
+            description = "same seed, same estimate (default: 0)")
+    private long seed;
+
+    @Option(names = "--skip-bad", description = "leave broken images out, with a warning, instead of failing")
+    private boolean skipBad;
+
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            defaultValue = "auto",
+            description = "auto, cpu, cuda or cuda:N (default: auto)")
+    private String device;
+
+    LikelihoodVerb(Console console) {
+        super(console);
+    }
+
+    @Override
+    Answer answer(Interruption interruption) {
+        MeasureLikelihood job = new MeasureLikelihood(source.tokens, source.data, repeats, seed, skipBad);
+        MeasureLikelihood.Result result;
+        try (Model open = Model.open(model, device);
+                Progress progress = progress("likelihood", "grids")) {
+            result = job.run(open, progress::start, done -> {
+                interruption.check();
+                progress.done(done);
+            });
+        }
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("grids", result.grids());
+        facts.put("exact", result.exact());
+        facts.put("bits_per_token", facts(result.bitsPerToken()));
+        facts.put("bits_per_dimension", facts(result.bitsPerDimension()));
+        String bound = result.exact() ? "" : "at most ";
+        String text = bound + text(result.bitsPerToken(), "bits per token");
+        if (result.bitsPerDimension() != null) {
+            text += "\n" + bound + text(result.bitsPerDimension(), "bits per pixel dimension");
+        }
+        return new Answer(facts, text + "\nover " + result.grids() + " grids");
+    }
+
+    private static Map<String, Object> facts(Estimate estimate) {
+        if (estimate == null) {
+            return null;
+        }
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("mean", estimate.mean());
+        facts.put("interval_95", estimate.interval());
+        return facts;
+    }
+
+    private static String text(Estimate estimate, String unit) {
+        return Double.isNaN(estimate.interval())
+                ? String.format(Locale.ROOT, "%.4f %s", estimate.mean(), unit)
+                : String.format(Locale.ROOT, "%.4f ± %.4f %s (95 %%)", estimate.mean(), estimate.interval(), unit);
+    }
+}

@@ -1,0 +1,103 @@
+package dev.smalti.app;
+
+import dev.smalti.job.RunFolder;
+import dev.smalti.train.Checkpoints;
+import dev.smalti.train.Run;
+import dev.smalti.train.Watcher;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** What both trainings take and say. */
+final class TrainingOptions {
+    @Parameters(paramLabel = "RECIPE", description = "YAML file, see recipes/")
+    private Path recipe;
+
+    @Option(names = "--out", paramLabel = "RUN", required = true, description = "run folder")
+    private Path out;
+
+    @Option(names = "--resume", description = "go on with the run in --out from its newest checkpoint")
+    private boolean resume;
+
+    @Option(
+            names = "--set",
+            paramLabel = "PATH=VALUE",
+            description = "override a key of the recipe, such as training.steps=100; repeatable")
+    private List<String> overrides = new ArrayList<>();
+
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            description = "auto, cpu, cuda or cuda:N (default: as the recipe says)")
+    private String device;
+
+    /** Trains. */
+    interface Work {
+        Run run(List<Watcher> watchers, BooleanSupplier stop);
+    }
+
+    Path recipe() {
+        return recipe;
+    }
+
+    Path out() {
+        return out;
+    }
+
+    boolean resume() {
+        return resume;
+    }
+
+    List<String> overrides() {
+        List<String> all = new ArrayList<>(overrides);
+        if (device != null) {
+            all.add("training.device=" + device);
+        }
+        return all;
+    }
+
+    Verb.Answer answer(Progress progress, Interruption interruption, Work work) {
+        Run run;
+        try (progress) {
+            run = work.run(List.of(new TrainingProgress(progress)), interruption::asked);
+        }
+        Path checkpoint = Checkpoints.latest(out).orElse(null);
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("out", out);
+        facts.put("kind", RunFolder.open(out).description().kind());
+        facts.put("steps", run.step());
+        facts.put("steps_planned", run.of());
+        facts.put("complete", run.complete());
+        facts.put("checkpoint", checkpoint);
+        facts.put("items", run.items());
+        facts.put("seconds", run.seconds());
+        facts.put("items_per_second", run.itemsPerSecond());
+        facts.put("measures", run.measures());
+        if (run.complete()) {
+            String text = run.step() == run.begun()
+                    ? "%s has all its %d steps already: nothing to do".formatted(out, run.of())
+                    : String.format(
+                            Locale.ROOT,
+                            "%s: step %d of %d, %d steps in %s (%.3g items/s); weights in %s",
+                            out,
+                            run.step(),
+                            run.of(),
+                            run.step() - run.begun(),
+                            Progress.time(run.seconds()),
+                            run.itemsPerSecond(),
+                            checkpoint);
+            return new Verb.Answer(facts, text);
+        }
+        String text = checkpoint == null
+                ? "stopped before the first step; there is no checkpoint"
+                : "stopped at step %d of %d; the checkpoint is %s, and the same command with --resume goes on from it"
+                        .formatted(run.step(), run.of(), checkpoint);
+        return new Verb.Answer(Failure.STOPPED, facts, text);
+    }
+}

@@ -1,0 +1,97 @@
+package dev.smalti.app;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** What all verbs have in common: the result is printed as text or as one JSON object. */
+@Command(sortOptions = false)
+abstract class Verb implements Callable<Integer> {
+    private final Console console;
+
+    @Option(names = "--json", order = 97, description = "print the result as one JSON object")
+    private boolean json;
+
+    @Option(names = "--debug", order = 98, description = "print the stack trace of an error")
+    private boolean debug;
+
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "show this help")
+    private boolean help;
+
+    Verb(Console console) {
+        this.console = console;
+    }
+
+    /**
+     * What a verb has to say.
+     *
+     * @param facts by name: strings, numbers, truths, paths, and lists and maps of them
+     * @param text the same for people
+     */
+    record Answer(int code, Map<String, Object> facts, String text) {
+        Answer(Map<String, Object> facts, String text) {
+            this(Failure.DONE, facts, text);
+        }
+    }
+
+    /** Does the work. */
+    abstract Answer answer(Interruption interruption);
+
+    @Override
+    public final Integer call() {
+        try (Interruption interruption = new Interruption(console)) {
+            Answer answer = answer(interruption);
+            console.out().println(json ? json(answer.facts()) : answer.text());
+            console.out().flush();
+            return answer.code();
+        } catch (StoppedException | LinkageError | OutOfMemoryError e) {
+            console.err().println("smalti: " + Failure.message(e));
+            if (debug) {
+                e.printStackTrace(console.err());
+            }
+            return Failure.code(e);
+        }
+    }
+
+    final Progress progress(String verb, String unit) {
+        return Progress.of(console, verb, unit);
+    }
+
+    final void warn(String message) {
+        console.err().println("smalti: " + message);
+    }
+
+    private static String json(Map<String, Object> facts) {
+        try {
+            return new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(plain(facts));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** JSON knows neither paths nor numbers that are none. */
+    private static Object plain(Object value) {
+        if (value instanceof Map<?, ?> map) {
+            Map<String, Object> plain = new LinkedHashMap<>();
+            map.forEach((key, each) -> plain.put(key.toString(), plain(each)));
+            return plain;
+        }
+        if (value instanceof List<?> list) {
+            return list.stream().map(Verb::plain).toList();
+        }
+        if (value instanceof Path path) {
+            return path.toString();
+        }
+        return value instanceof Double number && !Double.isFinite(number) ? null : value;
+    }
+}

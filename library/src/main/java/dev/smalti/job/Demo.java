@@ -1,0 +1,224 @@
+package dev.smalti.job;
+
+import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
+import dev.smalti.draw.Sampling;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.LongConsumer;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Shows what a model can do, in a folder: {@code samples.png}, a grid of samples that nobody picked; {@code classes.png}, a
+ * row for each of eight classes, if the model has classes; {@code reveal.gif}, how one image comes to be; and
+ * {@code index.html}, a page that shows them with the settings and the time they took.
+ *
+ * @param model run folder of {@code train-prior}, or the name of a bundled model
+ * @param out files of an earlier demo in it are replaced
+ * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
+ */
+public record Demo(String model, Path out, long seed, Sampling sampling, String device) {
+    /** The bundled model of the demo. */
+    public static final String MODEL = "fruits-64";
+
+    private static final int SAMPLES = 64;
+    private static final int ROWS = 8;
+    private static final int COLUMNS = 8;
+    private static final int BATCH = 64;
+    private static final int FRAMES = 64; // at most
+    private static final int SIDE = 256; // the animation is enlarged to about this
+    private static final byte GREY = (byte) 0xb4;
+
+    /** Of the bundled model, as every demo shows it. */
+    public static Demo of(Path out) {
+        return new Demo(MODEL, out, 0, Sampling.USUAL, "auto");
+    }
+
+    /**
+     * What was done.
+     *
+     * @param files by what they show; {@code page} is the one to open
+     * @param seconds by what took them
+     */
+    public record Result(Path out, Map<String, Path> files, Map<String, Double> seconds) {}
+
+    /** @param progress told of the images done so far; their number is told to {@code total} */
+    public Result run(LongConsumer total, LongConsumer progress) {
+        if (Files.exists(out) && !Files.isDirectory(out)) {
+            throw new JobException("--out " + out + " is a file, and a folder is to be written: choose another --out");
+        }
+        Outputs.makeFolder("--out", out);
+        Stopwatch watch = new Stopwatch();
+        try (Model open = Model.open(model, device)) {
+            if (open.tokenizer() == null) {
+                throw new JobException(model + " has no tokenizer, so it draws tokens and no images to show");
+            }
+            watch.lap("opening the model");
+            List<Integer> shown = classes(open);
+            int rows = shown.size() * COLUMNS;
+            total.accept(SAMPLES + rows + 1L);
+            Seed root = new Seed(seed);
+
+            List<Pixels> samples =
+                    drawing(open, labels(open, SAMPLES), SAMPLES, "samples").images(BATCH, progress);
+            watch.lap(SAMPLES + " samples");
+            List<Pixels> byClass = List.of();
+            if (rows > 0) {
+                long[] each = IntStream.range(0, rows)
+                        .mapToLong(i -> shown.get(i / COLUMNS))
+                        .toArray();
+                byClass = drawing(open, each, rows, "classes").images(BATCH, done -> progress.accept(SAMPLES + done));
+                watch.lap(rows + " images of " + shown.size() + " classes");
+            }
+            long[] first = shown.isEmpty()
+                    ? null
+                    : new long[] {shown.get(root.child("shown").random().nextInt(shown.size()))};
+            List<Pixels> frames = reveal(open, drawing(open, first, 1, "reveal"));
+            watch.lap("the reveal");
+            progress.accept(SAMPLES + rows + 1L);
+            Map<String, Path> files = write(samples, byClass, frames);
+            watch.lap("writing");
+            List<String> names = shown.stream().map(open.classNames()::get).toList();
+            write(out.resolve("index.html"), DemoPage.html(this, open, names, files, watch.laps));
+            Map<String, Path> all = new LinkedHashMap<>(files);
+            all.put("page", out.resolve("index.html"));
+            return new Result(out, all, watch.laps);
+        }
+    }
+
+    private static long[] labels(Model open, int count) {
+        return open.labels(List.of(), count, 0);
+    }
+
+    private Drawing drawing(Model open, long[] labels, int count, String part) {
+        return new Drawing(open, labels, count, new Seed(seed).child(part).value(), sampling);
+    }
+
+    /** Up to eight classes, evenly from all. */
+    private static List<Integer> classes(Model open) {
+        int all = open.classNames().size();
+        int rows = Math.min(ROWS, all);
+        return IntStream.range(0, rows).mapToObj(i -> i * all / rows).toList();
+    }
+
+    /**
+     * Pictures of a grid as it is revealed. A cell that is still masked is grey; for the decoder, which looks beyond a
+     * cell's edge, it takes the code of the nearest cell that is not.
+     */
+    private List<Pixels> reveal(Model open, Drawing drawing) {
+        TokenSpace space = open.prior().space();
+        List<long[]> grids = new ArrayList<>();
+        long[] nothing = new long[Math.toIntExact(space.length())];
+        Arrays.fill(nothing, space.mask());
+        grids.add(nothing);
+        Scope.free(() -> open.codes(drawing.labels(), 0, 1, drawing.seed(), sampling, (done, of, xt) -> {
+            int every = (of + FRAMES - 1) / FRAMES;
+            if (done % every == 0 || done == of) {
+                grids.add(Tensors.toLongs(xt));
+            }
+        }));
+        long[] filled = new long[Math.multiplyExact(grids.size(), nothing.length)];
+        for (int i = 0; i < grids.size(); i++) {
+            System.arraycopy(fill(grids.get(i), space), 0, filled, i * nothing.length, nothing.length);
+        }
+        List<Pixels> pictures = Scope.value(() -> {
+            Tensor codes = Tensors.longs(filled).view(-1, space.height(), space.width());
+            return Drawing.pictures(open, codes);
+        });
+        List<Pixels> frames = new ArrayList<>();
+        for (int i = 0; i < pictures.size(); i++) {
+            frames.add(enlarge(hide(pictures.get(i), grids.get(i), space)));
+        }
+        return frames;
+    }
+
+    private static long[] fill(long[] grid, TokenSpace space) {
+        long[] filled = new long[grid.length];
+        for (int i = 0; i < grid.length; i++) {
+            int nearest = Integer.MAX_VALUE;
+            for (int j = 0; j < grid.length; j++) {
+                int down = i / space.width() - j / space.width();
+                int across = i % space.width() - j % space.width();
+                int distance = down * down + across * across;
+                if (grid[j] != space.mask() && distance < nearest) {
+                    nearest = distance;
+                    filled[i] = grid[j];
+                }
+            }
+        }
+        return filled;
+    }
+
+    private static Pixels hide(Pixels image, long[] grid, TokenSpace space) {
+        byte[] rgb = image.rgb().clone();
+        for (int y = 0; y < image.height(); y++) {
+            for (int x = 0; x < image.width(); x++) {
+                int cell = y * space.height() / image.height() * space.width() + x * space.width() / image.width();
+                if (grid[cell] == space.mask()) {
+                    Arrays.fill(rgb, 3 * (y * image.width() + x), 3 * (y * image.width() + x) + 3, GREY);
+                }
+            }
+        }
+        return new Pixels(image.width(), image.height(), rgb);
+    }
+
+    private static Pixels enlarge(Pixels image) {
+        int times = Math.max(1, SIDE / image.width());
+        int width = image.width() * times;
+        int height = image.height() * times;
+        byte[] rgb = new byte[3 * width * height];
+        for (int y = 0; y < height; y++) {
+            for (int x = 0; x < width; x++) {
+                System.arraycopy(image.rgb(), 3 * (y / times * image.width() + x / times), rgb, 3 * (y * width + x), 3);
+            }
+        }
+        return new Pixels(width, height, rgb);
+    }
+
+    private Map<String, Path> write(List<Pixels> samples, List<Pixels> byClass, List<Pixels> frames) {
+        Map<String, Path> files = new LinkedHashMap<>();
+        files.put("samples", out.resolve("samples.png"));
+        Pictures.writePng(files.get("samples"), Pictures.grid(samples, 8, 2));
+        if (!byClass.isEmpty()) {
+            files.put("classes", out.resolve("classes.png"));
+            Pictures.writePng(files.get("classes"), Pictures.grid(byClass, COLUMNS, 2));
+        }
+        files.put("reveal", out.resolve("reveal.gif"));
+        Pictures.writeGif(files.get("reveal"), frames, 80, 2500);
+        return files;
+    }
+
+    private static void write(Path file, String text) {
+        Path beside = file.resolveSibling(file.getFileName() + ".part");
+        try {
+            Files.writeString(beside, text);
+            Files.move(beside, file, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            beside.toFile().delete();
+            throw Outputs.failure(file, e);
+        }
+    }
+
+    private static final class Stopwatch {
+        private final Map<String, Double> laps = new LinkedHashMap<>();
+        private long last = System.nanoTime();
+
+        void lap(String name) {
+            long now = System.nanoTime();
+            laps.put(name, (now - last) / 1e9);
+            last = now;
+        }
+    }
+}

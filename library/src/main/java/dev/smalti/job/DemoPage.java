@@ -1,0 +1,137 @@
+package dev.smalti.job;
+
+import dev.smalti.token.TokenSpace;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/** The page of a {@link Demo}, with the pictures inside it, so that it can be passed on alone. */
+final class DemoPage {
+    private static final String PAGE = """
+        <!DOCTYPE html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>Smalti: %1$s</title>
+        <style>
+        body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+        h1, h2 { line-height: 1.2; }
+        figure { margin: 0 0 2.5rem; }
+        figcaption { color: #555; margin-top: .5rem; }
+        img { max-width: 100%%; height: auto; }
+        .rows { display: flex; gap: .75rem; align-items: stretch; }
+        .rows ol { list-style: none; margin: 0; padding: 0; display: flex; flex-direction: column; text-align: right; }
+        .rows li { flex: 1; display: flex; align-items: center; justify-content: flex-end; }
+        table { border-collapse: collapse; }
+        th, td { text-align: left; padding: .2rem 1.5rem .2rem 0; font-weight: normal; }
+        th { color: #555; }
+        </style>
+        </head>
+        <body>
+        <h1>Images from tokens</h1>
+        <p>Drawn by the model <b>%1$s</b>: an absorbing diffusion guesses a grid of tokens, and a tokenizer turns it
+        into an image.</p>
+        %2$s
+        <h2>Settings</h2>
+        <table>
+        %3$s
+        </table>
+        <h2>Time</h2>
+        <table>
+        %4$s
+        </table>
+        </body>
+        </html>
+        """;
+
+    private DemoPage() {}
+
+    /** @param classes the rows of {@code classes.png} */
+    static String html(
+            Demo demo, Model model, List<String> classes, Map<String, Path> files, Map<String, Double> seconds) {
+        StringBuilder figures = new StringBuilder();
+        figures.append(figure(
+                "<h2>Samples</h2>",
+                image(files.get("samples")),
+                "The first samples of this seed; nobody picked them."));
+        if (files.containsKey("classes")) {
+            String names = classes.stream()
+                    .map(name -> "<li>" + escape(name) + "</li>")
+                    .collect(Collectors.joining());
+            figures.append(figure(
+                    "<h2>Classes</h2>",
+                    "<div class=\"rows\"><ol>" + names + "</ol>" + image(files.get("classes")) + "</div>",
+                    "A row for each of " + classes.size() + " classes."));
+        }
+        figures.append(figure(
+                "<h2>How an image comes to be</h2>",
+                image(files.get("reveal")),
+                "Each step reveals some tokens, given those that are there. Grey: still masked."));
+        Map<String, String> times = new LinkedHashMap<>();
+        seconds.forEach((what, time) -> times.put(what, String.format(Locale.ROOT, "%.1f s", time)));
+        double all = seconds.values().stream().mapToDouble(Double::doubleValue).sum();
+        times.put("together", String.format(Locale.ROOT, "%.1f s", all));
+        return PAGE.formatted(escape(demo.model()), figures, table(settings(demo, model)), table(times));
+    }
+
+    private static Map<String, String> settings(Demo demo, Model model) {
+        TokenSpace space = model.prior().space();
+        int side = model.tokenizer().imageSize();
+        Map<String, String> settings = new LinkedHashMap<>();
+        settings.put("model", demo.model());
+        settings.put("image", side + " x " + side + " pixels");
+        settings.put("tokens", "%d x %d, of %d codes".formatted(space.height(), space.width(), space.codes()));
+        settings.put("classes", Integer.toString(model.classNames().size()));
+        settings.put(
+                "steps",
+                demo.sampling().steps() == 0
+                        ? "as trained"
+                        : "" + demo.sampling().steps());
+        settings.put("temperature", "" + demo.sampling().tempering().temperature());
+        settings.put(
+                "guidance",
+                demo.sampling().guidance() == 0
+                        ? "none"
+                        : demo.sampling().guidance() + ", "
+                                + demo.sampling().schedule().name().toLowerCase(Locale.ROOT));
+        settings.put("seed", Long.toString(demo.seed()));
+        settings.put("processors", Integer.toString(Runtime.getRuntime().availableProcessors()));
+        settings.put("precision", model.precision().name().toLowerCase(Locale.ROOT));
+        return settings;
+    }
+
+    private static String figure(String title, String picture, String caption) {
+        return title + "\n<figure>" + picture + "<figcaption>" + caption + "</figcaption></figure>\n";
+    }
+
+    private static String image(Path file) {
+        try {
+            String name = file.getFileName().toString();
+            String type = name.substring(name.lastIndexOf('.') + 1);
+            String data = Base64.getEncoder().encodeToString(Files.readAllBytes(file));
+            return "<img alt=\"" + name + "\" src=\"data:image/" + type + ";base64," + data + "\">";
+        } catch (IOException e) {
+            throw Outputs.failure(file, e);
+        }
+    }
+
+    private static String table(Map<String, String> rows) {
+        return rows.entrySet().stream()
+                .map(row -> "<tr><th>" + escape(row.getKey()) + "</th><td>" + escape(row.getValue()) + "</td></tr>")
+                .collect(Collectors.joining("\n"));
+    }
+
+    private static String escape(String text) {
+        return text.replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("\"", "&quot;");
+    }
+}

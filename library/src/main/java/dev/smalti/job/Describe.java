@@ -1,0 +1,338 @@
+package dev.smalti.job;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import dev.smalti.tensor.BadFileException;
+import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.TensorFile;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenFile;
+import dev.smalti.train.Checkpoints;
+import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * Says what a run folder, a token file or another safetensors file is.
+ *
+ * @param pathOrName a path, or the name of a bundled model
+ */
+public record Describe(String pathOrName) {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Pattern STATISTIC = Pattern.compile("(.*\\.)?(uses|sums)"); // of a codebook, not a weight
+    private static final int SHOWN = 60; // longest line of numbers or names in the text
+
+    /** Facts by name: strings, numbers, truths, and lists and maps of them; {@code kind} is always there. */
+    public Map<String, Object> run() {
+        Path path = Path.of(pathOrName);
+        if (Files.isRegularFile(path)) {
+            return ofFile(path);
+        }
+        if (!Files.exists(path) && !RunFolder.bundled().contains(pathOrName)) {
+            throw new JobException(pathOrName + " does not exist, and is not the name of a bundled model");
+        }
+        RunFolder folder = RunFolder.open(pathOrName);
+        return folder.isTokenizer() || folder.isPrior()
+                ? ofRun(folder)
+                : Map.of("kind", folder.description().kind());
+    }
+
+    private static Map<String, Object> ofRun(RunFolder folder) {
+        RunFolder.Description description = folder.description();
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("kind", description.kind());
+        facts.put("path", folder.path().toString());
+        facts.put("format", description.format());
+        facts.put("grid", description.height() + "x" + description.width());
+        facts.put("codes", description.codes());
+        Map<String, Object> recipe = recipe(folder.path().resolve("recipe.yaml"));
+        Optional<Path> checkpoint = Checkpoints.latest(folder.path());
+        facts.put("steps", checkpoint.map(Checkpoints::step).orElse(0L));
+        if (recipe.get("training") instanceof Map<?, ?> training) {
+            facts.put("steps_planned", training.get("steps"));
+        }
+        checkpoint.ifPresent(last -> facts.put("checkpoint", last.getFileName().toString()));
+        checkpoint.ifPresent(last -> facts.put("parameters", parameters(last)));
+        if (folder.isTokenizer()) {
+            checkpoint.ifPresent(last -> facts.put("fingerprint", folder.fingerprint()));
+        } else {
+            facts.put("tokenizer", description.tokenizer());
+            facts.put("decodes", folder.tokenizerFolder() != null);
+            facts.put("classes", description.classes());
+            if (!description.classNames().isEmpty()) {
+                facts.put("class_names", description.classNames());
+            }
+        }
+        facts.putAll(lastMetrics(folder.path().resolve("metrics.jsonl")));
+        facts.put("recipe", recipe);
+        Path provenance = folder.path().resolve("provenance.json");
+        if (Files.exists(provenance)) {
+            facts.put("provenance", readJson(provenance));
+        }
+        return facts;
+    }
+
+    private static Map<String, Object> recipe(Path file) {
+        if (!Files.exists(file)) {
+            return Map.of();
+        }
+        try {
+            return new YAMLMapper().readValue(file.toFile(), new TypeReference<LinkedHashMap<String, Object>>() {});
+        } catch (IOException e) {
+            throw new JobException(file + " cannot be read: " + firstLine(e), e);
+        }
+    }
+
+    private static Map<String, Object> readJson(Path file) {
+        try {
+            return JSON.readValue(file.toFile(), new TypeReference<LinkedHashMap<String, Object>>() {});
+        } catch (IOException e) {
+            throw new JobException(file + " cannot be read: " + firstLine(e), e);
+        }
+    }
+
+    private static String firstLine(IOException e) {
+        return e.getMessage() == null
+                ? e.toString()
+                : e.getMessage().lines().findFirst().orElse("");
+    }
+
+    /** Numbers that were learnt: of the first player, without the discriminator of a tokenizer and the like. */
+    private static long parameters(Path checkpoint) {
+        Path averaged = checkpoint.resolve("averaged.safetensors");
+        long count = 0;
+        try (TensorFile file =
+                TensorFile.open(Files.exists(averaged) ? averaged : checkpoint.resolve("weights.safetensors"))) {
+            for (String name : file.names()) {
+                if (!name.contains("/") && !STATISTIC.matcher(name).matches()) {
+                    count += size(file.shape(name));
+                }
+            }
+        }
+        return count;
+    }
+
+    private static long size(long[] shape) {
+        long size = 1;
+        for (long each : shape) {
+            size *= each;
+        }
+        return size;
+    }
+
+    /** The last training measures and the last held-out ones, each with its step. */
+    private static Map<String, Object> lastMetrics(Path file) {
+        Map<String, Object> training = new LinkedHashMap<>();
+        Map<String, Object> heldOut = new LinkedHashMap<>();
+        if (Files.exists(file)) {
+            try (Stream<String> lines = Files.lines(file)) {
+                lines.forEach(line -> {
+                    JsonNode node = parse(line);
+                    if (node != null && node.has("step")) {
+                        Map<String, Object> values = new LinkedHashMap<>();
+                        node.properties().forEach(field -> {
+                            if (field.getValue().isNumber()) {
+                                values.put(
+                                        field.getKey().replaceFirst("^held_out\\.", ""),
+                                        field.getValue().numberValue());
+                            }
+                        });
+                        boolean measured = node.properties().stream()
+                                .anyMatch(field -> field.getKey().startsWith("held_out."));
+                        Map<String, Object> into = measured ? heldOut : training;
+                        into.clear();
+                        into.putAll(values);
+                    }
+                });
+            } catch (IOException e) {
+                throw new JobException(file + " cannot be read: " + firstLine(e), e);
+            }
+        }
+        Map<String, Object> metrics = new LinkedHashMap<>();
+        if (!heldOut.isEmpty()) {
+            metrics.put("held_out", heldOut);
+        }
+        if (!training.isEmpty()) {
+            metrics.put("training", training);
+        }
+        return metrics;
+    }
+
+    private static JsonNode parse(String line) {
+        try {
+            return JSON.readTree(line);
+        } catch (JsonProcessingException e) {
+            return null; // the last line of a run that is going on, or was killed
+        }
+    }
+
+    private static Map<String, Object> ofFile(Path path) {
+        try (TensorFile file = TensorFile.open(path)) {
+            boolean tokens = file.names().contains("codes") && file.metadata().containsKey("codebook_size");
+            return tokens ? ofTokens(path) : ofTensors(path, file);
+        } catch (BadFileException e) {
+            throw new JobException(
+                    e.getMessage() + "; info knows run folders, token files and other safetensors files", e);
+        }
+    }
+
+    private static Map<String, Object> ofTokens(Path path) {
+        try (TokenFile file = TokenFile.read(path)) {
+            Map<String, Object> facts = new LinkedHashMap<>();
+            facts.put("kind", "tokens");
+            facts.put("path", path.toString());
+            facts.put("grids", file.size());
+            facts.put("grid", file.space().height() + "x" + file.space().width());
+            if (file.steps() > 0) {
+                facts.put("codes_a_position", file.steps());
+            }
+            facts.put("codes", file.codebookSize());
+            facts.put("codes_used", used(file));
+            file.codebook().ifPresent(codebook -> facts.put("codebook", List.of(codebook.codes(), codebook.width())));
+            facts.put("tokenizer", file.tokenizer().orElse(null));
+            file.tokenizerRun().ifPresent(run -> facts.put("tokenizer_run", run));
+            facts.put("fingerprint", file.fingerprint());
+            facts.put("classes", file.classes());
+            if (!file.classNames().isEmpty()) {
+                facts.put("class_names", file.classNames());
+            }
+            file.labels()
+                    .ifPresent(labels -> facts.put("grids_by_class", byClass(file.classes(), Tensors.toLongs(labels))));
+            facts.put("noise_seeds", file.noiseSeeds().isPresent());
+            if (!file.metadata().isEmpty()) {
+                facts.put("metadata", file.metadata());
+            }
+            return facts;
+        }
+    }
+
+    private static int used(TokenFile file) {
+        boolean[] seen = new boolean[file.codebookSize()];
+        int used = 0;
+        for (long code : Tensors.toLongs(file.codes())) {
+            if (!seen[(int) code]) {
+                seen[(int) code] = true;
+                used++;
+            }
+        }
+        return used;
+    }
+
+    private static List<Long> byClass(int classes, long[] labels) {
+        long[] counts = new long[classes];
+        for (long label : labels) {
+            counts[(int) label]++;
+        }
+        List<Long> list = new ArrayList<>();
+        for (long count : counts) {
+            list.add(count);
+        }
+        return list;
+    }
+
+    private static Map<String, Object> ofTensors(Path path, TensorFile file) {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("kind", "tensors");
+        facts.put("path", path.toString());
+        long numbers = 0;
+        List<Map<String, Object>> tensors = new ArrayList<>();
+        for (String name : file.names()) {
+            List<Long> shape = new ArrayList<>();
+            for (long each : file.shape(name)) {
+                shape.add(each);
+            }
+            tensors.add(new LinkedHashMap<>());
+            tensors.get(tensors.size() - 1).put("name", name);
+            tensors.get(tensors.size() - 1).put("dtype", file.dtype(name));
+            tensors.get(tensors.size() - 1).put("shape", shape);
+            numbers += size(file.shape(name));
+        }
+        facts.put("count", tensors.size());
+        facts.put("numbers", numbers);
+        facts.put("metadata", file.metadata());
+        facts.put("tensors", tensors);
+        return facts;
+    }
+
+    /** The same facts for people: a line each, what lies inside indented. */
+    public static String text(Map<String, Object> facts) {
+        StringBuilder text = new StringBuilder();
+        append(text, "", facts);
+        return text.toString();
+    }
+
+    private static void append(StringBuilder text, String indent, Map<?, ?> facts) {
+        int width = facts.keySet().stream()
+                .mapToInt(key -> key.toString().length())
+                .max()
+                .orElse(0);
+        facts.forEach((key, value) -> {
+            String name = indent + key.toString().replace('_', ' ');
+            if (value instanceof Map<?, ?> inside && !inside.isEmpty()) {
+                text.append(name).append('\n');
+                append(text, indent + "  ", inside);
+            } else if (value instanceof List<?> list && !list.isEmpty() && list.get(0) instanceof Map) {
+                text.append(name).append('\n');
+                list.forEach(each -> text.append(indent)
+                        .append("  ")
+                        .append(tensor((Map<?, ?>) each))
+                        .append('\n'));
+            } else {
+                String padding = " ".repeat(width + indent.length() - name.length() + 2);
+                String next = "\n" + " ".repeat(width + indent.length() + 2);
+                text.append(name).append(padding).append(plain(value, next)).append('\n');
+            }
+        });
+    }
+
+    private static String tensor(Map<?, ?> facts) {
+        List<?> shape = (List<?>) facts.get("shape");
+        long[] sizes =
+                shape.stream().mapToLong(each -> ((Number) each).longValue()).toArray();
+        return "%-4s %-20s %s".formatted(facts.get("dtype"), Dims.text(sizes), facts.get("name"));
+    }
+
+    private static String plain(Object value, String next) {
+        if (value == null) {
+            return "unknown";
+        }
+        if (value instanceof Map<?, ?> || value instanceof List<?> list && list.isEmpty()) {
+            return "none";
+        }
+        if (value instanceof Double number && Double.isFinite(number)) {
+            return new BigDecimal(number, new MathContext(5))
+                    .stripTrailingZeros()
+                    .toString();
+        }
+        if (value instanceof Boolean truth) {
+            return truth ? "yes" : "no";
+        }
+        if (!(value instanceof List<?> list)) {
+            return value.toString();
+        }
+        StringBuilder lines = new StringBuilder();
+        int column = 0;
+        for (int i = 0; i < list.size(); i++) {
+            String item = plain(list.get(i), next) + (i + 1 < list.size() ? ", " : "");
+            if (column > 0 && column + item.length() > SHOWN) {
+                lines.append(next);
+                column = 0;
+            }
+            lines.append(item);
+            column += item.length();
+        }
+        return lines.toString();
+    }
+}

@@ -1,0 +1,344 @@
+package dev.smalti.job;
+
+import dev.smalti.data.NumpyFile;
+import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
+import dev.smalti.draw.Sampling;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.Codebook;
+import dev.smalti.token.TokenFile;
+import dev.smalti.token.TokenSpace;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.LongConsumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * Draws images, or tokens, into files.
+ *
+ * <pre>{@code
+ * Request eight = Request.of(8, List.of("Banana 1"), 42);
+ * new GenerateImages("fruits-64", "auto", eight, Output.png(Path.of("bananas"))).run(done -> {});
+ * }</pre>
+ *
+ * @param model run folder of {@code train-prior}, or the name of a bundled model
+ * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
+ * @param batch images drawn at once; what is drawn does not depend on it
+ */
+public record GenerateImages(String model, String device, Request request, Output output, int batch) {
+    public GenerateImages {
+        if (batch < 1) {
+            throw new JobException("batch must be at least 1, got " + batch);
+        }
+    }
+
+    /** In batches of 64. */
+    public GenerateImages(String model, String device, Request request, Output output) {
+        this(model, device, request, output, 64);
+    }
+
+    /**
+     * What is to be drawn.
+     *
+     * @param labels names of classes in turn; empty for all classes evenly
+     * @param size of the images; null for the size that the model was trained on
+     */
+    public record Request(int count, List<String> labels, long seed, Sampling sampling, Size size) {
+        public Request {
+            labels = List.copyOf(labels);
+            if (count < 1) {
+                throw new JobException("count must be at least 1, got " + count);
+            }
+        }
+
+        /** In the method's usual number of steps, from the model as it is. */
+        public static Request of(int count, List<String> labels, long seed) {
+            return new Request(count, labels, seed, Sampling.USUAL, null);
+        }
+    }
+
+    /** Height and width in pixels. */
+    public record Size(int height, int width) {
+        private static final Pattern TEXT = Pattern.compile("(\\d{1,6})[xX×](\\d{1,6})");
+
+        /** Reads {@code HxW}. */
+        public static Size parse(String text) {
+            Matcher matcher = TEXT.matcher(text.strip());
+            if (!matcher.matches()) {
+                throw new JobException("size must be HEIGHTxWIDTH in pixels, such as 64x64, got " + text);
+            }
+            return new Size(Integer.parseInt(matcher.group(1)), Integer.parseInt(matcher.group(2)));
+        }
+
+        @Override
+        public String toString() {
+            return height + "x" + width;
+        }
+    }
+
+    public enum Format {
+        /** A folder with {@code <class>/<number>.png}, or {@code <number>.png} without classes. */
+        PNG,
+        /** One file with {@code arr_0} uint8 [N, H, W, 3] and, with classes, {@code arr_1} int64 [N]. */
+        NPZ,
+        /** One {@link TokenFile}. */
+        TOKENS
+    }
+
+    /**
+     * Where it goes.
+     *
+     * @param path a new or empty folder for {@link Format#PNG}, else a file
+     * @param grid a picture of all images; null for none
+     */
+    public record Output(Path path, Format format, Path grid) {
+        public static Output png(Path folder) {
+            return new Output(folder, Format.PNG, null);
+        }
+
+        void check() {
+            if (format == Format.PNG) {
+                Outputs.emptyFolder("--out", path);
+            } else {
+                Outputs.file("--out", path);
+            }
+            if (grid != null) {
+                if (grid.toAbsolutePath()
+                        .normalize()
+                        .equals(path.toAbsolutePath().normalize())) {
+                    throw new JobException("--grid and --out must be two places, got " + grid + " for both");
+                }
+                if (!grid.toAbsolutePath().startsWith(path.toAbsolutePath())) {
+                    Outputs.file("--grid", grid);
+                }
+            }
+        }
+    }
+
+    /**
+     * What was done.
+     *
+     * @param size null for tokens of a model without tokenizer
+     * @param classes how many of each class; empty for an unconditional model
+     * @param seconds of drawing, decoding and writing, without opening the model
+     */
+    public record Result(
+            Path out,
+            Path grid,
+            int count,
+            TokenSpace space,
+            Size size,
+            Map<String, Integer> classes,
+            double seconds) {}
+
+    /**
+     * Opens the model and draws.
+     *
+     * @param progress told of the images done so far; they are {@code count} at the end
+     */
+    public Result run(LongConsumer progress) {
+        output.check();
+        try (Model open = Model.open(model, device)) {
+            return run(open, progress);
+        }
+    }
+
+    /** {@link #run(LongConsumer)} with a model that is open already. */
+    public Result run(Model open, LongConsumer progress) {
+        output.check();
+        Size size = size(open);
+        if (!request.labels().isEmpty()) {
+            open.labels(request.labels(), request.labels().size(), request.seed()); // refuses unknown ones
+        }
+        long[] labels = open.labels(request.labels(), request.count(), request.seed());
+        long started = System.nanoTime();
+        List<Pixels> all = new ArrayList<>();
+        try (Sink sink = sink(open, labels)) {
+            boolean images = output.format() != Format.TOKENS || output.grid() != null;
+            Drawing drawing = new Drawing(open, labels, request.count(), request.seed(), request.sampling());
+            drawing.run(batch, progress, (from, codes) -> {
+                List<Pixels> pictures = images ? Drawing.pictures(open, codes) : List.of();
+                sink.add(from, codes, pictures);
+                if (output.grid() != null) {
+                    all.addAll(pictures);
+                }
+            });
+            sink.finish();
+        }
+        if (output.grid() != null) {
+            int columns = (int) Math.ceil(Math.sqrt(request.count()));
+            Pictures.writePng(output.grid(), Pictures.grid(all, columns, 2));
+        }
+        double seconds = (System.nanoTime() - started) / 1e9;
+        TokenSpace space = open.prior().space();
+        return new Result(output.path(), output.grid(), request.count(), space, size, counts(open, labels), seconds);
+    }
+
+    private Size size(Model open) {
+        Size wanted = request.size();
+        if (open.tokenizer() == null) {
+            if (output.format() != Format.TOKENS || output.grid() != null || wanted != null) {
+                throw new JobException(model + " has no tokenizer, so it can draw tokens but not images:"
+                        + " use --format tokens without --size and --grid, or train the prior with --tokenizer");
+            }
+            return null;
+        }
+        Size own = new Size(open.tokenizer().imageSize(), open.tokenizer().imageSize());
+        if (wanted != null && !wanted.equals(own)) {
+            throw new JobException("size must be " + own + ", which " + model + " was trained on, got " + wanted
+                    + ": larger canvases come in a later version");
+        }
+        return own;
+    }
+
+    private static Map<String, Integer> counts(Model open, long[] labels) {
+        Map<String, Integer> counts = new LinkedHashMap<>();
+        if (labels != null) {
+            List<String> names = open.classNames();
+            for (long label : labels) {
+                counts.merge(names.get((int) label), 1, Integer::sum);
+            }
+        }
+        return counts;
+    }
+
+    /** Takes what is drawn, and shows it under its name only when all is there. */
+    private interface Sink extends AutoCloseable {
+        void add(int from, Tensor codes, List<Pixels> images);
+
+        void finish();
+
+        @Override
+        void close();
+    }
+
+    private Sink sink(Model open, long[] labels) {
+        return switch (output.format()) {
+            case PNG -> new Folder(open, labels);
+            case NPZ -> new Arrays(open, labels);
+            case TOKENS -> new Tokens(open, labels);
+        };
+    }
+
+    private final class Folder implements Sink {
+        private final ImageFolder folder;
+        private final long[] labels;
+
+        Folder(Model open, long[] labels) {
+            this.folder = new ImageFolder(output.path(), open.classNames(), request.count());
+            this.labels = labels;
+        }
+
+        @Override
+        public void add(int from, Tensor codes, List<Pixels> images) {
+            for (int i = 0; i < images.size(); i++) {
+                folder.add(from + i, labels == null ? 0 : labels[from + i], images.get(i));
+            }
+        }
+
+        @Override
+        public void finish() {
+            folder.finish();
+        }
+
+        @Override
+        public void close() {
+            folder.close();
+        }
+    }
+
+    private final class Arrays implements Sink {
+        private final NumpyFile.Writer writer;
+        private final long[] labels;
+
+        Arrays(Model open, long[] labels) {
+            int side = open.tokenizer().imageSize();
+            this.writer = NumpyFile.writer(output.path(), request.count(), side, side);
+            this.labels = labels;
+        }
+
+        @Override
+        public void add(int from, Tensor codes, List<Pixels> images) {
+            for (int i = 0; i < images.size(); i++) {
+                if (labels == null) {
+                    writer.add(images.get(i));
+                } else {
+                    writer.add(images.get(i), labels[from + i]);
+                }
+            }
+        }
+
+        @Override
+        public void finish() {
+            writer.finish();
+        }
+
+        @Override
+        public void close() {
+            writer.close();
+        }
+    }
+
+    private final class Tokens implements Sink {
+        private final Model open;
+        private final long[] labels;
+        private final int length;
+        private final int[] all;
+
+        Tokens(Model open, long[] labels) {
+            this.open = open;
+            this.labels = labels;
+            this.length = Math.toIntExact(open.prior().space().length());
+            this.all = new int[Math.multiplyExact(request.count(), length)];
+        }
+
+        @Override
+        public void add(int from, Tensor codes, List<Pixels> images) {
+            long[] values = Tensors.toLongs(codes);
+            for (int i = 0; i < values.length; i++) {
+                all[from * length + i] = (int) values[i];
+            }
+        }
+
+        @Override
+        public void finish() {
+            TokenSpace space = open.prior().space();
+            RunFolder.Description description = open.folder().description();
+            RunFolder tokenizer = open.folder().tokenizerFolder();
+            Scope.free(() -> {
+                Tensor codes = torch.tensor(all).view(-1, space.height(), space.width());
+                TokenFile.Builder builder = TokenFile.of(codes, space.codes());
+                if (labels != null) {
+                    builder.labels(Tensors.longs(labels))
+                            .classes(open.prior().classes())
+                            .classNames(description.classNames());
+                }
+                if (description.tokenizer() != null) {
+                    builder.tokenizer(description.tokenizer());
+                }
+                if (tokenizer != null) {
+                    builder.codebook(new Codebook(
+                                    open.tokenizer().codebook().detach().cpu()))
+                            .tokenizerRun(tokenizer
+                                    .path()
+                                    .toAbsolutePath()
+                                    .normalize()
+                                    .toString());
+                }
+                try (TokenFile file = builder.build()) {
+                    file.write(output.path());
+                }
+            });
+        }
+
+        @Override
+        public void close() {}
+    }
+}

@@ -1,0 +1,106 @@
+package dev.smalti.job;
+
+import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.UUID;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * A folder of pictures in the layout that {@link dev.smalti.data.ImageSet} reads, {@code <class>/<number>.png}, or
+ * {@code <number>.png} without classes. It is written under another name and takes its own when it is complete.
+ */
+final class ImageFolder implements AutoCloseable {
+    private static final int LONGEST = 200; // bytes of a folder's name; most file systems take 255
+    private static final Pattern UNSAFE = Pattern.compile("[/\\\\:*?\"<>|\\p{Cntrl}]");
+    private static final Pattern RESERVED = // by Windows, and __MACOSX and Thumbs.db by readers of pictures
+            Pattern.compile("(?i)(con|prn|aux|nul|com\\d|lpt\\d)(\\..*)?|__macosx|thumbs\\.db");
+
+    private final Path folder;
+    private final Path part;
+    private final List<String> folders;
+    private final int digits;
+    private final boolean fresh;
+
+    /**
+     * @param folder is not there, or empty
+     * @param classNames of the labels; empty without classes
+     * @param count how many pictures will come
+     */
+    ImageFolder(Path folder, List<String> classNames, int count) {
+        this.folder = folder;
+        this.folders = safe(classNames);
+        this.digits = Math.max(5, Integer.toString(count - 1).length());
+        this.fresh = !Files.exists(folder);
+        Path beside = fresh ? folder.toAbsolutePath().getParent() : folder; // an empty one may be a mounted disk
+        this.part = beside.resolve(".smalti-" + UUID.randomUUID() + ".part");
+        try {
+            Files.createDirectories(part);
+        } catch (IOException e) {
+            throw Outputs.failure(folder, e);
+        }
+    }
+
+    /** @param label ignored without classes */
+    void add(int number, long label, Pixels image) {
+        String name = "%0" + digits + "d.png";
+        Path inside = folders.isEmpty() ? part : part.resolve(folders.get(Math.toIntExact(label)));
+        Pictures.writePng(inside.resolve(name.formatted(number)), image);
+    }
+
+    void finish() {
+        try {
+            if (fresh) {
+                Files.move(part, folder, StandardCopyOption.ATOMIC_MOVE);
+                return;
+            }
+            try (Stream<Path> entries = Files.list(part)) {
+                for (Path entry : entries.toList()) {
+                    Files.move(entry, folder.resolve(entry.getFileName()));
+                }
+            }
+        } catch (IOException e) {
+            throw Outputs.failure(folder, e);
+        }
+    }
+
+    /** Drops what was written, if it isn't finished. */
+    @Override
+    public void close() {
+        Outputs.discard(part);
+    }
+
+    /** Names of folders, different from one another on every file system, and as near to the classes' names as that allows. */
+    static List<String> safe(List<String> names) {
+        Set<String> taken = new HashSet<>();
+        List<String> safe = new ArrayList<>();
+        for (int i = 0; i < names.size(); i++) {
+            String name = safe(names.get(i));
+            String unique = name;
+            for (int again = i; !taken.add(unique.toLowerCase(Locale.ROOT)); again += names.size()) {
+                unique = name + "-" + again;
+            }
+            safe.add(unique);
+        }
+        return safe;
+    }
+
+    private static String safe(String name) {
+        String safe =
+                UNSAFE.matcher(name).replaceAll("_").replaceFirst("^[. ]+", "_").replaceFirst("[. ]+$", "_");
+        while (safe.getBytes(StandardCharsets.UTF_8).length > LONGEST) {
+            safe = safe.substring(0, safe.offsetByCodePoints(safe.length(), -1));
+        }
+        return safe.isEmpty() || RESERVED.matcher(safe).matches() ? "_" + safe : safe;
+    }
+}

@@ -1,0 +1,125 @@
+package dev.smalti;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.ArchConfiguration;
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.lang.ArchRule;
+import dev.smalti.tensor.Scope;
+import java.net.URISyntaxException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+
+/** Who may use whom. */
+class ArchitectureTest {
+    /** Lowest first. A package may use those in the rows above its own, and nothing beside it in its row. */
+    private static final List<List<String>> ROWS = List.of(
+            List.of("tensor"),
+            List.of("token", "data", "network"),
+            List.of("corruption", "draw"),
+            List.of("tokenizer", "prior"),
+            List.of("train"),
+            List.of("recipe"),
+            List.of("job"));
+
+    private static final JavaClasses CLASSES = classes();
+
+    /** The library's own classes, and not the tests' in the same packages. */
+    private static JavaClasses classes() {
+        ArchConfiguration.get().setResolveMissingDependenciesFromClassPath(false); // libtorch's are enormous
+        try {
+            return new ClassFileImporter()
+                    .importPath(Path.of(Scope.class
+                            .getProtectionDomain()
+                            .getCodeSource()
+                            .getLocation()
+                            .toURI()));
+        } catch (URISyntaxException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Test
+    void every_class_is_in_a_package_of_the_architecture() {
+        TreeSet<String> known = new TreeSet<>();
+        ROWS.forEach(known::addAll);
+        TreeSet<String> found = new TreeSet<>();
+        CLASSES.forEach(each -> found.add(each.getPackageName().replaceFirst("^dev\\.smalti\\.?", "").split("\\.")[0]));
+        assertThat(found).isEqualTo(known);
+    }
+
+    @Test
+    void packages_use_only_those_below_them() {
+        for (int row = 0; row < ROWS.size(); row++) {
+            for (String name : ROWS.get(row)) {
+                List<String> forbidden = new ArrayList<>();
+                ROWS.subList(row, ROWS.size()).forEach(forbidden::addAll);
+                forbidden.remove(name);
+                check(noClasses()
+                        .that()
+                        .resideInAPackage(inside(name))
+                        .should()
+                        .dependOnClassesThat()
+                        .resideInAnyPackage(inside(forbidden)));
+            }
+        }
+    }
+
+    @Test
+    void the_training_loop_knows_neither_images_nor_tokens() {
+        check(noClasses()
+                .that()
+                .resideInAPackage(inside("train"))
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        inside(List.of("token", "data", "corruption", "draw", "tokenizer", "prior"))));
+    }
+
+    @Test
+    void papers_do_not_see_one_another() {
+        check(slices().matching("dev.smalti.prior.(*)..").should().notDependOnEachOther());
+        check(slices().matching("dev.smalti.tokenizer.(*)..")
+                .should()
+                .notDependOnEachOther()
+                .ignoreDependency(
+                        DescribedPredicate.alwaysTrue(),
+                        JavaClass.Predicates.resideInAPackage("dev.smalti.tokenizer.quantize")));
+        check(noClasses()
+                .that()
+                .resideInAPackage(inside("tokenizer.quantize"))
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage(inside("tokenizer.vqgan")));
+    }
+
+    @Test
+    void only_recipes_name_papers() {
+        check(noClasses()
+                .that()
+                .resideInAnyPackage("dev.smalti.prior", "dev.smalti.tokenizer", inside("train"), inside("job"))
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("dev.smalti.prior.*..", "dev.smalti.tokenizer.*.."));
+    }
+
+    private static void check(ArchRule rule) {
+        rule.allowEmptyShould(true).check(CLASSES);
+    }
+
+    private static String inside(String name) {
+        return "dev.smalti." + name + "..";
+    }
+
+    private static String[] inside(List<String> names) {
+        return names.stream().map(ArchitectureTest::inside).toArray(String[]::new);
+    }
+}

@@ -1,0 +1,85 @@
+package dev.smalti.draw;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.smalti.network.Denoiser;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+
+class GuidanceTest {
+    private static final int CLASSES = 4;
+
+    /** The logits of a position are its token, and ten times its grid's label; remembers what it was asked. */
+    private static final class Recorder implements Denoiser {
+        private final List<long[]> tokens = new ArrayList<>();
+        private final List<long[]> labels = new ArrayList<>();
+        private final List<long[]> positions = new ArrayList<>();
+
+        @Override
+        public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
+            tokens.add(Tensors.toLongs(xt));
+            labels.add(Tensors.toLongs(label));
+            positions.add(Tensors.toLongs(at));
+            Tensor token = xt.flatten().index_select(0, at);
+            Tensor classOf = label.index_select(0, at.floor_divide(new Scalar(xt.size(1))));
+            return Tensors.cat(1, token.unsqueeze(1), classOf.mul(new Scalar(10)).unsqueeze(1))
+                    .to(ScalarType.Float);
+        }
+    }
+
+    private final Recorder inner = new Recorder();
+    private final Guidance guidance = new Guidance(inner, CLASSES);
+
+    @Test
+    void asks_once_for_the_grids_alone_when_the_weight_is_0() {
+        guidance.weight(0);
+        assertThat(logits()).containsExactly(6, 30, 7, 30, 9, 10);
+        assertThat(inner.tokens).singleElement().isEqualTo(new long[] {5, 6, 7, 8, 9, 7});
+        assertThat(inner.labels).singleElement().isEqualTo(new long[] {3, 1});
+        assertThat(inner.positions).singleElement().isEqualTo(new long[] {1, 2, 4});
+    }
+
+    @Test
+    void asks_once_for_twice_the_grids_the_second_half_without_class() {
+        guidance.weight(1.5);
+        logits();
+        assertThat(inner.tokens).singleElement().isEqualTo(new long[] {5, 6, 7, 8, 9, 7, 5, 6, 7, 8, 9, 7});
+        assertThat(inner.labels).singleElement().isEqualTo(new long[] {3, 1, CLASSES, CLASSES});
+        assertThat(inner.positions).singleElement().isEqualTo(new long[] {1, 2, 4, 7, 8, 10});
+    }
+
+    /** (1 + w) ℓ_c - w ℓ_u with w = 1.5: tokens stay, labels become 10 (2.5 c - 1.5 · 4). */
+    @Test
+    void leans_away_from_what_holds_without_class() {
+        guidance.weight(1.5);
+        assertThat(logits()).containsExactly(new double[] {6, 15, 7, 15, 9, -35}, within(1e-5));
+    }
+
+    private double[] logits() {
+        return Scope.value(() -> {
+            Tensor xt = Tensors.longs(5, 6, 7, 8, 9, 7).view(2, 3);
+            // positions 1 and 2 are of the first grid, 4 of the second
+            return Tensors.toDoubles(guidance.logits(xt, null, Tensors.longs(3, 1), Tensors.longs(1, 2, 4)));
+        });
+    }
+
+    @Test
+    void is_constant_or_grows_from_nothing_to_the_full_weight() {
+        assertThat(GuidanceSchedule.CONSTANT.share(0)).isEqualTo(1);
+        assertThat(GuidanceSchedule.CONSTANT.share(1)).isEqualTo(1);
+        assertThat(GuidanceSchedule.LINEAR.share(0)).isZero();
+        assertThat(GuidanceSchedule.LINEAR.share(0.25)).isEqualTo(0.25);
+        assertThat(GuidanceSchedule.LINEAR.share(1)).isEqualTo(1);
+        assertThat(GuidanceSchedule.COSINE.share(0)).isZero();
+        assertThat(GuidanceSchedule.COSINE.share(1.0 / 3)).isCloseTo(0.25, within(1e-12));
+        assertThat(GuidanceSchedule.COSINE.share(0.5)).isCloseTo(0.5, within(1e-12));
+        assertThat(GuidanceSchedule.COSINE.share(1)).isCloseTo(1, within(1e-12));
+    }
+}

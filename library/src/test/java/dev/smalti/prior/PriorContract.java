@@ -1,0 +1,295 @@
+package dev.smalti.prior;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.smalti.draw.Draws;
+import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Tempering;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
+import dev.smalti.train.Player;
+import dev.smalti.train.TrainLoop;
+import dev.smalti.train.TrainingConfiguration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.DoubleStream;
+import java.util.stream.LongStream;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+
+/** What every prior must do. The tests train a tiny one on a grid of 2×3 tokens, 5 codes and two classes. */
+public abstract class PriorContract {
+    protected static final TokenSpace SPACE = new TokenSpace(5, 2, 3);
+    protected static final int CLASSES = 2;
+    private static final int LENGTH = 6;
+
+    /** A tiny prior of the method, conditional where there are classes, which a few hundred steps can train. */
+    protected abstract PriorConfiguration configuration();
+
+    /** The learning rate and the number of steps of batch 16 that train it to the two grids by heart. */
+    protected abstract double learningRate();
+
+    protected abstract int stepsByHeart();
+
+    /** One grid a class. */
+    private static final long[][] GRIDS = {{0, 1, 2, 3, 4, 0}, {4, 4, 1, 0, 2, 3}};
+
+    @Test
+    void learns_one_batch_by_heart() {
+        try (Prior prior = build(CLASSES)) {
+            double before = bitsPerToken(prior);
+            train(prior, stepsByHeart());
+            assertThat(before).as("bits per token, untrained").isGreaterThan(1);
+            assertThat(bitsPerToken(prior)).as("bits per token").isLessThan(0.15);
+            long[] labels = LongStream.range(0, 40).map(i -> i % CLASSES).toArray();
+            long[][] grids = sample(prior, Sampling.USUAL, labels, 1, 40);
+            long right = LongStream.range(0, 40)
+                    .filter(i -> Arrays.equals(grids[(int) i], GRIDS[(int) labels[(int) i]]))
+                    .count();
+            assertThat(right).as("draws of 40 that are the grid of their class").isGreaterThan(34);
+        }
+    }
+
+    @Test
+    void keeps_the_handle_count_over_300_training_steps_and_10_draws() {
+        try (Prior prior = build(CLASSES)) {
+            Run run = new Run(prior);
+            run.steps(5);
+            draw(prior);
+            System.gc(); // what other tests left must not go in between
+            long before = Pointer.totalCount();
+            run.steps(300);
+            long trained = Pointer.totalCount();
+            for (int i = 0; i < 10; i++) {
+                draw(prior);
+            }
+            long drawn = Pointer.totalCount();
+            run.close();
+            assertThat(trained).as("after 300 training steps").isLessThanOrEqualTo(before);
+            assertThat(drawn).as("after 10 draws").isLessThanOrEqualTo(trained);
+        }
+    }
+
+    private static void draw(Prior prior) {
+        sample(prior, Sampling.USUAL.guidance(1), new long[] {0, 1, CLASSES}, 3, 3);
+        bitsPerToken(prior);
+    }
+
+    @Test
+    void seed_7_draws_the_same_again_and_seed_8_something_else() {
+        try (Prior prior = build(CLASSES)) {
+            long[] labels = {0, 1, 0, 1, 2, 2};
+            long[][] first = sample(prior, Sampling.USUAL, labels, 7, 6);
+            assertThat(sample(prior, Sampling.USUAL, labels, 7, 6)).isDeepEqualTo(first);
+            assertThat(sample(prior, Sampling.USUAL, labels, 8, 6)).isNotEqualTo(first);
+        }
+    }
+
+    @Test
+    void draws_the_same_grids_in_batches_of_any_size() {
+        try (Prior prior = build(CLASSES)) {
+            train(prior, 20);
+            long[] labels = LongStream.range(0, 12).map(i -> i % (CLASSES + 1)).toArray();
+            Sampling sampling = new Sampling(0, new Tempering(0.9, 4, 0.95), 1.5, GuidanceSchedule.LINEAR);
+            long[][] together = sample(prior, sampling, labels, 21, 12);
+            assertThat(sample(prior, sampling, labels, 21, 5)).isDeepEqualTo(together);
+            assertThat(sample(prior, sampling, labels, 21, 1)).isDeepEqualTo(together);
+        }
+    }
+
+    @Test
+    void draws_codes_and_no_mask() {
+        try (Prior prior = build(0)) {
+            for (long[] grid : sample(prior, Sampling.USUAL, new long[50], 5, 50)) {
+                assertThat(grid).hasSize(LENGTH);
+                assertThat(LongStream.of(grid)).allMatch(code -> code >= 0 && code < SPACE.codes());
+            }
+        }
+    }
+
+    @Test
+    void shows_the_watcher_every_step_and_at_last_what_it_returns() {
+        try (Prior prior = build(0);
+                Draws draws = Draws.of(seeds(5, 0, 3))) {
+            List<Integer> steps = new ArrayList<>();
+            List<long[]> seen = new ArrayList<>();
+            Scope.free(() -> {
+                Tensor codes = prior.sample(Sampling.USUAL, null, draws, (done, of, xt) -> {
+                    steps.add(done);
+                    assertThat(of).isGreaterThanOrEqualTo(done);
+                    seen.add(Tensors.toLongs(xt));
+                });
+                assertThat(seen.get(seen.size() - 1)).isEqualTo(Tensors.toLongs(codes));
+            });
+            assertThat(steps).isEqualTo(steps.stream().sorted().distinct().toList());
+            assertThat(steps.get(0)).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void gives_a_finite_estimate_for_every_grid() {
+        try (Prior prior = build(CLASSES)) {
+            Scope.free(() -> {
+                Tensor nats = prior.nats(batch(16).codes(), Tensors.filled(CLASSES, 16), new Seed(1));
+                assertThat(DoubleStream.of(Tensors.toDoubles(nats)).boxed())
+                        .hasSize(16)
+                        .allMatch(each -> Double.isFinite(each) && each >= 0);
+            });
+        }
+    }
+
+    @Test
+    void refuses_tokens_of_another_space() {
+        try (Prior prior = build(CLASSES)) {
+            Scope.free(() -> {
+                Tensor labels = Tensors.filled(0, 1);
+                assertThatThrownBy(() -> prior.nats(
+                                Tensors.longs(0, 1, 2, 3, 4, 5).view(1, 6), labels, new Seed(1)))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("codes must be below 5, got 5 at [0, 5]");
+                assertThatThrownBy(() -> prior.nats(
+                                Tensors.longs(0, -1, 2, 3, 4, 0).view(1, 6), labels, new Seed(1)))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("codes must be 0 or more, got -1 at [0, 1]");
+                assertThatThrownBy(() ->
+                                prior.nats(Tensors.longs(0, 1, 2, 3).view(1, 4), labels, new Seed(1)))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessage("codes must have shape [?, 6], got [1, 4]");
+            });
+        }
+    }
+
+    @Test
+    void refuses_labels_that_are_not_classes() {
+        try (Prior prior = build(CLASSES)) {
+            Scope.free(() -> {
+                Tensor codes = Tensors.filled(0, 2, LENGTH);
+                for (Tensor bad : List.of(Tensors.longs(0, 3), Tensors.longs(1, -1))) {
+                    assertThatThrownBy(() -> prior.nats(codes, bad, new Seed(1)))
+                            .isInstanceOf(IllegalArgumentException.class)
+                            .hasMessageContaining("labels must be in 0..2")
+                            .hasMessageContaining("got " + Tensors.toLongs(bad)[1] + " at [1]");
+                    assertThatThrownBy(() -> sample(prior, Sampling.USUAL, Tensors.toLongs(bad), 1, 2))
+                            .isInstanceOf(IllegalArgumentException.class)
+                            .hasMessageContaining("labels must be in 0..2");
+                }
+                assertThatThrownBy(() -> prior.nats(codes, Tensors.longs(0), new Seed(1)))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessage("labels must have shape [2], got [1]");
+                assertThatThrownBy(() -> prior.nats(codes, null, new Seed(1)))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("labels are required");
+            });
+        }
+    }
+
+    @Test
+    void refuses_guidance_and_labels_without_classes() {
+        try (Prior prior = build(0);
+                Draws draws = Draws.of(seeds(5, 0, 1))) {
+            assertThatThrownBy(() ->
+                            prior.sample(Sampling.USUAL.guidance(2), null, draws, Prior.StepWatcher.NONE))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("guidance")
+                    .hasMessageContaining("classes");
+            Scope.free(() -> assertThatThrownBy(() ->
+                            prior.sample(Sampling.USUAL, Tensors.longs(0), draws, Prior.StepWatcher.NONE))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("labels"));
+        }
+    }
+
+    protected final Prior build(int classes) {
+        return configuration().build(SPACE, classes, new Seed(17), Devices.cpu());
+    }
+
+    /** Grids of both classes in turn. */
+    private static TokenBatch batch(int size) {
+        long[] labels = LongStream.range(0, size).map(i -> i % CLASSES).toArray();
+        long[] codes =
+                LongStream.of(labels).flatMap(i -> LongStream.of(GRIDS[(int) i])).toArray();
+        return new TokenBatch(Tensors.longs(codes).view(size, LENGTH), Tensors.longs(labels));
+    }
+
+    /** Mean over both classes and many estimates. */
+    private static double bitsPerToken(Prior prior) {
+        return Scope.value(() -> {
+            TokenBatch batch = batch(120);
+            double nats = prior.nats(batch.codes(), batch.labels(), new Seed(99))
+                    .mean()
+                    .item_double();
+            return nats / LENGTH / Math.log(2);
+        });
+    }
+
+    private void train(Prior prior, int steps) {
+        try (Run run = new Run(prior)) {
+            run.steps(steps);
+        }
+    }
+
+    /** Training of a prior on one batch. */
+    private final class Run implements AutoCloseable {
+        private final List<Player<TokenBatch>> players;
+        private long done;
+
+        Run(Prior prior) {
+            players = prior.objectives().stream()
+                    .map(objective -> Player.of(objective, training(1), true))
+                    .toList();
+        }
+
+        void steps(int steps) {
+            TrainLoop<TokenBatch> loop = new TrainLoop<>(
+                    players,
+                    number -> batch(16),
+                    training(done + steps),
+                    new Seed(4),
+                    Devices.cpu(),
+                    List.of(),
+                    () -> false);
+            done = loop.run(done).step();
+        }
+
+        @Override
+        public void close() {
+            players.forEach(Player::close);
+        }
+    }
+
+    private TrainingConfiguration training(long steps) {
+        return new TrainingConfiguration(
+                steps, 16, learningRate(), null, null, null, null, null, null, null, "fp32", "cpu", null, null, null,
+                null, null);
+    }
+
+    /** Grids with these labels, drawn so many at a time. */
+    private static long[][] sample(Prior prior, Sampling sampling, long[] labels, long seed, int atOnce) {
+        long[][] grids = new long[labels.length][];
+        for (int from = 0; from < labels.length; from += atOnce) {
+            int begin = from;
+            int end = Math.min(labels.length, from + atOnce);
+            Scope.free(() -> {
+                try (Draws draws = Draws.of(seeds(seed, begin, end))) {
+                    Tensor own = prior.classes() == 0 ? null : Tensors.longs(Arrays.copyOfRange(labels, begin, end));
+                    long[] codes = Tensors.toLongs(prior.sample(sampling, own, draws, Prior.StepWatcher.NONE));
+                    for (int i = begin; i < end; i++) {
+                        grids[i] = Arrays.copyOfRange(codes, (i - begin) * LENGTH, (i - begin + 1) * LENGTH);
+                    }
+                }
+            });
+        }
+        return grids;
+    }
+
+    private static List<Seed> seeds(long seed, int from, int to) {
+        return LongStream.range(from, to).mapToObj(new Seed(seed)::child).toList();
+    }
+}

@@ -1,0 +1,205 @@
+package dev.smalti.tokenizer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.train.Player;
+import dev.smalti.train.TrainLoop;
+import dev.smalti.train.TrainingConfiguration;
+import java.util.Arrays;
+import java.util.List;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+
+/** What every tokenizer must do. The tests train a tiny one on four images of 16×16 pixels. */
+public abstract class TokenizerContract {
+    protected static final int SIZE = 16;
+
+    /** A tiny tokenizer of {@link #SIZE} pixels, which a few hundred steps can train. */
+    protected abstract TokenizerConfiguration configuration();
+
+    /** The learning rate and the number of steps of four images that train it to them by heart. */
+    protected abstract double learningRate();
+
+    protected abstract int stepsByHeart();
+
+    @Test
+    void learns_one_batch_by_heart() {
+        try (Tokenizer tokenizer = build();
+                Run run = new Run(tokenizer)) {
+            double before = error(tokenizer);
+            run.steps(stepsByHeart());
+            assertThat(before).as("mean absolute error, untrained").isGreaterThan(0.3);
+            assertThat(error(tokenizer)).as("mean absolute error").isLessThan(0.1);
+        }
+    }
+
+    @Test
+    void keeps_the_handle_count_over_60_training_steps_and_10_encodings() {
+        try (Tokenizer tokenizer = build();
+                Run run = new Run(tokenizer)) {
+            run.steps(5);
+            error(tokenizer);
+            System.gc(); // what other tests left must not go in between
+            long before = Pointer.totalCount();
+            run.steps(60);
+            long trained = Pointer.totalCount();
+            for (int i = 0; i < 10; i++) {
+                error(tokenizer);
+            }
+            assertThat(trained).as("after 60 training steps").isLessThanOrEqualTo(before);
+            assertThat(Pointer.totalCount()).as("after 10 encodings").isLessThanOrEqualTo(trained);
+        }
+    }
+
+    @Test
+    void turns_images_into_codes_of_its_space_and_back() {
+        try (Tokenizer tokenizer = build()) {
+            Scope.free(() -> {
+                Tensor codes = tokenizer.encode(images());
+                assertThat(codes.scalar_type().intern()).isEqualTo(ScalarType.Long);
+                assertThat(Dims.of(codes))
+                        .containsExactly(
+                                4, tokenizer.space().height(), tokenizer.space().width());
+                tokenizer.space().check("the tokenizer", codes);
+                Tensor again = tokenizer.decode(codes);
+                assertThat(Dims.of(again)).containsExactly(4, 3, SIZE, SIZE);
+                assertThat(again.scalar_type().intern()).isEqualTo(ScalarType.Float);
+                assertThat(Dims.of(tokenizer.codebook())[0])
+                        .isEqualTo(tokenizer.space().codes());
+                assertThat(tokenizer.imageSize()).isEqualTo(SIZE);
+            });
+        }
+    }
+
+    @Test
+    void decodes_grids_of_any_size() {
+        try (Tokenizer tokenizer = build()) {
+            Scope.free(() -> {
+                long factor = SIZE / tokenizer.space().height();
+                Tensor codes = Tensors.filled(1, 2, 3, 11);
+                assertThat(Dims.of(tokenizer.decode(codes))).containsExactly(2, 3, 3 * factor, 11 * factor);
+            });
+        }
+    }
+
+    @Test
+    void encodes_each_image_by_itself_and_without_changing_anything() {
+        try (Tokenizer tokenizer = build()) {
+            Scope.free(() -> {
+                tokenizer.parameters().training(false);
+                List<float[]> before = state(tokenizer);
+                long[] together = Tensors.toLongs(tokenizer.encode(images()));
+                int length = (int) tokenizer.space().length();
+                for (int i = 0; i < 4; i++) {
+                    assertThat(Tensors.toLongs(tokenizer.encode(images().narrow(0, i, 1))))
+                            .isEqualTo(Arrays.copyOfRange(together, i * length, (i + 1) * length));
+                }
+                tokenizer.decode(tokenizer.encode(images()));
+                assertThat(state(tokenizer)).usingRecursiveComparison().isEqualTo(before);
+            });
+        }
+    }
+
+    private static List<float[]> state(Tokenizer tokenizer) {
+        return tokenizer.parameters().all().values().stream().map(Tensors::toFloats).toList();
+    }
+
+    @Test
+    void refuses_images_of_another_size_and_flat_codes() {
+        try (Tokenizer tokenizer = build()) {
+            Scope.free(() -> {
+                assertThatThrownBy(() -> tokenizer.encode(Tensors.zeros(1, 3, 32, SIZE)))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessage("images must have shape [?, 3, 16, 16], got [1, 3, 32, 16]");
+                assertThatThrownBy(() -> tokenizer.encode(Tensors.zeros(1, 1, SIZE, SIZE)))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("images must have shape");
+                assertThatThrownBy(() -> tokenizer.decode(Tensors.filled(0, 1, 16)))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("codes must have shape");
+            });
+        }
+    }
+
+    private Tokenizer build() {
+        return configuration().build(new Seed(23), Devices.cpu());
+    }
+
+    /** Four images of two colours each, one above or left of the other, in [-1, 1]. */
+    protected static Tensor images() {
+        return Scope.keep(() -> {
+            float[] values = new float[4 * 3 * SIZE * SIZE];
+            int at = 0;
+            for (int i = 0; i < 4; i++) {
+                for (int c = 0; c < 3; c++) {
+                    for (int y = 0; y < SIZE; y++) {
+                        for (int x = 0; x < SIZE; x++) {
+                            boolean first = (i < 2 ? y : x) < SIZE / 2;
+                            values[at++] = (i + c) % 2 == 0 == first ? 0.8f : -0.6f;
+                        }
+                    }
+                }
+            }
+            return Tensors.floats(values).view(4, 3, SIZE, SIZE);
+        });
+    }
+
+    private static double error(Tokenizer tokenizer) {
+        tokenizer.parameters().training(false);
+        return Scope.value(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                Tensor images = images();
+                return tokenizer
+                        .decode(tokenizer.encode(images))
+                        .sub(images)
+                        .abs()
+                        .mean()
+                        .item_double();
+            }
+        });
+    }
+
+    /** Training of a tokenizer on one batch. */
+    private final class Run implements AutoCloseable {
+        private final List<Player<Tensor>> players;
+        private long done;
+
+        Run(Tokenizer tokenizer) {
+            players = tokenizer.objectives().stream()
+                    .map(objective -> Player.of(objective, training(1), false))
+                    .toList();
+        }
+
+        void steps(int steps) {
+            TrainLoop<Tensor> loop = new TrainLoop<>(
+                    players,
+                    number -> images(),
+                    training(done + steps),
+                    new Seed(4),
+                    Devices.cpu(),
+                    List.of(),
+                    () -> false);
+            done = loop.run(done).step();
+        }
+
+        @Override
+        public void close() {
+            players.forEach(Player::close);
+        }
+    }
+
+    private TrainingConfiguration training(long steps) {
+        return new TrainingConfiguration(
+                steps, 4, learningRate(), null, null, null, null, null, null, null, "fp32", "cpu", null, null, null,
+                null, null);
+    }
+}
