@@ -63,9 +63,8 @@ public final class Main {
         Device device = Devices.of("auto");
         Precision precision = Precision.of("auto", device);
         results.put("precision", precision.name().toLowerCase(Locale.ROOT));
-        double peak = precision == Precision.FP32
-                ? (double) results.get("peak_fp32_gflops")
-                : peak(ScalarType.BFloat16);
+        double peak =
+                precision == Precision.FP32 ? (double) results.get("peak_fp32_gflops") : peak(ScalarType.BFloat16);
         results.put("peak_gflops", peak);
         for (String name : asked) {
             switch (name) {
@@ -75,8 +74,9 @@ public final class Main {
                 case "tokenizer" -> results.put(name, tokenizer(peak, 40));
                 case "encode" -> results.put(name, encode(peak));
                 case "memory" -> results.put(name, memory());
-                default -> throw new IllegalArgumentException("unknown benchmark " + name
-                        + "; there are peak, generate, prior, tokenizer, encode and memory");
+                default ->
+                    throw new IllegalArgumentException("unknown benchmark " + name
+                            + "; there are peak, generate, prior, tokenizer, encode and memory");
             }
         }
         System.out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(results));
@@ -114,8 +114,8 @@ public final class Main {
             }
             double median = seconds.stream().sorted().toList().get(1);
             TokenSpace space = model.prior().space();
-            AbsorbingConfiguration configuration =
-                    (AbsorbingConfiguration) recipe(RECIPES.resolve("absorbing.yaml"), PriorRecipe.class).prior();
+            AbsorbingConfiguration configuration = (AbsorbingConfiguration)
+                    recipe(RECIPES.resolve("absorbing.yaml"), PriorRecipe.class).prior();
             double passes = Work.passes(64, space.length());
             double each = Work.sampling(configuration.network(), space.length(), space.length() / passes);
             Map<String, Object> result = new LinkedHashMap<>();
@@ -159,8 +159,9 @@ public final class Main {
         int size = configuration.size();
         int batch = recipe.training().batch();
         try (Tokenizer tokenizer = configuration.build(new Seed(0), Devices.cpu())) {
-            Run run = train(tokenizer.objectives(), recipe.training(), steps, number -> Tensors.zeros(batch, 3, size, size)
-                    .uniform_(-1, 1, new Seed(number).optional()));
+            Run run = train(
+                    tokenizer.objectives(), recipe.training(), steps, number -> Tensors.zeros(batch, 3, size, size)
+                            .uniform_(-1, 1, new Seed(number).optional()));
             Map<String, Object> result = rate(run);
             double each = 3
                     * Work.autoencoder(
@@ -178,8 +179,23 @@ public final class Main {
     private static <B> Run train(
             List<Objective<B>> objectives, TrainingConfiguration base, long steps, LongFunction<B> batches) {
         TrainingConfiguration configuration = new TrainingConfiguration(
-                steps, base.batch(), base.learningRate(), null, null, null, null, null, null, null, base.precision(),
-                "cpu", null, null, null, null, null);
+                steps,
+                base.batch(),
+                base.learningRate(),
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                base.precision(),
+                "cpu",
+                null,
+                null,
+                null,
+                null,
+                null);
         List<Player<B>> players = new ArrayList<>();
         for (Objective<B> objective : objectives) {
             players.add(Player.of(objective, configuration, players.isEmpty()));
@@ -216,8 +232,8 @@ public final class Main {
             Map<String, Object> result = new LinkedHashMap<>();
             result.put("images", done.images());
             result.put("images_per_second", done.images() / done.seconds());
-            VqganConfiguration configuration =
-                    (VqganConfiguration) recipe(RECIPES.resolve("vqgan.yaml"), TokenizerRecipe.class).tokenizer();
+            VqganConfiguration configuration = (VqganConfiguration)
+                    recipe(RECIPES.resolve("vqgan.yaml"), TokenizerRecipe.class).tokenizer();
             double each = Work.autoencoder(
                     model.tokenizer().parameters().weights(),
                     configuration.size(),
@@ -238,13 +254,14 @@ public final class Main {
     /** Growth of resident memory over 1,000 training steps of a small prior, from step 100 on. */
     private static Map<String, Object> memory() {
         TokenSpace space = new TokenSpace(256, 8, 8);
-        AbsorbingConfiguration configuration = new AbsorbingConfiguration(
-                new TransformerConfiguration(3, 96, 4, 0.0), null, null, null, null, null);
+        AbsorbingConfiguration configuration =
+                new AbsorbingConfiguration(new TransformerConfiguration(3, 96, 4, 0.0), null, null, null, null, null);
         TrainingConfiguration training = new TrainingConfiguration(
                 1100, 16, 1e-3, null, null, null, null, null, null, null, "fp32", "cpu", null, null, null, null, null);
         long[] at = new long[2];
         try (Prior prior = configuration.build(space, 10, new Seed(0), Devices.cpu())) {
-            List<Player<TokenBatch>> players = List.of(Player.of(prior.objectives().get(0), training, true));
+            List<Player<TokenBatch>> players =
+                    List.of(Player.of(prior.objectives().get(0), training, true));
             Watcher watcher = new Watcher() {
                 @Override
                 public void stepped(Run run) {

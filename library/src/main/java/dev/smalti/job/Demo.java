@@ -18,7 +18,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Tensor;
 
 /**
  * Shows what a model can do, in a folder: {@code samples.png}, a grid of samples that nobody picked; {@code classes.png}, a
@@ -133,10 +132,10 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
         for (int i = 0; i < grids.size(); i++) {
             System.arraycopy(fill(grids.get(i), space), 0, filled, i * nothing.length, nothing.length);
         }
-        List<Pixels> pictures = Scope.value(() -> {
-            Tensor codes = Tensors.longs(filled).view(-1, space.height(), space.width());
-            return Drawing.pictures(open, codes);
-        });
+        List<Pixels> pictures = new ArrayList<>();
+        Decoding decoding = new Decoding(open, (number, image) -> pictures.add(image));
+        decoding.add(filled);
+        decoding.finish();
         List<Pixels> frames = new ArrayList<>();
         for (int i = 0; i < pictures.size(); i++) {
             frames.add(enlarge(hide(pictures.get(i), grids.get(i), space)));

@@ -162,14 +162,24 @@ public record GenerateImages(String model, String device, Request request, Outpu
         List<Pixels> all = new ArrayList<>();
         try (Sink sink = sink(open, labels)) {
             boolean images = output.format() != Format.TOKENS || output.grid() != null;
+            Decoding decoding = !images
+                    ? null
+                    : new Decoding(open, (number, image) -> {
+                        sink.image(number, image);
+                        if (output.grid() != null) {
+                            all.add(image);
+                        }
+                    });
             Drawing drawing = new Drawing(open, labels, request.count(), request.seed(), request.sampling());
             drawing.run(batch, progress, (from, codes) -> {
-                List<Pixels> pictures = images ? Drawing.pictures(open, codes) : List.of();
-                sink.add(from, codes, pictures);
-                if (output.grid() != null) {
-                    all.addAll(pictures);
+                sink.codes(from, codes);
+                if (images) {
+                    decoding.add(codes);
                 }
             });
+            if (images) {
+                decoding.finish();
+            }
             sink.finish();
         }
         if (output.grid() != null) {
@@ -211,7 +221,9 @@ public record GenerateImages(String model, String device, Request request, Outpu
 
     /** Takes what is drawn, and shows it under its name only when all is there. */
     private interface Sink extends AutoCloseable {
-        void add(int from, Tensor codes, List<Pixels> images);
+        default void codes(int from, Tensor codes) {}
+
+        default void image(int number, Pixels image) {}
 
         void finish();
 
@@ -237,10 +249,8 @@ public record GenerateImages(String model, String device, Request request, Outpu
         }
 
         @Override
-        public void add(int from, Tensor codes, List<Pixels> images) {
-            for (int i = 0; i < images.size(); i++) {
-                folder.add(from + i, labels == null ? 0 : labels[from + i], images.get(i));
-            }
+        public void image(int number, Pixels image) {
+            folder.add(number, labels == null ? 0 : labels[number], image);
         }
 
         @Override
@@ -265,13 +275,11 @@ public record GenerateImages(String model, String device, Request request, Outpu
         }
 
         @Override
-        public void add(int from, Tensor codes, List<Pixels> images) {
-            for (int i = 0; i < images.size(); i++) {
-                if (labels == null) {
-                    writer.add(images.get(i));
-                } else {
-                    writer.add(images.get(i), labels[from + i]);
-                }
+        public void image(int number, Pixels image) {
+            if (labels == null) {
+                writer.add(image);
+            } else {
+                writer.add(image, labels[number]);
             }
         }
 
@@ -300,7 +308,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
         }
 
         @Override
-        public void add(int from, Tensor codes, List<Pixels> images) {
+        public void codes(int from, Tensor codes) {
             long[] values = Tensors.toLongs(codes);
             for (int i = 0; i < values.length; i++) {
                 all[from * length + i] = (int) values[i];

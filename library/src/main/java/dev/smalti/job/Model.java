@@ -1,6 +1,5 @@
 package dev.smalti.job;
 
-import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Sampling;
@@ -141,16 +140,7 @@ public final class Model implements AutoCloseable {
      */
     public List<Pixels> images(List<String> named, int count, long seed, Sampling sampling) {
         long[] labels = labels(named, count, seed);
-        List<Pixels> images = new ArrayList<>();
-        for (int from = 0; from < count; from += 64) {
-            int begin = from;
-            int size = Math.min(64, count - from);
-            Scope.free(() -> {
-                Tensor codes = codes(labels, begin, size, seed, sampling, Prior.StepWatcher.NONE);
-                images.addAll(Pictures.fromTensor(decode(codes)));
-            });
-        }
-        return images;
+        return new Drawing(this, labels, count, seed, sampling).images(64, done -> {});
     }
 
     /**
