@@ -52,7 +52,8 @@ class ArchitectureTest {
         TreeSet<String> known = new TreeSet<>();
         ROWS.forEach(known::addAll);
         TreeSet<String> found = new TreeSet<>();
-        CLASSES.forEach(each -> found.add(each.getPackageName().replaceFirst("^dev\\.smalti\\.?", "").split("\\.")[0]));
+        CLASSES.forEach(each -> found.add(
+                each.getPackageName().replaceFirst("^dev\\.smalti\\.?", "").split("\\.")[0]));
         assertThat(found).isEqualTo(known);
     }
 
@@ -80,8 +81,7 @@ class ArchitectureTest {
                 .resideInAPackage(inside("train"))
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage(
-                        inside(List.of("token", "data", "corruption", "draw", "tokenizer", "prior"))));
+                .resideInAnyPackage(inside(List.of("token", "data", "corruption", "draw", "tokenizer", "prior"))));
     }
 
     @Test

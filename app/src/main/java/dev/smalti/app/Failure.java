@@ -42,6 +42,9 @@ final class Failure {
             return "an error inside Smalti, " + e.getClass().getSimpleName() + ": " + oneLine(message)
                     + " (--debug says where)";
         }
+        if (diskFull(e)) {
+            return "the disk is full: " + oneLine(message);
+        }
         boolean foreign = e.getClass() == RuntimeException.class; // libtorch's, with a trace of its own below
         return foreign ? message.lines().findFirst().orElse("").strip() : oneLine(message);
     }

@@ -112,6 +112,7 @@ public final class NumpyFile {
         private final int height;
         private final long[] labels;
         private Path temporary;
+        private OutputStream raw; // a zip whose end can't be written leaves it open
         private ZipOutputStream zip;
         private int added;
         private int labelled;
@@ -127,7 +128,8 @@ public final class NumpyFile {
             labels = new long[count];
             try {
                 temporary = Atomic.temporary(file);
-                zip = new ZipOutputStream(new BufferedOutputStream(Files.newOutputStream(temporary), 1 << 16));
+                raw = Files.newOutputStream(temporary);
+                zip = new ZipOutputStream(new BufferedOutputStream(raw, 1 << 16));
                 zip.setLevel(Deflater.BEST_SPEED);
                 begin("arr_0", "|u1", "(%d, %d, %d, 3)".formatted(count, height, width));
             } catch (IOException e) {
@@ -184,7 +186,7 @@ public final class NumpyFile {
         @Override
         public void close() {
             if (zip != null) {
-                try {
+                try (OutputStream under = raw) {
                     zip.close();
                 } catch (IOException e) {
                     // it is thrown away

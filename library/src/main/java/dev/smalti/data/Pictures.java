@@ -2,12 +2,16 @@ package dev.smalti.data;
 
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import javax.imageio.ImageIO;
+import javax.imageio.stream.ImageOutputStream;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -20,9 +24,14 @@ public final class Pictures {
     /** @throws DataException if {@code file} cannot be written; folders above it are made */
     public static void writePng(Path file, Pixels image) {
         Atomic.write(file, temporary -> {
-            if (!ImageIO.write(image.toBufferedImage(), "png", temporary.toFile())) {
-                throw new IOException("this Java has no PNG writer");
+            // by way of memory: ImageIO leaves files open, and hides the reason, when a disk is full
+            ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+            try (ImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
+                if (!ImageIO.write(image.toBufferedImage(), "png", out)) {
+                    throw new IOException("this Java has no PNG writer");
+                }
             }
+            Files.write(temporary, bytes.toByteArray());
         });
     }
 

@@ -10,13 +10,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * Makes a small copy of a trained model, for shipping: the averaged weights in bfloat16, the recipe and the provenance, of a
  * prior also those of its tokenizer; no optimizer, no discriminator, no pictures.
  *
- * @param run run folder of {@code train-prior} or {@code train-tokenizer}
+ * @param model run folder of {@code train-prior} or {@code train-tokenizer}
  * @param out new folder
  */
-public record PackModel(Path run, Path out) {
+public record PackModel(Path model, Path out) {
     /** @return bytes written */
     public long run() {
-        RunFolder folder = RunFolder.open(run);
+        RunFolder folder = RunFolder.open(model);
         try {
             if (Files.exists(out) && !(Files.isDirectory(out) && empty(out))) {
                 throw new JobException(out + " is there already and not empty: choose another --out");
@@ -30,7 +30,7 @@ public record PackModel(Path run, Path out) {
                 return files.filter(Files::isRegularFile).mapToLong(PackModel::size).sum();
             }
         } catch (IOException e) {
-            throw new IllegalStateException("model " + run + " cannot be copied to " + out + ": " + e, e);
+            throw new IllegalStateException(model + " cannot be copied to " + out + ": " + e, e);
         }
     }
 

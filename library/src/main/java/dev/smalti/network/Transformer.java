@@ -12,7 +12,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * GPT-2's stack of pre-norm blocks over a grid of tokens, with learnt positions and without a causal mask: the denoiser
- * of Bond-Taylor et al. 2022. Linear layers and embeddings start from N(0, 0.02²).
+ * of Bond-Taylor et al. 2022. Linear layers and embeddings, those of positions too, start from one normal distribution.
  *
  * <p>A class enters as one more learnt vector that is added at every position; the last of its table stands for no class.
  * Time is not an input: the number of masked tokens tells it.
@@ -44,14 +44,15 @@ public final class Transformer implements Denoiser {
         this.configuration = configuration;
         this.parameters = parameters;
         long width = configuration.width();
-        this.positions = parameters.constant("pos_emb", 0, 1, length, width);
-        this.tokens = parameters.child("tok_emb").normal("weight", 0.02, inputs, width);
-        this.classes = classes == 0 ? null : parameters.child("cls_emb").normal("weight", 0.02, classes + 1, width);
+        double deviation = configuration.deviation();
+        this.positions = parameters.normal("pos_emb", deviation, 1, length, width);
+        this.tokens = parameters.child("tok_emb").normal("weight", deviation, inputs, width);
+        this.classes = classes == 0 ? null : parameters.child("cls_emb").normal("weight", deviation, classes + 1, width);
         for (int i = 0; i < configuration.layers(); i++) {
             blocks.add(new Block(parameters.child("blocks").child(i)));
         }
         this.last = new LayerNorm(parameters.child("ln_f"), width);
-        this.head = new Linear(parameters.child("head"), width, outputs, false, 0.02);
+        this.head = new Linear(parameters.child("head"), width, outputs, false, deviation);
     }
 
     /** The logits everywhere. [B, L] -> [B, L, K]. */
@@ -110,11 +111,11 @@ public final class Transformer implements Denoiser {
 
         Block(Parameters parameters) {
             ln1 = new LayerNorm(parameters.child("ln1"), width);
-            qkv = new Linear(parameters.child("attn").child("qkv"), width, 3 * width, true, 0.02);
-            proj = new Linear(parameters.child("attn").child("proj"), width, width, true, 0.02);
+            qkv = new Linear(parameters.child("attn").child("qkv"), width, 3 * width, true, configuration.deviation());
+            proj = new Linear(parameters.child("attn").child("proj"), width, width, true, configuration.deviation());
             ln2 = new LayerNorm(parameters.child("ln2"), width);
-            up = new Linear(parameters.child("mlp").child(0), width, 4 * width, true, 0.02);
-            down = new Linear(parameters.child("mlp").child(2), 4 * width, width, true, 0.02);
+            up = new Linear(parameters.child("mlp").child(0), width, 4 * width, true, configuration.deviation());
+            down = new Linear(parameters.child("mlp").child(2), 4 * width, width, true, configuration.deviation());
         }
 
         Tensor forward(Tensor x) { // [B, L, D]

@@ -33,7 +33,8 @@ public record TokenBatch(Tensor codes, Tensor labels) {
         if ((labels == null) != (classes == 0)) {
             throw new IllegalArgumentException(
                     labels == null
-                            ? "labels are required: the prior has " + classes + " classes (" + classes + " for no class)"
+                            ? "labels are required: the prior has " + classes + " classes (" + classes
+                                    + " for no class)"
                             : "labels must be left out: the prior has no classes");
         }
         if (labels == null) {

@@ -56,7 +56,7 @@ public final class AdamW implements AutoCloseable {
         return Scope.value(() -> {
             TensorVector with = new TensorVector();
             weights.values().stream().filter(AdamW::hasGradient).forEach(with::push_back);
-            return with.empty() ? 0 : torch.clip_grad_norm_(with, most == 0 ? Double.MAX_VALUE : most);
+            return with.empty() ? 0 : torch.clip_grad_norm_(with, most == 0 ? Float.MAX_VALUE : most);
         });
     }
 

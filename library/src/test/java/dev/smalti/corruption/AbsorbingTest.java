@@ -36,13 +36,12 @@ class AbsorbingTest {
     @Test
     void loses_nothing_at_0_and_everything_at_1() {
         Scope.free(() -> {
-            Tensor u = torch.full(
-                    new long[] {2, 3},
-                    new Scalar(0.0),
-                    Tensors.options(ScalarType.Double));
+            Tensor u = torch.full(new long[] {2, 3}, new Scalar(0.0), Tensors.options(ScalarType.Double));
             u.select(0, 1).fill_(new Scalar(Math.nextDown(1.0))); // the ends of [0, 1)
-            assertThat(Tensors.toLongs(Absorbing.independent(Tensors.floats(0, 0), u))).containsOnly(0);
-            assertThat(Tensors.toLongs(Absorbing.independent(Tensors.floats(1, 1), u))).containsOnly(1);
+            assertThat(Tensors.toLongs(Absorbing.independent(Tensors.floats(0, 0), u)))
+                    .containsOnly(0);
+            assertThat(Tensors.toLongs(Absorbing.independent(Tensors.floats(1, 1), u)))
+                    .containsOnly(1);
         });
     }
 
@@ -61,7 +60,8 @@ class AbsorbingTest {
         Map<Long, Integer> times = new TreeMap<>();
         Scope.free(() -> {
             Tensor lost = Absorbing.exactly(Tensors.filled(2, draws), uniform(11, draws, 5));
-            Tensor set = lost.to(ScalarType.Long).mul(Tensors.longs(1, 2, 4, 8, 16)).sum(1);
+            Tensor set =
+                    lost.to(ScalarType.Long).mul(Tensors.longs(1, 2, 4, 8, 16)).sum(1);
             Arrays.stream(Tensors.toLongs(set)).forEach(each -> times.merge(each, 1, Integer::sum));
         });
         assertThat(times).hasSize(10);
@@ -86,7 +86,6 @@ class AbsorbingTest {
     }
 
     private static Tensor uniform(long seed, long rows, long columns) {
-        return torch.rand(
-                new long[] {rows, columns}, new Seed(seed).optional(), Tensors.options(ScalarType.Double));
+        return torch.rand(new long[] {rows, columns}, new Seed(seed).optional(), Tensors.options(ScalarType.Double));
     }
 }

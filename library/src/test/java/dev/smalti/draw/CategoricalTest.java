@@ -37,9 +37,11 @@ class CategoricalTest {
     void draws_a_code_of_probability_1e_9_just_where_it_wins_the_race() {
         Scope.free(() -> {
             Tensor log = logarithms(1 - 1e-9, 1e-9);
-            assertThat(Tensors.toLongs(Categorical.draw(log.view(1, 2), doubles(1, 0.999e-9).view(1, 2))))
+            assertThat(Tensors.toLongs(Categorical.draw(
+                            log.view(1, 2), doubles(1, 0.999e-9).view(1, 2))))
                     .containsExactly(1);
-            assertThat(Tensors.toLongs(Categorical.draw(log.view(1, 2), doubles(1, 1.001e-9).view(1, 2))))
+            assertThat(Tensors.toLongs(Categorical.draw(
+                            log.view(1, 2), doubles(1, 1.001e-9).view(1, 2))))
                     .containsExactly(0);
         });
     }
@@ -53,7 +55,8 @@ class CategoricalTest {
             early[i] = -Math.log1p(-(i + 0.5) / draws * 1e-8);
         }
         Scope.free(() -> {
-            Tensor arrivals = Tensors.cat(1, exponential(4, draws, 1), doubles(early).view(draws, 1));
+            Tensor arrivals =
+                    Tensors.cat(1, exponential(4, draws, 1), doubles(early).view(draws, 1));
             Tensor log = logarithms(1 - 1e-9, 1e-9).expand(draws, 2);
             double share = LongStream.of(Tensors.toLongs(Categorical.draw(log, arrivals)))
                     .average()
@@ -80,7 +83,8 @@ class CategoricalTest {
         Scope.free(() -> {
             double never = Double.NEGATIVE_INFINITY;
             Tensor log = doubles(never, Math.log(1e-30), never).view(1, 3);
-            assertThat(Tensors.toLongs(Categorical.draw(log, doubles(1e-16, 50, 1e-16).view(1, 3))))
+            assertThat(Tensors.toLongs(
+                            Categorical.draw(log, doubles(1e-16, 50, 1e-16).view(1, 3))))
                     .containsExactly(1);
         });
     }

@@ -38,7 +38,8 @@ class DrawsTest {
                 double[] before = Tensors.toDoubles(draws.uniform(LENGTH).select(0, grid));
                 double[] all = Tensors.toDoubles(draws.exponential(at, LENGTH, CODES));
                 double[] after = Tensors.toDoubles(draws.uniform(LENGTH).select(0, grid));
-                int rowsBefore = (int) Arrays.stream(at).filter(i -> i / LENGTH < grid).count();
+                int rowsBefore =
+                        (int) Arrays.stream(at).filter(i -> i / LENGTH < grid).count();
                 double[] own = Arrays.copyOfRange(all, rowsBefore * CODES, (rowsBefore + 2) * CODES);
                 double[] together = Arrays.copyOf(before, before.length + own.length + after.length);
                 System.arraycopy(own, 0, together, before.length, own.length);
@@ -58,8 +59,8 @@ class DrawsTest {
                 assertThat(Arrays.stream(uniform).max().orElseThrow()).isBetween(0.99, Math.nextDown(1.0));
                 double deviation = Math.sqrt(1.0 / 12 / many);
                 assertThat(Arrays.stream(uniform).average().orElseThrow()).isCloseTo(0.5, within(4 * deviation));
-                double[] exponential =
-                        Tensors.toDoubles(draws.exponential(LongStream.range(0, many).toArray(), many, 1));
+                double[] exponential = Tensors.toDoubles(
+                        draws.exponential(LongStream.range(0, many).toArray(), many, 1));
                 assertThat(Arrays.stream(exponential).average().orElseThrow())
                         .isCloseTo(1, within(4 / Math.sqrt(many)));
                 double beyond = Arrays.stream(exponential).filter(e -> e > 3).count() / (double) many;

@@ -29,7 +29,8 @@ class GuidanceTest {
             positions.add(Tensors.toLongs(at));
             Tensor token = xt.flatten().index_select(0, at);
             Tensor classOf = label.index_select(0, at.floor_divide(new Scalar(xt.size(1))));
-            return Tensors.cat(1, token.unsqueeze(1), classOf.mul(new Scalar(10)).unsqueeze(1))
+            return Tensors.cat(
+                            1, token.unsqueeze(1), classOf.mul(new Scalar(10)).unsqueeze(1))
                     .to(ScalarType.Float);
         }
     }

@@ -80,7 +80,9 @@ class TemperingTest {
         for (double bad : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
             assertThatThrownBy(() -> new Tempering(bad, 0, 1)).hasMessage("temperature must be above 0, got " + bad);
         }
-        assertThatThrownBy(() -> new Tempering(1, -1, 1)).hasMessageContaining("top-k").hasMessageContaining("-1");
+        assertThatThrownBy(() -> new Tempering(1, -1, 1))
+                .hasMessageContaining("top-k")
+                .hasMessageContaining("-1");
         for (double bad : new double[] {0, 1.01, Double.NaN}) {
             assertThatThrownBy(() -> new Tempering(1, 0, bad)).hasMessage("top-p must be in (0, 1], got " + bad);
         }

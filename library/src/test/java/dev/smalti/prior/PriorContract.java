@@ -150,16 +150,15 @@ public abstract class PriorContract {
         try (Prior prior = build(CLASSES)) {
             Scope.free(() -> {
                 Tensor labels = Tensors.filled(0, 1);
-                assertThatThrownBy(() -> prior.nats(
-                                Tensors.longs(0, 1, 2, 3, 4, 5).view(1, 6), labels, new Seed(1)))
+                assertThatThrownBy(
+                                () -> prior.nats(Tensors.longs(0, 1, 2, 3, 4, 5).view(1, 6), labels, new Seed(1)))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("codes must be below 5, got 5 at [0, 5]");
-                assertThatThrownBy(() -> prior.nats(
-                                Tensors.longs(0, -1, 2, 3, 4, 0).view(1, 6), labels, new Seed(1)))
+                assertThatThrownBy(() ->
+                                prior.nats(Tensors.longs(0, -1, 2, 3, 4, 0).view(1, 6), labels, new Seed(1)))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("codes must be 0 or more, got -1 at [0, 1]");
-                assertThatThrownBy(() ->
-                                prior.nats(Tensors.longs(0, 1, 2, 3).view(1, 4), labels, new Seed(1)))
+                assertThatThrownBy(() -> prior.nats(Tensors.longs(0, 1, 2, 3).view(1, 4), labels, new Seed(1)))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessage("codes must have shape [?, 6], got [1, 4]");
             });
@@ -194,13 +193,12 @@ public abstract class PriorContract {
     void refuses_guidance_and_labels_without_classes() {
         try (Prior prior = build(0);
                 Draws draws = Draws.of(seeds(5, 0, 1))) {
-            assertThatThrownBy(() ->
-                            prior.sample(Sampling.USUAL.guidance(2), null, draws, Prior.StepWatcher.NONE))
+            assertThatThrownBy(() -> prior.sample(Sampling.USUAL.guidance(2), null, draws, Prior.StepWatcher.NONE))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("guidance")
                     .hasMessageContaining("classes");
-            Scope.free(() -> assertThatThrownBy(() ->
-                            prior.sample(Sampling.USUAL, Tensors.longs(0), draws, Prior.StepWatcher.NONE))
+            Scope.free(() -> assertThatThrownBy(
+                            () -> prior.sample(Sampling.USUAL, Tensors.longs(0), draws, Prior.StepWatcher.NONE))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("labels"));
         }
@@ -213,8 +211,9 @@ public abstract class PriorContract {
     /** Grids of both classes in turn. */
     private static TokenBatch batch(int size) {
         long[] labels = LongStream.range(0, size).map(i -> i % CLASSES).toArray();
-        long[] codes =
-                LongStream.of(labels).flatMap(i -> LongStream.of(GRIDS[(int) i])).toArray();
+        long[] codes = LongStream.of(labels)
+                .flatMap(i -> LongStream.of(GRIDS[(int) i]))
+                .toArray();
         return new TokenBatch(Tensors.longs(codes).view(size, LENGTH), Tensors.longs(labels));
     }
 
@@ -266,8 +265,23 @@ public abstract class PriorContract {
 
     private TrainingConfiguration training(long steps) {
         return new TrainingConfiguration(
-                steps, 16, learningRate(), null, null, null, null, null, null, null, "fp32", "cpu", null, null, null,
-                null, null);
+                steps,
+                16,
+                learningRate(),
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                "fp32",
+                "cpu",
+                null,
+                null,
+                null,
+                null,
+                null);
     }
 
     /** Grids with these labels, drawn so many at a time. */

@@ -110,7 +110,9 @@ public abstract class TokenizerContract {
     }
 
     private static List<float[]> state(Tokenizer tokenizer) {
-        return tokenizer.parameters().all().values().stream().map(Tensors::toFloats).toList();
+        return tokenizer.parameters().all().values().stream()
+                .map(Tensors::toFloats)
+                .toList();
     }
 
     @Test
@@ -199,7 +201,22 @@ public abstract class TokenizerContract {
 
     private TrainingConfiguration training(long steps) {
         return new TrainingConfiguration(
-                steps, 4, learningRate(), null, null, null, null, null, null, null, "fp32", "cpu", null, null, null,
-                null, null);
+                steps,
+                4,
+                learningRate(),
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                "fp32",
+                "cpu",
+                null,
+                null,
+                null,
+                null,
+                null);
     }
 }

@@ -130,13 +130,13 @@ public final class AbsorbingDiffusion implements Prior {
         Tensor each =
                 switch (configuration.loss()) {
                     case ELBO -> bound;
-                    case REWEIGHTED_ELBO -> entropy.mul(
-                            time.sub(new Scalar(steps + 1.0)).mul(new Scalar(-bits / steps)));
-                    case REWEIGHTED_ELBO_AS_RELEASED -> entropy.mul(
-                            time.sub(new Scalar((double) steps)).mul(new Scalar(-bits / steps)));
-                    case MASKED_TOKEN -> entropy.div(
-                            lost.sum(new long[] {1}, false, new ScalarTypeOptional(ScalarType.Float))
-                                    .clamp_min(new Scalar(1.0)));
+                    case REWEIGHTED_ELBO ->
+                        entropy.mul(time.sub(new Scalar(steps + 1.0)).mul(new Scalar(-bits / steps)));
+                    case REWEIGHTED_ELBO_AS_RELEASED ->
+                        entropy.mul(time.sub(new Scalar((double) steps)).mul(new Scalar(-bits / steps)));
+                    case MASKED_TOKEN ->
+                        entropy.div(lost.sum(new long[] {1}, false, new ScalarTypeOptional(ScalarType.Float))
+                                .clamp_min(new Scalar(1.0)));
                 };
         Map<String, Tensor> measures = new LinkedHashMap<>();
         measures.put("elbo_bits", bound.mean());
@@ -185,7 +185,8 @@ public final class AbsorbingDiffusion implements Prior {
                     "steps must be at most the " + steps + " that the model was trained with, got " + last);
         }
         if (classes == 0 && sampling.guidance() > 0) {
-            throw new IllegalArgumentException("guidance needs a model with classes, and this one has none: leave it 0");
+            throw new IllegalArgumentException(
+                    "guidance needs a model with classes, and this one has none: leave it 0");
         }
         Guidance guided = new Guidance(denoiser, classes);
         return Scope.keep(() -> {
@@ -242,7 +243,10 @@ public final class AbsorbingDiffusion implements Prior {
                 Generator generator = seed.generator();
                 long batch = codes.size(0);
                 // stratified: the counts of a batch are spread evenly over 1..L, and dealt out at random
-                Tensor stratum = uniform(generator, 1, batch).argsort().to(ScalarType.Double).squeeze(0);
+                Tensor stratum = uniform(generator, 1, batch)
+                        .argsort()
+                        .to(ScalarType.Double)
+                        .squeeze(0);
                 Tensor m = stratum.add(uniform(generator, 1, 1).squeeze(0))
                         .mul(new Scalar((double) space.length() / batch))
                         .floor()

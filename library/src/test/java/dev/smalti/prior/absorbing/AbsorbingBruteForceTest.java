@@ -57,8 +57,8 @@ class AbsorbingBruteForceTest {
             }
             logits = new double[CLASSES + 1][STATES][L][K];
             for (int label = 0; label <= CLASSES; label++) {
-                double[] flat = Tensors.toDoubles(prior.network()
-                        .logits(Tensors.longs(states).view(STATES, L), Tensors.filled(label, STATES)));
+                double[] flat = Tensors.toDoubles(
+                        prior.network().logits(Tensors.longs(states).view(STATES, L), Tensors.filled(label, STATES)));
                 for (int i = 0; i < flat.length; i++) {
                     logits[label][i / (L * K)][i / K % L][i % K] = flat[i];
                 }
@@ -67,8 +67,8 @@ class AbsorbingBruteForceTest {
     }
 
     private static AbsorbingDiffusion build(AbsorbingConfiguration.Loss loss, Masking masking) {
-        AbsorbingConfiguration configuration = new AbsorbingConfiguration(
-                new TransformerConfiguration(2, 8, 2, null), T, loss, masking, null, null);
+        AbsorbingConfiguration configuration =
+                new AbsorbingConfiguration(new TransformerConfiguration(2, 8, 2, null), T, loss, masking, null, null);
         AbsorbingDiffusion made =
                 new AbsorbingDiffusion(configuration, new TokenSpace(K, 1, L), CLASSES, new Seed(1), Devices.cpu());
         Scope.free(() -> {
@@ -103,12 +103,15 @@ class AbsorbingBruteForceTest {
         }
         for (int s = 0; s < STATES; s++) {
             if (masks(s).isEmpty()) {
-                apart += Math.abs(whole[s] - margins[0][token(s, 0)] * margins[1][token(s, 1)] * margins[2][token(s, 2)]);
+                apart += Math.abs(
+                        whole[s] - margins[0][token(s, 0)] * margins[1][token(s, 1)] * margins[2][token(s, 2)]);
             }
         }
         assertThat(apart / 2).as("total variation to independent tokens").isGreaterThan(0.1);
         double[] atOnce = chain(1, 0, GuidanceSchedule.CONSTANT, Tempering.NONE, LABEL);
-        assertThat(variation(whole, atOnce)).as("total variation to tokens drawn at once").isGreaterThan(0.1);
+        assertThat(variation(whole, atOnce))
+                .as("total variation to tokens drawn at once")
+                .isGreaterThan(0.1);
     }
 
     @Test
@@ -125,17 +128,20 @@ class AbsorbingBruteForceTest {
         double toBits = L * Math.log(2);
         Seed seed = new Seed(6);
         long[] part = {0};
-        estimate(exact, 100, () -> Scope.value(() -> {
-            Seed now = seed.child(part[0]++);
-            Tensor t = torch.randint(
-                    1, T + 1L, new long[] {rows}, now.child("t").optional(), Tensors.options(ScalarType.Long));
-            Tensor u = torch.rand(
-                    new long[] {rows, L}, now.child("u").optional(), Tensors.options(ScalarType.Double));
-            return prior.trainingLoss(grids(rows), Tensors.filled(LABEL, rows), t, u)
-                            .total()
-                            .item_double()
-                    * toBits;
-        }));
+        estimate(
+                exact,
+                100,
+                () -> Scope.value(() -> {
+                    Seed now = seed.child(part[0]++);
+                    Tensor t = torch.randint(
+                            1, T + 1L, new long[] {rows}, now.child("t").optional(), Tensors.options(ScalarType.Long));
+                    Tensor u = torch.rand(
+                            new long[] {rows, L}, now.child("u").optional(), Tensors.options(ScalarType.Double));
+                    return prior.trainingLoss(grids(rows), Tensors.filled(LABEL, rows), t, u)
+                                    .total()
+                                    .item_double()
+                            * toBits;
+                }));
     }
 
     @Test
@@ -147,10 +153,12 @@ class AbsorbingBruteForceTest {
         }
         Seed seed = new Seed(7);
         long[] part = {0};
-        estimate(exact, 100, () -> Scope.value(() -> prior.nats(
-                        grids(500), Tensors.filled(LABEL, 500), seed.child(part[0]++))
-                .mean()
-                .item_double()));
+        estimate(
+                exact,
+                100,
+                () -> Scope.value(() -> prior.nats(grids(500), Tensors.filled(LABEL, 500), seed.child(part[0]++))
+                        .mean()
+                        .item_double()));
     }
 
     @Test
@@ -162,8 +170,11 @@ class AbsorbingBruteForceTest {
         }
         Seed seed = new Seed(7).child("one");
         long[] part = {0};
-        estimate(exact, 1000, () -> Scope.value(() -> prior.nats(grids(1), Tensors.filled(LABEL, 1), seed.child(part[0]++))
-                .item_double()));
+        estimate(
+                exact,
+                1000,
+                () -> Scope.value(() -> prior.nats(grids(1), Tensors.filled(LABEL, 1), seed.child(part[0]++))
+                        .item_double()));
     }
 
     /** The T-step bound is above -ln p of the T-step chain, whatever the network. */
@@ -205,7 +216,10 @@ class AbsorbingBruteForceTest {
                     u[i] = (float) (share + ((lost >> i & 1) == 1 ? -0.1 : 0.1));
                 }
                 double found = other.trainingLoss(
-                                grids(1), Tensors.filled(LABEL, 1), Tensors.filled(time, 1), Tensors.floats(u).view(1, L))
+                                grids(1),
+                                Tensors.filled(LABEL, 1),
+                                Tensors.filled(time, 1),
+                                Tensors.floats(u).view(1, L))
                         .total()
                         .item_double();
                 assertThat(found).as(loss + " at t = " + time).isCloseTo(expected, within(1e-5 * (1 + expected)));
@@ -262,8 +276,9 @@ class AbsorbingBruteForceTest {
         assertThat(Arrays.stream(exact).sum()).isCloseTo(1, within(1e-9));
         double[] found = new double[STATES];
         for (int from = 0; from < draws; from += 4000) {
-            List<Seed> seeds =
-                    LongStream.range(from, from + 4000).mapToObj(new Seed(seed)::child).toList();
+            List<Seed> seeds = LongStream.range(from, from + 4000)
+                    .mapToObj(new Seed(seed)::child)
+                    .toList();
             Scope.free(() -> {
                 try (Draws numbers = Draws.of(seeds)) {
                     long[] codes = Tensors.toLongs(prior.sample(
@@ -280,7 +295,9 @@ class AbsorbingBruteForceTest {
         }
         // of perfect draws the mean is at most `expected`, and the rest is passed once in a million (McDiarmid)
         double bound = expected + Math.sqrt(Math.log(1e6) / 2 / draws);
-        assertThat(variation(found, exact)).as("total variation under seed " + seed).isLessThan(bound);
+        assertThat(variation(found, exact))
+                .as("total variation under seed " + seed)
+                .isLessThan(bound);
     }
 
     private static double variation(double[] p, double[] q) {
@@ -330,7 +347,11 @@ class AbsorbingBruteForceTest {
         float[] u = {0.3f, 0.9f, 0.1f, 0.6f, 0.7f, 0.8f};
         List<long[]> seen = new ArrayList<>();
         Scope.free(() -> prior.sample(
-                counter, Sampling.USUAL, Tensors.longs(0, 1), new Fixed(u), (done, of, xt) -> seen.add(Tensors.toLongs(xt))));
+                counter,
+                Sampling.USUAL,
+                Tensors.longs(0, 1),
+                new Fixed(u),
+                (done, of, xt) -> seen.add(Tensors.toLongs(xt))));
         assertThat(counter.calls).isEqualTo(2);
         assertThat(counter.positions).isEqualTo(2 * L);
         assertThat(counter.grids).as("grids that change").isEqualTo(1 + 2);

@@ -65,7 +65,9 @@ class VectorQuantizerTest {
             Tensor weight = map(3);
             quantizer.quantize(z, new Seed(0)).vectors().mul(weight).sum().backward();
             assertThat(Tensors.toDoubles(z.grad())).containsExactly(Tensors.toDoubles(weight), within(1e-6));
-            assertThat(quantizer.codebook().grad().defined()).as("a gradient of the codes").isFalse();
+            assertThat(quantizer.codebook().grad().defined())
+                    .as("a gradient of the codes")
+                    .isFalse();
         });
     }
 
@@ -161,8 +163,8 @@ class VectorQuantizerTest {
             int seed = 10 + step;
             double[][] vectors = Scope.value(() -> vectors(map(seed)));
             long[] index = nearest(vectors, codes);
-            long[] found = Scope.value(
-                    () -> Tensors.toLongs(quantizer.quantize(map(seed), new Seed(0)).codes()));
+            long[] found = Scope.value(() ->
+                    Tensors.toLongs(quantizer.quantize(map(seed), new Seed(0)).codes()));
             assertThat(found).isEqualTo(index);
             codes = averaged(uses, sums, vectors, index, decay);
             double[][] now = codes(quantizer);
@@ -233,7 +235,9 @@ class VectorQuantizerTest {
             }
             parameters.training(true);
             Tensor z = Tensors.zeros(B, D, H, W);
-            z.select(1, 0).copy_(Tensors.floats(0, 10, 20, 0, 10, 20, 0, 10, 20, 0, 10, 20, 0, 10, 20, 0).view(B, H, W));
+            z.select(1, 0)
+                    .copy_(Tensors.floats(0, 10, 20, 0, 10, 20, 0, 10, 20, 0, 10, 20, 0, 10, 20, 0)
+                            .view(B, H, W));
             quantizer.quantize(z, new Seed(3));
             double[][] codes = codes(quantizer);
             assertThat(codes[3][0]).as("unused, but not for long").isCloseTo(30, within(0.1));
@@ -249,7 +253,8 @@ class VectorQuantizerTest {
         parameters.training(false);
         Map<String, Tensor> all = parameters.all();
         Scope.free(() -> {
-            List<double[]> before = all.values().stream().map(Tensors::toDoubles).toList();
+            List<double[]> before =
+                    all.values().stream().map(Tensors::toDoubles).toList();
             quantizer.quantize(map(4), new Seed(9));
             quantizer.encode(map(5));
             List<double[]> after = all.values().stream().map(Tensors::toDoubles).toList();
@@ -265,8 +270,7 @@ class VectorQuantizerTest {
 
     private VectorQuantizer movingAverage(double decay, double reviveBelow) {
         VectorQuantizer quantizer = new VectorQuantizer(
-                parameters,
-                new CodebookConfiguration(K, D, Update.MOVING_AVERAGE, null, null, decay, reviveBelow));
+                parameters, new CodebookConfiguration(K, D, Update.MOVING_AVERAGE, null, null, decay, reviveBelow));
         spread(quantizer);
         return quantizer;
     }

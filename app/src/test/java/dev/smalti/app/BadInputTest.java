@@ -1,0 +1,249 @@
+package dev.smalti.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.smalti.data.Pictures;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.TensorFile;
+import dev.smalti.tensor.Tensors;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+import javax.imageio.ImageIO;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class BadInputTest {
+    @TempDir
+    private static Path folder;
+
+    private static TinyWorld world;
+    private static Path images;
+    private static Path tokenizer;
+    private static Path tokens;
+    private static Path model;
+    private static Path unconditional;
+
+    @TempDir
+    private Path fresh;
+
+    @BeforeAll
+    static void trains_a_tokenizer_and_two_priors() {
+        world = new TinyWorld(folder);
+        tokenizer = world.tokenizer();
+        images = folder.resolve("images");
+        tokens = world.tokens(tokenizer);
+        model = world.prior("prior", tokens);
+        unconditional = world.prior("unconditional", tokens, "prior.conditional=false");
+    }
+
+    @Test
+    void suggests_the_verb_and_the_option_that_were_meant() {
+        refused(Command.run("genrate"), "verb genrate", "did you mean generate?");
+        refused(Command.run("generate", model, "--out", fresh.resolve("o"), "--cuont", 3), "--cuont");
+        refused(Command.run("generate", model, "--out", fresh.resolve("o"), "--temprature", 3), "--temperature?");
+        refused(Command.run("generate", model), "--out");
+        refused(Command.run("generate", model, "--out", fresh.resolve("o"), "--count", "many"), "--count", "many");
+        refused(Command.run("likelihood", model), "--tokens");
+        assertThat(Command.run().code()).isEqualTo(2);
+        assertThat(Command.run("--help").code()).isZero();
+    }
+
+    @Test
+    void names_a_folder_of_data_that_is_missing_or_empty() throws IOException {
+        Path empty = Files.createDirectories(fresh.resolve("empty"));
+        Path missing = fresh.resolve("missing");
+        refused(encode(missing), "missing", "does not exist");
+        refused(encode(empty), "empty", "no pictures");
+        refused(
+                Command.run("train-tokenizer", world.tokenizerRecipe(), "--data", empty, "--out", fresh.resolve("run")),
+                "no pictures");
+        assertThat(fresh.resolve("run")).doesNotExist();
+        assertThat(fresh.resolve("t.safetensors")).doesNotExist();
+    }
+
+    @Test
+    void names_a_truncated_jpeg_or_leaves_it_out_on_request() throws IOException {
+        ByteArrayOutputStream jpeg = new ByteArrayOutputStream();
+        ImageIO.write(TinyWorld.image("blue", 1).toBufferedImage(), "jpg", jpeg);
+        Path data = Files.createDirectories(fresh.resolve("data"));
+        Files.write(data.resolve("cut.jpg"), Arrays.copyOf(jpeg.toByteArray(), jpeg.size() * 2 / 3));
+        Pictures.writePng(data.resolve("whole.png"), TinyWorld.image("blue", 2));
+        refused(encode(data), "cut.jpg");
+        assertThat(fresh.resolve("t.safetensors")).doesNotExist();
+        Command skipped = Command.run(
+                "encode", tokenizer, "--data", data, "--out", fresh.resolve("t.safetensors"), "--skip-bad", "--json");
+        assertThat(skipped.code()).as(skipped.err()).isZero();
+        assertThat(skipped.json().get("images").asInt()).isEqualTo(1);
+        assertThat(skipped.json().get("skipped").asInt()).isEqualTo(1);
+    }
+
+    @Test
+    void names_a_text_that_is_called_a_picture() throws IOException {
+        Path data = Files.createDirectories(fresh.resolve("data"));
+        Files.writeString(data.resolve("note.png"), "this is no picture");
+        refused(encode(data), "note.png");
+    }
+
+    @Test
+    void refuses_a_zip_whose_names_lead_out_of_its_folder() throws IOException {
+        Path zip = fresh.resolve("evil.zip");
+        try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(zip))) {
+            out.putNextEntry(new ZipEntry("../evil.png"));
+            out.write(1);
+            out.closeEntry();
+        }
+        refused(encode(zip), "evil.zip", "../evil.png");
+    }
+
+    @Test
+    void refuses_tokens_beyond_the_codebook() {
+        Path bad = fresh.resolve("bad.safetensors");
+        Scope.free(() -> {
+            Tensor codes = Tensors.longs(0, 1, 2, 16).view(1, 2, 2);
+            TensorFile.write(bad, Map.of("codes", codes), Map.of("codebook_size", "16"));
+        });
+        refused(
+                Command.run("train-prior", world.priorRecipe(), "--tokens", bad, "--out", fresh.resolve("run")),
+                "bad.safetensors",
+                "below 16, got 16");
+        refused(Command.run("info", bad), "below 16");
+        refused(Command.run("likelihood", model, "--tokens", bad), "below 16");
+        assertThat(fresh.resolve("run")).doesNotExist();
+    }
+
+    @Test
+    void names_what_is_wrong_with_a_recipe() throws IOException {
+        String good = Files.readString(world.priorRecipe());
+        Path wrongType = world.write("wrong.yaml", good.replace("steps: 6", "steps: lots"));
+        refused(train(wrongType), "training.steps", "lots");
+        Path unknown = world.write("unknown.yaml", good.replace("learning_rate", "lerning_rate"));
+        refused(train(unknown), "lerning_rate", "learning_rate");
+        refused(train(fresh.resolve("none.yaml")), "none.yaml");
+        refused(train(world.priorRecipe(), "--set", "training.stepz=5"), "training.stepz", "steps");
+        refused(train(world.tokenizerRecipe()), "unknown key data", "prior");
+        assertThat(fresh.resolve("run")).doesNotExist();
+    }
+
+    @Test
+    void refuses_a_run_folder_of_another_version_and_what_is_none() throws IOException {
+        Path later = Files.createDirectories(fresh.resolve("later"));
+        String description = Files.readString(model.resolve("model.json"));
+        Files.writeString(later.resolve("model.json"), description.replaceFirst("\"format\" : 1", "\"format\" : 2"));
+        refused(generate(later, fresh.resolve("o")), "format 2", "reads 1");
+        refused(Command.run("info", later), "format 2");
+        refused(generate(tokenizer, fresh.resolve("o")), "tokenizer", "train-prior");
+        refused(generate(fresh.resolve("nothing"), fresh.resolve("o")), "nothing");
+        refused(generate("no-such-model", fresh.resolve("o")), "no-such-model");
+        Files.writeString(later.resolve("model.json"), "{");
+        refused(generate(later, fresh.resolve("o")), "model.json");
+        assertThat(fresh.resolve("o")).doesNotExist();
+    }
+
+    @Test
+    void writes_into_no_folder_that_holds_something() throws IOException {
+        Path out = Files.createDirectories(fresh.resolve("full"));
+        Files.writeString(out.resolve("mine.txt"), "mine");
+        refused(generate(model, out), "not empty", "another --out");
+        assertThat(out.resolve("mine.txt")).hasContent("mine");
+        refused(generate(model, out, "--format", "npz"), "is a folder");
+        refused(generate(model, out.resolve("mine.txt")), "is a file");
+        refused(
+                Command.run("train-prior", world.priorRecipe(), "--tokens", tokens, "--out", out),
+                "not empty",
+                "--resume");
+    }
+
+    @Test
+    void suggests_the_class_that_was_meant() {
+        refused(generate(model, fresh.resolve("o"), "--label", "Red Strip"), "Red Strip", "did you mean Red Stripe?");
+        refused(generate(unconditional, fresh.resolve("o"), "--label", "blue"), "without classes");
+        refused(
+                generate(model, fresh.resolve("o"), "--count", 1, "--label", "blue", "--label", "Purple"),
+                "no class Purple");
+        assertThat(fresh.resolve("o")).doesNotExist();
+    }
+
+    @Test
+    void refuses_sampling_that_the_model_cannot_do() throws IOException {
+        Path out = fresh.resolve("o");
+        refused(generate(unconditional, out, "--guidance", 2), "guidance needs a model with classes");
+        refused(generate(model, out, "--steps", 17), "steps must be at most the 16");
+        refused(generate(model, out, "--steps", 0), "--steps");
+        refused(generate(model, out, "--temperature", 0), "temperature");
+        refused(generate(model, out, "--top-p", 1.5), "top-p");
+        refused(generate(model, out, "--guidance", 1, "--guidance-schedule", "sine"), "--guidance-schedule", "sine");
+        refused(generate(model, out, "--size", "32x32"), "16x16", "later");
+        refused(generate(model, out, "--size", "big"), "HEIGHTxWIDTH");
+        refused(generate(model, out, "--device", "gpu"), "device");
+        refused(generate(model, out, "--batch", 0), "batch");
+        refused(generate(model, out, "--count", 0), "count");
+        try (Stream<Path> left = Files.list(fresh)) {
+            assertThat(left).isEmpty();
+        }
+    }
+
+    @Test
+    void leaves_nothing_behind_when_the_disk_is_full() throws IOException, InterruptedException {
+        Path disk = Files.createDirectories(fresh.resolve("disk"));
+        assumeTrue(done("mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", disk.toString()), "needs root and tmpfs");
+        try {
+            for (Object[] how : new Object[][] {{"out", "png"}, {"out.npz", "npz"}, {"out.safetensors", "tokens"}}) {
+                Command full = generate(
+                        model, disk.resolve(how[0].toString()), "--count", 1500, "--steps", 1, "--format", how[1]);
+                assertThat(full.code()).as(full.err()).isEqualTo(1);
+                assertThat(full.err().strip()).hasLineCount(1).contains("the disk is full");
+                try (Stream<Path> left = Files.list(disk)) {
+                    assertThat(left).isEmpty();
+                }
+            }
+            Path run = disk.resolve("run");
+            Command training = Command.run("train-prior", world.priorRecipe(), "--tokens", tokens, "--out", run);
+            assertThat(training.code()).as(training.err()).isEqualTo(1);
+            assertThat(training.err()).contains("the disk is full").doesNotContain("\tat ");
+        } finally {
+            assertThat(done("umount", disk.toString())).isTrue();
+        }
+    }
+
+    private static boolean done(String... command) throws InterruptedException {
+        try {
+            return new ProcessBuilder(command).start().waitFor() == 0;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private Command encode(Path data) {
+        return Command.run("encode", tokenizer, "--data", data, "--out", fresh.resolve("t.safetensors"));
+    }
+
+    private Command train(Path recipe, Object... more) {
+        return Command.run(
+                joined(new Object[] {"train-prior", recipe, "--tokens", tokens, "--out", fresh.resolve("run")}, more));
+    }
+
+    private static Command generate(Object model, Path out, Object... more) {
+        return Command.run(joined(new Object[] {"generate", model, "--out", out}, more));
+    }
+
+    private static Object[] joined(Object[] first, Object[] more) {
+        return Stream.concat(Arrays.stream(first), Arrays.stream(more)).toArray();
+    }
+
+    /** Exit code 2, nothing on standard output, and one line on standard error that says all these. */
+    private static void refused(Command command, String... words) {
+        assertThat(command.code()).as(command.err()).isEqualTo(2);
+        assertThat(command.out()).isEmpty();
+        assertThat(command.err().strip()).hasLineCount(1).startsWith("smalti: ").contains(words);
+    }
+}

@@ -1,0 +1,265 @@
+package dev.smalti.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenFile;
+import dev.smalti.train.Checkpoints;
+import dev.smalti.train.NotFiniteException;
+import dev.smalti.train.Run;
+import dev.smalti.train.Watcher;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runs that are stopped, killed or go astray. */
+class ResumeTest {
+    private static final BooleanSupplier NEVER = () -> false;
+    private static final List<String> AS_IT_IS = List.of();
+
+    @TempDir
+    Path folder;
+
+    @BeforeEach
+    void write_recipes_images_and_tokens() throws IOException {
+        Files.writeString(folder.resolve("vqgan.yaml"), """
+            seed: 3
+            data: {flip: true, crop: random, held_out: 0.1}
+            tokenizer:
+              kind: vqgan
+              size: 16
+              channels: 8
+              multipliers: [1, 2]
+              res_blocks: 1
+              codebook: {codes: 16, dimension: 4, update: moving_average}
+              adversarial: {start: 2, weight: 0.5, channels: 4, layers: 1}
+              pixel_likelihood: true
+            training:
+              {steps: 6, batch: 4, accumulation: 2, learning_rate: 1.0e-3, warm_up: 3, schedule: cosine,
+               averaging: 0.9, precision: fp32, device: cpu,
+               log_every: 1, checkpoint_every: 100, preview_every: 3, validate_every: 6}
+            """);
+        Files.writeString(folder.resolve("absorbing.yaml"), """
+            seed: 5
+            held_out: 0.1
+            prior:
+              kind: absorbing
+              network: {layers: 2, width: 16, heads: 2, dropout: 0.2}
+            training:
+              {steps: 12, batch: 8, learning_rate: 1.0e-3, warm_up: 4, schedule: cosine, weight_decay: 0.1,
+               averaging: 0.9, precision: fp32, device: cpu,
+               log_every: 2, checkpoint_every: 4, validate_every: 6}
+            """);
+        Path images = Files.createDirectory(folder.resolve("images"));
+        for (int i = 0; i < 14; i++) {
+            byte[] rgb = new byte[3 * 20 * 18];
+            for (int j = 0; j < rgb.length; j++) {
+                rgb[j] = (byte) (j * (i + 1) / 7 + 40 * i);
+            }
+            Pictures.writePng(images.resolve("image-" + i + ".png"), new Pixels(20, 18, rgb));
+        }
+        Scope.free(() -> {
+            long[] codes = LongStream.range(0, 40 * 6).map(i -> i * i % 7).toArray();
+            long[] labels = LongStream.range(0, 40).map(i -> i % 3).toArray();
+            try (TokenFile file = TokenFile.of(Tensors.longs(codes).view(40, 2, 3), 7)
+                    .labels(Tensors.longs(labels))
+                    .build()) {
+                file.write(tokens());
+            }
+        });
+    }
+
+    @Test
+    void a_tokenizer_stopped_after_step_3_becomes_what_it_would_have_been() {
+        Path whole = folder.resolve("whole");
+        Path halved = folder.resolve("halved");
+        assertThat(tokenizer(whole, false).run(List.of(), NEVER).complete()).isTrue();
+
+        Run half = tokenizer(halved, false).run(List.of(), after(3));
+        assertThat(half.step()).isEqualTo(3);
+        assertThat(half.complete()).isFalse();
+        Run rest = tokenizer(halved, true).run(List.of(), NEVER);
+        assertThat(rest.begun()).isEqualTo(3);
+        assertThat(rest.step()).isEqualTo(6);
+
+        assertSameCheckpoints(whole, halved, 6);
+        assertThat(steps(halved, "autoencoder.loss")).containsExactly(1L, 2L, 3L, 4L, 5L, 6L);
+        assertThat(losses(halved, "autoencoder.loss")).isEqualTo(losses(whole, "autoencoder.loss"));
+        assertThat(losses(halved, "discriminator.loss")).isEqualTo(losses(whole, "discriminator.loss"));
+    }
+
+    @Test
+    void a_prior_stopped_after_step_5_becomes_what_it_would_have_been() {
+        Path whole = folder.resolve("whole");
+        Path halved = folder.resolve("halved");
+        prior(whole, false, AS_IT_IS).run(List.of(), NEVER);
+
+        assertThat(prior(halved, false, AS_IT_IS).run(List.of(), after(5)).step())
+                .isEqualTo(5);
+        assertThat(Checkpoints.latest(halved).orElseThrow()).hasFileName("checkpoint-5");
+        prior(halved, true, AS_IT_IS).run(List.of(), NEVER);
+
+        assertSameCheckpoints(whole, halved, 12);
+        assertThat(steps(halved, "prior.loss")).containsExactly(2L, 4L, 6L, 8L, 10L, 12L);
+    }
+
+    @Test
+    void a_prior_killed_after_step_7_goes_on_from_step_4_and_logs_each_step_once() throws IOException {
+        Path whole = folder.resolve("whole");
+        Path killed = folder.resolve("killed");
+        prior(whole, false, AS_IT_IS).run(List.of(), NEVER);
+
+        assertThatThrownBy(() -> prior(killed, false, AS_IT_IS).run(List.of(killAfter(7)), NEVER))
+                .isInstanceOf(Killed.class);
+        assertThat(steps(killed, "prior.loss")).containsExactly(2L, 4L, 6L);
+        // in the middle of a line, and of the next checkpoint
+        Files.writeString(killed.resolve("metrics.jsonl"), "{\"step\":7,\"prior.lo", StandardOpenOption.APPEND);
+        Path partial = Files.createDirectory(killed.resolve("checkpoint-8.partial"));
+        Files.writeString(partial.resolve("weights.safetensors"), "half of it");
+        assertThat(Checkpoints.latest(killed).orElseThrow()).hasFileName("checkpoint-4");
+
+        Run rest = prior(killed, true, AS_IT_IS).run(List.of(), NEVER);
+        assertThat(rest.begun()).isEqualTo(4);
+        assertSameCheckpoints(whole, killed, 12);
+        assertThat(steps(killed, "prior.loss")).containsExactly(2L, 4L, 6L, 8L, 10L, 12L);
+        assertThat(losses(killed, "prior.loss")).isEqualTo(losses(whole, "prior.loss"));
+        assertThat(partial).doesNotExist();
+    }
+
+    @Test
+    void a_complete_run_stays_as_it_is_when_resumed() {
+        Path out = folder.resolve("out");
+        prior(out, false, AS_IT_IS).run(List.of(), NEVER);
+        List<Long> before = steps(out, "prior.loss");
+        Run again = prior(out, true, AS_IT_IS).run(List.of(), NEVER);
+        assertThat(again.step()).isEqualTo(12);
+        assertThat(again.begun()).isEqualTo(12);
+        assertThat(steps(out, "prior.loss")).isEqualTo(before);
+    }
+
+    @Test
+    void keeps_the_newest_two_checkpoints() throws IOException {
+        Path out = folder.resolve("out");
+        prior(out, false, AS_IT_IS).run(List.of(), NEVER);
+        try (Stream<Path> entries = Files.list(out)) {
+            assertThat(entries.map(each -> each.getFileName().toString()).filter(each -> each.startsWith("checkpoint")))
+                    .containsExactlyInAnyOrder("checkpoint-8", "checkpoint-12");
+        }
+    }
+
+    @Test
+    void a_run_that_goes_astray_stops_and_names_its_last_good_checkpoint() {
+        Path out = folder.resolve("out");
+        List<String> wild = List.of("training.learning_rate=1e30", "training.warm_up=0", "training.checkpoint_every=1");
+        assertThatThrownBy(() -> prior(out, false, wild).run(List.of(), NEVER))
+                .isInstanceOf(IllegalStateException.class)
+                .hasCauseInstanceOf(NotFiniteException.class)
+                .hasMessageContaining("became NaN in step 2")
+                .hasMessageContaining("The last good checkpoint is " + out.resolve("checkpoint-1"))
+                .hasMessageContaining("--resume")
+                .hasMessageContaining("training.learning_rate");
+    }
+
+    @Test
+    void a_run_that_goes_astray_before_its_first_checkpoint_says_so() {
+        Path out = folder.resolve("out");
+        List<String> wild = List.of("training.learning_rate=1e30", "training.warm_up=0");
+        assertThatThrownBy(() -> prior(out, false, wild).run(List.of(), NEVER))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("There is no checkpoint yet");
+        assertThat(Checkpoints.latest(out)).isEmpty();
+    }
+
+    @Test
+    void trains_without_a_limit_on_the_gradient() {
+        Path out = folder.resolve("out");
+        assertThat(prior(out, false, List.of("training.clip=0"))
+                        .run(List.of(), NEVER)
+                        .complete())
+                .isTrue();
+    }
+
+    private TrainTokenizer tokenizer(Path out, boolean resume) {
+        return new TrainTokenizer(folder.resolve("vqgan.yaml"), AS_IT_IS, folder.resolve("images"), out, resume, false);
+    }
+
+    private TrainPrior prior(Path out, boolean resume, List<String> overrides) {
+        return new TrainPrior(folder.resolve("absorbing.yaml"), overrides, tokens(), out, resume, null);
+    }
+
+    private Path tokens() {
+        return folder.resolve("tokens.safetensors");
+    }
+
+    /** Asked once before each step: stops before the one that follows so many. */
+    private static BooleanSupplier after(int steps) {
+        int[] asked = {0};
+        return () -> asked[0]++ == steps;
+    }
+
+    private static final class Killed extends RuntimeException {
+        private static final long serialVersionUID = 1;
+    }
+
+    private static Watcher killAfter(long step) {
+        return new Watcher() {
+            @Override
+            public void stepped(Run run) {
+                if (run.step() == step) {
+                    throw new Killed();
+                }
+            }
+        };
+    }
+
+    private static void assertSameCheckpoints(Path one, Path other, long step) {
+        for (String file :
+                List.of("weights.safetensors", "averaged.safetensors", "optimizer.safetensors", "state.json")) {
+            assertThat(other.resolve("checkpoint-" + step).resolve(file))
+                    .hasSameBinaryContentAs(one.resolve("checkpoint-" + step).resolve(file));
+        }
+    }
+
+    /** The steps of the lines that have a measure. */
+    private static List<Long> steps(Path run, String measure) {
+        return lines(run, measure).stream()
+                .map(line -> line.path("step").asLong())
+                .toList();
+    }
+
+    private static List<Double> losses(Path run, String measure) {
+        return lines(run, measure).stream()
+                .map(line -> line.path(measure).asDouble())
+                .toList();
+    }
+
+    private static List<JsonNode> lines(Path run, String measure) {
+        List<JsonNode> lines = new ArrayList<>();
+        try {
+            for (String line : Files.readAllLines(run.resolve("metrics.jsonl"))) {
+                JsonNode node = new ObjectMapper().readTree(line);
+                if (node.has(measure)) {
+                    lines.add(node);
+                }
+            }
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
+        return lines;
+    }
+}

@@ -1,0 +1,202 @@
+package dev.smalti.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.smalti.network.Loss;
+import dev.smalti.network.Objective;
+import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.train.TrainingConfiguration.Schedule;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.LongFunction;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class TrainLoopTest {
+    private static final int ITEMS = 4;
+
+    private final List<Parameters> opened = new ArrayList<>();
+
+    @AfterEach
+    void close() {
+        opened.forEach(Parameters::close);
+    }
+
+    /** Least squares of w to a batch of targets [n, 3]; not finite from a certain step on. */
+    private final class Squares implements Objective<Tensor> {
+        private final String name;
+        private final Parameters parameters = new Parameters(new Seed(1), Devices.cpu());
+        private final Tensor weight;
+        private final long brokenFrom;
+
+        Squares(String name, long brokenFrom) {
+            this.name = name;
+            this.brokenFrom = brokenFrom;
+            weight = parameters.weight("w", Tensors.floats(0, 1, 2));
+            opened.add(parameters);
+        }
+
+        @Override
+        public String name() {
+            return name;
+        }
+
+        @Override
+        public Parameters parameters() {
+            return parameters;
+        }
+
+        @Override
+        public Loss loss(Tensor batch, long step, Seed seed) {
+            Tensor loss = batch.sub(weight).pow(new Scalar(2)).mean();
+            return new Loss(
+                    step >= brokenFrom ? loss.div(new Scalar(0.0)) : loss, Map.of("twice", loss.mul(new Scalar(2))));
+        }
+    }
+
+    @Test
+    void descends_the_same_with_a_batch_in_two_parts() {
+        double[][] found = new double[2][];
+        double[] losses = new double[2];
+        for (int parts = 1; parts <= 2; parts++) {
+            Squares squares = new Squares("squares", 99);
+            Run run = run(squares, configuration(5, parts), targets(ITEMS / parts), List.of());
+            found[parts - 1] = Tensors.toDoubles(squares.weight);
+            losses[parts - 1] = run.measures().get("squares.loss");
+            assertThat(run.measures().get("squares.twice")).isCloseTo(2 * losses[parts - 1], within(1e-5));
+            assertThat(run.items()).isEqualTo(5 * ITEMS);
+        }
+        assertThat(found[1]).containsExactly(found[0], within(1e-6));
+        assertThat(losses[1]).isCloseTo(losses[0], within(1e-5));
+    }
+
+    @Test
+    void stops_before_a_step_whose_loss_is_not_finite() {
+        Squares good = new Squares("squares", 99);
+        run(good, configuration(2, 1), targets(ITEMS), List.of());
+        Squares broken = new Squares("squares", 2);
+        List<Long> seen = new ArrayList<>();
+        Watcher watcher = new Watcher() {
+            @Override
+            public void stepped(Run run) {
+                seen.add(run.step());
+            }
+        };
+        assertThatThrownBy(() -> run(broken, configuration(5, 1), targets(ITEMS), List.of(watcher)))
+                .isInstanceOf(NotFiniteException.class)
+                .hasMessage("the loss of the squares became Infinity in step 3")
+                .extracting(e -> ((NotFiniteException) e).step())
+                .isEqualTo(3L);
+        assertThat(seen).containsExactly(1L, 2L);
+        assertThat(Tensors.toFloats(broken.weight)).isEqualTo(Tensors.toFloats(good.weight));
+    }
+
+    @Test
+    void trains_players_in_turn_each_on_its_own_loss() {
+        Squares first = new Squares("first", 99);
+        Squares second = new Squares("second", 99);
+        List<Player<Tensor>> players =
+                List.of(Player.of(first, configuration(3, 1), true), Player.of(second, configuration(3, 1), false));
+        Run run = new TrainLoop<>(
+                        players,
+                        targets(ITEMS),
+                        configuration(3, 1),
+                        new Seed(1),
+                        Devices.cpu(),
+                        List.of(),
+                        () -> false)
+                .run(0);
+        players.forEach(Player::close);
+        assertThat(run.complete()).isTrue();
+        assertThat(run.measures())
+                .containsOnlyKeys(
+                        "first.loss",
+                        "first.twice",
+                        "first.gradient_norm",
+                        "second.loss",
+                        "second.twice",
+                        "second.gradient_norm");
+        assertThat(Tensors.toFloats(first.weight)).isEqualTo(Tensors.toFloats(second.weight));
+        assertThat(Tensors.toFloats(first.weight)).isNotEqualTo(new float[] {0, 1, 2});
+    }
+
+    @Test
+    void ends_where_it_is_asked_to() {
+        Squares squares = new Squares("squares", 99);
+        long[] asked = {0};
+        List<Player<Tensor>> players = List.of(Player.of(squares, configuration(100, 1), true));
+        Run run = new TrainLoop<>(
+                        players,
+                        targets(ITEMS),
+                        configuration(100, 1),
+                        new Seed(1),
+                        Devices.cpu(),
+                        List.of(),
+                        () -> asked[0]++ == 4)
+                .run(0);
+        players.forEach(Player::close);
+        assertThat(run.step()).isEqualTo(4);
+        assertThat(run.complete()).isFalse();
+    }
+
+    @Test
+    void warms_up_linearly_and_goes_down_along_half_a_cosine() {
+        TrainingConfiguration constant = schedule(Schedule.CONSTANT);
+        TrainingConfiguration cosine = schedule(Schedule.COSINE);
+        for (TrainingConfiguration each : List.of(constant, cosine)) {
+            assertThat(each.rate(0)).isCloseTo(0.01, within(1e-12));
+            assertThat(each.rate(4)).isCloseTo(0.05, within(1e-12));
+            assertThat(each.rate(9)).isCloseTo(0.1, within(1e-12));
+            assertThat(each.rate(10)).isCloseTo(0.1, within(1e-12));
+        }
+        assertThat(constant.rate(109)).isEqualTo(0.1);
+        assertThat(cosine.rate(60)).isCloseTo(0.05, within(1e-12));
+        assertThat(cosine.rate(35)).isCloseTo(0.1 * (1 + Math.sqrt(0.5)) / 2, within(1e-12));
+        assertThat(cosine.rate(109)).isBetween(0.0, 1e-4);
+        assertThat(cosine.rate(110)).isCloseTo(0, within(1e-12));
+    }
+
+    private static TrainingConfiguration schedule(Schedule schedule) {
+        return new TrainingConfiguration(
+                110, 1, 0.1, null, null, 10L, schedule, null, null, null, null, null, null, null, null, null, null);
+    }
+
+    private static Run run(
+            Squares objective,
+            TrainingConfiguration configuration,
+            LongFunction<Tensor> batches,
+            List<Watcher> watchers) {
+        List<Player<Tensor>> players = List.of(Player.of(objective, configuration, true));
+        try {
+            return new TrainLoop<>(players, batches, configuration, new Seed(1), Devices.cpu(), watchers, () -> false)
+                    .run(0);
+        } finally {
+            players.forEach(Player::close);
+        }
+    }
+
+    private static TrainingConfiguration configuration(long steps, int parts) {
+        return new TrainingConfiguration(
+                steps, ITEMS, 0.05, null, null, null, null, null, null, parts, "fp32", "cpu", null, null, null, null,
+                null);
+    }
+
+    /** Parts of so many of an endless row of targets. */
+    private static LongFunction<Tensor> targets(int size) {
+        return number -> {
+            float[] values = new float[3 * size];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) Math.sin(number * values.length + i);
+            }
+            return Tensors.floats(values).view(size, 3);
+        };
+    }
+}
