@@ -148,11 +148,11 @@ public final class Transformer implements Denoiser {
         }
 
         private Tensor attend(Tensor q, Tensor k, Tensor v) { // [B, H, *, d]
-            if (q.is_cuda()) {
+            // in float32 the fused kernel is 1.4 to 3.5 times as fast; in bfloat16 on a CPU it is many times slower
+            if (q.is_cuda() || q.scalar_type().intern() == ScalarType.Float) {
                 return torch.scaled_dot_product_attention(
                         q, k, v, new TensorOptional(), 0, false, new DoubleOptional(), false);
             }
-            // libtorch's fused attention is several times slower than these three calls on a CPU
             Tensor scores = torch.matmul(q.mul(new Scalar(scale)), k.transpose(-2, -1)); // [B, H, *, L]
             return torch.matmul(torch.softmax(scores, -1), v);
         }
