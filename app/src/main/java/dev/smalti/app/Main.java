@@ -37,6 +37,7 @@ public final class Main {
         line.addSubcommand(new GenerateVerb(console));
         line.addSubcommand(new LikelihoodVerb(console));
         line.addSubcommand(new InfoVerb(console));
+        line.addSubcommand(new PackVerb(console));
         line.setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8));
         line.setErr(new PrintWriter(console.err(), true, StandardCharsets.UTF_8));
         line.setCaseInsensitiveEnumValuesAllowed(true);

@@ -43,9 +43,7 @@ public final class Absorbing {
     /** Grids of which nothing is left. int64 [B, L] */
     public Tensor nothing(long batch) {
         return torch.full(
-                new long[] {batch, space.length()},
-                new Scalar(space.mask()),
-                Tensors.options(ScalarType.Long));
+                new long[] {batch, space.length()}, new Scalar(space.mask()), Tensors.options(ScalarType.Long));
     }
 
     /** The number of masked tokens. int64 [B, L] -> int64 [B] */

@@ -1,7 +1,7 @@
 package dev.smalti.draw;
 
-import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -68,8 +68,7 @@ public interface Draws extends AutoCloseable {
                     while (to < at.length && at[to] / length == grid) {
                         to++;
                     }
-                    Tensor row = torch.empty(
-                            new long[] {to - from, codes}, Tensors.options(ScalarType.Double), null);
+                    Tensor row = torch.empty(new long[] {to - from, codes}, Tensors.options(ScalarType.Double), null);
                     rows.add(row.exponential_(1, new GeneratorOptional(generators.get(grid))));
                     from = to;
                 }

@@ -104,13 +104,11 @@ public record EncodeImages(
         }
     }
 
-    private void write(
-            RunFolder folder, ImageSet images, Tokenizer tokenizer, int[] codes, long[] labels, int count) {
+    private void write(RunFolder folder, ImageSet images, Tokenizer tokenizer, int[] codes, long[] labels, int count) {
         TokenSpace space = tokenizer.space();
         Scope.free(() -> {
-            Tensor all = torch.tensor(codes)
-                    .view(-1, space.height(), space.width())
-                    .narrow(0, 0, count);
+            Tensor all =
+                    torch.tensor(codes).view(-1, space.height(), space.width()).narrow(0, 0, count);
             TokenFile.Builder builder = TokenFile.of(all, space.codes())
                     .codebook(new Codebook(tokenizer.codebook().detach().cpu()))
                     .tokenizer(folder.fingerprint())
@@ -133,7 +131,8 @@ public record EncodeImages(
         }
         RunFolder inside = folder.tokenizerFolder();
         if (inside == null) {
-            throw new JobException(folder.path() + " holds a prior without its tokenizer: give the --out of train-tokenizer");
+            throw new JobException(
+                    folder.path() + " holds a prior without its tokenizer: give the --out of train-tokenizer");
         }
         return inside;
     }

@@ -47,8 +47,10 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
      */
     public record Estimate(double mean, double interval) {
         static Estimate of(List<Double> values) {
-            double mean = values.stream().mapToDouble(Double::doubleValue).average().orElse(Double.NaN);
-            double squares = values.stream().mapToDouble(v -> (v - mean) * (v - mean)).sum();
+            double mean =
+                    values.stream().mapToDouble(Double::doubleValue).average().orElse(Double.NaN);
+            double squares =
+                    values.stream().mapToDouble(v -> (v - mean) * (v - mean)).sum();
             int n = values.size();
             return new Estimate(mean, n < 2 ? Double.NaN : 1.96 * Math.sqrt(squares / (n - 1) / n));
         }
@@ -94,9 +96,12 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
                     + describe(own) + ": encode with its own tokenizer");
         }
         String known = model.folder().description().tokenizer();
-        if (known != null && file.tokenizer().isPresent() && !file.tokenizer().get().equals(known)) {
-            throw new JobException(tokens + " was made by tokenizer " + file.tokenizer().get()
-                    + ", and the model was trained on tokens of " + known + ": encode with its own tokenizer");
+        if (known != null
+                && file.tokenizer().isPresent()
+                && !file.tokenizer().get().equals(known)) {
+            throw new JobException(
+                    tokens + " was made by tokenizer " + file.tokenizer().get()
+                            + ", and the model was trained on tokens of " + known + ": encode with its own tokenizer");
         }
         if (model.prior().classes() > 0 && file.classes() > model.prior().classes()) {
             throw new JobException(tokens + " has " + file.classes() + " classes, and the model knows "
@@ -152,7 +157,8 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
             double[] nats = nats(model, codes, labels, bits.size());
             Tensor density = model.tokenizer().pixelNats(pixels, codes);
             double[] given = density == null ? null : Tensors.toDoubles(density);
-            double values = 3.0 * model.tokenizer().imageSize() * model.tokenizer().imageSize();
+            double values =
+                    3.0 * model.tokenizer().imageSize() * model.tokenizer().imageSize();
             for (int i = 0; i < nats.length; i++) {
                 bits.add(bitsPerToken(model, nats[i]));
                 if (given != null) {

@@ -106,8 +106,8 @@ public final class Model implements AutoCloseable {
     public long[] labels(List<String> named, int count, long seed) {
         if (prior.classes() == 0) {
             if (!named.isEmpty()) {
-                throw new JobException("label " + named.get(0) + " can't be given: " + folder.path()
-                        + " was trained without classes");
+                throw new JobException(
+                        "label " + named.get(0) + " can't be given: " + folder.path() + " was trained without classes");
             }
             return null;
         }
@@ -125,7 +125,9 @@ public final class Model implements AutoCloseable {
             int index = known.indexOf(name);
             if (index < 0) {
                 throw new JobException("there is no class " + name
-                        + Nearest.name(name, known).map(near -> "; did you mean " + near + "?").orElse("")
+                        + Nearest.name(name, known)
+                                .map(near -> "; did you mean " + near + "?")
+                                .orElse("")
                         + " (smalti info lists the " + known.size() + " classes)");
             }
             labels[i] = index;
@@ -156,8 +158,7 @@ public final class Model implements AutoCloseable {
                 for (int i = 0; i < size; i++) {
                     seeds.add(new Seed(seed).child("grid").child((long) from + i));
                 }
-                Tensor classes =
-                        labels == null ? null : Tensors.longs(labels).narrow(0, from, size);
+                Tensor classes = labels == null ? null : Tensors.longs(labels).narrow(0, from, size);
                 try (Draws draws = Draws.of(seeds)) {
                     return precision.run(device, () -> prior.sample(sampling, classes, draws, watcher));
                 }

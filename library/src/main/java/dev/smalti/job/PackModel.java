@@ -27,7 +27,9 @@ public record PackModel(Path model, Path out) {
                 tokenizer.copyModel(out.resolve("tokenizer"), ScalarType.BFloat16);
             }
             try (Stream<Path> files = Files.walk(out)) {
-                return files.filter(Files::isRegularFile).mapToLong(PackModel::size).sum();
+                return files.filter(Files::isRegularFile)
+                        .mapToLong(PackModel::size)
+                        .sum();
             }
         } catch (IOException e) {
             throw new IllegalStateException(model + " cannot be copied to " + out + ": " + e, e);

@@ -112,7 +112,8 @@ public final class RunFolder {
                 .filter(Files::isDirectory)
                 .flatMap(models -> {
                     try (Stream<Path> entries = Files.list(models)) {
-                        return entries.filter(entry -> Files.exists(entry.resolve("model.json")))
+                        return entries
+                                .filter(entry -> Files.exists(entry.resolve("model.json")))
                                 .map(entry -> entry.getFileName().toString())
                                 .toList()
                                 .stream();
@@ -174,7 +175,8 @@ public final class RunFolder {
             }
             boolean filled = Files.isDirectory(path) && !empty(path);
             if (filled && !resume) {
-                throw new JobException(path + " is not empty: --resume continues the run in it, or choose another --out");
+                throw new JobException(
+                        path + " is not empty: --resume continues the run in it, or choose another --out");
             }
             if (filled && Files.exists(path.resolve("model.json"))) {
                 RunFolder there = open(path);
@@ -274,8 +276,7 @@ public final class RunFolder {
     /** The newest checkpoint. */
     public Path checkpoint() {
         return Checkpoints.latest(path)
-                .orElseThrow(() -> new JobException(
-                        path + " has no checkpoint yet: train it further, with --resume"));
+                .orElseThrow(() -> new JobException(path + " has no checkpoint yet: train it further, with --resume"));
     }
 
     /**
@@ -325,10 +326,10 @@ public final class RunFolder {
             }
             Scope.free(() -> {
                 Map<String, Tensor> weights = new LinkedHashMap<>();
-                weights().forEach((name, tensor) ->
-                        weights.put(name, tensor.is_floating_point() ? tensor.to(dtype) : tensor));
-                TensorFile.write(
-                        checkpoint.resolve("averaged.safetensors"), weights, Map.of("format", "smalti"));
+                weights()
+                        .forEach((name, tensor) ->
+                                weights.put(name, tensor.is_floating_point() ? tensor.to(dtype) : tensor));
+                TensorFile.write(checkpoint.resolve("averaged.safetensors"), weights, Map.of("format", "smalti"));
             });
         } catch (IOException e) {
             throw new IllegalStateException("model " + path + " cannot be copied to " + target + ": " + e, e);

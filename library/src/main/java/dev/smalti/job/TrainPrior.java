@@ -44,8 +44,7 @@ import org.slf4j.LoggerFactory;
  * @param resume continues the run in {@code out}
  * @param tokenizer run folder of the tokenizer; null for the one that the token file names
  */
-public record TrainPrior(
-        Path recipe, List<String> overrides, Path tokens, Path out, boolean resume, Path tokenizer) {
+public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path out, boolean resume, Path tokenizer) {
     private static final Logger LOG = LoggerFactory.getLogger(TrainPrior.class);
     private static final int SHOWN = 16;
 
@@ -116,8 +115,11 @@ public record TrainPrior(
         }
         Path named = Path.of(file.tokenizerRun().get());
         if (!Files.exists(named.resolve("model.json"))) {
-            LOG.warn("the tokenizer that {} names is no longer at {}: this prior will generate tokens, not images;"
-                    + " --tokenizer says where it is now", tokens, named);
+            LOG.warn(
+                    "the tokenizer that {} names is no longer at {}: this prior will generate tokens, not images;"
+                            + " --tokenizer says where it is now",
+                    tokens,
+                    named);
             return null;
         }
         return matching(file, RunFolder.open(named));
@@ -126,8 +128,9 @@ public record TrainPrior(
     private RunFolder matching(TokenFile file, RunFolder folder) {
         String fingerprint = folder.fingerprint();
         if (file.tokenizer().isPresent() && !file.tokenizer().get().equals(fingerprint)) {
-            throw new JobException(tokens + " was made by tokenizer " + file.tokenizer().get() + ", and "
-                    + folder.path() + " is " + fingerprint + ": encode again, or give the right one with --tokenizer");
+            throw new JobException(
+                    tokens + " was made by tokenizer " + file.tokenizer().get() + ", and " + folder.path() + " is "
+                            + fingerprint + ": encode again, or give the right one with --tokenizer");
         }
         return folder;
     }
@@ -135,8 +138,7 @@ public record TrainPrior(
     private static TokenBatch batch(TokenFile file, Prior prior, int[] indices, Device device) {
         Tensor which = Tensors.longs(Arrays.stream(indices).asLongStream().toArray());
         Tensor codes = file.batchCodes(which).flatten(1, -1).to(device, ScalarType.Long);
-        Tensor labels =
-                prior.classes() == 0 ? null : file.batchLabels(which).to(device, ScalarType.Long);
+        Tensor labels = prior.classes() == 0 ? null : file.batchLabels(which).to(device, ScalarType.Long);
         return new TokenBatch(codes, labels);
     }
 
@@ -152,7 +154,8 @@ public record TrainPrior(
             nats += Scope.value(() -> {
                 try (NoGradGuard guard = new NoGradGuard()) {
                     TokenBatch batch = batch(file, prior, indices, device);
-                    return precision.run(device, () -> prior.nats(batch.codes(), batch.labels(), draw))
+                    return precision
+                            .run(device, () -> prior.nats(batch.codes(), batch.labels(), draw))
                             .sum()
                             .item_double();
                 }

@@ -60,14 +60,16 @@ public record TrainTokenizer(
             Provenance provenance = Provenance.of(read.seed(), name(data), images.fingerprint(), Map.of());
             Subset[] parts = Subset.divide(images, read.data().heldOut(), seed.child("held out"));
             int size = read.tokenizer().size();
-            Preparation preparation = new Preparation(size, read.data().crop(), read.data().flip());
+            Preparation preparation =
+                    new Preparation(size, read.data().crop(), read.data().flip());
             int part = read.training().batch() / read.training().accumulation();
             List<Objective<Tensor>> objectives = tokenizer.objectives();
-            try (ImageBatches batches =
-                    new ImageBatches(parts[0], preparation, part, seed.child("data"), skipBad)) {
+            try (ImageBatches batches = new ImageBatches(parts[0], preparation, part, seed.child("data"), skipBad)) {
                 TrainingRun<Tensor> run = new TrainingRun<>(
                         folder, read, provenance, read.training(), seed, device, objectives, watchers, stop);
-                Crop crop = read.data().crop() == Crop.RANDOM ? Crop.CENTER : read.data().crop();
+                Crop crop = read.data().crop() == Crop.RANDOM
+                        ? Crop.CENTER
+                        : read.data().crop();
                 Check check = new Check(tokenizer, parts[1], new Preparation(size, crop, false), device, read);
                 return run.run(
                         number -> batches.batch(number).pixels().to(device, ScalarType.Float),

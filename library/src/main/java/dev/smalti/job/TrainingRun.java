@@ -103,7 +103,8 @@ final class TrainingRun<B> {
         }
     }
 
-    private static Supplier<Map<String, Double>> averaged(MovingAverage average, Supplier<Map<String, Double>> measure) {
+    private static Supplier<Map<String, Double>> averaged(
+            MovingAverage average, Supplier<Map<String, Double>> measure) {
         if (average == null) {
             return measure;
         }

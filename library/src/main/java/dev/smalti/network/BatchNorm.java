@@ -25,7 +25,8 @@ public final class BatchNorm {
         this.bias = parameters.constant("bias", 0, channels);
         this.mean = parameters.buffer("running_mean", Tensors.zeros(channels));
         this.variance = parameters.buffer("running_var", Tensors.ones(channels));
-        this.batches = parameters.buffer("num_batches_tracked", Tensors.filled(0).reshape());
+        this.batches =
+                parameters.buffer("num_batches_tracked", Tensors.filled(0).reshape());
     }
 
     private static void shift(Tensor weight) {

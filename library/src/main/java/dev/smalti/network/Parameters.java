@@ -97,7 +97,8 @@ public final class Parameters implements AutoCloseable {
         if (root.weights.containsKey(full) || root.buffers.containsKey(full)) {
             throw new IllegalStateException("a tensor named " + full + " is registered already");
         }
-        Tensor own = Scope.hold(initial.to(root.device, initial.scalar_type(), false, true, new MemoryFormatOptional()));
+        Tensor own =
+                Scope.hold(initial.to(root.device, initial.scalar_type(), false, true, new MemoryFormatOptional()));
         map.put(full, own);
         return own;
     }
@@ -166,8 +167,8 @@ public final class Parameters implements AutoCloseable {
             if (value == null) {
                 wrong.add("missing " + name);
             } else if (!Arrays.equals(Dims.of(value), Dims.of(tensor))) {
-                wrong.add(name + " must have shape " + Dims.text(Dims.of(tensor)) + ", got "
-                        + Dims.text(Dims.of(value)));
+                wrong.add(
+                        name + " must have shape " + Dims.text(Dims.of(tensor)) + ", got " + Dims.text(Dims.of(value)));
             }
         });
         values.keySet().stream().filter(name -> !all.containsKey(name)).forEach(name -> wrong.add("unknown " + name));

@@ -47,7 +47,8 @@ public final class Transformer implements Denoiser {
         double deviation = configuration.deviation();
         this.positions = parameters.normal("pos_emb", deviation, 1, length, width);
         this.tokens = parameters.child("tok_emb").normal("weight", deviation, inputs, width);
-        this.classes = classes == 0 ? null : parameters.child("cls_emb").normal("weight", deviation, classes + 1, width);
+        this.classes =
+                classes == 0 ? null : parameters.child("cls_emb").normal("weight", deviation, classes + 1, width);
         for (int i = 0; i < configuration.layers(); i++) {
             blocks.add(new Block(parameters.child("blocks").child(i)));
         }
@@ -142,7 +143,8 @@ public final class Transformer implements Denoiser {
 
         private Tensor attention(Tensor x) { // [B, L, D]
             long length = x.size(1);
-            Tensor all = qkv.forward(x).view(-1, length, 3, heads, width / heads).permute(2, 0, 3, 1, 4);
+            Tensor all =
+                    qkv.forward(x).view(-1, length, 3, heads, width / heads).permute(2, 0, 3, 1, 4);
             Tensor mixed = attend(all.select(0, 0), all.select(0, 1), all.select(0, 2)); // [B, H, L, d]
             return proj.forward(mixed.transpose(1, 2).reshape(-1, length, width));
         }
@@ -176,8 +178,7 @@ public final class Transformer implements Denoiser {
 
         /** [M, D] -> [B·most, D], zero where nothing goes */
         Tensor spread(Tensor rows) {
-            return torch.zeros(
-                            new long[] {size, rows.size(1)}, Tensors.options(rows.scalar_type(), rows.device()))
+            return torch.zeros(new long[] {size, rows.size(1)}, Tensors.options(rows.scalar_type(), rows.device()))
                     .index_copy(0, index, rows);
         }
 

@@ -2,7 +2,6 @@ package dev.smalti.train;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.smalti.network.Parameters;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
 import java.io.IOException;
@@ -77,6 +76,7 @@ public final class Checkpoints implements Watcher {
                     updates.put(player.objective().name(), player.average().updates());
                 }
             }
+            refuseWhatIsNotFinite(weights, step);
             Map<String, String> metadata = Map.of("format", "smalti", "step", Long.toString(step));
             TensorFile.write(beside.resolve("weights.safetensors"), weights, metadata);
             if (!averaged.isEmpty()) {
@@ -98,11 +98,23 @@ public final class Checkpoints implements Watcher {
         } catch (IOException | RuntimeException e) {
             discard(beside);
             throw new IllegalStateException(
-                    "checkpoint " + folder + " could not be written: " + reason(e) + latest(run)
-                            .map(last -> "; the last good checkpoint is " + last)
-                            .orElse(""),
+                    "checkpoint " + folder + " could not be written: " + reason(e)
+                            + latest(run)
+                                    .map(last -> "; the last good checkpoint is " + last)
+                                    .orElse(""),
                     e);
         }
+    }
+
+    /** A loss shows in the next step what has gone wrong with the weights in this one; a checkpoint must not hold it. */
+    private static void refuseWhatIsNotFinite(Map<String, Tensor> weights, long step) {
+        weights.forEach((name, tensor) -> {
+            boolean finite = Scope.value(() -> tensor.isfinite().all().item_bool());
+            if (!finite) {
+                throw new IllegalStateException("weight " + name + " is not finite after step " + step
+                        + "; go on from an earlier checkpoint with --resume and a lower --set training.learning_rate");
+            }
+        });
     }
 
     private static String reason(Exception e) {
@@ -147,9 +159,10 @@ public final class Checkpoints implements Watcher {
                     copy(part(optimizer, prefix), player.optimizer().state(), checkpoint);
                     if (player.average() != null) {
                         copy(part(averaged, prefix), player.average().tensors(), checkpoint);
-                        player.average().updates(state.path("average_updates")
-                                .path(player.objective().name())
-                                .asLong());
+                        player.average()
+                                .updates(state.path("average_updates")
+                                        .path(player.objective().name())
+                                        .asLong());
                     }
                 }
             }
@@ -195,10 +208,10 @@ public final class Checkpoints implements Watcher {
             return List.of();
         }
         try (Stream<Path> entries = Files.list(run)) {
-            return new ArrayList<>(entries.filter(
-                            entry -> entry.getFileName().toString().matches(PREFIX + "\\d{1,18}"))
-                    .sorted(Comparator.comparingLong(Checkpoints::step))
-                    .toList());
+            return new ArrayList<>(
+                    entries.filter(entry -> entry.getFileName().toString().matches(PREFIX + "\\d{1,18}"))
+                            .sorted(Comparator.comparingLong(Checkpoints::step))
+                            .toList());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

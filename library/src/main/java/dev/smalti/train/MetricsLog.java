@@ -51,7 +51,10 @@ public final class MetricsLog implements Watcher {
                         kept.add(line);
                         node.properties().forEach(field -> {
                             if (field.getValue().isNumber()) {
-                                curve(field.getKey(), node.path("step").asLong(), field.getValue().asDouble());
+                                curve(
+                                        field.getKey(),
+                                        node.path("step").asLong(),
+                                        field.getValue().asDouble());
                             }
                         });
                     }
@@ -110,10 +113,7 @@ public final class MetricsLog implements Watcher {
         line.forEach((name, value) -> curve(name, step, ((Number) value).doubleValue()));
         try {
             Files.writeString(
-                    file(),
-                    JSON.writeValueAsString(line) + "\n",
-                    StandardOpenOption.CREATE,
-                    StandardOpenOption.APPEND);
+                    file(), JSON.writeValueAsString(line) + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         } catch (IOException e) {
             throw new UncheckedIOException(file() + " cannot be written", e);
         }

@@ -79,8 +79,7 @@ public record TrainingConfiguration(
             throw new IllegalArgumentException("averaging must be in [0, 1), got " + averaging);
         }
         if (accumulation < 1 || batch % accumulation != 0) {
-            throw new IllegalArgumentException(
-                    "accumulation must divide batch (" + batch + "), got " + accumulation);
+            throw new IllegalArgumentException("accumulation must divide batch (" + batch + "), got " + accumulation);
         }
         if (!List.of("auto", "fp32", "bf16").contains(precision)) {
             throw new IllegalArgumentException("precision must be auto, fp32 or bf16, got " + precision);
@@ -92,8 +91,8 @@ public record TrainingConfiguration(
         checkpointEvery = checkpointEvery == null ? tenth : checkpointEvery;
         keep = keep == null ? 2 : keep;
         if (logEvery < 1 || checkpointEvery < 1 || keep < 1) {
-            throw new IllegalArgumentException("log_every, checkpoint_every and keep must be at least 1, got " + logEvery
-                    + ", " + checkpointEvery + " and " + keep);
+            throw new IllegalArgumentException("log_every, checkpoint_every and keep must be at least 1, got "
+                    + logEvery + ", " + checkpointEvery + " and " + keep);
         }
         if (validateEvery < 0 || previewEvery < 0) {
             throw new IllegalArgumentException("validate_every and preview_every must be at least 0, got "

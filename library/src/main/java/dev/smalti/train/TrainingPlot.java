@@ -66,7 +66,9 @@ final class TrainingPlot {
         chart.addSeries(
                         name,
                         points.keySet().stream().mapToDouble(Long::doubleValue).toArray(),
-                        points.values().stream().mapToDouble(Double::doubleValue).toArray())
+                        points.values().stream()
+                                .mapToDouble(Double::doubleValue)
+                                .toArray())
                 .setMarker(SeriesMarkers.NONE)
                 .setLineStyle(new BasicStroke(1.5f))
                 .setLineColor(new Color(0x1f4e79));

@@ -14,13 +14,7 @@ package dev.smalti.tokenizer.quantize;
  *     0 for never; only with {@code moving_average}; 0.05 there if left out
  */
 public record CodebookConfiguration(
-        int codes,
-        int dimension,
-        Update update,
-        Double commitment,
-        Boolean legacy,
-        Double decay,
-        Double reviveBelow) {
+        int codes, int dimension, Update update, Double commitment, Boolean legacy, Double decay, Double reviveBelow) {
     /** By the gradient of a loss, or as the moving average of the vectors that chose the code. */
     public enum Update {
         GRADIENT,

@@ -109,7 +109,9 @@ public final class VectorQuantizer {
             return commit.mul(beta);
         }
         Tensor codebook = chosen.sub(z.detach()).pow(new Scalar(2)).mean();
-        return configuration.legacy() ? commit.add(codebook.mul(beta)) : commit.mul(beta).add(codebook);
+        return configuration.legacy()
+                ? commit.add(codebook.mul(beta))
+                : commit.mul(beta).add(codebook);
     }
 
     /** Moves codes that nothing chooses onto vectors of the batch; at the first step these are all codes. */
@@ -145,8 +147,7 @@ public final class VectorQuantizer {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 int k = configuration.codes();
-                Tensor counts =
-                        torch.bincount(index, new TensorOptional(), k).to(ScalarType.Float); // [K]
+                Tensor counts = torch.bincount(index, new TensorOptional(), k).to(ScalarType.Float); // [K]
                 Tensor total = torch.zeros_like(sums).index_add_(0, index, flat); // [K, D]
                 Scalar rest = new Scalar(1 - configuration.decay());
                 uses.lerp_(counts, rest);

@@ -40,8 +40,7 @@ final class Decoder {
                 }
             }
             if (level > 0) {
-                Convolution conv =
-                        new Convolution(part.child("upsample").child("conv"), channels, channels, 3, 1, 1);
+                Convolution conv = new Convolution(part.child("upsample").child("conv"), channels, channels, 3, 1, 1);
                 layers.add(x -> conv.forward(torch.upsample_nearest2d(x, 2 * x.size(2), 2 * x.size(3))));
                 resolution *= 2;
             }

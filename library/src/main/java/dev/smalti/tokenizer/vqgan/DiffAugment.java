@@ -90,9 +90,7 @@ final class DiffAugment {
         Tensor padded = torch.pad(x, most, most, most, most);
         Tensor[] moved = new Tensor[down.length];
         for (int i = 0; i < moved.length; i++) {
-            moved[i] = padded.select(0, i)
-                    .narrow(1, most + down[i], height)
-                    .narrow(2, most + right[i], width);
+            moved[i] = padded.select(0, i).narrow(1, most + down[i], height).narrow(2, most + right[i], width);
         }
         return torch.stack(new TensorVector(moved), 0);
     }

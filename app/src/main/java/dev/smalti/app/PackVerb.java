@@ -1,0 +1,34 @@
+package dev.smalti.app;
+
+import dev.smalti.job.PackModel;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+        name = "pack",
+        description = "Makes a small copy of a trained model: averaged weights in bfloat16, with its tokenizer.")
+final class PackVerb extends Verb {
+    @Parameters(paramLabel = "RUN", description = "run folder of train-prior or train-tokenizer")
+    private Path run;
+
+    @Option(names = "--out", paramLabel = "DIR", required = true, description = "new folder")
+    private Path out;
+
+    PackVerb(Console console) {
+        super(console);
+    }
+
+    @Override
+    Answer answer(Interruption interruption) {
+        long bytes = new PackModel(run, out).run();
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("out", out);
+        facts.put("bytes", bytes);
+        return new Answer(facts, String.format(Locale.ROOT, "%s: %.1f MB", out, bytes / 1e6));
+    }
+}

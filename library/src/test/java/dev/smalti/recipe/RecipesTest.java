@@ -1,0 +1,78 @@
+package dev.smalti.recipe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.smalti.prior.Prior;
+import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Seed;
+import dev.smalti.token.TokenSpace;
+import dev.smalti.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The recipes that ship can be read, and the paper's have the paper's size. */
+class RecipesTest {
+    private static final Path RECIPES = Path.of("..", "recipes");
+
+    static List<Path> recipes() throws IOException {
+        try (Stream<Path> files = Files.walk(RECIPES)) {
+            return files.filter(file -> file.toString().endsWith(".yaml"))
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("recipes")
+    void every_recipe_can_be_read_and_says_in_its_header_how_to_run_it(Path recipe) throws IOException {
+        String text = Files.readString(recipe);
+        if (text.contains("\ntokenizer:")) {
+            assertThat(RecipeFile.read(recipe, TokenizerRecipe.class, List.of()).tokenizer())
+                    .isNotNull();
+        } else {
+            assertThat(RecipeFile.read(recipe, PriorRecipe.class, List.of()).prior())
+                    .isNotNull();
+        }
+        assertThat(text).startsWith("# ").contains("./smalti train-").contains("arXiv:");
+    }
+
+    @Test
+    void there_are_recipes_for_the_bundled_model_cifar_toys_and_the_papers_three_data_sets() throws IOException {
+        assertThat(recipes()).hasSizeGreaterThanOrEqualTo(12);
+    }
+
+    /** 68.55 M with the discriminator as published, less 2.35 M of 1×1 convolutions that its blocks store and never use. */
+    @ParameterizedTest
+    @ValueSource(strings = {"bedrooms", "churches", "faces"})
+    void the_papers_vqgan_has_its_number_of_parameters(String data) {
+        Path file = RECIPES.resolve("papers").resolve("unleashing-" + data + "-vqgan.yaml");
+        TokenizerRecipe recipe = RecipeFile.read(file, TokenizerRecipe.class, List.of());
+        try (Tokenizer tokenizer = recipe.tokenizer().build(new Seed(0), Devices.cpu())) {
+            assertThat(tokenizer.space()).isEqualTo(new TokenSpace(1024, 16, 16));
+            long all = tokenizer.objectives().stream()
+                    .mapToLong(objective -> objective.parameters().count())
+                    .sum();
+            long unused = 2_348_928;
+            long deviation = 128L * 128 * 9 + 128 + 128 * 3 + 3; // its head for the likelihood of pixels
+            assertThat((all + unused + deviation) / 1e6).isBetween(68.54, 68.56);
+        }
+    }
+
+    @Test
+    void the_papers_absorbing_diffusion_has_its_number_of_parameters() {
+        Path file = RECIPES.resolve("papers").resolve("unleashing-churches-absorbing.yaml");
+        PriorConfiguration configuration =
+                RecipeFile.read(file, PriorRecipe.class, List.of()).prior();
+        try (Prior prior = configuration.build(new TokenSpace(1024, 16, 16), 0, new Seed(0), Devices.cpu())) {
+            assertThat(prior.parameters().count() / 1e6).isBetween(76.75, 76.85);
+        }
+    }
+}
