@@ -70,7 +70,7 @@ public final class Main {
             switch (name) {
                 case "peak" -> {}
                 case "generate" -> results.put(name, generate(peak));
-                case "prior" -> results.put(name, prior(peak, 200));
+                case "prior" -> results.put(name, prior(peak, 60));
                 case "tokenizer" -> results.put(name, tokenizer(peak, 40));
                 case "encode" -> results.put(name, encode(peak));
                 case "memory" -> results.put(name, memory());
