@@ -5,6 +5,7 @@ import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.UUID;
 
 /** Files that are there wholly or not at all: written beside their place, then renamed. */
 final class Atomic {
@@ -29,11 +30,11 @@ final class Atomic {
         }
     }
 
-    /** A new name beside {@code file}, whose folder is made. */
+    /** A new file beside {@code file}, with the rights that any new file has; its folder is made. */
     static Path temporary(Path file) throws IOException {
         Path folder = file.toAbsolutePath().getParent();
         Files.createDirectories(folder);
-        return Files.createTempFile(folder, "." + file.getFileName(), ".part");
+        return Files.createFile(folder.resolve("." + UUID.randomUUID() + ".part"));
     }
 
     static void move(Path temporary, Path file) throws IOException {
