@@ -9,13 +9,13 @@ import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.TensorBytes;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.train.Checkpoints;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,7 +28,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
-import org.bytedeco.javacpp.ShortPointer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -293,12 +292,7 @@ public final class RunFolder {
                         Tensor bits = tensor.to(ScalarType.BFloat16)
                                 .view(ScalarType.Short)
                                 .contiguous();
-                        short[] values = new short[(int) bits.numel()];
-                        new ShortPointer(bits.data_ptr()).get(values);
-                        ByteBuffer bytes =
-                                ByteBuffer.allocate(2 * values.length).order(ByteOrder.LITTLE_ENDIAN);
-                        bytes.asShortBuffer().put(values);
-                        digest.update(bytes.array());
+                        TensorBytes.of(bits).forEach(digest::update);
                     }
                 });
                 return HexFormat.of().formatHex(digest.digest()).substring(0, 16);
@@ -314,25 +308,41 @@ public final class RunFolder {
         return Files.exists(inside.resolve("model.json")) ? open(inside) : null;
     }
 
-    /** Copies what generating or decoding needs to {@code target}: no optimizer, no discriminator, no pictures. */
+    /**
+     * Copies what generating or decoding needs to {@code target}, of a prior with its tokenizer: no optimizer, no
+     * discriminator, no pictures. The copy is whole or not there.
+     */
     void copyModel(Path target, ScalarType dtype) {
-        Path checkpoint = target.resolve(checkpoint().getFileName());
+        Path beside = target.toAbsolutePath().resolveSibling(target.getFileName() + ".partial");
         try {
-            Files.createDirectories(checkpoint);
-            for (String name : List.of("recipe.yaml", "provenance.json", "model.json")) {
-                if (Files.exists(path.resolve(name))) {
-                    Files.copy(path.resolve(name), target.resolve(name), StandardCopyOption.REPLACE_EXISTING);
-                }
-            }
-            Scope.free(() -> {
-                Map<String, Tensor> weights = new LinkedHashMap<>();
-                weights()
-                        .forEach((name, tensor) ->
-                                weights.put(name, tensor.is_floating_point() ? tensor.to(dtype) : tensor));
-                TensorFile.write(checkpoint.resolve("averaged.safetensors"), weights, Map.of("format", "smalti"));
-            });
+            Outputs.discard(beside);
+            fill(beside, dtype);
+            Files.move(beside, target, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            throw new IllegalStateException("model " + path + " cannot be copied to " + target + ": " + e, e);
+            throw new UncheckedIOException("model " + path + " cannot be copied to " + target + ": " + e, e);
+        } finally {
+            Outputs.discard(beside);
+        }
+    }
+
+    private void fill(Path target, ScalarType dtype) throws IOException {
+        Path checkpoint = target.resolve(checkpoint().getFileName());
+        Files.createDirectories(checkpoint);
+        for (String name : List.of("recipe.yaml", "provenance.json", "model.json")) {
+            if (Files.exists(path.resolve(name))) {
+                Files.copy(path.resolve(name), target.resolve(name));
+            }
+        }
+        Scope.free(() -> {
+            Map<String, Tensor> weights = new LinkedHashMap<>();
+            weights()
+                    .forEach((name, tensor) ->
+                            weights.put(name, tensor.is_floating_point() ? tensor.to(dtype) : tensor));
+            TensorFile.write(checkpoint.resolve("averaged.safetensors"), weights, Map.of("format", "smalti"));
+        });
+        RunFolder inside = tokenizerFolder();
+        if (inside != null) {
+            inside.fill(target.resolve("tokenizer"), dtype);
         }
     }
 }

@@ -21,9 +21,4 @@ public interface Objective<B> {
      * @param seed all randomness of the loss comes from here
      */
     Loss loss(B batch, long step, Seed seed);
-
-    /** The loss on held-out data: computed without gradients, and without changing any buffer. */
-    default Loss heldOut(B batch, long step, Seed seed) {
-        return loss(batch, step, seed);
-    }
 }

@@ -150,7 +150,7 @@ public final class Transformer implements Denoiser {
         }
 
         private Tensor attend(Tensor q, Tensor k, Tensor v) { // [B, H, *, d]
-            // in float32 the fused kernel is 1.4 to 3.5 times as fast; in bfloat16 on a CPU it is many times slower
+            // the fused kernel is the faster one, but in bfloat16 on a CPU
             if (q.is_cuda() || q.scalar_type().intern() == ScalarType.Float) {
                 return torch.scaled_dot_product_attention(
                         q, k, v, new TensorOptional(), 0, false, new DoubleOptional(), false);

@@ -12,8 +12,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /**
  * The precision of products and convolutions. Weights, sums and losses stay float32 in either.
  *
- * <p>bfloat16 on a CPU pays only where the CPU multiplies it in hardware (AVX512-BF16 or AMX: two to three times as fast
- * as float32); without, libtorch emulates it a hundred times slower. {@link #of}({@code "auto"}) therefore looks.
+ * <p>bfloat16 on a CPU pays only where the CPU multiplies it in hardware (AVX512-BF16 or AMX); without, libtorch
+ * emulates it, over a hundred times slower than float32. {@link #of}({@code "auto"}) therefore looks.
  */
 public enum Precision {
     FP32,

@@ -21,7 +21,7 @@ import org.bytedeco.pytorch.global.torch;
  * AdamW in one fused call for all weights. Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2.
  *
  * <p>libtorch's own optimizer class is not used: its two betas come out reversed under some C++ libraries, and the fused
- * kernel is twice as fast.
+ * kernel makes one pass over the weights.
  */
 public final class AdamW implements AutoCloseable {
     private static final double EPSILON = 1e-8;

@@ -17,7 +17,7 @@ import org.bytedeco.pytorch.Device;
  * @param decoderBlocks the same of the decoder; as resBlocks if left out
  * @param attention resolutions with attention after each block (the middle always has it); the lowest if left out
  * @param patch side of the squares of pixels that the first convolution sees as channels and the last one makes: 2 runs
- *     everything at half the resolution, four times as fast; 1, the paper's, if left out
+ *     everything at half the resolution; 1, the paper's, if left out
  * @param latent channels of the map between encoder and quantizer; the codebook's dimension if left out, and only another
  *     with quantConv
  * @param quantConv a 1×1 convolution on either side of the quantizer, as taming has and unleashing has not; false if left
