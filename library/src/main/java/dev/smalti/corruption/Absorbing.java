@@ -3,6 +3,7 @@ package dev.smalti.corruption;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -43,5 +44,10 @@ public final class Absorbing {
     public Tensor nothing(long batch) {
         return torch.full(
                 new long[] {batch, space.length()}, new Scalar(space.mask()), Tensors.options(ScalarType.Long));
+    }
+
+    /** The number of masked tokens. int64 [B, L] -> int64 [B] */
+    public Tensor count(Tensor xt) {
+        return masked(xt).sum(new long[] {1}, false, new ScalarTypeOptional(ScalarType.Long));
     }
 }
