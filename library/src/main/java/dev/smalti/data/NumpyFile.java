@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.AtomicFile;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -111,7 +112,7 @@ public final class NumpyFile {
         private final int width;
         private final int height;
         private final long[] labels;
-        private Path temporary;
+        private AtomicFile beside;
         private OutputStream raw; // a zip whose end can't be written leaves it open
         private ZipOutputStream zip;
         private int added;
@@ -127,8 +128,8 @@ public final class NumpyFile {
             this.height = height;
             labels = new long[count];
             try {
-                temporary = Atomic.temporary(file);
-                raw = Files.newOutputStream(temporary);
+                beside = Atomic.beside(file);
+                raw = Files.newOutputStream(beside.path());
                 zip = new ZipOutputStream(new BufferedOutputStream(raw, 1 << 16));
                 zip.setLevel(Deflater.BEST_SPEED);
                 begin("arr_0", "|u1", "(%d, %d, %d, 3)".formatted(count, height, width));
@@ -176,7 +177,7 @@ public final class NumpyFile {
                 }
                 zip.close();
                 zip = null;
-                Atomic.move(temporary, file);
+                beside.commit();
             } catch (IOException e) {
                 throw Atomic.failed(file, e);
             }
@@ -192,7 +193,9 @@ public final class NumpyFile {
                     // it is thrown away
                 }
             }
-            Atomic.discard(temporary);
+            if (beside != null) {
+                beside.close();
+            }
         }
 
         private void begin(String name, String dtype, String shape) throws IOException {

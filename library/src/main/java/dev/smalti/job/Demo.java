@@ -3,6 +3,7 @@ package dev.smalti.job;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.draw.Sampling;
+import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -10,7 +11,6 @@ import dev.smalti.token.TokenSpace;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -200,12 +200,10 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
     }
 
     private static void write(Path file, String text) {
-        Path beside = file.resolveSibling(file.getFileName() + ".part");
-        try {
-            Files.writeString(beside, text);
-            Files.move(beside, file, StandardCopyOption.REPLACE_EXISTING);
+        try (AtomicFile beside = AtomicFile.of(file)) {
+            Files.writeString(beside.path(), text);
+            beside.commit();
         } catch (IOException e) {
-            beside.toFile().delete();
             throw Outputs.failure(file, e);
         }
     }

@@ -7,6 +7,7 @@ import dev.smalti.prior.Prior;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
+import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.TensorBytes;
@@ -186,9 +187,10 @@ public final class RunFolder {
                 return there;
             }
             Files.createDirectories(path);
-            Path beside = path.resolve("model.json.partial");
-            JSON.writerWithDefaultPrettyPrinter().writeValue(beside.toFile(), description);
-            Files.move(beside, path.resolve("model.json"), StandardCopyOption.ATOMIC_MOVE);
+            try (AtomicFile beside = AtomicFile.of(path.resolve("model.json"))) {
+                JSON.writerWithDefaultPrettyPrinter().writeValue(beside.path().toFile(), description);
+                beside.commit();
+            }
             return new RunFolder(path, description);
         } catch (IOException e) {
             throw new IllegalStateException("run folder " + path + " cannot be made: " + e, e);

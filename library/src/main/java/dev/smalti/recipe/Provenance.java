@@ -103,7 +103,7 @@ public record Provenance(
     public void write(Path file) {
         ObjectNode tree = JSON.createObjectNode().put(FORMAT_KEY, FORMAT);
         tree.setAll((ObjectNode) JSON.valueToTree(this));
-        AtomicFile.write(file, tree.toPrettyString() + "\n");
+        TextFile.write(file, tree.toPrettyString() + "\n");
     }
 
     /**
@@ -113,7 +113,7 @@ public record Provenance(
      */
     public static Provenance read(Path file) {
         try {
-            JsonNode tree = JSON.readTree(AtomicFile.read(file, Yaml.LARGEST));
+            JsonNode tree = JSON.readTree(TextFile.read(file, Yaml.LARGEST));
             JsonNode format = tree.path(FORMAT_KEY);
             if (!format.isIntegralNumber() || format.bigIntegerValue().signum() <= 0) {
                 throw new RecipeException(file + " is not a provenance file: it has no format number");

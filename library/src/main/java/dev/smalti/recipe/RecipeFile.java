@@ -24,7 +24,7 @@ public final class RecipeFile {
      *     names the file, the key, the rule and the value
      */
     public static <T> T read(Path file, Class<T> type, List<String> overrides) {
-        return parse(AtomicFile.read(file, Yaml.LARGEST), file.toString(), type, overrides);
+        return parse(TextFile.read(file, Yaml.LARGEST), file.toString(), type, overrides);
     }
 
     /**
@@ -43,7 +43,7 @@ public final class RecipeFile {
      * @throws IllegalArgumentException if {@code recipe} isn't a record
      */
     public static void write(Path file, Object recipe) {
-        AtomicFile.write(file, text(recipe, Kinds.installed()));
+        TextFile.write(file, text(recipe, Kinds.installed()));
     }
 
     static <T> T parse(String yaml, String name, Class<T> type, List<String> overrides, Kinds kinds) {

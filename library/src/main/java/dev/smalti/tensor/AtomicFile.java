@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -12,14 +13,55 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.UUID;
 
-/** Writes a file so that it holds what it held before or all of what is new, whatever happens in between. */
-final class AtomicFile {
+/**
+ * A file that holds what it held before or all of what is new, whatever happens in between: it is written beside its place
+ * and then takes the name.
+ *
+ * <pre>{@code
+ * try (AtomicFile beside = AtomicFile.of(file)) {
+ *     Files.writeString(beside.path(), text);
+ *     beside.commit();
+ * }
+ * }</pre>
+ */
+public final class AtomicFile implements AutoCloseable {
+    private final Path file;
+    private final Path part;
+
     /** What goes into the file. */
     interface Body {
         void write(FileChannel channel) throws IOException;
     }
 
-    private AtomicFile() {}
+    private AtomicFile(Path file, Path part) {
+        this.file = file;
+        this.part = part;
+    }
+
+    /** Names a place beside {@code file}, in the same folder; nothing is there yet. */
+    public static AtomicFile of(Path file) {
+        return new AtomicFile(file, file.toAbsolutePath().resolveSibling(".smalti-" + UUID.randomUUID() + ".part"));
+    }
+
+    /** Where to write. */
+    public Path path() {
+        return part;
+    }
+
+    /** Gives what was written the name of the file, in place of what had it. */
+    public void commit() throws IOException {
+        try {
+            Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+        } catch (AtomicMoveNotSupportedException e) {
+            Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+        }
+    }
+
+    /** Deletes what was not committed; an error here does not hide the one before. */
+    @Override
+    public void close() {
+        part.toFile().delete();
+    }
 
     /**
      * Writes {@code body} to a new file beside {@code file}, waits until it is on the disk and gives it the name.
@@ -31,19 +73,13 @@ final class AtomicFile {
         if (folder == null || !Files.isDirectory(folder)) {
             throw failure(file, new IOException("there is no folder " + folder));
         }
-        Path part = folder.resolve(".smalti-" + UUID.randomUUID() + ".part");
-        try {
-            fill(part, body);
-            Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+        try (AtomicFile beside = of(file)) {
+            fill(beside.path(), body);
+            beside.commit();
         } catch (UncheckedIOException e) {
-            delete(part, e);
             throw failure(file, e.getCause());
         } catch (IOException e) {
-            delete(part, e);
             throw failure(file, e);
-        } catch (RuntimeException | Error e) {
-            delete(part, e);
-            throw e;
         }
     }
 
@@ -63,14 +99,6 @@ final class AtomicFile {
         try (FileChannel channel = FileChannel.open(part, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
             body.write(channel);
             channel.force(true);
-        }
-    }
-
-    private static void delete(Path part, Throwable failure) {
-        try {
-            Files.deleteIfExists(part);
-        } catch (IOException e) {
-            failure.addSuppressed(e);
         }
     }
 

@@ -3,11 +3,11 @@ package dev.smalti.train;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.smalti.tensor.AtomicFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -60,9 +60,10 @@ public final class MetricsLog implements Watcher {
                     }
                 }
             }
-            Path beside = folder.resolve("metrics.jsonl.partial");
-            Files.write(beside, kept);
-            Files.move(beside, file(), StandardCopyOption.ATOMIC_MOVE);
+            try (AtomicFile beside = AtomicFile.of(file())) {
+                Files.write(beside.path(), kept);
+                beside.commit();
+            }
         } catch (IOException e) {
             throw new UncheckedIOException(file() + " cannot be written", e);
         }

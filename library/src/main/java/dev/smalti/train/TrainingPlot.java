@@ -1,13 +1,12 @@
 package dev.smalti.train;
 
+import dev.smalti.tensor.AtomicFile;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -49,9 +48,10 @@ final class TrainingPlot {
             part.dispose();
         }
         graphics.dispose();
-        Path beside = file.resolveSibling(file.getFileName() + ".partial");
-        ImageIO.write(image, "png", beside.toFile());
-        Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+        try (AtomicFile beside = AtomicFile.of(file)) {
+            ImageIO.write(image, "png", beside.path().toFile());
+            beside.commit();
+        }
     }
 
     private static XYChart chart(String name, TreeMap<Long, Double> points) {

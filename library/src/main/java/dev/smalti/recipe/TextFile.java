@@ -1,22 +1,18 @@
 package dev.smalti.recipe;
 
+import dev.smalti.tensor.AtomicFile;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
-import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.util.UUID;
 
-/** A small text file that is either whole or not there. */
-final class AtomicFile {
-    private AtomicFile() {}
+/** Small text files, read within bounds and written whole. */
+final class TextFile {
+    private TextFile() {}
 
     /** Reads at most {@code largest} bytes of UTF-8 text, and refuses folders, larger files and other bytes. */
     static String read(Path file, int largest) {
@@ -43,34 +39,15 @@ final class AtomicFile {
         }
     }
 
-    /** Writes beside {@code file} and renames, so that no reader ever sees half of it. */
+    /** @throws RecipeException if {@code file} cannot be written; it is then as it was */
     static void write(Path file, String text) {
-        Path beside = file.resolveSibling("." + file.getFileName() + "." + UUID.randomUUID());
-        try {
-            Files.writeString(beside, text, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-            move(beside, file);
+        try (AtomicFile beside = AtomicFile.of(file)) {
+            Files.writeString(beside.path(), text);
+            beside.commit();
         } catch (NoSuchFileException e) {
             throw new RecipeException("cannot write " + file + ": its folder does not exist", e);
         } catch (IOException e) {
             throw new RecipeException("cannot write " + file + ": " + reason(e), e);
-        } finally {
-            deleteIfExists(beside);
-        }
-    }
-
-    private static void move(Path from, Path to) throws IOException {
-        try {
-            Files.move(from, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        } catch (AtomicMoveNotSupportedException e) {
-            Files.move(from, to, StandardCopyOption.REPLACE_EXISTING);
-        }
-    }
-
-    private static void deleteIfExists(Path file) {
-        try {
-            Files.deleteIfExists(file);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 
