@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 @Command(name = "demo", description = "Draws with the bundled model: grids, a reveal, and a page that shows them.")
@@ -20,12 +21,8 @@ final class DemoVerb extends Verb {
     @Option(names = "--seed", paramLabel = "S", defaultValue = "0", description = "same seed, same images (default: 0)")
     private long seed;
 
-    @Option(
-            names = "--device",
-            paramLabel = "DEVICE",
-            defaultValue = "auto",
-            description = "auto, cpu, cuda or cuda:N (default: auto)")
-    private String device;
+    @Mixin
+    private DeviceOption device;
 
     @Option(names = "--model", paramLabel = "MODEL", hidden = true, defaultValue = Demo.MODEL)
     private String model;
@@ -38,7 +35,7 @@ final class DemoVerb extends Verb {
     Answer answer(Interruption interruption) {
         Demo.Result result;
         try (Progress progress = progress("demo", "images")) {
-            result = new Demo(model, out, seed, Sampling.USUAL, device).run(progress::start, done -> {
+            result = new Demo(model, out, seed, Sampling.USUAL, device.name()).run(progress::start, done -> {
                 interruption.check();
                 progress.done(done);
             });

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -33,12 +34,8 @@ final class EncodeVerb extends Verb {
     @Option(names = "--batch", paramLabel = "N", defaultValue = "64", description = "images at once (default: 64)")
     private int batch;
 
-    @Option(
-            names = "--device",
-            paramLabel = "DEVICE",
-            defaultValue = "auto",
-            description = "auto, cpu, cuda or cuda:N (default: auto)")
-    private String device;
+    @Mixin
+    private DeviceOption device;
 
     EncodeVerb(Console console) {
         super(console);
@@ -46,7 +43,7 @@ final class EncodeVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        EncodeImages job = new EncodeImages(run, data, out, batch, skipBad, reconstruct, device);
+        EncodeImages job = new EncodeImages(run, data, out, batch, skipBad, reconstruct, device.name());
         EncodeImages.Result result;
         try (Progress progress = progress("encode", "images")) {
             result = job.run(progress::start, done -> {

@@ -60,12 +60,8 @@ final class GenerateVerb extends Verb {
             description = "images at once; does not change them (default: 64)")
     private int batch;
 
-    @Option(
-            names = "--device",
-            paramLabel = "DEVICE",
-            defaultValue = "auto",
-            description = "auto, cpu, cuda or cuda:N (default: auto)")
-    private String device;
+    @Mixin
+    private DeviceOption device;
 
     GenerateVerb(Console console) {
         super(console);
@@ -77,7 +73,7 @@ final class GenerateVerb extends Verb {
         GenerateImages.Request request =
                 new GenerateImages.Request(count, labels, options.seed(), options.sampling(), wanted);
         GenerateImages.Output output = new GenerateImages.Output(out, format, grid);
-        GenerateImages job = new GenerateImages(model, device, request, output, batch);
+        GenerateImages job = new GenerateImages(model, device.name(), request, output, batch);
         GenerateImages.Result result;
         try (Progress progress = progress("generate", "images")) {
             progress.start(count);

@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -45,12 +46,8 @@ final class LikelihoodVerb extends Verb {
     @Option(names = "--skip-bad", description = "leave broken images out, with a warning, instead of failing")
     private boolean skipBad;
 
-    @Option(
-            names = "--device",
-            paramLabel = "DEVICE",
-            defaultValue = "auto",
-            description = "auto, cpu, cuda or cuda:N (default: auto)")
-    private String device;
+    @Mixin
+    private DeviceOption device;
 
     LikelihoodVerb(Console console) {
         super(console);
@@ -60,7 +57,7 @@ final class LikelihoodVerb extends Verb {
     Answer answer(Interruption interruption) {
         MeasureLikelihood job = new MeasureLikelihood(source.tokens, source.data, repeats, seed, skipBad);
         MeasureLikelihood.Result result;
-        try (Model open = Model.open(model, device);
+        try (Model open = Model.open(model, device.name());
                 Progress progress = progress("likelihood", "grids")) {
             result = job.run(open, progress::start, done -> {
                 interruption.check();
