@@ -213,6 +213,31 @@ class WholeWayTest {
     }
 
     @Test
+    void packs_a_model_that_draws_without_the_run_it_came_from() throws IOException {
+        Path packed = fresh.resolve("packed");
+        Command pack = Command.run("pack", model, "--out", packed);
+        assertThat(pack.code()).as(pack.err()).isZero();
+        try (Stream<Path> files = Files.walk(packed)) {
+            assertThat(files.filter(Files::isRegularFile)
+                            .map(file -> packed.relativize(file).toString()))
+                    .containsExactlyInAnyOrder(
+                            "model.json",
+                            "provenance.json",
+                            "recipe.yaml",
+                            "checkpoint-6/averaged.safetensors",
+                            "tokenizer/model.json",
+                            "tokenizer/provenance.json",
+                            "tokenizer/recipe.yaml",
+                            "tokenizer/checkpoint-6/averaged.safetensors");
+        }
+        Command draw = Command.run("generate", packed, "--count", 2, "--out", fresh.resolve("drawn"));
+        assertThat(draw.code()).as(draw.err()).isZero();
+        Command again = Command.run("pack", model, "--out", packed);
+        assertThat(again.code()).isEqualTo(2);
+        assertThat(again.err()).contains("not empty", "--out");
+    }
+
+    @Test
     void shows_a_model_on_a_page() throws IOException {
         Path out = fresh.resolve("demo");
         Command shown = ok(Command.run("demo", "--model", model, "--out", out, "--json"));

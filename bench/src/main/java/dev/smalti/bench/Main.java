@@ -256,8 +256,7 @@ public final class Main {
         TokenSpace space = new TokenSpace(256, 8, 8);
         AbsorbingConfiguration configuration =
                 new AbsorbingConfiguration(new TransformerConfiguration(3, 96, 4, 0.0), null, null, null, null, null);
-        TrainingConfiguration training = new TrainingConfiguration(
-                1100, 16, 1e-3, null, null, null, null, null, null, null, "fp32", "cpu", null, null, null, null, null);
+        TrainingConfiguration training = TrainingConfiguration.of(1100, 16, 1e-3, "fp32", "cpu");
         long[] at = new long[2];
         try (Prior prior = configuration.build(space, 10, new Seed(0), Devices.cpu())) {
             List<Player<TokenBatch>> players =

@@ -100,6 +100,29 @@ public record TrainingConfiguration(
         }
     }
 
+    /** Everything else as if it were left out. */
+    public static TrainingConfiguration of(
+            long steps, int batch, double learningRate, String precision, String device) {
+        return new TrainingConfiguration(
+                steps,
+                batch,
+                learningRate,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                precision,
+                device,
+                null,
+                null,
+                null,
+                null,
+                null);
+    }
+
     /** The learning rate of {@code step}, counted from 0. */
     public double rate(long step) {
         if (step < warmUp) {

@@ -12,9 +12,7 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
-import dev.smalti.train.Player;
-import dev.smalti.train.TrainLoop;
-import dev.smalti.train.TrainingConfiguration;
+import dev.smalti.train.OneBatch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -60,7 +58,7 @@ public abstract class PriorContract {
     @Test
     void keeps_the_handle_count_over_300_training_steps_and_10_draws() {
         try (Prior prior = build(CLASSES)) {
-            Run run = new Run(prior);
+            OneBatch<TokenBatch> run = training(prior);
             run.steps(5);
             draw(prior);
             System.gc(); // what other tests left must not go in between
@@ -229,59 +227,13 @@ public abstract class PriorContract {
     }
 
     private void train(Prior prior, int steps) {
-        try (Run run = new Run(prior)) {
+        try (OneBatch<TokenBatch> run = training(prior)) {
             run.steps(steps);
         }
     }
 
-    /** Training of a prior on one batch. */
-    private final class Run implements AutoCloseable {
-        private final List<Player<TokenBatch>> players;
-        private long done;
-
-        Run(Prior prior) {
-            players = prior.objectives().stream()
-                    .map(objective -> Player.of(objective, training(1), true))
-                    .toList();
-        }
-
-        void steps(int steps) {
-            TrainLoop<TokenBatch> loop = new TrainLoop<>(
-                    players,
-                    number -> batch(16),
-                    training(done + steps),
-                    new Seed(4),
-                    Devices.cpu(),
-                    List.of(),
-                    () -> false);
-            done = loop.run(done).step();
-        }
-
-        @Override
-        public void close() {
-            players.forEach(Player::close);
-        }
-    }
-
-    private TrainingConfiguration training(long steps) {
-        return new TrainingConfiguration(
-                steps,
-                16,
-                learningRate(),
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                "fp32",
-                "cpu",
-                null,
-                null,
-                null,
-                null,
-                null);
+    private OneBatch<TokenBatch> training(Prior prior) {
+        return new OneBatch<>(prior.objectives(), true, () -> batch(16), 16, learningRate());
     }
 
     /** Grids with these labels, drawn so many at a time. */

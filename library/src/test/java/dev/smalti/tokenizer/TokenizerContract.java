@@ -8,9 +8,7 @@ import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
-import dev.smalti.train.Player;
-import dev.smalti.train.TrainLoop;
-import dev.smalti.train.TrainingConfiguration;
+import dev.smalti.train.OneBatch;
 import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.javacpp.Pointer;
@@ -34,7 +32,7 @@ public abstract class TokenizerContract {
     @Test
     void learns_one_batch_by_heart() {
         try (Tokenizer tokenizer = build();
-                Run run = new Run(tokenizer)) {
+                OneBatch<Tensor> run = training(tokenizer)) {
             double before = error(tokenizer);
             run.steps(stepsByHeart());
             assertThat(before).as("mean absolute error, untrained").isGreaterThan(0.3);
@@ -45,7 +43,7 @@ public abstract class TokenizerContract {
     @Test
     void keeps_the_handle_count_over_60_training_steps_and_10_encodings() {
         try (Tokenizer tokenizer = build();
-                Run run = new Run(tokenizer)) {
+                OneBatch<Tensor> run = training(tokenizer)) {
             run.steps(5);
             error(tokenizer);
             System.gc(); // what other tests left must not go in between
@@ -170,53 +168,7 @@ public abstract class TokenizerContract {
         });
     }
 
-    /** Training of a tokenizer on one batch. */
-    private final class Run implements AutoCloseable {
-        private final List<Player<Tensor>> players;
-        private long done;
-
-        Run(Tokenizer tokenizer) {
-            players = tokenizer.objectives().stream()
-                    .map(objective -> Player.of(objective, training(1), false))
-                    .toList();
-        }
-
-        void steps(int steps) {
-            TrainLoop<Tensor> loop = new TrainLoop<>(
-                    players,
-                    number -> images(),
-                    training(done + steps),
-                    new Seed(4),
-                    Devices.cpu(),
-                    List.of(),
-                    () -> false);
-            done = loop.run(done).step();
-        }
-
-        @Override
-        public void close() {
-            players.forEach(Player::close);
-        }
-    }
-
-    private TrainingConfiguration training(long steps) {
-        return new TrainingConfiguration(
-                steps,
-                4,
-                learningRate(),
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                "fp32",
-                "cpu",
-                null,
-                null,
-                null,
-                null,
-                null);
+    private OneBatch<Tensor> training(Tokenizer tokenizer) {
+        return new OneBatch<>(tokenizer.objectives(), false, TokenizerContract::images, 4, learningRate());
     }
 }
