@@ -30,12 +30,14 @@ public final class Fixture {
     private static final double TOLERANCE = 1e-4;
 
     private final String name;
+    private final Path folder;
     private final JsonNode settings;
     private final Map<String, Tensor> weights;
     private final Map<String, Tensor> numbers;
 
     private Fixture(String name, Path folder) {
         this.name = name;
+        this.folder = folder;
         try {
             settings = new ObjectMapper().readTree(folder.resolve("config.json").toFile());
         } catch (IOException e) {
@@ -85,6 +87,11 @@ public final class Fixture {
         return weights;
     }
 
+    /** Another state dict of the reference's, {@code file.safetensors}. */
+    public Map<String, Tensor> weights(String file) {
+        return read(folder.resolve(file + ".safetensors"));
+    }
+
     /** What went in, {@code in.}{@code key}. */
     public Tensor in(String key) {
         return number("in." + key);
@@ -105,10 +112,15 @@ public final class Fixture {
 
     /** Checks ours against {@code out.}{@code key}: integers exactly, others within 1e-4 of the largest magnitude. */
     public void check(String key, Tensor ours) {
+        check(key, ours, TOLERANCE);
+    }
+
+    /** The same with another tolerance, where the README beside the numbers allows it. */
+    public void check(String key, Tensor ours, double tolerance) {
         Tensor theirs = out(key);
         assertThat(Dims.of(ours)).as("shape of %s of %s", key, name).isEqualTo(Dims.of(theirs));
         if (theirs.is_floating_point()) {
-            close(key, Tensors.toDoubles(ours), theirs);
+            close(key, Tensors.toDoubles(ours), theirs, tolerance);
         } else {
             same(key, Tensors.toLongs(ours), theirs);
         }
@@ -137,14 +149,14 @@ public final class Fixture {
         }
     }
 
-    private void close(String key, double[] ours, Tensor theirs) {
+    private void close(String key, double[] ours, Tensor theirs, double tolerance) {
         double[] expected = Tensors.toDoubles(theirs);
         double largest = 0;
         for (double each : expected) {
             largest = Math.max(largest, Math.abs(each));
         }
         int worst = -1;
-        double distance = TOLERANCE * largest;
+        double distance = tolerance * largest;
         for (int i = 0; i < expected.length; i++) {
             double apart = Math.abs(ours[i] - expected[i]);
             if (!(apart <= distance)) {
@@ -158,7 +170,7 @@ public final class Fixture {
                             .formatted(
                                     key,
                                     name,
-                                    TOLERANCE,
+                                    tolerance,
                                     largest,
                                     ours[worst],
                                     expected[worst],

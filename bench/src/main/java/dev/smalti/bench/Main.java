@@ -117,7 +117,8 @@ public final class Main {
             AbsorbingConfiguration configuration = (AbsorbingConfiguration)
                     recipe(RECIPES.resolve("absorbing.yaml"), PriorRecipe.class).prior();
             double passes = Work.passes(64, space.length());
-            double each = Work.sampling(configuration.network(), space.length(), space.length() / passes);
+            double each = Work.sampling(
+                    (TransformerConfiguration) configuration.network(), space.length(), space.length() / passes);
             Map<String, Object> result = new LinkedHashMap<>();
             result.put("images", 64);
             result.put("steps", 64);
@@ -137,8 +138,13 @@ public final class Main {
         try (Prior prior = configuration.build(space, 67, new Seed(0), Devices.cpu())) {
             Run run = train(prior.objectives(), recipe.training(), steps, number -> tokens(space, batch, number));
             Map<String, Object> result = rate(run);
-            double head = 2.0 * space.length() / 2 * configuration.network().width() * space.codes();
-            double each = 3 * (Work.transformer(configuration.network(), space.length()) + head);
+            double head = 2.0
+                    * space.length()
+                    / 2
+                    * ((TransformerConfiguration) configuration.network()).width()
+                    * space.codes();
+            double each =
+                    3 * (Work.transformer((TransformerConfiguration) configuration.network(), space.length()) + head);
             result.put("share_of_peak", run.itemsPerSecond() * each / 1e9 / peak);
             return result;
         }

@@ -16,6 +16,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * drawn for it doesn't depend on the grids beside it.
  */
 public interface Draws extends AutoCloseable {
+    /** B, the number of grids. */
+    long grids();
+
     /** Uniform numbers in [0, 1) for every position. [B, L] */
     Tensor uniform(long length);
 
@@ -41,6 +44,11 @@ public interface Draws extends AutoCloseable {
 
         PerGrid(List<Seed> seeds) {
             Scope.free(() -> seeds.forEach(seed -> generators.add(Scope.hold(seed.generator()))));
+        }
+
+        @Override
+        public long grids() {
+            return generators.size();
         }
 
         @Override

@@ -39,6 +39,11 @@ public final class Guidance implements Denoiser {
         long m = at.size(0);
         Tensor with = both.narrow(0, 0, m);
         Tensor without = both.narrow(0, m, m);
+        return mix(with, without, weight);
+    }
+
+    /** (1 + w) ℓ_c - w ℓ_u */
+    public static Tensor mix(Tensor with, Tensor without, double weight) {
         return with.mul(new Scalar(1 + weight)).sub(without.mul(new Scalar(weight)));
     }
 }

@@ -21,6 +21,15 @@ public record Sampling(int steps, Tempering tempering, double guidance, Guidance
         }
     }
 
+    /**
+     * The weight of guidance at a step.
+     *
+     * @param number 1..steps
+     */
+    public double weight(int number, int steps) {
+        return guidance * schedule.share(steps == 1 ? 1 : (number - 1.0) / (steps - 1));
+    }
+
     public Sampling steps(int steps) {
         return new Sampling(steps, tempering, guidance, schedule);
     }

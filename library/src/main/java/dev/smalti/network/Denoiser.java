@@ -8,12 +8,12 @@ import org.bytedeco.pytorch.Tensor;
  */
 public interface Denoiser {
     /**
-     * Logits of the clean token at some positions. Only they are computed as far as the network allows.
+     * Logits at some positions. Only they are computed as far as the network allows.
      *
      * @param xt tokens, int64 [B, L], {@code K} where masked
      * @param time one a grid, in the method's own unit, float32 [B]; null where the method has none
      * @param label classes, int64 [B], the number of classes where dropped; null for an unconditional network
-     * @param at the positions asked for, as indices into the B·L positions, ascending, int64 [M]
+     * @param at the positions asked for, as indices into the B·L positions, ascending, int64 [M]; null for all, M = B·L
      * @return [M, K]
      */
     Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at);

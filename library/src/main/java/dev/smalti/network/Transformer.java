@@ -29,59 +29,38 @@ public final class Transformer implements Denoiser {
     private final LayerNorm last;
     private final Linear head;
 
-    /**
-     * @param inputs size of the input vocabulary (with the mask token, where there is one)
-     * @param outputs size of the output vocabulary
-     * @param classes number of classes; 0 for none
-     */
-    public Transformer(
-            Parameters parameters,
-            TransformerConfiguration configuration,
-            long length,
-            long inputs,
-            long outputs,
-            long classes) {
+    /** Registers its tensors in {@code parameters}. */
+    public Transformer(Parameters parameters, TransformerConfiguration configuration, NetworkShape shape) {
         this.configuration = configuration;
         this.parameters = parameters;
         long width = configuration.width();
         double deviation = configuration.deviation();
-        this.positions = parameters.normal("pos_emb", deviation, 1, length, width);
-        this.tokens = parameters.child("tok_emb").normal("weight", deviation, inputs, width);
-        this.classes =
-                classes == 0 ? null : parameters.child("cls_emb").normal("weight", deviation, classes + 1, width);
+        this.positions = parameters.normal("pos_emb", deviation, 1, shape.length(), width);
+        this.tokens = parameters.child("tok_emb").normal("weight", deviation, shape.inputs(), width);
+        this.classes = shape.classes() == 0
+                ? null
+                : parameters.child("cls_emb").normal("weight", deviation, shape.classes() + 1, width);
         for (int i = 0; i < configuration.layers(); i++) {
             blocks.add(new Block(parameters.child("blocks").child(i)));
         }
         this.last = new LayerNorm(parameters.child("ln_f"), width);
-        this.head = new Linear(parameters.child("head"), width, outputs, false, deviation);
+        this.head = new Linear(parameters.child("head"), width, shape.outputs(), false, deviation);
     }
 
-    /** The logits everywhere. [B, L] -> [B, L, K]. */
-    public Tensor logits(Tensor xt, Tensor label) {
-        Tensor x = embed(xt, label); // [B, L, D]
-        for (Block block : blocks) {
-            x = block.forward(x);
-        }
-        return head.forward(last.forward(x)); // [B, L, K]
-    }
-
-    /** The logits at many positions, with every block computed everywhere: for training. [B, L], [M] -> [M, K]. */
-    public Tensor logitsOfMany(Tensor xt, Tensor label, Tensor at) {
-        Tensor x = embed(xt, label); // [B, L, D]
-        for (Block block : blocks) {
-            x = block.forward(x);
-        }
-        Tensor chosen = x.reshape(-1, configuration.width()).index_select(0, at); // [M, D]
-        return head.forward(last.forward(chosen)); // [M, K]
-    }
-
+    /** In training all blocks are computed everywhere; otherwise the last one only where its output is asked for. */
     @Override
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
+        boolean lean = at != null && !parameters.training();
         Tensor x = embed(xt, label); // [B, L, D]
-        for (Block block : blocks.subList(0, blocks.size() - 1)) {
+        for (Block block : lean ? blocks.subList(0, blocks.size() - 1) : blocks) {
             x = block.forward(x);
         }
-        x = blocks.get(blocks.size() - 1).forward(x, at); // [M, D]
+        if (lean) {
+            x = blocks.get(blocks.size() - 1).forward(x, at); // [M, D]
+        } else {
+            x = x.reshape(-1, configuration.width()); // [B·L, D]
+            x = at == null ? x : x.index_select(0, at); // [M, D]
+        }
         return head.forward(last.forward(x)); // [M, K]
     }
 

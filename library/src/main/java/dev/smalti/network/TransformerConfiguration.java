@@ -10,7 +10,8 @@ package dev.smalti.network;
  * @param deviation of the normal distribution from which linear layers and embeddings start, above 0; 0.02 if left out, as
  *     GPT-2. Narrow networks learn sooner from more: 1/√width
  */
-public record TransformerConfiguration(int layers, int width, int heads, Double dropout, Double deviation) {
+public record TransformerConfiguration(int layers, int width, int heads, Double dropout, Double deviation)
+        implements NetworkConfiguration {
     public TransformerConfiguration {
         deviation = deviation == null ? 0.02 : deviation;
         dropout = dropout == null ? 0.0 : dropout;
@@ -26,6 +27,11 @@ public record TransformerConfiguration(int layers, int width, int heads, Double 
         if (!(deviation > 0) || Double.isInfinite(deviation)) {
             throw new IllegalArgumentException("deviation must be above 0, got " + deviation);
         }
+    }
+
+    @Override
+    public Denoiser build(Parameters parameters, NetworkShape shape) {
+        return new Transformer(parameters, this, shape);
     }
 
     /** Started as GPT-2 is. */

@@ -12,4 +12,17 @@ public interface PriorConfiguration {
      * @param classes of the tokens; 0 if they have none
      */
     Prior build(TokenSpace space, int classes, Seed seed, Device device);
+
+    /**
+     * The share of training grids whose class is hidden: 0.1 if left out.
+     *
+     * @throws IllegalArgumentException if it is not in [0, 1]
+     */
+    static double labelDropping(Double given) {
+        double share = given == null ? 0.1 : given;
+        if (!(share >= 0 && share <= 1)) {
+            throw new IllegalArgumentException("label_dropping must be in [0, 1], got " + share);
+        }
+        return share;
+    }
 }

@@ -1,5 +1,7 @@
 package dev.smalti.recipe;
 
+import dev.smalti.network.NetworkConfiguration;
+import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.tokenizer.TokenizerConfiguration;
@@ -12,6 +14,7 @@ public final class BuiltInKinds implements KindProvider {
     public List<Kind> kinds() {
         return List.of(
                 new Kind(TokenizerConfiguration.class, "vqgan", VqganConfiguration.class),
-                new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class));
+                new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class),
+                new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true));
     }
 }

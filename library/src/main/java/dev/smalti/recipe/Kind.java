@@ -9,8 +9,14 @@ package dev.smalti.recipe;
  *
  * @param family the interface that is the type of a recipe's component
  * @param configuration the record that implements it
+ * @param usual whether it is meant where a recipe leaves {@code kind} out; at most one of a family
  */
-public record Kind(Class<?> family, String name, Class<? extends Record> configuration) {
+public record Kind(Class<?> family, String name, Class<? extends Record> configuration, boolean usual) {
+    /** A kind that is always named. */
+    public Kind(Class<?> family, String name, Class<? extends Record> configuration) {
+        this(family, name, configuration, false);
+    }
+
     /**
      * @throws IllegalArgumentException if the family is not an interface, the configuration does not implement it or
      *     has a component named kind, or the name is blank

@@ -46,6 +46,12 @@ final class Kinds {
                                     from.get(other).getClass().getName(),
                                     provider.getClass().getName()));
                 });
+                if (kind.usual()) {
+                    all.usual(kind.family()).ifPresent(other -> {
+                        throw new RecipeException("two kinds of %s are the usual one: %s and %s"
+                                .formatted(kind.family().getSimpleName(), other.name(), kind.name()));
+                    });
+                }
                 all.kinds.add(kind);
                 from.put(kind, provider);
             }
@@ -56,6 +62,13 @@ final class Kinds {
     Optional<Kind> named(Class<?> family, String name) {
         return kinds.stream()
                 .filter(kind -> kind.family() == family && kind.name().equals(name))
+                .findFirst();
+    }
+
+    /** The one that is meant where none is named. */
+    Optional<Kind> usual(Class<?> family) {
+        return kinds.stream()
+                .filter(kind -> kind.family() == family && kind.usual())
                 .findFirst();
     }
 

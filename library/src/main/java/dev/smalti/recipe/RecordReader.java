@@ -90,13 +90,16 @@ final class RecordReader {
                 .formatted(recipe, path.isEmpty() ? "it" : path, type.getTypeName()));
     }
 
-    /** A record of a family of kinds: {@code kind} says which, the other keys are its own. */
+    /** A record of a family of kinds: {@code kind} says which (or it is the usual one), the other keys are its own. */
     private Object member(Node node, Class<?> family, String path) {
         List<String> known = kinds.names(family);
         Mapping mapping = mapping(node, "a mapping with a kind", path);
         Node chosen = mapping.entries().getOrDefault(Kinds.KEY, Node.NOTHING);
         if (chosen.isNothing()) {
-            throw refuse(path, "missing required key %s%s".formatted(join(path, Kinds.KEY), listed(known)));
+            Kind usual = kinds.usual(family)
+                    .orElseThrow(() ->
+                            refuse(path, "missing required key %s%s".formatted(join(path, Kinds.KEY), listed(known))));
+            return record(mapping, usual.configuration(), true, path);
         }
         String name = text(chosen, join(path, Kinds.KEY));
         Kind kind = kinds.named(family, name)

@@ -10,6 +10,8 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.DeviceOptional;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -46,6 +48,11 @@ public final class Tensors {
     /** {@code value} everywhere, int64. */
     public static Tensor filled(long value, long... shape) {
         return torch.full(shape, new Scalar(value), options(Long));
+    }
+
+    /** Uniform numbers in [0, 1), float64. */
+    public static Tensor uniform(Generator generator, long... shape) {
+        return torch.rand(shape, new GeneratorOptional(generator), options(Double));
     }
 
     /** int64 [n] */

@@ -20,7 +20,10 @@ class TransformerTest {
     @Test
     void has_the_76_8_million_weights_of_unleashing_transformers() {
         try (Parameters parameters = new Parameters(new Seed(1), Devices.cpu())) {
-            new Transformer(parameters, new TransformerConfiguration(24, 512, 8, null), 256, 1025, 1024, 0);
+            new Transformer(
+                    parameters,
+                    new TransformerConfiguration(24, 512, 8, null),
+                    new NetworkShape(16, 16, 1025, 1024, 0, 0));
             assertThat("%.1f".formatted(parameters.count() / 1e6)).isEqualTo("76.8");
         }
     }
@@ -32,7 +35,7 @@ class TransformerTest {
             Scope.free(() -> {
                 Tensor xt = Tensors.longs(5, 0, 1, 5, 2, 3, 4, 5, 5, 5, 5, 5).view(3, L);
                 Tensor label = Tensors.longs(0, 1, 2);
-                double[] all = Tensors.toDoubles(network.logits(xt, label));
+                double[] all = Tensors.toDoubles(network.logits(xt, null, label, null));
                 for (long[] at : new long[][] {{0}, {3, 4}, {1, 2, 3, 11}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}}) {
                     double[] expected = Arrays.stream(at)
                             .boxed()
@@ -40,8 +43,10 @@ class TransformerTest {
                             .toArray();
                     assertThat(Tensors.toDoubles(network.logits(xt, null, label, Tensors.longs(at))))
                             .containsExactly(expected, within(1e-5));
-                    assertThat(Tensors.toDoubles(network.logitsOfMany(xt, label, Tensors.longs(at))))
+                    parameters.training(true);
+                    assertThat(Tensors.toDoubles(network.logits(xt, null, label, Tensors.longs(at))))
                             .containsExactly(expected, within(1e-5));
+                    parameters.training(false);
                 }
             });
         }
@@ -83,13 +88,13 @@ class TransformerTest {
     }
 
     private static double[] first(Transformer network, long label, long... tokens) {
-        Tensor all = network.logits(Tensors.longs(tokens).view(1, L), Tensors.longs(label));
+        Tensor all = network.logits(Tensors.longs(tokens).view(1, L), null, Tensors.longs(label), null);
         return Arrays.copyOf(Tensors.toDoubles(all), K);
     }
 
     private static Transformer tiny(Parameters parameters, double dropout) {
-        Transformer network =
-                new Transformer(parameters, new TransformerConfiguration(3, 12, 3, dropout), L, K + 1, K, 2);
+        Transformer network = new Transformer(
+                parameters, new TransformerConfiguration(3, 12, 3, dropout), new NetworkShape(2, 2, K + 1, K, 2, 0));
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 parameters.weights().forEach((name, weight) -> {

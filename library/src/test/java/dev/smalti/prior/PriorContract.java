@@ -64,6 +64,7 @@ public abstract class PriorContract {
             System.gc(); // what other tests left must not go in between
             long before = Pointer.totalCount();
             run.steps(300);
+            System.gc();
             long trained = Pointer.totalCount();
             for (int i = 0; i < 10; i++) {
                 draw(prior);

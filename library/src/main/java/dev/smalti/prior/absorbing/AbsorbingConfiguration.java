@@ -1,6 +1,6 @@
 package dev.smalti.prior.absorbing;
 
-import dev.smalti.network.TransformerConfiguration;
+import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.tensor.Seed;
@@ -18,7 +18,7 @@ import org.bytedeco.pytorch.Device;
  * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
  */
 public record AbsorbingConfiguration(
-        TransformerConfiguration network,
+        NetworkConfiguration network,
         Integer steps,
         Loss loss,
         Masking masking,
@@ -55,10 +55,7 @@ public record AbsorbingConfiguration(
         loss = loss == null ? Loss.REWEIGHTED_ELBO : loss;
         masking = masking == null ? Masking.INDEPENDENT : masking;
         conditional = conditional == null || conditional;
-        labelDropping = labelDropping == null ? 0.1 : labelDropping;
-        if (!(labelDropping >= 0 && labelDropping <= 1)) {
-            throw new IllegalArgumentException("label_dropping must be in [0, 1], got " + labelDropping);
-        }
+        labelDropping = PriorConfiguration.labelDropping(labelDropping);
     }
 
     @Override

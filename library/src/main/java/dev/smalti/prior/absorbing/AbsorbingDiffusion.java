@@ -7,11 +7,14 @@ import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
+import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.network.Transformer;
+import dev.smalti.prior.Chain;
+import dev.smalti.prior.MaskedBound;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
+import dev.smalti.prior.Training;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration.Masking;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -21,7 +24,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
-import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
@@ -44,7 +46,7 @@ public final class AbsorbingDiffusion implements Prior {
     private final int classes;
     private final int steps;
     private final Parameters parameters;
-    private final Transformer network;
+    private final Denoiser network;
     private final Absorbing absorbing;
 
     /** @param classes 0 for an unconditional prior */
@@ -56,8 +58,9 @@ public final class AbsorbingDiffusion implements Prior {
         this.steps = configuration.steps() == null ? Math.toIntExact(space.length()) : configuration.steps();
         this.parameters = new Parameters(seed, device);
         this.absorbing = new Absorbing(space);
-        this.network = new Transformer(
-                parameters, configuration.network(), space.length(), space.codes() + 1L, space.codes(), classes);
+        NetworkShape shape =
+                new NetworkShape(space.height(), space.width(), space.codes() + 1L, space.codes(), classes, steps);
+        this.network = configuration.network().build(parameters, shape);
     }
 
     @Override
@@ -75,43 +78,21 @@ public final class AbsorbingDiffusion implements Prior {
         return parameters;
     }
 
-    Transformer network() {
+    Denoiser network() {
         return network;
     }
 
     @Override
     public List<Objective<TokenBatch>> objectives() {
-        return List.of(new Training());
-    }
-
-    private final class Training implements Objective<TokenBatch> {
-        @Override
-        public String name() {
-            return "prior";
-        }
-
-        @Override
-        public Parameters parameters() {
-            return parameters;
-        }
-
-        @Override
-        public Loss loss(TokenBatch batch, long step, Seed seed) {
-            Generator generator = seed.generator();
-            long size = batch.codes().size(0);
+        return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor t = torch.randint(
                     1,
                     steps + 1L,
-                    new long[] {size},
+                    new long[] {x0.size(0)},
                     new GeneratorOptional(generator),
                     Tensors.options(ScalarType.Long)); // [B]
-            Tensor u = uniform(generator, size, space.length());
-            Tensor drop = uniform(generator, size, 1).squeeze(1).lt(new Scalar(configuration.labelDropping()));
-            Tensor label = classes == 0
-                    ? null
-                    : batch.labels().masked_fill(drop.to(parameters.device(), ScalarType.Bool), new Scalar(classes));
-            return trainingLoss(batch.codes(), label, t, u);
-        }
+            return trainingLoss(x0, label, t, Tensors.uniform(generator, x0.size(0), space.length()));
+        }));
     }
 
     /**
@@ -123,8 +104,8 @@ public final class AbsorbingDiffusion implements Prior {
      */
     Loss trainingLoss(Tensor x0, Tensor label, Tensor t, Tensor u) {
         Tensor lost = lost(t, u).to(x0.device(), ScalarType.Bool); // [B, L]
-        Tensor entropy = entropy(x0, label, lost).sum(1); // S_t, [B]
         Tensor time = t.to(x0.device(), ScalarType.Float);
+        Tensor entropy = entropy(x0, time.sub(new Scalar(1.0)), label, lost).sum(1); // S_t, [B]
         double bits = 1 / (space.length() * Math.log(2));
         Tensor bound = entropy.div(time).mul(new Scalar(steps * bits));
         Tensor each =
@@ -157,9 +138,9 @@ public final class AbsorbingDiffusion implements Prior {
     }
 
     /** Cross-entropy in nats where {@code lost}, 0 elsewhere. -> float32 [B, L] */
-    Tensor entropy(Tensor x0, Tensor label, Tensor lost) {
+    Tensor entropy(Tensor x0, Tensor time, Tensor label, Tensor lost) {
         Tensor at = lost.flatten().nonzero().squeeze(1); // [M]
-        Tensor logits = network.logitsOfMany(absorbing.mask(x0, lost), label, at); // [M, K]
+        Tensor logits = network.logits(absorbing.mask(x0, lost), time, label, at); // [M, K]
         Tensor target = x0.flatten().index_select(0, at);
         Tensor each = torch.cross_entropy_loss(
                 logits.to(ScalarType.Float), target, new TensorOptional(), 0 /* no reduction */, -100, 0);
@@ -184,32 +165,23 @@ public final class AbsorbingDiffusion implements Prior {
             throw new IllegalArgumentException(
                     "steps must be at most the " + steps + " that the model was trained with, got " + last);
         }
-        if (classes == 0 && sampling.guidance() > 0) {
-            throw new IllegalArgumentException(
-                    "guidance needs a model with classes, and this one has none: leave it 0");
-        }
         Guidance guided = new Guidance(denoiser, classes);
-        return Scope.keep(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                parameters.training(false);
-                Tensor probe = draws.uniform(space.length()); // also says how many grids there are
-                TokenBatch.checkLabels(labels, classes, probe.size(0));
-                Tensor x = absorbing.nothing(probe.size(0)); // [B, L]
-                for (int t = last; t >= 1; t--) {
-                    double progress = last == 1 ? 1 : (double) (last - t) / (last - 1);
-                    guided.weight(sampling.guidance() * sampling.schedule().share(progress));
-                    Tensor u = t == last ? probe : draws.uniform(space.length());
-                    x = step(guided, sampling, x, labels, t, u, draws);
-                    watcher.step(last - t + 1, last, x.view(-1, space.height(), space.width()));
-                }
-                return x.view(-1, space.height(), space.width());
-            }
-        });
+        return Chain.run(
+                this,
+                sampling,
+                guided,
+                labels,
+                draws,
+                last,
+                () -> absorbing.nothing(draws.grids()),
+                (xt, number) -> step(guided, sampling, xt, labels, last - number + 1, draws),
+                watcher);
     }
 
     /** One reverse step. The network sees only grids in which something is revealed. [B, L] -> [B, L] */
-    private Tensor step(Guidance guided, Sampling sampling, Tensor xt, Tensor labels, int t, Tensor u, Draws draws) {
+    private Tensor step(Guidance guided, Sampling sampling, Tensor xt, Tensor labels, int t, Draws draws) {
         return Scope.keep(() -> {
+            Tensor u = draws.uniform(space.length());
             Tensor reveal = absorbing.masked(xt).logical_and(u.lt(new Scalar(1.0 / t))); // [B, L]
             Tensor rows = reveal.any(1).nonzero().squeeze(1); // grids that change
             if (rows.numel() == 0) {
@@ -220,7 +192,10 @@ public final class AbsorbingDiffusion implements Prior {
             Device device = parameters.device();
             Tensor logits = guided.logits(
                             xt.index_select(0, rows).to(device, ScalarType.Long),
-                            null,
+                            torch.full(
+                                    new long[] {rows.numel()},
+                                    new Scalar(t - 1.0),
+                                    Tensors.options(ScalarType.Float, device)),
                             labels == null ? null : labels.index_select(0, rows).to(device, ScalarType.Long),
                             within.to(device, ScalarType.Long))
                     .cpu(); // [M, K]
@@ -230,32 +205,20 @@ public final class AbsorbingDiffusion implements Prior {
         });
     }
 
-    /**
-     * The bound L·E_m[S_m / m] with m uniform in 1..L and exactly m tokens masked: the sum over t of E[S_t]/t as T grows,
-     * and of lower variance than drawing t.
-     */
+    /** One estimate of {@link MaskedBound}. */
     @Override
     public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
         new TokenBatch(codes, labels).check(space, classes);
         return Scope.keep(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 parameters.training(false);
-                Generator generator = seed.generator();
-                long batch = codes.size(0);
-                // stratified: the counts of a batch are spread evenly over 1..L, and dealt out at random
-                Tensor stratum = uniform(generator, 1, batch)
-                        .argsort()
-                        .to(ScalarType.Double)
-                        .squeeze(0);
-                Tensor m = stratum.add(uniform(generator, 1, 1).squeeze(0))
-                        .mul(new Scalar((double) space.length() / batch))
-                        .floor()
-                        .add(new Scalar(1.0))
-                        .to(ScalarType.Long); // [B]
-                Tensor lost = Absorbing.exactly(m, uniform(generator, batch, space.length()))
-                        .to(codes.device(), ScalarType.Bool);
-                Tensor entropy = entropy(codes, labels, lost).sum(1); // S_m
-                return entropy.cpu().div(m).mul(new Scalar((double) space.length()));
+                return MaskedBound.nats(codes.size(0), space.length(), codes.device(), seed.generator(), (lost, m) -> {
+                    Tensor time = m.to(codes.device(), ScalarType.Float)
+                            .mul(new Scalar((double) steps / space.length()))
+                            .sub(new Scalar(1.0)); // the time at which so many are masked on average
+                    return entropy(codes, time.clamp_min(new Scalar(0.0)).round(), labels, lost)
+                            .sum(1);
+                });
             }
         });
     }
@@ -263,11 +226,6 @@ public final class AbsorbingDiffusion implements Prior {
     @Override
     public boolean exact() {
         return false;
-    }
-
-    private static Tensor uniform(Generator generator, long rows, long columns) {
-        return torch.rand(
-                new long[] {rows, columns}, new GeneratorOptional(generator), Tensors.options(ScalarType.Double));
     }
 
     @Override

@@ -57,8 +57,8 @@ class AbsorbingBruteForceTest {
             }
             logits = new double[CLASSES + 1][STATES][L][K];
             for (int label = 0; label <= CLASSES; label++) {
-                double[] flat = Tensors.toDoubles(
-                        prior.network().logits(Tensors.longs(states).view(STATES, L), Tensors.filled(label, STATES)));
+                double[] flat = Tensors.toDoubles(prior.network()
+                        .logits(Tensors.longs(states).view(STATES, L), null, Tensors.filled(label, STATES), null));
                 for (int i = 0; i < flat.length; i++) {
                     logits[label][i / (L * K)][i / K % L][i % K] = flat[i];
                 }
@@ -327,6 +327,11 @@ class AbsorbingBruteForceTest {
     /** Uniform numbers that don't change over the steps, so that token i is revealed at the first t below 1 / u_i. */
     private record Fixed(float... u) implements Draws {
         @Override
+        public long grids() {
+            return u.length / L;
+        }
+
+        @Override
         public Tensor uniform(long length) {
             return Tensors.floats(u).to(ScalarType.Double).view(-1, length);
         }
@@ -376,12 +381,14 @@ class AbsorbingBruteForceTest {
             Tensor xt = Tensors.longs(3, 0, 3, 1, 2, 3, 3, 3, 3).view(3, L);
             Tensor label = Tensors.longs(0, 1, 2);
             Tensor at = Tensors.longs(0, 2, 5, 6, 8);
-            Tensor all = prior.network().logits(xt, label).view(-1, K).index_select(0, at);
+            Tensor all = prior.network().logits(xt, null, label, null).index_select(0, at);
             double[] expected = Tensors.toDoubles(all);
             assertThat(Tensors.toDoubles(prior.network().logits(xt, null, label, at)))
                     .containsExactly(expected, within(1e-5));
-            assertThat(Tensors.toDoubles(prior.network().logitsOfMany(xt, label, at)))
+            prior.parameters().training(true);
+            assertThat(Tensors.toDoubles(prior.network().logits(xt, null, label, at)))
                     .containsExactly(expected, within(1e-5));
+            prior.parameters().training(false);
         });
     }
 

@@ -104,9 +104,10 @@ class UnleashingFixtureTest {
         try (AbsorbingDiffusion prior = prior(null)) {
             Tensor xt = fixture.in("x_t");
             Tensor everywhere = torch.arange(new Scalar(xt.numel()), Tensors.options(ScalarType.Long));
-            fixture.check("logits", prior.network().logits(xt, null));
-            fixture.check(
-                    "logits", prior.network().logits(xt, null, null, everywhere).view_as(fixture.out("logits")));
+            for (Tensor at : new Tensor[] {null, everywhere}) {
+                fixture.check(
+                        "logits", prior.network().logits(xt, null, null, at).view_as(fixture.out("logits")));
+            }
         }
     }
 
@@ -139,7 +140,7 @@ class UnleashingFixtureTest {
             Tensor nats = Tensors.zeros(x0.size(0));
             for (int t = steps; t >= 1; t--) {
                 Tensor u = fixture.in("elbo_u").select(0, steps - t);
-                Tensor entropy = prior.entropy(x0, null, prior.lost(Tensors.filled(t, x0.size(0)), u));
+                Tensor entropy = prior.entropy(x0, null, null, prior.lost(Tensors.filled(t, x0.size(0)), u));
                 nats = nats.add(entropy.sum(1).div(new Scalar((double) t)));
             }
             fixture.check("elbo", nats);
@@ -197,6 +198,11 @@ class UnleashingFixtureTest {
         Stored(Tensor u, Tensor gumbel) {
             this.u = u;
             this.gumbel = gumbel;
+        }
+
+        @Override
+        public long grids() {
+            return u.size(1);
         }
 
         @Override

@@ -1,0 +1,66 @@
+package dev.smalti.prior;
+
+import dev.smalti.draw.Draws;
+import dev.smalti.draw.Guidance;
+import dev.smalti.draw.Sampling;
+import dev.smalti.prior.Prior.StepWatcher;
+import dev.smalti.tensor.Scope;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+
+/** What is the same whenever grids are drawn step by step: the checks, the weight of the guidance, the watcher. */
+public final class Chain {
+    private Chain() {}
+
+    /** One step of the method. */
+    @FunctionalInterface
+    public interface Step {
+        /**
+         * @param xt int64 [B, L]
+         * @param number 1..steps
+         * @return int64 [B, L]
+         */
+        Tensor take(Tensor xt, int number);
+    }
+
+    /**
+     * Takes {@code steps} steps from {@code first}, without gradients.
+     *
+     * @param guidance whose weight is set before each step
+     * @param labels int64 [B]; null for an unconditional prior
+     * @param first the state before the first step, int64 [B, L]
+     * @return int64 [B, h, w]
+     * @throws IllegalArgumentException naming the label that isn't one of the prior's, or guidance where there are no classes
+     */
+    public static Tensor run(
+            Prior prior,
+            Sampling sampling,
+            Guidance guidance,
+            Tensor labels,
+            Draws draws,
+            int steps,
+            Supplier<Tensor> first,
+            Step step,
+            StepWatcher watcher) {
+        if (prior.classes() == 0 && sampling.guidance() > 0) {
+            throw new IllegalArgumentException(
+                    "guidance needs a model with classes, and this one has none: leave it 0");
+        }
+        int height = prior.space().height();
+        int width = prior.space().width();
+        return Scope.keep(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                TokenBatch.checkLabels(labels, prior.classes(), draws.grids());
+                prior.parameters().training(false);
+                Tensor x = first.get();
+                for (int number = 1; number <= steps; number++) {
+                    guidance.weight(sampling.weight(number, steps));
+                    x = step.take(x, number);
+                    watcher.step(number, steps, x.view(-1, height, width));
+                }
+                return x.view(-1, height, width);
+            }
+        });
+    }
+}

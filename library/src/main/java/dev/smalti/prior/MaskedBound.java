@@ -1,0 +1,48 @@
+package dev.smalti.prior;
+
+import dev.smalti.corruption.Absorbing;
+import dev.smalti.tensor.Tensors;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * The bound on -ln p that every method of masked tokens shares: L·E_m[S_m / m] with m uniform in 1..L and exactly m
+ * tokens masked, S_m the cross-entropy summed over them. It is the sum over t of E[S_t] / t of absorbing diffusion as T
+ * grows (Bond-Taylor et al. 2022, eq. 9), the mean over all orders in which tokens may be drawn one by one, and of lower
+ * variance than drawing t: the number of masked tokens is drawn without replacement over a batch.
+ */
+public final class MaskedBound {
+    private MaskedBound() {}
+
+    /** S_m of each grid. */
+    @FunctionalInterface
+    public interface Entropy {
+        /**
+         * @param lost bool [B, L]
+         * @param count m, the number of masked tokens, int64 [B] on the CPU
+         * @return nats, [B]
+         */
+        Tensor sum(Tensor lost, Tensor count);
+    }
+
+    /** One estimate a grid, in nats, on the CPU. [B] */
+    public static Tensor nats(long batch, long length, Device device, Generator generator, Entropy entropy) {
+        Tensor m = spread(generator, batch)
+                .mul(new Scalar((double) length))
+                .floor()
+                .add(new Scalar(1.0))
+                .to(ScalarType.Long); // [B]
+        Tensor lost =
+                Absorbing.exactly(m, Tensors.uniform(generator, batch, length)).to(device, ScalarType.Bool);
+        return entropy.sum(lost, m).cpu().div(m).mul(new Scalar((double) length));
+    }
+
+    /** Uniform numbers in [0, 1), one in each of B equal parts of it, dealt out at random. float64 [B] */
+    public static Tensor spread(Generator generator, long batch) {
+        Tensor part = Tensors.uniform(generator, batch).argsort().to(ScalarType.Double);
+        return part.add(Tensors.uniform(generator, 1)).div(new Scalar((double) batch));
+    }
+}
