@@ -3,7 +3,6 @@ package dev.smalti.network;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
-import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
@@ -87,7 +86,6 @@ public final class Transformer implements Denoiser {
         private final Linear down;
         private final long width = configuration.width();
         private final long heads = configuration.heads();
-        private final double scale = 1 / Math.sqrt((double) width / heads);
 
         Block(Parameters parameters) {
             ln1 = new LayerNorm(parameters.child("ln1"), width);
@@ -114,7 +112,7 @@ public final class Transformer implements Denoiser {
             Tensor q = slots.spread(qkv.forward(normed.reshape(-1, width).index_select(0, at), 0, width))
                     .view(x.size(0), -1, heads, width / heads)
                     .transpose(1, 2); // [B, H, most, d]
-            Tensor all = attend(q, kv.select(0, 0), kv.select(0, 1)).transpose(1, 2); // [B, most, H, d]
+            Tensor all = Attention.attend(q, kv.select(0, 0), kv.select(0, 1)).transpose(1, 2); // [B, most, H, d]
             Tensor mixed = slots.collect(all.reshape(-1, width)); // [M, D]
             Tensor y = x.reshape(-1, width).index_select(0, at).add(proj.forward(mixed));
             return y.add(feedForward(ln2.forward(y)));
@@ -124,18 +122,8 @@ public final class Transformer implements Denoiser {
             long length = x.size(1);
             Tensor all =
                     qkv.forward(x).view(-1, length, 3, heads, width / heads).permute(2, 0, 3, 1, 4);
-            Tensor mixed = attend(all.select(0, 0), all.select(0, 1), all.select(0, 2)); // [B, H, L, d]
+            Tensor mixed = Attention.attend(all.select(0, 0), all.select(0, 1), all.select(0, 2)); // [B, H, L, d]
             return proj.forward(mixed.transpose(1, 2).reshape(-1, length, width));
-        }
-
-        private Tensor attend(Tensor q, Tensor k, Tensor v) { // [B, H, *, d]
-            // the fused kernel is the faster one, but in bfloat16 on a CPU
-            if (q.is_cuda() || q.scalar_type().intern() == ScalarType.Float) {
-                return torch.scaled_dot_product_attention(
-                        q, k, v, new TensorOptional(), 0, false, new DoubleOptional(), false);
-            }
-            Tensor scores = torch.matmul(q.mul(new Scalar(scale)), k.transpose(-2, -1)); // [B, H, *, L]
-            return torch.matmul(torch.softmax(scores, -1), v);
         }
 
         private Tensor feedForward(Tensor x) {

@@ -1,9 +1,11 @@
 package dev.smalti.recipe;
 
+import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
+import dev.smalti.prior.sedd.SeddConfiguration;
 import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import java.util.List;
@@ -15,6 +17,8 @@ public final class BuiltInKinds implements KindProvider {
         return List.of(
                 new Kind(TokenizerConfiguration.class, "vqgan", VqganConfiguration.class),
                 new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class),
-                new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true));
+                new Kind(PriorConfiguration.class, "sedd", SeddConfiguration.class),
+                new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true),
+                new Kind(NetworkConfiguration.class, "dit", DiffusionTransformerConfiguration.class));
     }
 }

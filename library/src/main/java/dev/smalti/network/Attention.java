@@ -1,0 +1,24 @@
+package dev.smalti.network;
+
+import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Scaled dot-product attention, by whichever way is the faster. Letters: H heads, d channels of a head. */
+final class Attention {
+    private Attention() {}
+
+    /** softmax(q kᵀ / √d) v. [B, H, *, d], [B, H, L, d], [B, H, L, d] -> [B, H, *, d] */
+    static Tensor attend(Tensor q, Tensor k, Tensor v) {
+        // the fused kernel is the faster one, but in bfloat16 on a CPU
+        if (q.is_cuda() || q.scalar_type().intern() == ScalarType.Float) {
+            return torch.scaled_dot_product_attention(
+                    q, k, v, new TensorOptional(), 0, false, new DoubleOptional(), false);
+        }
+        Tensor scores = torch.matmul(q.mul(new Scalar(1 / Math.sqrt(q.size(-1)))), k.transpose(-2, -1)); // [B, H, *, L]
+        return torch.matmul(torch.softmax(scores, -1), v);
+    }
+}
