@@ -22,7 +22,7 @@ public final class DiffusionTransformer implements Denoiser {
     private static final int FREQUENCIES = 128;
 
     private final DiffusionTransformerConfiguration configuration;
-    private final Parameters parameters;
+    private final Dropout dropout;
     private final Tensor tokens;
     private final Tensor frequencies;
     private final Linear time1;
@@ -38,7 +38,7 @@ public final class DiffusionTransformer implements Denoiser {
     public DiffusionTransformer(
             Parameters parameters, DiffusionTransformerConfiguration configuration, NetworkShape shape) {
         this.configuration = configuration;
-        this.parameters = parameters;
+        this.dropout = new Dropout(parameters, configuration.dropout());
         long width = configuration.width();
         long condition = configuration.condition();
         this.tokens = parameters.child("vocab_embed").normal("embedding", deviation(width), shape.inputs(), width);
@@ -112,12 +112,6 @@ public final class DiffusionTransformer implements Denoiser {
         return normed.mul(scale.add(new Scalar(1.0))).add(shift);
     }
 
-    private Tensor drop(Tensor x) {
-        return configuration.dropout() > 0 && parameters.training()
-                ? torch.dropout(x, configuration.dropout(), true)
-                : x;
-    }
-
     private final class Block {
         private final Tensor norm1;
         private final Tensor norm2;
@@ -143,9 +137,9 @@ public final class DiffusionTransformer implements Denoiser {
         Tensor forward(Tensor x, Tensor c) { // [B, L, D], [B, C]
             Tensor[] part = modulation(modulation, c, 6); // shift, scale and gate of attention, then of the rest
             Tensor mixed = attention(modulate(x, norm1, part[0], part[1]));
-            x = x.add(part[2].mul(drop(mixed)));
+            x = x.add(part[2].mul(dropout.forward(mixed)));
             Tensor fed = down.forward(torch.gelu(up.forward(modulate(x, norm2, part[3], part[4])), "tanh"));
-            return x.add(part[5].mul(drop(fed)));
+            return x.add(part[5].mul(dropout.forward(fed)));
         }
 
         private Tensor attention(Tensor x) { // [B, L, D]
@@ -154,7 +148,7 @@ public final class DiffusionTransformer implements Denoiser {
                     .view(-1, length, 3, heads, configuration.width() / heads)
                     .permute(2, 0, 3, 1, 4); // [3, B, H, L, d]
             Tensor mixed = Attention.attend(
-                    rotary.turn(all.select(0, 0)), rotary.turn(all.select(0, 1)), all.select(0, 2)); // [B, H, L, d]
+                    rotary.turn(all.select(0, 0)), rotary.turn(all.select(0, 1)), all.select(0, 2), false); // [B, H, L, d]
             return out.forward(mixed.transpose(1, 2).reshape(-1, length, configuration.width()));
         }
     }

@@ -43,6 +43,23 @@ public final class Chain {
             Supplier<Tensor> first,
             Step step,
             StepWatcher watcher) {
+        Step guided = (x, number) -> {
+            guidance.weight(sampling.weight(number, steps));
+            return step.take(x, number);
+        };
+        return run(prior, sampling, labels, draws, steps, first, guided, watcher);
+    }
+
+    /** The same where the step minds the guidance itself. */
+    public static Tensor run(
+            Prior prior,
+            Sampling sampling,
+            Tensor labels,
+            Draws draws,
+            int steps,
+            Supplier<Tensor> first,
+            Step step,
+            StepWatcher watcher) {
         if (prior.classes() == 0 && sampling.guidance() > 0) {
             throw new IllegalArgumentException(
                     "guidance needs a model with classes, and this one has none: leave it 0");
@@ -55,7 +72,6 @@ public final class Chain {
                 prior.parameters().training(false);
                 Tensor x = first.get();
                 for (int number = 1; number <= steps; number++) {
-                    guidance.weight(sampling.weight(number, steps));
                     x = step.take(x, number);
                     watcher.step(number, steps, x.view(-1, height, width));
                 }

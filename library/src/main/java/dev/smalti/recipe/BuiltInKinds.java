@@ -6,6 +6,7 @@ import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.sedd.SeddConfiguration;
+import dev.smalti.prior.autoregressive.AutoregressiveConfiguration;
 import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import java.util.List;
@@ -17,6 +18,7 @@ public final class BuiltInKinds implements KindProvider {
         return List.of(
                 new Kind(TokenizerConfiguration.class, "vqgan", VqganConfiguration.class),
                 new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class),
+                new Kind(PriorConfiguration.class, "autoregressive", AutoregressiveConfiguration.class),
                 new Kind(PriorConfiguration.class, "sedd", SeddConfiguration.class),
                 new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true),
                 new Kind(NetworkConfiguration.class, "dit", DiffusionTransformerConfiguration.class));

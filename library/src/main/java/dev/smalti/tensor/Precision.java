@@ -63,6 +63,13 @@ public enum Precision {
         }
     }
 
+    /** The type that products have now on {@code device}: bfloat16 inside {@link #run} of that precision. */
+    public static ScalarType products(Device device) {
+        return torch.is_autocast_enabled(device.is_cuda() ? DeviceType.CUDA : DeviceType.CPU)
+                ? ScalarType.BFloat16
+                : ScalarType.Float;
+    }
+
     private static boolean cpuHasBf16() {
         try {
             Path info = Path.of("/proc/cpuinfo");

@@ -5,6 +5,7 @@ import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import java.util.List;
 import java.util.function.Supplier;
+import org.bytedeco.pytorch.Device;
 
 /** Training on one batch, again and again, in float32. */
 public final class OneBatch<B> implements AutoCloseable {
@@ -12,6 +13,7 @@ public final class OneBatch<B> implements AutoCloseable {
     private final Supplier<B> batch;
     private final int items;
     private final double learningRate;
+    private final Device device = Devices.cpu(); // one handle, so that whoever counts them sees no others come and go
     private long done;
 
     /**
@@ -35,7 +37,7 @@ public final class OneBatch<B> implements AutoCloseable {
                 number -> batch.get(),
                 configuration(done + steps),
                 new Seed(4),
-                Devices.cpu(),
+                device,
                 List.of(),
                 () -> false);
         done = loop.run(done).step();

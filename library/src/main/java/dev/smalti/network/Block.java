@@ -1,0 +1,85 @@
+package dev.smalti.network;
+
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * A pre-norm block of GPT-2: x + attention(norm(x)), then x + feed-forward(norm(x)).
+ *
+ * <p>Letters: B batch, L tokens, D width, H heads, d = D / H, M positions asked for.
+ */
+final class Block {
+    private final Dropout dropout;
+    private final LayerNorm ln1;
+    private final LayerNorm ln2;
+    private final Linear qkv;
+    private final Linear proj;
+    private final Linear up;
+    private final Linear down;
+    private final long width;
+    private final long heads;
+
+    Block(Parameters parameters, TransformerConfiguration configuration) {
+        dropout = new Dropout(parameters, configuration.dropout());
+        width = configuration.width();
+        heads = configuration.heads();
+        ln1 = new LayerNorm(parameters.child("ln1"), width);
+        qkv = new Linear(parameters.child("attn").child("qkv"), width, 3 * width, true, configuration.deviation());
+        proj = new Linear(parameters.child("attn").child("proj"), width, width, true, configuration.deviation());
+        ln2 = new LayerNorm(parameters.child("ln2"), width);
+        up = new Linear(parameters.child("mlp").child(0), width, 4 * width, true, configuration.deviation());
+        down = new Linear(parameters.child("mlp").child(2), 4 * width, width, true, configuration.deviation());
+    }
+
+    /** @param causal whether a position sees only itself and those before it */
+    Tensor forward(Tensor x, boolean causal) { // [B, L, D]
+        Tensor all = split(qkv.forward(ln1.forward(x)), 3); // [3, B, H, L, d]
+        return rest(x, Attention.attend(all.select(0, 0), all.select(0, 1), all.select(0, 2), causal));
+    }
+
+    /** The block's output at some positions: keys and values of all, queries and what follows of those alone. */
+    Tensor forward(Tensor x, Tensor at) { // [B, L, D], [M] -> [M, D]
+        long length = x.size(1);
+        Tensor normed = ln1.forward(x);
+        Tensor kv = split(qkv.forward(normed, width, 3 * width), 2); // [2, B, H, L, d]
+        Slots slots = Slots.of(at, x.size(0), length);
+        Tensor q = slots.spread(qkv.forward(normed.reshape(-1, width).index_select(0, at), 0, width))
+                .view(x.size(0), -1, heads, width / heads)
+                .transpose(1, 2); // [B, H, most, d]
+        Tensor all = Attention.attend(q, kv.select(0, 0), kv.select(0, 1), false).transpose(1, 2); // [B, most, H, d]
+        Tensor mixed = slots.collect(all.reshape(-1, width)); // [M, D]
+        Tensor y = x.reshape(-1, width).index_select(0, at).add(proj.forward(mixed));
+        return y.add(feedForward(ln2.forward(y)));
+    }
+
+    /**
+     * The causal block's output at one position alone, given keys and values of those before it, to which its own are
+     * added.
+     *
+     * @param keys [B, H, L, d], written at {@code position}
+     * @param values [B, H, L, d], written at {@code position}
+     */
+    Tensor forward(Tensor x, Tensor keys, Tensor values, long position) { // [B, 1, D]
+        Tensor all = split(qkv.forward(ln1.forward(x)), 3); // [3, B, H, 1, d]
+        keys.narrow(2, position, 1).copy_(all.select(0, 1));
+        values.narrow(2, position, 1).copy_(all.select(0, 2));
+        return rest(
+                x, Attention.attend(all.select(0, 0), keys.narrow(2, 0, position + 1), values.narrow(2, 0, position + 1), false));
+    }
+
+    /** [B, L, n·D] -> [n, B, H, L, d] */
+    private Tensor split(Tensor x, long parts) {
+        return x.view(x.size(0), x.size(1), parts, heads, width / heads).permute(2, 0, 3, 1, 4);
+    }
+
+    /** What follows attention. x [B, L, D], mixed [B, H, L, d] -> [B, L, D] */
+    private Tensor rest(Tensor x, Tensor mixed) {
+        Tensor joined = mixed.transpose(1, 2).reshape(x.size(0), x.size(1), width);
+        Tensor y = x.add(dropout.forward(proj.forward(joined)));
+        return y.add(dropout.forward(feedForward(ln2.forward(y))));
+    }
+
+    private Tensor feedForward(Tensor x) {
+        return down.forward(torch.gelu(up.forward(x)));
+    }
+}

@@ -1,0 +1,15 @@
+package dev.smalti.network;
+
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * Drops activations in training, and passes them on otherwise.
+ *
+ * @param share of the activations dropped, [0, 1)
+ */
+record Dropout(Parameters parameters, double share) {
+    Tensor forward(Tensor x) {
+        return share > 0 && parameters.training() ? torch.dropout(x, share, true) : x;
+    }
+}

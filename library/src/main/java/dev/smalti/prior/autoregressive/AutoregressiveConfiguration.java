@@ -1,0 +1,32 @@
+package dev.smalti.prior.autoregressive;
+
+import dev.smalti.network.TransformerConfiguration;
+import dev.smalti.prior.Prior;
+import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.tensor.Seed;
+import dev.smalti.token.TokenSpace;
+import org.bytedeco.pytorch.Device;
+
+/**
+ * An {@link AutoregressiveTransformer}.
+ *
+ * @param network its size; always a transformer, since the other networks see all tokens and this one must see only those
+ *     before the token that it guesses
+ * @param conditional whether classes are used where the tokens have them; true if left out
+ * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
+ */
+public record AutoregressiveConfiguration(TransformerConfiguration network, Boolean conditional, Double labelDropping)
+        implements PriorConfiguration {
+    public AutoregressiveConfiguration {
+        if (network == null) {
+            throw new IllegalArgumentException("network is required: give layers, width and heads");
+        }
+        conditional = conditional == null || conditional;
+        labelDropping = PriorConfiguration.labelDropping(labelDropping);
+    }
+
+    @Override
+    public Prior build(TokenSpace space, int classes, Seed seed, Device device) {
+        return new AutoregressiveTransformer(this, space, conditional ? classes : 0, seed, device);
+    }
+}
