@@ -4,6 +4,7 @@ import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
+import dev.smalti.prior.maskgit.MaskGitConfiguration;
 import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import java.util.List;
@@ -15,6 +16,7 @@ public final class BuiltInKinds implements KindProvider {
         return List.of(
                 new Kind(TokenizerConfiguration.class, "vqgan", VqganConfiguration.class),
                 new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class),
+                new Kind(PriorConfiguration.class, "maskgit", MaskGitConfiguration.class),
                 new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true));
     }
 }
