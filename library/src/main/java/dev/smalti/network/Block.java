@@ -46,7 +46,8 @@ final class Block {
         Tensor q = slots.spread(qkv.forward(normed.reshape(-1, width).index_select(0, at), 0, width))
                 .view(x.size(0), -1, heads, width / heads)
                 .transpose(1, 2); // [B, H, most, d]
-        Tensor all = Attention.attend(q, kv.select(0, 0), kv.select(0, 1), false).transpose(1, 2); // [B, most, H, d]
+        Tensor all =
+                Attention.attend(q, kv.select(0, 0), kv.select(0, 1), false).transpose(1, 2); // [B, most, H, d]
         Tensor mixed = slots.collect(all.reshape(-1, width)); // [M, D]
         Tensor y = x.reshape(-1, width).index_select(0, at).add(proj.forward(mixed));
         return y.add(feedForward(ln2.forward(y)));
@@ -64,7 +65,9 @@ final class Block {
         keys.narrow(2, position, 1).copy_(all.select(0, 1));
         values.narrow(2, position, 1).copy_(all.select(0, 2));
         return rest(
-                x, Attention.attend(all.select(0, 0), keys.narrow(2, 0, position + 1), values.narrow(2, 0, position + 1), false));
+                x,
+                Attention.attend(
+                        all.select(0, 0), keys.narrow(2, 0, position + 1), values.narrow(2, 0, position + 1), false));
     }
 
     /** [B, L, n·D] -> [n, B, H, L, d] */

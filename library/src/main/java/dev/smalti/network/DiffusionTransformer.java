@@ -148,7 +148,10 @@ public final class DiffusionTransformer implements Denoiser {
                     .view(-1, length, 3, heads, configuration.width() / heads)
                     .permute(2, 0, 3, 1, 4); // [3, B, H, L, d]
             Tensor mixed = Attention.attend(
-                    rotary.turn(all.select(0, 0)), rotary.turn(all.select(0, 1)), all.select(0, 2), false); // [B, H, L, d]
+                    rotary.turn(all.select(0, 0)),
+                    rotary.turn(all.select(0, 1)),
+                    all.select(0, 2),
+                    false); // [B, H, L, d]
             return out.forward(mixed.transpose(1, 2).reshape(-1, length, configuration.width()));
         }
     }
