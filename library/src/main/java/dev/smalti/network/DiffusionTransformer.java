@@ -24,6 +24,7 @@ public final class DiffusionTransformer implements Denoiser {
     private final DiffusionTransformerConfiguration configuration;
     private final Dropout dropout;
     private final Tensor tokens;
+    private final Tensor positions;
     private final Tensor frequencies;
     private final Linear time1;
     private final Linear time2;
@@ -42,6 +43,9 @@ public final class DiffusionTransformer implements Denoiser {
         long width = configuration.width();
         long condition = configuration.condition();
         this.tokens = parameters.child("vocab_embed").normal("embedding", deviation(width), shape.inputs(), width);
+        this.positions = configuration.learntPositions()
+                ? parameters.child("pos_embed").normal("embedding", deviation(width), shape.length(), width)
+                : null;
         this.frequencies = Scope.keep(
                 () -> parameters.table(torch.arange(new Scalar(FREQUENCIES), Tensors.options(ScalarType.Double))
                         .mul(new Scalar(-Math.log(10_000) / FREQUENCIES))
@@ -80,6 +84,7 @@ public final class DiffusionTransformer implements Denoiser {
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
         Tensor c = condition(time, label); // [B, C]
         Tensor x = torch.embedding(tokens, xt); // [B, L, D]
+        x = positions == null ? x : x.add(positions);
         for (Block block : blocks) {
             x = block.forward(x, c);
         }

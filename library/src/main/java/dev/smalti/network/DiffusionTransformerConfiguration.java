@@ -8,10 +8,19 @@ package dev.smalti.network;
  * @param heads attention heads
  * @param condition width of the vector that tells time and class; 128 if left out
  * @param positions {@code rotary_1d} if left out
+ * @param learntPositions whether a learnt vector is added at each position besides; true if left out. Rotations tell only
+ *     how far apart two tokens are, so without it a grid of nothing but masks looks the same from every position, and the
+ *     first tokens drawn can't depend on where they are
  * @param dropout share of activations dropped in training, [0, 1); 0 if left out
  */
 public record DiffusionTransformerConfiguration(
-        int layers, int width, int heads, Integer condition, Positions positions, Double dropout)
+        int layers,
+        int width,
+        int heads,
+        Integer condition,
+        Positions positions,
+        Boolean learntPositions,
+        Double dropout)
         implements NetworkConfiguration {
     /** How a token's place is told. */
     public enum Positions {
@@ -24,6 +33,7 @@ public record DiffusionTransformerConfiguration(
     public DiffusionTransformerConfiguration {
         condition = condition == null ? 128 : condition;
         positions = positions == null ? Positions.ROTARY_1D : positions;
+        learntPositions = learntPositions == null || learntPositions;
         dropout = dropout == null ? 0.0 : dropout;
         if (layers < 1) {
             throw new IllegalArgumentException("layers must be at least 1, got " + layers);

@@ -139,19 +139,20 @@ public final class Sedd implements Prior {
     Tensor trainingLoss(Tensor x, Tensor x0, Tensor label, Tensor t) {
         Tensor sigma = configuration.noise().total(t).to(x0.device(), ScalarType.Float);
         Tensor rate = configuration.noise().rate(t).to(x0.device(), ScalarType.Float);
-        return entropy(x, x0, label, sigma).mul(rate);
+        return entropy(x, x0, label, sigma).sum(1).mul(rate);
     }
 
-    /** The score entropy of each grid, in nats. σ float32 [B] -> [B] */
-    private Tensor entropy(Tensor x, Tensor x0, Tensor label, Tensor sigma) {
+    /** The score entropy of each token, in nats, 0 where it can't change any more. σ float32 [B] -> float32 [B, L] */
+    Tensor entropy(Tensor x, Tensor x0, Tensor label, Tensor sigma) {
         Tensor at = graph.open(x).flatten().nonzero().squeeze(1); // [M]
         Tensor each = graph.scoreEntropy(
                 logScore(x, sigma, label, at),
                 ofPlaces(sigma, at),
                 x.flatten().index_select(0, at),
                 x0.flatten().index_select(0, at)); // [M]
-        return torch.zeros(new long[] {x.size(0)}, Tensors.options(ScalarType.Float, x.device()))
-                .index_add(0, at.floor_divide(new Scalar(space.length())), each);
+        return torch.zeros(new long[] {x.numel()}, Tensors.options(ScalarType.Float, x.device()))
+                .index_copy(0, at, each)
+                .view_as(x);
     }
 
     /** From noise back to grids in so many steps from t = 1 to t = 0.00001, and one more that denoises. */
@@ -276,6 +277,7 @@ public final class Sedd implements Prior {
             Tensor device = sigma.to(x0.device(), ScalarType.Float);
             // in units of the true ratio, since dσ·r = dp / p for p = 1 - e^-σ, the share of masked tokens
             return entropy(x0.masked_fill(lost, new Scalar(space.mask())), x0, labels, device)
+                    .sum(1)
                     .mul(device.expm1());
         });
     }

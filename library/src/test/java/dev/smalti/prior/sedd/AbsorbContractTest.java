@@ -9,7 +9,7 @@ class AbsorbContractTest extends PriorContract {
     @Override
     protected PriorConfiguration configuration() {
         return new SeddConfiguration(
-                new DiffusionTransformerConfiguration(2, 32, 2, 32, Positions.ROTARY_2D, null),
+                new DiffusionTransformerConfiguration(2, 32, 2, 32, Positions.ROTARY_2D, null, null),
                 null,
                 null,
                 null,
@@ -26,6 +26,6 @@ class AbsorbContractTest extends PriorContract {
 
     @Override
     protected int stepsByHeart() {
-        return 900;
+        return 500;
     }
 }

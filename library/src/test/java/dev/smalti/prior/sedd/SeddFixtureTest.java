@@ -60,6 +60,7 @@ class SeddFixtureTest {
                 model.required("n_heads").asInt(),
                 model.required("cond_dim").asInt(),
                 null,
+                false,
                 null);
         SeddConfiguration configuration = new SeddConfiguration(
                 network,

@@ -9,7 +9,7 @@ class UniformContractTest extends PriorContract {
     @Override
     protected PriorConfiguration configuration() {
         return new SeddConfiguration(
-                new DiffusionTransformerConfiguration(2, 32, 2, 32, Positions.ROTARY_1D, null),
+                new DiffusionTransformerConfiguration(2, 32, 2, 32, Positions.ROTARY_1D, null, null),
                 SeddConfiguration.Transitions.UNIFORM,
                 null,
                 null,
@@ -21,11 +21,11 @@ class UniformContractTest extends PriorContract {
 
     @Override
     protected double learningRate() {
-        return 1e-2;
+        return 3e-3;
     }
 
     @Override
     protected int stepsByHeart() {
-        return 1500;
+        return 800;
     }
 }
