@@ -6,12 +6,12 @@ import dev.smalti.data.Pixels;
 import dev.smalti.draw.Sampling;
 import dev.smalti.job.EncodeImages;
 import dev.smalti.job.Model;
-import dev.smalti.network.Objective;
+import dev.smalti.job.RunFolder;
 import dev.smalti.network.TransformerConfiguration;
+import dev.smalti.network.Work;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
-import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.tensor.Devices;
@@ -21,7 +21,6 @@ import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
-import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import dev.smalti.train.Player;
 import dev.smalti.train.Run;
 import dev.smalti.train.TrainLoop;
@@ -45,7 +44,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Measures drawing, training steps, encoding, memory. Arguments name what to measure
- * ({@code peak generate prior tokenizer encode memory}); none measures all.
+ * ({@code peak generate prior priors cache tokenizer encode memory}); none measures all.
  */
 public final class Main {
     private static final Path RECIPES = Path.of(System.getProperty("smalti.home", ""), "recipes", "fruits");
@@ -55,7 +54,7 @@ public final class Main {
 
     public static void main(String[] arguments) throws IOException {
         List<String> asked = arguments.length == 0
-                ? List.of("generate", "prior", "tokenizer", "encode", "memory")
+                ? List.of("generate", "prior", "priors", "cache", "tokenizer", "encode", "memory")
                 : List.of(arguments);
         Map<String, Object> results = new LinkedHashMap<>();
         results.put("threads", torch.get_num_threads());
@@ -66,17 +65,20 @@ public final class Main {
         double peak =
                 precision == Precision.FP32 ? (double) results.get("peak_fp32_gflops") : peak(ScalarType.BFloat16);
         results.put("peak_gflops", peak);
+        Priors priors = new Priors(RECIPES, RunFolder.open(MODEL).description(), precision, peak);
         for (String name : asked) {
             switch (name) {
                 case "peak" -> {}
-                case "generate" -> results.put(name, generate(peak));
-                case "prior" -> results.put(name, prior(peak, 60));
+                case "generate" -> results.put(name, generate(priors, peak));
+                case "prior" -> results.put(name, priors.training(priors.recipe("absorbing"), 60));
+                case "priors" -> results.put(name, priors.all());
+                case "cache" -> results.put(name, priors.cache());
                 case "tokenizer" -> results.put(name, tokenizer(peak, 40));
                 case "encode" -> results.put(name, encode(peak));
                 case "memory" -> results.put(name, memory());
                 default ->
                     throw new IllegalArgumentException("unknown benchmark " + name
-                            + "; there are peak, generate, prior, tokenizer, encode and memory");
+                            + "; there are peak, generate, prior, priors, cache, tokenizer, encode and memory");
             }
         }
         System.out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(results));
@@ -100,128 +102,49 @@ public final class Main {
     }
 
     /** 64 images in 64 steps with the bundled model, drawing and decoding, after one image to warm up. */
-    private static Map<String, Object> generate(double peak) {
+    private static Map<String, Object> generate(Priors priors, double peak) {
+        Sampling sampling = Sampling.USUAL.steps(64);
         try (Model model = Model.open(MODEL)) {
             model.images(List.of(), 1, 0, Sampling.USUAL.steps(4));
             List<Double> seconds = new ArrayList<>();
+            long before = Work.done();
             for (int i = 0; i < 3; i++) {
                 long start = System.nanoTime();
-                List<Pixels> images = model.images(List.of(), 64, i, Sampling.USUAL.steps(64));
+                List<Pixels> images = model.images(List.of(), 64, i, sampling);
                 seconds.add((System.nanoTime() - start) / 1e9);
                 if (images.size() != 64) {
                     throw new IllegalStateException("drew " + images.size());
                 }
             }
+            double operations = (Work.done() - before) / 3.0;
             double median = seconds.stream().sorted().toList().get(1);
-            TokenSpace space = model.prior().space();
-            AbsorbingConfiguration configuration = (AbsorbingConfiguration)
-                    recipe(RECIPES.resolve("absorbing.yaml"), PriorRecipe.class).prior();
-            double passes = Work.passes(64, space.length());
-            double each = Work.sampling(
-                    (TransformerConfiguration) configuration.network(), space.length(), space.length() / passes);
             Map<String, Object> result = new LinkedHashMap<>();
             result.put("images", 64);
             result.put("steps", 64);
             result.put("seconds", seconds);
             result.put("images_per_second", 64 / median);
-            result.put("forward_passes_per_image", passes);
-            result.put("share_of_peak", 64 * passes * each / median / 1e9 / peak);
+            result.put(
+                    "forward_passes_per_image",
+                    priors.drawing(priors.recipe("absorbing"), 64, sampling).get("forward_passes_per_image"));
+            result.put("share_of_peak", operations / median / 1e9 / peak);
             return result;
         }
-    }
-
-    private static Map<String, Object> prior(double peak, int steps) {
-        PriorRecipe recipe = recipe(RECIPES.resolve("absorbing.yaml"), PriorRecipe.class);
-        AbsorbingConfiguration configuration = (AbsorbingConfiguration) recipe.prior();
-        TokenSpace space = new TokenSpace(1024, 8, 8);
-        int batch = recipe.training().batch();
-        try (Prior prior = configuration.build(space, 67, new Seed(0), Devices.cpu())) {
-            Run run = train(prior.objectives(), recipe.training(), steps, number -> tokens(space, batch, number));
-            Map<String, Object> result = rate(run);
-            double head = 2.0
-                    * space.length()
-                    / 2
-                    * ((TransformerConfiguration) configuration.network()).width()
-                    * space.codes();
-            double each =
-                    3 * (Work.transformer((TransformerConfiguration) configuration.network(), space.length()) + head);
-            result.put("share_of_peak", run.itemsPerSecond() * each / 1e9 / peak);
-            return result;
-        }
-    }
-
-    private static TokenBatch tokens(TokenSpace space, int batch, long number) {
-        Tensor codes = torch.randint(
-                space.codes(),
-                new long[] {batch, space.length()},
-                new Seed(number).optional(),
-                Tensors.options(ScalarType.Long));
-        return new TokenBatch(codes, Tensors.filled(number % 67, batch));
     }
 
     private static Map<String, Object> tokenizer(double peak, int steps) {
-        TokenizerRecipe recipe = recipe(RECIPES.resolve("vqgan.yaml"), TokenizerRecipe.class);
-        VqganConfiguration configuration = (VqganConfiguration) recipe.tokenizer();
-        int size = configuration.size();
+        TokenizerRecipe recipe = RecipeFile.read(RECIPES.resolve("vqgan.yaml"), TokenizerRecipe.class, List.of());
         int batch = recipe.training().batch();
-        try (Tokenizer tokenizer = configuration.build(new Seed(0), Devices.cpu())) {
-            Run run = train(
-                    tokenizer.objectives(), recipe.training(), steps, number -> Tensors.zeros(batch, 3, size, size)
-                            .uniform_(-1, 1, new Seed(number).optional()));
-            Map<String, Object> result = rate(run);
-            double each = 3
-                    * Work.autoencoder(
-                            tokenizer.parameters().weights(),
-                            size,
-                            configuration.factor(),
-                            configuration.multipliers().size(),
-                            false);
+        try (Tokenizer tokenizer = recipe.tokenizer().build(new Seed(0), Devices.cpu())) {
+            int size = tokenizer.imageSize();
+            Map<String, Object> result = Training.measure(
+                    tokenizer.objectives(),
+                    recipe.training(),
+                    steps,
+                    number -> Tensors.zeros(batch, 3, size, size).uniform_(-1, 1, new Seed(number).optional()),
+                    peak);
             result.put("note", "before the adversarial term starts");
-            result.put("share_of_peak", run.itemsPerSecond() * each / 1e9 / peak);
             return result;
         }
-    }
-
-    private static <B> Run train(
-            List<Objective<B>> objectives, TrainingConfiguration base, long steps, LongFunction<B> batches) {
-        TrainingConfiguration configuration = new TrainingConfiguration(
-                steps,
-                base.batch(),
-                base.learningRate(),
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                base.precision(),
-                "cpu",
-                null,
-                null,
-                null,
-                null,
-                null);
-        List<Player<B>> players = new ArrayList<>();
-        for (Objective<B> objective : objectives) {
-            players.add(Player.of(objective, configuration, players.isEmpty()));
-        }
-        try {
-            List<Watcher> none = List.of();
-            return new TrainLoop<>(players, batches, configuration, new Seed(1), Devices.cpu(), none, () -> false)
-                    .run(0);
-        } finally {
-            players.forEach(Player::close);
-        }
-    }
-
-    private static Map<String, Object> rate(Run run) {
-        Map<String, Object> result = new LinkedHashMap<>();
-        result.put("steps", run.step());
-        result.put("items_per_second", run.itemsPerSecond());
-        result.put("milliseconds_per_step", 1000 * run.seconds() / run.step());
-        result.put("peak_resident_mb", memory("VmHWM"));
-        return result;
     }
 
     /** 1,000 PNG files of 100×100 pixels, decoded, resized and encoded. */
@@ -234,19 +157,12 @@ public final class Main {
             }
             EncodeImages job = new EncodeImages(
                     MODEL, folder.resolve("images"), folder.resolve("tokens.safetensors"), 32, false, false, "cpu");
+            long before = Work.done();
             EncodeImages.Result done = job.run(total -> {}, count -> {});
             Map<String, Object> result = new LinkedHashMap<>();
             result.put("images", done.images());
             result.put("images_per_second", done.images() / done.seconds());
-            VqganConfiguration configuration = (VqganConfiguration)
-                    recipe(RECIPES.resolve("vqgan.yaml"), TokenizerRecipe.class).tokenizer();
-            double each = Work.autoencoder(
-                    model.tokenizer().parameters().weights(),
-                    configuration.size(),
-                    configuration.factor(),
-                    configuration.multipliers().size(),
-                    true);
-            result.put("share_of_peak", done.images() / done.seconds() * each / 1e9 / peak);
+            result.put("share_of_peak", (Work.done() - before) / done.seconds() / 1e9 / peak);
             return result;
         } finally {
             try (var files = Files.walk(folder)) {
@@ -271,17 +187,14 @@ public final class Main {
                 @Override
                 public void stepped(Run run) {
                     if (run.step() == 100) {
-                        at[0] = memory("VmRSS");
+                        at[0] = Memory.megabytes("VmRSS");
                     }
                 }
             };
-            LongFunction<TokenBatch> batches = number -> {
-                TokenBatch batch = tokens(space, 16, number);
-                return new TokenBatch(batch.codes(), Tensors.filled(number % 10, 16));
-            };
+            LongFunction<TokenBatch> batches = number -> Priors.tokens(space, 10, 16, number);
             new TrainLoop<>(players, batches, training, new Seed(1), Devices.cpu(), List.of(watcher), () -> false)
                     .run(0);
-            at[1] = memory("VmRSS");
+            at[1] = Memory.megabytes("VmRSS");
             players.forEach(Player::close);
         }
         Map<String, Object> result = new LinkedHashMap<>();
@@ -290,21 +203,5 @@ public final class Main {
         result.put("resident_mb_after", at[1]);
         result.put("growth_mb", at[1] - at[0]);
         return result;
-    }
-
-    private static long memory(String key) {
-        try {
-            return Files.readAllLines(Path.of("/proc/self/status")).stream()
-                    .filter(line -> line.startsWith(key + ":"))
-                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) / 1024)
-                    .findFirst()
-                    .orElse(-1);
-        } catch (IOException e) {
-            return -1; // not Linux
-        }
-    }
-
-    private static <T> T recipe(Path file, Class<T> type) {
-        return RecipeFile.read(file, type, List.of());
     }
 }

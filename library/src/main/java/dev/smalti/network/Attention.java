@@ -4,26 +4,26 @@ import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** Scaled dot-product attention, by whichever way is the faster. Letters: H heads, d channels of a head. */
+/** softmax(q kᵀ / √d) v. Vaswani et al. 2017, arXiv:1706.03762, eq. 1. */
 final class Attention {
     private Attention() {}
 
     /**
-     * softmax(q kᵀ / √d) v. [B, H, *, d], [B, H, L, d], [B, H, L, d] -> [B, H, *, d]
+     * [B, H, M, d], [B, H, L, d] twice -> [B, H, M, d]
      *
-     * @param causal whether a position sees only itself and those before it
+     * @param causal whether the i-th query sees only the first i keys; M must be L then
      */
-    static Tensor attend(Tensor q, Tensor k, Tensor v, boolean causal) {
+    static Tensor mix(Tensor q, Tensor k, Tensor v, boolean causal) {
+        Work.add(causal ? 2 * q.numel() * (k.size(-2) + 1) : 4 * q.numel() * k.size(-2));
         // the fused kernel is the faster one, but in bfloat16 on a CPU
         if (q.is_cuda() || q.scalar_type().intern() == ScalarType.Float) {
             return torch.scaled_dot_product_attention(
-                    q, k, v, new TensorOptional(), 0, causal, new DoubleOptional(), false);
+                    q, k, v, Tensors.optional(null), 0, causal, new DoubleOptional(), false);
         }
-        Tensor scores = torch.matmul(q.mul(new Scalar(1 / Math.sqrt(q.size(-1)))), k.transpose(-2, -1)); // [B, H, *, L]
+        Tensor scores = torch.matmul(q.mul(new Scalar(1 / Math.sqrt(q.size(-1)))), k.transpose(-2, -1)); // [B, H, M, L]
         if (causal) {
             Tensor later = Tensors.ones(q.size(-2), k.size(-2)).triu(1).to(q.device(), ScalarType.Bool);
             scores = scores.masked_fill(later, new Scalar(Double.NEGATIVE_INFINITY));

@@ -34,7 +34,7 @@ final class Block {
     /** @param causal whether a position sees only itself and those before it */
     Tensor forward(Tensor x, boolean causal) { // [B, L, D]
         Tensor all = split(qkv.forward(ln1.forward(x)), 3); // [3, B, H, L, d]
-        return rest(x, Attention.attend(all.select(0, 0), all.select(0, 1), all.select(0, 2), causal));
+        return rest(x, join(Attention.mix(all.select(0, 0), all.select(0, 1), all.select(0, 2), causal)));
     }
 
     /** The block's output at some positions: keys and values of all, queries and what follows of those alone. */
@@ -46,11 +46,8 @@ final class Block {
         Tensor q = slots.spread(qkv.forward(normed.reshape(-1, width).index_select(0, at), 0, width))
                 .view(x.size(0), -1, heads, width / heads)
                 .transpose(1, 2); // [B, H, most, d]
-        Tensor all =
-                Attention.attend(q, kv.select(0, 0), kv.select(0, 1), false).transpose(1, 2); // [B, most, H, d]
-        Tensor mixed = slots.collect(all.reshape(-1, width)); // [M, D]
-        Tensor y = x.reshape(-1, width).index_select(0, at).add(proj.forward(mixed));
-        return y.add(feedForward(ln2.forward(y)));
+        Tensor mixed = join(Attention.mix(q, kv.select(0, 0), kv.select(0, 1), false)); // [B, most, D]
+        return rest(x.reshape(-1, width).index_select(0, at), slots.collect(mixed.reshape(-1, width)));
     }
 
     /**
@@ -64,10 +61,8 @@ final class Block {
         Tensor all = split(qkv.forward(ln1.forward(x)), 3); // [3, B, H, 1, d]
         keys.narrow(2, position, 1).copy_(all.select(0, 1));
         values.narrow(2, position, 1).copy_(all.select(0, 2));
-        return rest(
-                x,
-                Attention.attend(
-                        all.select(0, 0), keys.narrow(2, 0, position + 1), values.narrow(2, 0, position + 1), false));
+        Tensor past = keys.narrow(2, 0, position + 1); // [B, H, position + 1, d]
+        return rest(x, join(Attention.mix(all.select(0, 0), past, values.narrow(2, 0, position + 1), false)));
     }
 
     /** [B, L, n·D] -> [n, B, H, L, d] */
@@ -75,10 +70,14 @@ final class Block {
         return x.view(x.size(0), x.size(1), parts, heads, width / heads).permute(2, 0, 3, 1, 4);
     }
 
-    /** What follows attention. x [B, L, D], mixed [B, H, L, d] -> [B, L, D] */
+    /** [B, H, L, d] -> [B, L, D] */
+    private Tensor join(Tensor x) {
+        return x.transpose(1, 2).reshape(x.size(0), x.size(2), width);
+    }
+
+    /** What follows attention. [..., D] twice -> [..., D] */
     private Tensor rest(Tensor x, Tensor mixed) {
-        Tensor joined = mixed.transpose(1, 2).reshape(x.size(0), x.size(1), width);
-        Tensor y = x.add(dropout.forward(proj.forward(joined)));
+        Tensor y = x.add(dropout.forward(proj.forward(mixed)));
         return y.add(dropout.forward(feedForward(ln2.forward(y))));
     }
 

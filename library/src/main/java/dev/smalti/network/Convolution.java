@@ -37,7 +37,9 @@ public final class Convolution {
     }
 
     public Tensor forward(Tensor x) {
-        return torch.conv2d(x, weight, Tensors.optional(bias), stride, padding, new long[] {1, 1}, 1);
+        Tensor y = torch.conv2d(x, weight, Tensors.optional(bias), stride, padding, new long[] {1, 1}, 1);
+        Work.add(2 * weight.numel() * y.numel() / y.size(1));
+        return y;
     }
 
     public Tensor weight() {

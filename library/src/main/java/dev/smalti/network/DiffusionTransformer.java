@@ -152,7 +152,7 @@ public final class DiffusionTransformer implements Denoiser {
             Tensor all = qkv.forward(x)
                     .view(-1, length, 3, heads, configuration.width() / heads)
                     .permute(2, 0, 3, 1, 4); // [3, B, H, L, d]
-            Tensor mixed = Attention.attend(
+            Tensor mixed = Attention.mix(
                     rotary.turn(all.select(0, 0)),
                     rotary.turn(all.select(0, 1)),
                     all.select(0, 2),

@@ -16,12 +16,18 @@ public final class Linear {
     }
 
     public Tensor forward(Tensor x) {
-        return torch.linear(x, weight, Tensors.optional(bias));
+        return product(x, weight, bias);
     }
 
     /** The rows {@code from} (inclusive) to {@code to} (exclusive) of the output alone. [..., in] -> [..., to - from]. */
     public Tensor forward(Tensor x, long from, long to) {
         Tensor part = bias == null ? null : bias.narrow(0, from, to - from);
-        return torch.linear(x, weight.narrow(0, from, to - from), Tensors.optional(part));
+        return product(x, weight.narrow(0, from, to - from), part);
+    }
+
+    /** x Wᵀ + b, counted as {@link Work}. x [..., in], weight [out, in], bias [out] or null -> [..., out] */
+    static Tensor product(Tensor x, Tensor weight, Tensor bias) {
+        Work.add(2 * x.numel() * weight.size(0));
+        return torch.linear(x, weight, Tensors.optional(bias));
     }
 }

@@ -7,8 +7,14 @@ import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** Where each of M positions goes among B rows of equal length, as long as the most that one grid has. */
+/**
+ * Where each of M positions goes among B rows of equal length, as long as the most that one grid has.
+ *
+ * @param index int64 [M]
+ * @param size of all rows together
+ */
 record Slots(Tensor index, long size) {
+    /** @param at ascending indices into B rows of {@code length} positions */
     static Slots of(Tensor at, long grids, long length) {
         Tensor grid = at.floor_divide(new Scalar(length)); // [M]
         Tensor counts = torch.bincount(grid, new TensorOptional(), grids); // [B]

@@ -1,6 +1,7 @@
 /**
  * Parts that any method may use: {@link dev.smalti.network.Parameters}, which names the tensors of a network, layers that
  * register there and compute with libtorch's functions, and the two interfaces that networks are seen through:
- * {@link dev.smalti.network.Denoiser} when sampling and {@link dev.smalti.network.Objective} when training.
+ * {@link dev.smalti.network.Denoiser} when sampling and {@link dev.smalti.network.Objective} when training. What layers
+ * compute is counted in {@link dev.smalti.network.Work}.
  */
 package dev.smalti.network;

@@ -3,6 +3,7 @@ package dev.smalti.tokenizer.vqgan;
 import dev.smalti.network.Convolution;
 import dev.smalti.network.GroupNorm;
 import dev.smalti.network.Parameters;
+import dev.smalti.network.Work;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -29,6 +30,7 @@ final class AttentionBlock {
         Tensor q = query.forward(normed).flatten(2, 3); // [B, C, L]
         Tensor k = key.forward(normed).flatten(2, 3);
         Tensor v = value.forward(normed).flatten(2, 3);
+        Work.add(4 * q.numel() * q.size(2));
         Tensor scores = torch.bmm(q.transpose(1, 2), k).mul(new Scalar(1 / Math.sqrt(channels))); // [B, L, L]
         Tensor mixed = torch.bmm(v, torch.softmax(scores, -1).transpose(1, 2)); // [B, C, L]
         return x.add(out.forward(mixed.view_as(x)));

@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Against samb-t/unleashing-transformers. Not compared: {@code loss_history} and {@code Lt_history}, which serve
- * importance sampling of t, which we don't have, and the autoregressive model.
+ * importance sampling of t, which we don't have. The autoregressive model is compared in its own package.
  */
 class UnleashingFixtureTest {
     private static final String NETWORK = "_denoise_fn.";

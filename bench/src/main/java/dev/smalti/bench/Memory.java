@@ -1,0 +1,27 @@
+package dev.smalti.bench;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** What Linux says of this process's memory. */
+final class Memory {
+    private Memory() {}
+
+    /**
+     * In MB; -1 where there is no Linux.
+     *
+     * @param key {@code VmHWM} for the most so far, {@code VmRSS} for now
+     */
+    static long megabytes(String key) {
+        try {
+            return Files.readAllLines(Path.of("/proc/self/status")).stream()
+                    .filter(line -> line.startsWith(key + ":"))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) / 1024)
+                    .findFirst()
+                    .orElse(-1);
+        } catch (IOException e) {
+            return -1;
+        }
+    }
+}

@@ -1,0 +1,23 @@
+package dev.smalti.network;
+
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * How much this process has computed in layers, forwards: operations on floating-point numbers in products, convolutions and
+ * attention, a multiplication and an addition being two. The work of a call is the difference of two readings.
+ */
+public final class Work {
+    private static final LongAdder DONE = new LongAdder();
+
+    private Work() {}
+
+    /** Operations so far. */
+    public static long done() {
+        return DONE.sum();
+    }
+
+    /** Counts what a layer computes; layers call it. */
+    public static void add(long operations) {
+        DONE.add(operations);
+    }
+}
