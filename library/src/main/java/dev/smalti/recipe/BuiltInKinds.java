@@ -1,5 +1,6 @@
 package dev.smalti.recipe;
 
+import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
@@ -17,6 +18,7 @@ public final class BuiltInKinds implements KindProvider {
                 new Kind(TokenizerConfiguration.class, "vqgan", VqganConfiguration.class),
                 new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class),
                 new Kind(PriorConfiguration.class, "maskgit", MaskGitConfiguration.class),
-                new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true));
+                new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true),
+                new Kind(NetworkConfiguration.class, "halton", HaltonTransformerConfiguration.class));
     }
 }

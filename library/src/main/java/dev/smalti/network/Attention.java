@@ -1,0 +1,29 @@
+package dev.smalti.network;
+
+import dev.smalti.tensor.Tensors;
+import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** softmax(q kᵀ / √d) v. Vaswani et al. 2017, arXiv:1706.03762, eq. 1. */
+final class Attention {
+    private Attention() {}
+
+    /**
+     * [B, H, M, d], [B, H, L, d] twice -> [B, H, M, d]
+     *
+     * @param dropout share of the weights that is dropped
+     */
+    static Tensor mix(Tensor q, Tensor k, Tensor v, double dropout) {
+        // the fused kernel is the faster one, but in bfloat16 on a CPU
+        if (q.is_cuda() || q.scalar_type().intern() == ScalarType.Float) {
+            return torch.scaled_dot_product_attention(
+                    q, k, v, Tensors.optional(null), dropout, false, new DoubleOptional(), false);
+        }
+        Tensor scores = torch.matmul(q.mul(new Scalar(1 / Math.sqrt(q.size(-1)))), k.transpose(-2, -1)); // [B, H, M, L]
+        Tensor weights = torch.softmax(scores, -1);
+        return torch.matmul(dropout > 0 ? torch.dropout(weights, dropout, true) : weights, v);
+    }
+}
