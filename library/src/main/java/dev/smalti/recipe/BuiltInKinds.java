@@ -1,6 +1,7 @@
 package dev.smalti.recipe;
 
 import dev.smalti.network.DiffusionTransformerConfiguration;
+import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
@@ -23,6 +24,7 @@ public final class BuiltInKinds implements KindProvider {
                 new Kind(PriorConfiguration.class, "maskgit", MaskGitConfiguration.class),
                 new Kind(PriorConfiguration.class, "sedd", SeddConfiguration.class),
                 new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true),
-                new Kind(NetworkConfiguration.class, "dit", DiffusionTransformerConfiguration.class));
+                new Kind(NetworkConfiguration.class, "dit", DiffusionTransformerConfiguration.class),
+                new Kind(NetworkConfiguration.class, "halton", HaltonTransformerConfiguration.class));
     }
 }
