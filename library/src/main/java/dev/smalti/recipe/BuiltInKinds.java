@@ -2,6 +2,7 @@ package dev.smalti.recipe;
 
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
+import dev.smalti.network.VqDiffusionTransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.tokenizer.TokenizerConfiguration;
@@ -15,6 +16,7 @@ public final class BuiltInKinds implements KindProvider {
         return List.of(
                 new Kind(TokenizerConfiguration.class, "vqgan", VqganConfiguration.class),
                 new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class),
-                new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true));
+                new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true),
+                new Kind(NetworkConfiguration.class, "vq-diffusion", VqDiffusionTransformerConfiguration.class));
     }
 }
