@@ -5,6 +5,7 @@ import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.network.VqDiffusionTransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
+import dev.smalti.prior.d3pm.D3pmConfiguration;
 import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import java.util.List;
@@ -16,6 +17,7 @@ public final class BuiltInKinds implements KindProvider {
         return List.of(
                 new Kind(TokenizerConfiguration.class, "vqgan", VqganConfiguration.class),
                 new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class),
+                new Kind(PriorConfiguration.class, "d3pm", D3pmConfiguration.class),
                 new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true),
                 new Kind(NetworkConfiguration.class, "vq-diffusion", VqDiffusionTransformerConfiguration.class));
     }
