@@ -6,6 +6,7 @@ import dev.smalti.network.VqDiffusionTransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.d3pm.D3pmConfiguration;
+import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration;
 import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import java.util.List;
@@ -18,6 +19,7 @@ public final class BuiltInKinds implements KindProvider {
                 new Kind(TokenizerConfiguration.class, "vqgan", VqganConfiguration.class),
                 new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class),
                 new Kind(PriorConfiguration.class, "d3pm", D3pmConfiguration.class),
+                new Kind(PriorConfiguration.class, "vqdiffusion", VqDiffusionConfiguration.class),
                 new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true),
                 new Kind(NetworkConfiguration.class, "vq-diffusion", VqDiffusionTransformerConfiguration.class));
     }
