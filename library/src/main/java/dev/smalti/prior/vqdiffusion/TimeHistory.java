@@ -8,7 +8,6 @@ import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * How large the loss was at each time, and times drawn in proportion to it, so that the bound is estimated with less
@@ -58,7 +57,8 @@ final class TimeHistory {
     }
 
     /**
-     * Takes note of losses: h_t becomes 0.9 h_t + 0.1 times the mean of their squares at that time.
+     * Takes note of losses: h_t becomes 0.9 h_t + 0.1 times the square of the loss at that time, the last one where a batch
+     * has several, as released.
      *
      * @param t int64 [B]
      * @param nats of a grid, [B]
@@ -66,21 +66,17 @@ final class TimeHistory {
     void record(Tensor t, Tensor nats) {
         long[] times = Tensors.toLongs(t);
         double[] losses = Tensors.toDoubles(nats);
-        double[] squares = new double[(int) history.numel()];
-        double[] seen = new double[squares.length];
+        double[] before = Tensors.toDoubles(history);
+        double[] after = before.clone();
+        double[] seen = Tensors.toDoubles(count);
         for (int i = 0; i < times.length; i++) {
-            squares[(int) times[i] - 1] += losses[i] * losses[i];
-            seen[(int) times[i] - 1]++;
-        }
-        double[] own = Tensors.toDoubles(history);
-        double[] counts = Tensors.toDoubles(count);
-        for (int i = 0; i < own.length; i++) {
-            own[i] = seen[i] == 0 ? own[i] : DECAY * own[i] + (1 - DECAY) * squares[i] / seen[i];
-            counts[i] += seen[i];
+            int at = (int) times[i] - 1;
+            after[at] = DECAY * before[at] + (1 - DECAY) * losses[i] * losses[i];
+            seen[at]++;
         }
         try (NoGradGuard guard = new NoGradGuard()) {
-            history.copy_(Tensors.doubles(own).to(ScalarType.Float));
-            count.copy_(Tensors.doubles(counts).to(ScalarType.Float));
+            history.copy_(Tensors.doubles(after));
+            count.copy_(Tensors.doubles(seen));
         }
     }
 }

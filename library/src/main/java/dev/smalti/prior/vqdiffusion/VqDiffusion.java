@@ -89,6 +89,10 @@ public final class VqDiffusion implements Prior {
         return reversal;
     }
 
+    TimeHistory history() {
+        return history;
+    }
+
     @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
