@@ -1,0 +1,349 @@
+package dev.smalti.prior.sedd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.smalti.corruption.Noise;
+import dev.smalti.draw.Draws;
+import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Tempering;
+import dev.smalti.network.Denoiser;
+import dev.smalti.network.NetworkConfiguration;
+import dev.smalti.network.TransformerConfiguration;
+import dev.smalti.prior.Prior;
+import dev.smalti.prior.absorbing.AbsorbingConfiguration;
+import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
+import dev.smalti.prior.sedd.SeddConfiguration.Predictor;
+import dev.smalti.prior.sedd.SeddConfiguration.Steps;
+import dev.smalti.prior.sedd.SeddConfiguration.Transitions;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Against all grids of 1×2 tokens of 3 codes, whose probabilities are known. */
+class SeddBruteForceTest {
+    private static final int K = 3;
+    private static final int L = 2;
+    private static final TokenSpace SPACE = new TokenSpace(K, 1, L);
+    private static final double[] P = {0.30, 0.02, 0.05, 0.03, 0.20, 0.04, 0.01, 0.10, 0.25};
+
+    /** q(x | x0) of one token at noise σ; x = K is the mask. */
+    private static double forward(Transitions transitions, int x, int x0, double sigma) {
+        double kept = Math.exp(-sigma);
+        if (transitions == Transitions.ABSORB) {
+            return x == x0 ? kept : x == K ? 1 - kept : 0;
+        }
+        return (x == x0 ? kept : 0) + (1 - kept) / K;
+    }
+
+    private static double marginal(Transitions transitions, int a, int b, double sigma) {
+        double p = 0;
+        for (int grid = 0; grid < P.length; grid++) {
+            p += P[grid] * forward(transitions, a, grid / K, sigma) * forward(transitions, b, grid % K, sigma);
+        }
+        return p;
+    }
+
+    /** A network that gives the logarithms of the true ratios. */
+    private static NetworkConfiguration truth(Transitions transitions) {
+        return (parameters, shape) -> {
+            int states = (int) shape.outputs();
+            return (xt, time, label, at) -> {
+                long[] x = Tensors.toLongs(xt);
+                double[] sigma = Tensors.toDoubles(time);
+                long[] places = at == null ? LongStream.range(0, x.length).toArray() : Tensors.toLongs(at);
+                double[] log = new double[places.length * states];
+                for (int i = 0; i < places.length; i++) {
+                    int grid = (int) (places[i] / L);
+                    int a = (int) x[grid * L];
+                    int b = (int) x[grid * L + 1];
+                    double now = marginal(transitions, a, b, sigma[grid]);
+                    for (int y = 0; y < states; y++) {
+                        double other = places[i] % L == 0
+                                ? marginal(transitions, y, b, sigma[grid])
+                                : marginal(transitions, a, y, sigma[grid]);
+                        log[i * states + y] = Math.log(Math.max(other / now, 1e-300));
+                    }
+                }
+                return Tensors.doubles(log).view(-1, states);
+            };
+        };
+    }
+
+    private static Sedd exact(Transitions transitions, Noise.Shape noise, Predictor predictor, int steps) {
+        SeddConfiguration configuration = new SeddConfiguration(
+                truth(transitions),
+                transitions,
+                Noise.of(noise),
+                null,
+                false,
+                new Steps(steps, predictor, null),
+                null,
+                null);
+        return new Sedd(configuration, SPACE, 0, new Seed(1), Devices.cpu());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "ABSORB, LOG_LINEAR, ANALYTIC, 60",
+        "ABSORB, LOG_SIN, ANALYTIC, 60",
+        "ABSORB, LOG_SIN, EULER, 150",
+        "UNIFORM, LOG_LINEAR, ANALYTIC, 60",
+        "UNIFORM, LOG_SIN, ANALYTIC, 60",
+        "UNIFORM, GEOMETRIC, ANALYTIC, 60",
+        "UNIFORM, LOG_SIN, EULER, 300"
+    })
+    void true_ratios_lead_to_the_true_grids_seed_9(
+            Transitions transitions, Noise.Shape noise, Predictor predictor, int steps) {
+        int count = 4000;
+        try (Sedd prior = exact(transitions, noise, predictor, steps);
+                Draws draws = Draws.of(
+                        LongStream.range(0, count).mapToObj(new Seed(9)::child).toList())) {
+            long[] codes = Scope.value(
+                    () -> Tensors.toLongs(prior.sample(Sampling.USUAL, null, draws, Prior.StepWatcher.NONE)));
+            double[] share = new double[P.length];
+            for (int i = 0; i < codes.length; i += L) {
+                share[(int) (codes[i] * K + codes[i + 1])] += 1.0 / count;
+            }
+            double distance = IntStream.range(0, P.length)
+                            .mapToDouble(i -> Math.abs(share[i] - P[i]))
+                            .sum()
+                    / 2;
+            assertThat(distance).as("total variation of 4,000 draws").isLessThan(0.035);
+        }
+    }
+
+    /** With one token, where nothing else changes in a step, the analytic step is Bayes' rule. */
+    @ParameterizedTest
+    @EnumSource
+    void the_analytic_step_is_the_exact_posterior(Transitions transitions) {
+        double[] p = {0.6, 0.3, 0.1};
+        double after = 1.3;
+        double before = 0.4;
+        TokenSpace space = new TokenSpace(K, 1, 1);
+        SeddConfiguration configuration = new SeddConfiguration(
+                new TransformerConfiguration(1, 4, 1, null), transitions, null, null, null, null, null, null);
+        try (Sedd prior = new Sedd(configuration, space, 0, new Seed(1), Devices.cpu())) {
+            int states = transitions == Transitions.ABSORB ? K + 1 : K;
+            for (int x = 0; x < states; x++) {
+                double[] ratio = new double[states];
+                double[] bayes = new double[states];
+                for (int y = 0; y < states; y++) {
+                    ratio[y] = at(transitions, p, y, after) / at(transitions, p, x, after);
+                    bayes[y] = at(transitions, p, y, before)
+                            * step(transitions, y, x, after - before)
+                            / at(transitions, p, x, after);
+                }
+                int token = x;
+                double[] step = Scope.value(() -> Tensors.toDoubles(prior.analytic(
+                        Tensors.longs(token), Tensors.doubles(ratio).view(1, -1), after - before)));
+                assertThat(step).as("from state " + x).containsExactly(bayes, within(1e-12));
+            }
+        }
+    }
+
+    /** The probability of a state at noise σ, of one token. */
+    private static double at(Transitions transitions, double[] p, int state, double sigma) {
+        return IntStream.range(0, K)
+                .mapToDouble(x0 -> p[x0] * forward(transitions, state, x0, sigma))
+                .sum();
+    }
+
+    /** q(x | y) of a step from any state y, the mask too. */
+    private static double step(Transitions transitions, int y, int x, double sigma) {
+        return y == K ? (x == K ? 1 : 0) : forward(transitions, x, y, sigma);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void score_entropy_is_zero_for_the_truth_and_positive_elsewhere_however_small_the_noise(Transitions transitions) {
+        Graph graph = transitions == Transitions.ABSORB ? new Graph.Absorb(SPACE) : new Graph.Uniform(SPACE);
+        int states = (int) graph.states();
+        for (double sigma : new double[] {1e-6, 1e-3, 0.5, 6}) {
+            for (int x0 = 0; x0 < K; x0++) {
+                for (int x = 0; x < states; x++) {
+                    if (forward(transitions, x, x0, sigma) == 0) {
+                        continue;
+                    }
+                    double[] log = new double[states];
+                    for (int y = 0; y < states; y++) {
+                        log[y] = Math.log(Math.max(1e-300, forward(transitions, y, x0, sigma)))
+                                - Math.log(forward(transitions, x, x0, sigma));
+                    }
+                    assertThat(entropy(graph, log, x, x0, sigma)).isEqualTo(0, within(1e-6));
+                    double[] wrong = log.clone();
+                    for (int y = 0; y < states; y++) {
+                        wrong[y] = y == x ? 0 : Math.max(-20, log[y]) + 0.1 * (y + 1);
+                    }
+                    double expected = reference(transitions, wrong, x, x0, sigma);
+                    assertThat(entropy(graph, wrong, x, x0, sigma))
+                            .as("%s from %d to %d at %g", transitions, x0, x, sigma)
+                            .isEqualTo(expected, within(2e-5 * Math.abs(expected) + 1e-12));
+                }
+            }
+        }
+    }
+
+    private static double entropy(Graph graph, double[] log, int x, int x0, double sigma) {
+        return Scope.value(() -> graph.scoreEntropy(
+                        Tensors.doubles(log).to(ScalarType.Float).view(1, -1),
+                        Tensors.doubles(sigma).to(ScalarType.Float),
+                        Tensors.longs(x),
+                        Tensors.longs(x0))
+                .item_double());
+    }
+
+    /** The definition, in float64, with z = ln s - ln r: exact where e^z - 1 - z is. */
+    private static double reference(Transitions transitions, double[] log, int x, int x0, double sigma) {
+        double sum = 0;
+        for (int y = 0; y < K; y++) {
+            double rate = transitions == Transitions.ABSORB ? (x == K ? 1 : 0) : 1.0 / K;
+            if (y != x && rate > 0) {
+                double r = forward(transitions, y, x0, sigma) / forward(transitions, x, x0, sigma);
+                double s = Math.exp(log[y]);
+                double z = r == 0 ? 0 : log[y] - Math.log(r);
+                sum += rate * (r == 0 ? s : r * (Math.expm1(z) - z));
+            }
+        }
+        return sum;
+    }
+
+    /** Both mask the same tokens for the same seed, and time is not told. */
+    @Test
+    void with_the_exact_parametrisation_it_is_absorbing_diffusion() {
+        NetworkConfiguration network = (parameters, shape) -> {
+            Tensor table = parameters.normal("table", 1, (K + 1) * (K + 1) * L, K);
+            Denoiser lookup = (xt, time, label, at) -> {
+                Tensor grid = xt.select(1, 0).mul(new Scalar(K + 1L)).add(xt.select(1, 1));
+                Tensor row = grid.unsqueeze(1)
+                        .mul(new Scalar((long) L))
+                        .add(Tensors.longs(0, 1))
+                        .flatten();
+                Tensor logits = table.index_select(0, row.index_select(0, at));
+                return shape.outputs() == K
+                        ? logits
+                        : Tensors.cat(
+                                1,
+                                logits,
+                                torch.zeros_like(logits.narrow(1, 0, 1)).add(new Scalar(3.0)));
+            };
+            return lookup;
+        };
+        SeddConfiguration sedd =
+                new SeddConfiguration(network, null, null, Parametrisation.EXACT, null, null, false, null);
+        AbsorbingConfiguration absorbing = new AbsorbingConfiguration(network, null, null, null, false, null);
+        try (Prior ours = sedd.build(SPACE, 0, new Seed(3), Devices.cpu());
+                Prior theirs = absorbing.build(SPACE, 0, new Seed(3), Devices.cpu())) {
+            Scope.free(() -> {
+                Tensor codes = grids(50);
+                double[] expected = Tensors.toDoubles(theirs.nats(codes, null, new Seed(4)));
+                assertThat(Tensors.toDoubles(ours.nats(codes, null, new Seed(4))))
+                        .containsExactly(expected, within(1e-4));
+            });
+        }
+    }
+
+    /** All grids, one after another. */
+    private static Tensor grids(int times) {
+        List<Long> codes = new ArrayList<>();
+        for (int i = 0; i < times * P.length; i++) {
+            codes.add((long) (i % P.length / K));
+            codes.add((long) (i % P.length % K));
+        }
+        return Tensors.longs(codes.stream().mapToLong(Long::longValue).toArray())
+                .view(-1, L);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "ABSORB, LOG_LINEAR, 1e-6",
+        "ABSORB, GEOMETRIC, 1e-6",
+        "UNIFORM, LOG_LINEAR, 0.03",
+        "UNIFORM, LOG_SIN, 0.03"
+    })
+    void the_bound_of_true_ratios_is_the_entropy_seed_2(Transitions transitions, Noise.Shape noise, double within) {
+        try (Sedd prior = exact(transitions, noise, Predictor.ANALYTIC, 10)) {
+            double[] nats = Scope.value(() -> Tensors.toDoubles(prior.nats(grids(3000), null, new Seed(2))));
+            double mean = 0;
+            double square = 0;
+            double entropy = 0;
+            for (int i = 0; i < nats.length; i++) {
+                mean += nats[i] * P[i % P.length] * P.length / nats.length;
+            }
+            for (double p : P) {
+                entropy -= p * Math.log(p);
+            }
+            for (int i = 0; i < nats.length; i++) {
+                double each = nats[i] * P[i % P.length] * P.length - mean;
+                square += each * each / nats.length / nats.length;
+            }
+            double error = 4 * Math.sqrt(square);
+            assertThat(mean)
+                    .as("bound, entropy %.4f, 4 standard errors %.4f", entropy, error)
+                    .isBetween(entropy - error, entropy + error + within);
+            assertThat(error).isLessThan(0.06);
+        }
+    }
+
+    @Test
+    void guidance_changes_how_fast_tokens_are_revealed_unless_ratios_are_renormalised() {
+        for (boolean renormalise : new boolean[] {false, true}) {
+            SeddConfiguration configuration = new SeddConfiguration(
+                    new TransformerConfiguration(1, 4, 1, null),
+                    null,
+                    null,
+                    null,
+                    null,
+                    new Steps(null, null, renormalise),
+                    null,
+                    null);
+            try (Sedd prior = new Sedd(configuration, SPACE, 0, new Seed(1), Devices.cpu());
+                    NoGradGuard guard = new NoGradGuard()) {
+                double sigma = 0.7;
+                Tensor score = Tensors.doubles(1, -2, 0.5, 0).view(1, 4); // guided: no longer of the right total
+                Tensor x = Tensors.longs(K);
+                double[] plain = Tensors.toDoubles(
+                        prior.tempered(score, x, sigma, Tempering.NONE).exp());
+                double[] cold = Tensors.toDoubles(prior.tempered(score, x, sigma, new Tempering(0.5, 0, 1))
+                        .exp());
+                double total = renormalise ? 1 / Math.expm1(sigma) : Math.exp(1) + Math.exp(-2) + Math.exp(0.5);
+                for (double[] s : List.of(plain, cold)) {
+                    assertThat(s[0] + s[1] + s[2]).isCloseTo(total, within(1e-12));
+                    assertThat(s[3]).isEqualTo(1);
+                }
+                assertThat(plain[0] / plain[1]).isCloseTo(Math.exp(3), within(1e-9));
+                assertThat(cold[0] / cold[1]).isCloseTo(Math.exp(6), within(1e-9));
+            }
+        }
+    }
+
+    @Test
+    void refuses_what_goes_only_with_a_mask() {
+        TransformerConfiguration network = new TransformerConfiguration(1, 4, 1, null);
+        assertThatThrownBy(() -> new SeddConfiguration(
+                        network, Transitions.UNIFORM, null, Parametrisation.EXACT, null, null, null, null))
+                .hasMessageContaining("parametrisation exact goes with transitions absorb");
+        assertThatThrownBy(
+                        () -> new SeddConfiguration(network, Transitions.UNIFORM, null, null, true, null, null, null))
+                .hasMessageContaining("scale_by_sigma goes with transitions absorb");
+        assertThatThrownBy(() -> new SeddConfiguration(
+                        network, Transitions.UNIFORM, null, null, null, new Steps(null, null, true), null, null))
+                .hasMessageContaining("sampling.renormalise goes with transitions absorb");
+    }
+}
