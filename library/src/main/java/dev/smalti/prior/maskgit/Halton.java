@@ -2,7 +2,7 @@ package dev.smalti.prior.maskgit;
 
 /**
  * The order in which a two-dimensional Halton sequence first visits the cells of a grid: neighbours in it are far apart in
- * the grid. Besnier et al. 2025, arXiv:2503.17076, section 4.2; the sequence begins at its point number 1, as in their code.
+ * the grid. Besnier et al. 2025, arXiv:2503.17076; the sequence begins at its point number 1, as in their code.
  */
 public final class Halton {
     private Halton() {}

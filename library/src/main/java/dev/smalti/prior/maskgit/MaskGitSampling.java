@@ -89,15 +89,17 @@ public record MaskGitSampling(
      */
     int[] known(int length, int steps) {
         int[] known = new int[steps];
+        int before = 0;
         for (int s = 0; s < steps; s++) {
             double masked = length * schedule.share((s + 1.0) / steps, exponent, length);
             // the paper's code rounds the masked ones down, Halton's the known ones; both mean exact products exactly
             int count = order == Order.CONFIDENCE
                     ? length - (int) Math.floor(masked + 1e-9)
                     : (int) Math.floor(length - masked + 1e-9);
-            known[s] = Math.min(length - (steps - 1 - s), Math.max(s + 1, count));
+            int most = length - (steps - 1 - s);
+            known[s] = s == steps - 1 ? length : Math.min(most, Math.max(before + 1, count));
+            before = known[s];
         }
-        known[steps - 1] = length;
         return known;
     }
 

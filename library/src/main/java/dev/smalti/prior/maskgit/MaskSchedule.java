@@ -4,7 +4,7 @@ import java.util.Locale;
 
 /**
  * The share γ(r) of tokens that are masked: 1 at r = 0, falling to 0 at r = 1. Chang et al. 2022, arXiv:2202.04200, section
- * 3.3 and figure 8; arccos and root as Besnier et al. 2025, arXiv:2503.17076.
+ * 3.3; arccos and root as in the code of Besnier et al. 2025, arXiv:2503.17076.
  */
 public enum MaskSchedule {
     /** cos(πr/2) */
