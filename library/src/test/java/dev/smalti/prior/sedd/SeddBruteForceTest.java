@@ -101,17 +101,17 @@ class SeddBruteForceTest {
 
     @ParameterizedTest
     @CsvSource({
-        "ABSORB, LOG_LINEAR, ANALYTIC, 60",
-        "ABSORB, LOG_SIN, ANALYTIC, 60",
-        "ABSORB, LOG_SIN, EULER, 150",
-        "UNIFORM, LOG_LINEAR, ANALYTIC, 60",
-        "UNIFORM, LOG_SIN, ANALYTIC, 60",
-        "UNIFORM, GEOMETRIC, ANALYTIC, 60",
-        "UNIFORM, LOG_SIN, EULER, 300"
+        "ABSORB, LOG_LINEAR, ANALYTIC, 40",
+        "ABSORB, LOG_SIN, ANALYTIC, 40",
+        "ABSORB, LOG_SIN, EULER, 80",
+        "UNIFORM, LOG_LINEAR, ANALYTIC, 40",
+        "UNIFORM, LOG_SIN, ANALYTIC, 40",
+        "UNIFORM, GEOMETRIC, ANALYTIC, 40",
+        "UNIFORM, LOG_SIN, EULER, 100"
     })
     void true_ratios_lead_to_the_true_grids_seed_9(
             Transitions transitions, Noise.Shape noise, Predictor predictor, int steps) {
-        int count = 4000;
+        int count = 1500;
         try (Sedd prior = exact(transitions, noise, predictor, steps);
                 Draws draws = Draws.of(
                         LongStream.range(0, count).mapToObj(new Seed(9)::child).toList())) {
@@ -125,7 +125,7 @@ class SeddBruteForceTest {
                             .mapToDouble(i -> Math.abs(share[i] - P[i]))
                             .sum()
                     / 2;
-            assertThat(distance).as("total variation of 4,000 draws").isLessThan(0.035);
+            assertThat(distance).as("total variation of 1,500 draws").isLessThan(0.055);
         }
     }
 
@@ -272,14 +272,15 @@ class SeddBruteForceTest {
 
     @ParameterizedTest
     @CsvSource({
-        "ABSORB, LOG_LINEAR, 1e-6",
-        "ABSORB, GEOMETRIC, 1e-6",
-        "UNIFORM, LOG_LINEAR, 0.03",
-        "UNIFORM, LOG_SIN, 0.03"
+        "ABSORB, LOG_LINEAR, 500, 1e-6",
+        "ABSORB, GEOMETRIC, 500, 1e-6",
+        "UNIFORM, LOG_LINEAR, 20000, 0.03",
+        "UNIFORM, LOG_SIN, 20000, 0.03"
     })
-    void the_bound_of_true_ratios_is_the_entropy_seed_2(Transitions transitions, Noise.Shape noise, double within) {
+    void the_bound_of_true_ratios_is_the_entropy_seed_2(
+            Transitions transitions, Noise.Shape noise, int times, double within) {
         try (Sedd prior = exact(transitions, noise, Predictor.ANALYTIC, 10)) {
-            double[] nats = Scope.value(() -> Tensors.toDoubles(prior.nats(grids(3000), null, new Seed(2))));
+            double[] nats = Scope.value(() -> Tensors.toDoubles(prior.nats(grids(times), null, new Seed(2))));
             double mean = 0;
             double square = 0;
             double entropy = 0;
@@ -297,7 +298,7 @@ class SeddBruteForceTest {
             assertThat(mean)
                     .as("bound, entropy %.4f, 4 standard errors %.4f", entropy, error)
                     .isBetween(entropy - error, entropy + error + within);
-            assertThat(error).isLessThan(0.06);
+            assertThat(error).isLessThan(0.1);
         }
     }
 
