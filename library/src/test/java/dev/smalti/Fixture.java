@@ -153,12 +153,12 @@ public final class Fixture {
         double[] expected = Tensors.toDoubles(theirs);
         double largest = 0;
         for (double each : expected) {
-            largest = Math.max(largest, Math.abs(each));
+            largest = Double.isInfinite(each) ? largest : Math.max(largest, Math.abs(each));
         }
         int worst = -1;
         double distance = tolerance * largest;
         for (int i = 0; i < expected.length; i++) {
-            double apart = Math.abs(ours[i] - expected[i]);
+            double apart = ours[i] == expected[i] ? 0 : Math.abs(ours[i] - expected[i]); // infinities are alike
             if (!(apart <= distance)) {
                 worst = i;
                 distance = Double.isNaN(apart) ? Double.POSITIVE_INFINITY : apart;

@@ -9,14 +9,18 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * Tokens are lost to one mask token, numbered K. Austin et al. 2021, arXiv:2107.03006, appendix A.2.2. Which tokens are
- * lost follows from uniform numbers that the caller draws.
+ * Tokens are lost to one mask token, numbered K, and only γ̄ counts of a level. Austin et al. 2021, arXiv:2107.03006, appendix
+ * A.2.2. Which tokens are lost follows from uniform numbers that the caller draws.
  */
-public final class Absorbing {
+public final class Absorbing implements Corruption {
+    private static final Scalar NEVER = new Scalar(Double.NEGATIVE_INFINITY);
+
     private final TokenSpace space;
+    private final TokenSpace states;
 
     public Absorbing(TokenSpace space) {
         this.space = space;
+        this.states = new TokenSpace(space.codes() + 1, space.height(), space.width());
     }
 
     /** Each token independently with probability p. p [B], u [B, L] in [0, 1) -> bool [B, L]. */
@@ -49,5 +53,69 @@ public final class Absorbing {
     /** The number of masked tokens. int64 [B, L] -> int64 [B] */
     public Tensor count(Tensor xt) {
         return masked(xt).sum(new long[] {1}, false, new ScalarTypeOptional(ScalarType.Long));
+    }
+
+    @Override
+    public long states() {
+        return states.codes();
+    }
+
+    @Override
+    public Tensor lose(Tensor x0, Level t, Tensor u) {
+        space.check("x_0", x0);
+        return mask(x0, u.lt(Level.beside(x0, t.masked())));
+    }
+
+    @Override
+    public Tensor uncertain(Tensor xt) {
+        return masked(xt);
+    }
+
+    @Override
+    public Tensor changes(Tensor xt, Level s, Level t, Tensor u) {
+        states.check("x_t", xt);
+        Tensor stays = Level.beside(xt, s.masked().div(t.masked()));
+        return masked(xt).logical_and(u.lt(Level.rest(stays)));
+    }
+
+    @Override
+    public Tensor logMarginal(Tensor x0, Level t) {
+        space.check("x_0", x0);
+        return row(x0, t.masked());
+    }
+
+    @Override
+    public Tensor logStep(Tensor xs, Level s, Level t) {
+        states.check("x_s", xs);
+        return row(xs, t.since(s).masked());
+    }
+
+    /** ln q(· | x), where x is masked with this probability. [*] -> [*, K + 1] */
+    private Tensor row(Tensor x, Tensor share) {
+        Tensor masked = Level.beside(x, share);
+        Tensor lost = torch.where(masked(x), masked.mul(new Scalar(0.0)), masked.log());
+        Tensor kept = Level.rest(masked).log().unsqueeze(-1);
+        return Tensors.cat(-1, torch.where(is(x), kept, NEVER), lost.unsqueeze(-1));
+    }
+
+    /** Which of the K codes x is. [*] -> bool [*, K] */
+    private Tensor is(Tensor x) {
+        Tensor all = torch.arange(new Scalar(space.codes()), Tensors.options(ScalarType.Long, x.device()));
+        return x.unsqueeze(-1).eq(all);
+    }
+
+    /**
+     * A mask stays with probability γ̄_s/γ̄_t and is otherwise what the guess says; a code was that code. Both readings are
+     * the same, since q(x_t | x_0) is γ̄_t at a mask whatever x_0 is.
+     */
+    @Override
+    public Tensor logPosterior(Posterior posterior, Tensor logX0, Tensor xt, Level s, Level t) {
+        states.check("x_t", xt);
+        Tensor masked = masked(xt).unsqueeze(-1); // [*, 1]
+        Tensor stays = Level.beside(xt, s.masked().div(t.masked())).unsqueeze(-1);
+        Tensor guess = torch.log_softmax(logX0, -1).add(Level.rest(stays).log()); // [*, K]
+        Tensor known = torch.zeros_like(guess).masked_fill(is(xt).logical_not(), NEVER);
+        Tensor mask = torch.where(masked, stays.log(), NEVER);
+        return Tensors.cat(-1, torch.where(masked, guess, known), mask);
     }
 }

@@ -7,27 +7,33 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** softmax(q kᵀ / √d) v. Vaswani et al. 2017, arXiv:1706.03762, eq. 1. */
+/** softmax(q kᵀ / √d) v. Vaswani et al. 2017, arXiv:1706.03762, eq. 1. [B, H, M, d], [B, H, L, d] twice -> [B, H, M, d] */
 final class Attention {
     private Attention() {}
 
-    /**
-     * [B, H, M, d], [B, H, L, d] twice -> [B, H, M, d]
-     *
-     * @param causal whether the i-th query sees only the first i keys; M must be L then
-     */
+    /** @param causal whether the i-th query sees only the first i keys; M must be L then */
     static Tensor mix(Tensor q, Tensor k, Tensor v, boolean causal) {
+        return mix(q, k, v, causal, 0);
+    }
+
+    /** @param dropout share of the weights that is dropped */
+    static Tensor mix(Tensor q, Tensor k, Tensor v, double dropout) {
+        return mix(q, k, v, false, dropout);
+    }
+
+    private static Tensor mix(Tensor q, Tensor k, Tensor v, boolean causal, double dropout) {
         Work.add(causal ? 2 * q.numel() * (k.size(-2) + 1) : 4 * q.numel() * k.size(-2));
         // the fused kernel is the faster one, but in bfloat16 on a CPU
         if (q.is_cuda() || q.scalar_type().intern() == ScalarType.Float) {
             return torch.scaled_dot_product_attention(
-                    q, k, v, Tensors.optional(null), 0, causal, new DoubleOptional(), false);
+                    q, k, v, Tensors.optional(null), dropout, causal, new DoubleOptional(), false);
         }
         Tensor scores = torch.matmul(q.mul(new Scalar(1 / Math.sqrt(q.size(-1)))), k.transpose(-2, -1)); // [B, H, M, L]
         if (causal) {
             Tensor later = Tensors.ones(q.size(-2), k.size(-2)).triu(1).to(q.device(), ScalarType.Bool);
             scores = scores.masked_fill(later, new Scalar(Double.NEGATIVE_INFINITY));
         }
-        return torch.matmul(torch.softmax(scores, -1), v);
+        Tensor weights = torch.softmax(scores, -1);
+        return torch.matmul(dropout > 0 ? torch.dropout(weights, dropout, true) : weights, v);
     }
 }

@@ -32,6 +32,7 @@ public final class Parameters implements AutoCloseable {
     private static final class Root {
         final Map<String, Tensor> weights = new LinkedHashMap<>();
         final Map<String, Tensor> buffers = new LinkedHashMap<>();
+        final List<Tensor> tables = new ArrayList<>();
         final Device device;
         boolean training;
 
@@ -86,6 +87,13 @@ public final class Parameters implements AutoCloseable {
     /** A new buffer with the given initial value. */
     public Tensor buffer(String name, Tensor initial) {
         return add(root.buffers, name, initial);
+    }
+
+    /** Numbers that follow from the network's shape: kept on its device as long as it lives, and no part of its state. */
+    public Tensor table(Tensor values) {
+        Tensor own = Scope.hold(values.to(root.device, values.scalar_type(), false, true, new MemoryFormatOptional()));
+        root.tables.add(own);
+        return own;
     }
 
     private org.bytedeco.pytorch.GeneratorOptional draw(String name) {
@@ -189,8 +197,10 @@ public final class Parameters implements AutoCloseable {
     public void close() {
         root.weights.values().forEach(Scope::release);
         root.buffers.values().forEach(Scope::release);
+        root.tables.forEach(Scope::release);
         root.weights.clear();
         root.buffers.clear();
+        root.tables.clear();
         Scope.release(root.device);
     }
 }

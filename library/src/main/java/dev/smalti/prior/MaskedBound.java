@@ -22,10 +22,11 @@ public final class MaskedBound {
     public interface Entropy {
         /**
          * @param lost bool [B, L]
-         * @param count m, the number of masked tokens, int64 [B] on the CPU
+         * @param share a share of masked tokens at which just these are masked: their number's own distribution of it,
+         *     Beta(m, L - m + 1), of mean m / (L + 1), float64 [B] in (0, 1) on the CPU. For methods that know time
          * @return nats, [B]
          */
-        Tensor sum(Tensor lost, Tensor count);
+        Tensor sum(Tensor lost, Tensor share);
     }
 
     /** One estimate a grid, in nats, on the CPU. [B] */
@@ -35,9 +36,10 @@ public final class MaskedBound {
                 .floor()
                 .add(new Scalar(1.0))
                 .to(ScalarType.Long); // [B]
-        Tensor lost =
-                Absorbing.exactly(m, Tensors.uniform(generator, batch, length)).to(device, ScalarType.Bool);
-        return entropy.sum(lost, m).cpu().div(m).mul(new Scalar((double) length));
+        Tensor u = Tensors.uniform(generator, batch, length);
+        Tensor lost = Absorbing.exactly(m, u);
+        Tensor share = u.masked_fill(lost.logical_not(), new Scalar(0.0)).amax(new long[] {1}, false); // m-th smallest
+        return entropy.sum(lost.to(device, ScalarType.Bool), share).cpu().div(m).mul(new Scalar((double) length));
     }
 
     /** Uniform numbers in [0, 1), one in each of B equal parts of it, dealt out at random. float64 [B] */

@@ -1,10 +1,17 @@
 package dev.smalti.recipe;
 
+import dev.smalti.network.DiffusionTransformerConfiguration;
+import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
+import dev.smalti.network.VqDiffusionTransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.autoregressive.AutoregressiveConfiguration;
+import dev.smalti.prior.d3pm.D3pmConfiguration;
+import dev.smalti.prior.maskgit.MaskGitConfiguration;
+import dev.smalti.prior.sedd.SeddConfiguration;
+import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration;
 import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import java.util.List;
@@ -17,6 +24,13 @@ public final class BuiltInKinds implements KindProvider {
                 new Kind(TokenizerConfiguration.class, "vqgan", VqganConfiguration.class),
                 new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class),
                 new Kind(PriorConfiguration.class, "autoregressive", AutoregressiveConfiguration.class),
-                new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true));
+                new Kind(PriorConfiguration.class, "d3pm", D3pmConfiguration.class),
+                new Kind(PriorConfiguration.class, "maskgit", MaskGitConfiguration.class),
+                new Kind(PriorConfiguration.class, "sedd", SeddConfiguration.class),
+                new Kind(PriorConfiguration.class, "vqdiffusion", VqDiffusionConfiguration.class),
+                new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true),
+                new Kind(NetworkConfiguration.class, "dit", DiffusionTransformerConfiguration.class),
+                new Kind(NetworkConfiguration.class, "halton", HaltonTransformerConfiguration.class),
+                new Kind(NetworkConfiguration.class, "vq-diffusion", VqDiffusionTransformerConfiguration.class));
     }
 }

@@ -69,6 +69,13 @@ public final class Tensors {
         return tensor;
     }
 
+    /** float64 [n] */
+    public static Tensor doubles(double... values) {
+        Tensor tensor = torch.empty(new long[] {values.length}, options(Double), null);
+        tensor.data_ptr_double().put(values, 0, values.length);
+        return tensor;
+    }
+
     /** The elements in row-major order, whatever the integer dtype or device. */
     public static long[] toLongs(Tensor tensor) {
         return Scope.value(() -> {

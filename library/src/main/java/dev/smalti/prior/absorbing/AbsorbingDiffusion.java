@@ -12,6 +12,7 @@ import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
 import dev.smalti.prior.MaskedBound;
+import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.Training;
@@ -183,25 +184,14 @@ public final class AbsorbingDiffusion implements Prior {
         return Scope.keep(() -> {
             Tensor u = draws.uniform(space.length());
             Tensor reveal = absorbing.masked(xt).logical_and(u.lt(new Scalar(1.0 / t))); // [B, L]
-            Tensor rows = reveal.any(1).nonzero().squeeze(1); // grids that change
-            if (rows.numel() == 0) {
-                return xt;
-            }
-            Tensor at = reveal.flatten().nonzero().squeeze(1); // [M]
-            Tensor within = reveal.index_select(0, rows).flatten().nonzero().squeeze(1); // [M], among those grids
-            Device device = parameters.device();
-            Tensor logits = guided.logits(
-                            xt.index_select(0, rows).to(device, ScalarType.Long),
-                            torch.full(
-                                    new long[] {rows.numel()},
-                                    new Scalar(t - 1.0),
-                                    Tensors.options(ScalarType.Float, device)),
-                            labels == null ? null : labels.index_select(0, rows).to(device, ScalarType.Long),
-                            within.to(device, ScalarType.Long))
-                    .cpu(); // [M, K]
-            Tensor exponential = draws.exponential(Tensors.toLongs(at), space.length(), space.codes());
-            Tensor x0 = Categorical.draw(sampling.tempering().logProbabilities(logits), exponential); // [M]
-            return xt.flatten().index_copy(0, at, x0).view_as(xt);
+            return Places.of(reveal)
+                    .map(places -> {
+                        Tensor logits = places.logits(guided, xt, t - 1, labels, parameters.device()); // [M, K]
+                        Tensor race = draws.exponential(places.indices(), space.length(), space.codes());
+                        Tensor x0 = Categorical.draw(sampling.tempering().logProbabilities(logits), race); // [M]
+                        return places.write(xt, x0);
+                    })
+                    .orElse(xt);
         });
     }
 
@@ -212,13 +202,12 @@ public final class AbsorbingDiffusion implements Prior {
         return Scope.keep(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 parameters.training(false);
-                return MaskedBound.nats(codes.size(0), space.length(), codes.device(), seed.generator(), (lost, m) -> {
-                    Tensor time = m.to(codes.device(), ScalarType.Float)
-                            .mul(new Scalar((double) steps / space.length()))
-                            .sub(new Scalar(1.0)); // the time at which so many are masked on average
-                    return entropy(codes, time.clamp_min(new Scalar(0.0)).round(), labels, lost)
-                            .sum(1);
-                });
+                return MaskedBound.nats(
+                        codes.size(0), space.length(), codes.device(), seed.generator(), (lost, share) -> {
+                            Tensor time = share.mul(new Scalar((double) steps)).floor(); // t - 1 of the first such t
+                            return entropy(codes, time.to(codes.device(), ScalarType.Float), labels, lost)
+                                    .sum(1);
+                        });
             }
         });
     }

@@ -1,0 +1,163 @@
+package dev.smalti.network;
+
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * A transformer that is told time and class by adaptive layer norm: Peebles and Xie 2023, arXiv:2212.09748, with rotary
+ * positions as Lou et al. 2024, arXiv:2310.16834, use it over tokens. Gates and head start at zero, so that every logit
+ * starts at zero.
+ *
+ * <p>Letters: B batch, L tokens, D width, H heads, d = D / H, C condition, K vocabulary, M positions asked for.
+ */
+public final class DiffusionTransformer implements Denoiser {
+    private static final int FREQUENCIES = 128;
+
+    private final DiffusionTransformerConfiguration configuration;
+    private final Dropout dropout;
+    private final Tensor tokens;
+    private final Tensor positions;
+    private final Tensor frequencies;
+    private final Linear time1;
+    private final Linear time2;
+    private final Tensor classes;
+    private final Rotary rotary;
+    private final List<Block> blocks = new ArrayList<>();
+    private final Tensor lastNorm;
+    private final Linear lastModulation;
+    private final Linear head;
+
+    /** Registers its tensors in {@code parameters}. */
+    public DiffusionTransformer(
+            Parameters parameters, DiffusionTransformerConfiguration configuration, NetworkShape shape) {
+        this.configuration = configuration;
+        this.dropout = new Dropout(parameters, configuration.dropout());
+        long width = configuration.width();
+        long condition = configuration.condition();
+        this.tokens = parameters.child("vocab_embed").normal("embedding", deviation(width), shape.inputs(), width);
+        this.positions = configuration.learntPositions()
+                ? parameters.child("pos_embed").normal("embedding", deviation(width), shape.length(), width)
+                : null;
+        this.frequencies = Scope.keep(
+                () -> parameters.table(torch.arange(new Scalar(FREQUENCIES), Tensors.options(ScalarType.Double))
+                        .mul(new Scalar(-Math.log(10_000) / FREQUENCIES))
+                        .exp()
+                        .to(ScalarType.Float)));
+        Parameters map = parameters.child("sigma_map").child("mlp");
+        this.time1 = linear(map.child(0), 2 * FREQUENCIES, condition, true);
+        this.time2 = linear(map.child(2), condition, condition, true);
+        this.classes = shape.classes() == 0
+                ? null
+                : parameters.child("label_embed").normal("weight", 0.02, shape.classes() + 1, condition);
+        long channels = width / configuration.heads();
+        this.rotary = switch (configuration.positions()) {
+            case ROTARY_1D -> Rotary.line(parameters, shape.length(), channels);
+            case ROTARY_2D -> Rotary.grid(parameters, shape.height(), shape.width(), channels);
+        };
+        for (int i = 0; i < configuration.layers(); i++) {
+            blocks.add(new Block(parameters.child("blocks").child(i)));
+        }
+        Parameters output = parameters.child("output_layer");
+        this.lastNorm = output.child("norm_final").constant("weight", 1, width);
+        this.lastModulation = new Linear(output.child("adaLN_modulation"), condition, 2 * width, true, 0);
+        this.head = new Linear(output.child("linear"), width, shape.outputs(), true, 0);
+    }
+
+    /** PyTorch's initial deviation of a layer with so many inputs. */
+    private static double deviation(long in) {
+        return 1 / Math.sqrt(3.0 * in);
+    }
+
+    private static Linear linear(Parameters parameters, long in, long out, boolean bias) {
+        return new Linear(parameters, in, out, bias, deviation(in));
+    }
+
+    @Override
+    public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
+        Tensor c = condition(time, label); // [B, C]
+        Tensor x = torch.embedding(tokens, xt); // [B, L, D]
+        x = positions == null ? x : x.add(positions);
+        for (Block block : blocks) {
+            x = block.forward(x, c);
+        }
+        Tensor[] last = modulation(lastModulation, c, 2);
+        x = modulate(x, lastNorm, last[0], last[1]).reshape(-1, configuration.width()); // [B·L, D]
+        return head.forward(at == null ? x : x.index_select(0, at)); // [M, K]
+    }
+
+    /** What blocks are told of time and class. [B] -> [B, C] */
+    private Tensor condition(Tensor time, Tensor label) {
+        Tensor angles = time.to(ScalarType.Float).unsqueeze(1).mul(frequencies); // [B, 128]
+        Tensor c = time2.forward(torch.silu(time1.forward(Tensors.cat(1, angles.cos(), angles.sin()))));
+        return torch.silu(classes == null ? c : c.add(torch.embedding(classes, label)));
+    }
+
+    /** The parts of an adaptive layer norm's output, each [B, 1, D]. */
+    private static Tensor[] modulation(Linear linear, Tensor c, int parts) {
+        TensorVector chunks = linear.forward(c).unsqueeze(1).chunk(parts, 2);
+        Tensor[] all = new Tensor[parts];
+        for (int i = 0; i < parts; i++) {
+            all[i] = chunks.get(i);
+        }
+        return all;
+    }
+
+    /** Layer norm, scaled by 1 + scale and shifted. [B, L, D] -> the same */
+    private Tensor modulate(Tensor x, Tensor weight, Tensor shift, Tensor scale) {
+        Tensor normed = torch.layer_norm(
+                x, new long[] {configuration.width()}, Tensors.optional(weight), new TensorOptional(), 1e-5, false);
+        return normed.mul(scale.add(new Scalar(1.0))).add(shift);
+    }
+
+    private final class Block {
+        private final Tensor norm1;
+        private final Tensor norm2;
+        private final Linear qkv;
+        private final Linear out;
+        private final Linear up;
+        private final Linear down;
+        private final Linear modulation;
+        private final long heads = configuration.heads();
+
+        Block(Parameters parameters) {
+            long width = configuration.width();
+            norm1 = parameters.child("norm1").constant("weight", 1, width);
+            qkv = linear(parameters.child("attn_qkv"), width, 3 * width, false);
+            out = linear(parameters.child("attn_out"), width, width, false);
+            norm2 = parameters.child("norm2").constant("weight", 1, width);
+            up = linear(parameters.child("mlp").child(0), width, 4 * width, true);
+            down = linear(parameters.child("mlp").child(2), 4 * width, width, true);
+            modulation =
+                    new Linear(parameters.child("adaLN_modulation"), configuration.condition(), 6 * width, true, 0);
+        }
+
+        Tensor forward(Tensor x, Tensor c) { // [B, L, D], [B, C]
+            Tensor[] part = modulation(modulation, c, 6); // shift, scale and gate of attention, then of the rest
+            Tensor mixed = attention(modulate(x, norm1, part[0], part[1]));
+            x = x.add(part[2].mul(dropout.forward(mixed)));
+            Tensor fed = down.forward(torch.gelu(up.forward(modulate(x, norm2, part[3], part[4])), "tanh"));
+            return x.add(part[5].mul(dropout.forward(fed)));
+        }
+
+        private Tensor attention(Tensor x) { // [B, L, D]
+            long length = x.size(1);
+            Tensor all = qkv.forward(x)
+                    .view(-1, length, 3, heads, configuration.width() / heads)
+                    .permute(2, 0, 3, 1, 4); // [3, B, H, L, d]
+            Tensor mixed = Attention.mix(
+                    rotary.turn(all.select(0, 0)),
+                    rotary.turn(all.select(0, 1)),
+                    all.select(0, 2),
+                    false); // [B, H, L, d]
+            return out.forward(mixed.transpose(1, 2).reshape(-1, length, configuration.width()));
+        }
+    }
+}

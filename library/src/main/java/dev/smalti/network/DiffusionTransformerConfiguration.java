@@ -1,0 +1,61 @@
+package dev.smalti.network;
+
+/**
+ * The size of a {@link DiffusionTransformer}.
+ *
+ * @param layers blocks; at least 1
+ * @param width D; a multiple of heads, and width / heads a multiple of 2 (of 4 for {@code rotary_2d})
+ * @param heads attention heads
+ * @param condition width of the vector that tells time and class; 128 if left out
+ * @param positions {@code rotary_1d} if left out
+ * @param learntPositions whether a learnt vector is added at each position besides; true if left out. Rotations tell only
+ *     how far apart two tokens are, so without it a grid of nothing but masks looks the same from every position, and the
+ *     first tokens drawn can't depend on where they are
+ * @param dropout share of activations dropped in training, [0, 1); 0 if left out
+ */
+public record DiffusionTransformerConfiguration(
+        int layers,
+        int width,
+        int heads,
+        Integer condition,
+        Positions positions,
+        Boolean learntPositions,
+        Double dropout)
+        implements NetworkConfiguration {
+    /** How a token's place is told. */
+    public enum Positions {
+        /** Its number in raster order turns queries and keys. Su et al. 2021, arXiv:2104.09864. */
+        ROTARY_1D,
+        /** Its column turns one half of their channels, its row the other. Heo et al. 2024, arXiv:2403.13298, section 3.1. */
+        ROTARY_2D
+    }
+
+    public DiffusionTransformerConfiguration {
+        condition = condition == null ? 128 : condition;
+        positions = positions == null ? Positions.ROTARY_1D : positions;
+        learntPositions = learntPositions == null || learntPositions;
+        dropout = dropout == null ? 0.0 : dropout;
+        if (layers < 1) {
+            throw new IllegalArgumentException("layers must be at least 1, got " + layers);
+        }
+        if (heads < 1 || width < heads || width % heads != 0) {
+            throw new IllegalArgumentException("width must be a multiple of heads, got " + width + " and " + heads);
+        }
+        int part = positions == Positions.ROTARY_1D ? 2 : 4;
+        if (width / heads % part != 0) {
+            throw new IllegalArgumentException("width / heads must be a multiple of " + part + " for "
+                    + positions.name().toLowerCase(java.util.Locale.ROOT) + ", got " + width / heads);
+        }
+        if (condition < 1) {
+            throw new IllegalArgumentException("condition must be at least 1, got " + condition);
+        }
+        if (!(dropout >= 0 && dropout < 1)) {
+            throw new IllegalArgumentException("dropout must be in [0, 1), got " + dropout);
+        }
+    }
+
+    @Override
+    public Denoiser build(Parameters parameters, NetworkShape shape) {
+        return new DiffusionTransformer(parameters, this, shape);
+    }
+}

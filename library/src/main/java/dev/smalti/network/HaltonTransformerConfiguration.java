@@ -1,0 +1,54 @@
+package dev.smalti.network;
+
+/**
+ * The size of a {@link HaltonTransformer}. The published ones have 6 layers of width 384 with 6 heads, 12 × 512 with 6,
+ * 12 × 768 with 12, and 24 × 1024 with 16.
+ *
+ * @param layers blocks; at least 1
+ * @param width D, at least the number of heads; each head has ⌊D / heads⌋ channels
+ * @param heads attention heads; at least 1
+ * @param feedForward width of a feed-forward part of two matrices; the three that this network has instead get two thirds of
+ *     it, rounded up to a multiple of 256. Four times the width if left out
+ * @param registers learnt tokens beside those of the grid; 1 if left out
+ * @param patch 2 to merge each 2×2 tokens into one inside the network, for large grids; 1 if left out
+ * @param dropout share of activations dropped in training, [0, 1); 0 if left out
+ */
+public record HaltonTransformerConfiguration(
+        int layers, int width, int heads, Integer feedForward, Integer registers, Integer patch, Double dropout)
+        implements NetworkConfiguration {
+    public HaltonTransformerConfiguration {
+        if (layers < 1) {
+            throw new IllegalArgumentException("layers must be at least 1, got " + layers);
+        }
+        if (heads < 1 || width < heads) {
+            throw new IllegalArgumentException(
+                    "heads must be at least 1 and at most the width, got " + heads + " and " + width);
+        }
+        feedForward = feedForward == null ? Integer.valueOf(4 * width) : feedForward;
+        if (feedForward < 1) {
+            throw new IllegalArgumentException("feed_forward must be at least 1, got " + feedForward);
+        }
+        registers = registers == null ? Integer.valueOf(1) : registers;
+        if (registers < 0) {
+            throw new IllegalArgumentException("registers must be at least 0, got " + registers);
+        }
+        patch = patch == null ? Integer.valueOf(1) : patch;
+        if (patch != 1 && patch != 2) {
+            throw new IllegalArgumentException("patch must be 1 or 2, got " + patch);
+        }
+        dropout = dropout == null ? Double.valueOf(0) : dropout;
+        if (!(dropout >= 0 && dropout < 1)) {
+            throw new IllegalArgumentException("dropout must be in [0, 1), got " + dropout);
+        }
+    }
+
+    /** Everything but the size as published. */
+    public HaltonTransformerConfiguration(int layers, int width, int heads) {
+        this(layers, width, heads, null, null, null, null);
+    }
+
+    @Override
+    public Denoiser build(Parameters parameters, NetworkShape shape) {
+        return new HaltonTransformer(parameters, this, shape);
+    }
+}

@@ -1,0 +1,184 @@
+package dev.smalti.network;
+
+import dev.smalti.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * VQ-Diffusion's stack of pre-norm blocks over a grid of tokens, with learnt rows and columns for positions. Time scales
+ * and shifts the normalised activations before attention, the class those before the feed-forward layers; each block has
+ * tables of its own for both. Gu et al. 2022, arXiv:2111.14822, section 4.2, and the released code.
+ *
+ * <p>Where time is continuous (or no input: then it is 0), sines and cosines of 4000 times it take the place of the table.
+ *
+ * <p>Letters: B batch, L tokens, D width, H heads, d = D / H, K vocabulary, M positions asked for.
+ */
+public final class VqDiffusionTransformer implements Denoiser {
+    private final VqDiffusionTransformerConfiguration configuration;
+    private final NetworkShape shape;
+    private final Parameters parameters;
+    private final Tensor tokens;
+    private final Tensor rows;
+    private final Tensor columns;
+    private final List<Block> blocks = new ArrayList<>();
+    private final LayerNorm last;
+    private final Linear head;
+
+    /** Registers its tensors in {@code parameters}. */
+    public VqDiffusionTransformer(
+            Parameters parameters, VqDiffusionTransformerConfiguration configuration, NetworkShape shape) {
+        this.configuration = configuration;
+        this.shape = shape;
+        this.parameters = parameters;
+        long width = configuration.width();
+        Parameters content = parameters.child("content_emb");
+        this.tokens = table(content.child("emb"), shape.inputs());
+        this.rows = table(content.child("height_emb"), shape.height());
+        this.columns = table(content.child("width_emb"), shape.width());
+        for (int i = 0; i < configuration.layers(); i++) {
+            blocks.add(new Block(parameters.child("blocks").child(i)));
+        }
+        this.last = new LayerNorm(parameters.child("to_logits").child(0), width);
+        this.head = linear(parameters.child("to_logits").child(1), width, shape.outputs());
+    }
+
+    private Tensor table(Parameters part, long size) {
+        return part.normal("weight", configuration.deviation(), size, configuration.width());
+    }
+
+    private Linear linear(Parameters part, long in, long out) {
+        return new Linear(part, in, out, true, configuration.deviation());
+    }
+
+    /** All blocks are computed everywhere, since convolutions need what is around; the head only where asked for. */
+    @Override
+    public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
+        long width = configuration.width();
+        Tensor positions = rows.unsqueeze(1).add(columns.unsqueeze(0)).view(1, shape.length(), width);
+        Tensor x = torch.embedding(tokens, xt).add(positions); // [B, L, D]
+        Tensor now = shape.times() > 0 ? time.to(ScalarType.Long) : sinusoids(xt, time);
+        for (Block block : blocks) {
+            x = block.forward(x, now, label);
+        }
+        x = x.reshape(-1, width); // [B·L, D]
+        return head.forward(last.forward(at == null ? x : x.index_select(0, at))); // [M, K]
+    }
+
+    /** sin and cos of 4000 t · 10000^(-j / (D/2 - 1)). -> [B, D] */
+    private Tensor sinusoids(Tensor xt, Tensor time) {
+        long half = configuration.width() / 2;
+        Tensor frequencies = torch.arange(new Scalar(half), Tensors.options(ScalarType.Float, xt.device()))
+                .mul(new Scalar(-Math.log(10000) / Math.max(1, half - 1)))
+                .exp();
+        Tensor t = time == null
+                ? torch.zeros(new long[] {xt.size(0)}, Tensors.options(ScalarType.Float, xt.device()))
+                : time;
+        Tensor phase = t.mul(new Scalar(4000.0)).unsqueeze(1).mul(frequencies);
+        return Tensors.cat(1, phase.sin(), phase.cos());
+    }
+
+    private Tensor drop(Tensor x) {
+        return configuration.dropout() > 0 && parameters.training()
+                ? torch.dropout(x, configuration.dropout(), true)
+                : x;
+    }
+
+    /** Layer normalisation whose scale and shift depend on an embedding, one of a table or given. */
+    private final class AdaptiveNorm {
+        private final Tensor table;
+        private final Linear linear;
+        private final long width = configuration.width();
+
+        /** @param size of the table; 0 for none */
+        AdaptiveNorm(Parameters part, long size) {
+            table = size == 0 ? null : table(part.child("emb"), size);
+            linear = linear(part.child("linear"), width, 2 * width);
+        }
+
+        /** @param which an index of the table, [B], or where there is none an embedding, [B, D] */
+        Tensor forward(Tensor x, Tensor which) { // [B, L, D]
+            Tensor embedding = table == null ? which : torch.embedding(table, which); // [B, D]
+            Tensor both = linear.forward(torch.silu(embedding)).unsqueeze(1); // [B, 1, 2D]
+            Tensor normed =
+                    torch.layer_norm(x, new long[] {width}, new TensorOptional(), new TensorOptional(), 1e-5, false);
+            return normed.mul(both.narrow(2, 0, width).add(new Scalar(1.0))).add(both.narrow(2, width, width));
+        }
+    }
+
+    private final class Block {
+        private final AdaptiveNorm ln1;
+        private final AdaptiveNorm conditional;
+        private final LayerNorm plain;
+        private final Linear qkv;
+        private final Linear proj;
+        private final Linear up;
+        private final Linear down;
+        private final Convolution convolveUp;
+        private final Convolution convolveDown;
+        private final long width = configuration.width();
+        private final long heads = configuration.heads();
+
+        Block(Parameters part) {
+            ln1 = new AdaptiveNorm(part.child("ln1"), shape.times());
+            qkv = linear(part.child("attn").child("qkv"), width, 3 * width);
+            proj = linear(part.child("attn").child("proj"), width, width);
+            boolean classes = shape.classes() > 0;
+            conditional = classes ? new AdaptiveNorm(part.child("ln2"), shape.classes() + 1) : null;
+            plain = classes ? null : new LayerNorm(part.child("ln2"), width);
+            long wide = width * configuration.expansion();
+            Parameters mlp = part.child("mlp");
+            boolean convolution = configuration.convolution();
+            up = convolution ? null : linear(mlp.child(0), width, wide);
+            down = convolution ? null : linear(mlp.child(2), wide, width);
+            convolveUp = convolution ? new Convolution(mlp.child("conv1"), width, wide, 3, 1, 1) : null;
+            convolveDown = convolution ? new Convolution(mlp.child("conv2"), wide, width, 3, 1, 1) : null;
+        }
+
+        Tensor forward(Tensor x, Tensor now, Tensor label) { // [B, L, D]
+            x = x.add(drop(attention(ln1.forward(x, now))));
+            Tensor normed = conditional == null ? plain.forward(x) : conditional.forward(x, label);
+            return x.add(drop(feedForward(normed)));
+        }
+
+        private Tensor attention(Tensor x) { // [B, L, D]
+            long length = x.size(1);
+            Tensor all =
+                    qkv.forward(x).view(-1, length, 3, heads, width / heads).permute(2, 0, 3, 1, 4);
+            Tensor mixed = attend(all.select(0, 0), all.select(0, 1), all.select(0, 2)); // [B, H, L, d]
+            return proj.forward(mixed.transpose(1, 2).reshape(-1, length, width));
+        }
+
+        private Tensor attend(Tensor q, Tensor k, Tensor v) { // [B, H, L, d]
+            // the fused kernel is the faster one, but in bfloat16 on a CPU
+            if (q.is_cuda() || q.scalar_type().intern() == ScalarType.Float) {
+                return torch.scaled_dot_product_attention(
+                        q, k, v, new TensorOptional(), 0, false, new DoubleOptional(), false);
+            }
+            Scalar scale = new Scalar(1 / Math.sqrt((double) width / heads));
+            Tensor scores = torch.matmul(q.mul(scale), k.transpose(-2, -1)); // [B, H, L, L]
+            return torch.matmul(torch.softmax(scores, -1), v);
+        }
+
+        private Tensor feedForward(Tensor x) { // [B, L, D]
+            if (up != null) {
+                return down.forward(gelu(up.forward(x)));
+            }
+            Tensor grid = x.transpose(1, 2).reshape(-1, width, shape.height(), shape.width()); // [B, D, h, w]
+            return convolveDown
+                    .forward(gelu(convolveUp.forward(grid)))
+                    .flatten(2, 3)
+                    .transpose(1, 2);
+        }
+
+        /** x σ(1.702 x), the code's GELU2. */
+        private static Tensor gelu(Tensor x) {
+            return x.mul(x.mul(new Scalar(1.702)).sigmoid());
+        }
+    }
+}

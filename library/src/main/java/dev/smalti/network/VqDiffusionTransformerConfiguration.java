@@ -1,0 +1,46 @@
+package dev.smalti.network;
+
+/**
+ * The size of a {@link VqDiffusionTransformer}.
+ *
+ * @param layers blocks; at least 1
+ * @param width D; even, a multiple of heads
+ * @param heads attention heads
+ * @param convolution whether the feed-forward layers are 3×3 convolutions over the grid rather than of each token by itself;
+ *     true if left out, as the released models, which have nine times as many weights there
+ * @param expansion how many times D the feed-forward layers are wide, at least 1; 4 if left out
+ * @param dropout share of activations dropped in training, [0, 1); 0 if left out
+ * @param deviation of the normal distribution from which linear layers and embeddings start, above 0; 0.02 if left out.
+ *     Narrow networks learn sooner from more: 1/√width
+ */
+public record VqDiffusionTransformerConfiguration(
+        int layers, int width, int heads, Boolean convolution, Integer expansion, Double dropout, Double deviation)
+        implements NetworkConfiguration {
+    public VqDiffusionTransformerConfiguration {
+        convolution = convolution == null || convolution;
+        expansion = expansion == null ? 4 : expansion;
+        dropout = dropout == null ? 0.0 : dropout;
+        deviation = deviation == null ? 0.02 : deviation;
+        if (layers < 1) {
+            throw new IllegalArgumentException("layers must be at least 1, got " + layers);
+        }
+        if (heads < 1 || width < heads || width % heads != 0 || width % 2 != 0) {
+            throw new IllegalArgumentException(
+                    "width must be even and a multiple of heads, got " + width + " and " + heads);
+        }
+        if (expansion < 1) {
+            throw new IllegalArgumentException("expansion must be at least 1, got " + expansion);
+        }
+        if (!(dropout >= 0 && dropout < 1)) {
+            throw new IllegalArgumentException("dropout must be in [0, 1), got " + dropout);
+        }
+        if (!(deviation > 0) || Double.isInfinite(deviation)) {
+            throw new IllegalArgumentException("deviation must be above 0, got " + deviation);
+        }
+    }
+
+    @Override
+    public Denoiser build(Parameters parameters, NetworkShape shape) {
+        return new VqDiffusionTransformer(parameters, this, shape);
+    }
+}

@@ -1,0 +1,256 @@
+package dev.smalti.prior;
+
+import dev.smalti.corruption.Corruption;
+import dev.smalti.corruption.Level;
+import dev.smalti.corruption.Posterior;
+import dev.smalti.corruption.Schedule;
+import dev.smalti.draw.Categorical;
+import dev.smalti.draw.Draws;
+import dev.smalti.draw.Tempering;
+import dev.smalti.network.Denoiser;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * A chain that corrupts tokens in T steps, and its way back, which a network learns by guessing the clean tokens: the
+ * terms of the bound on -ln p, and a step back over any number of the chain's.
+ *
+ * <p>Time t is 1..T, the number of steps taken; the network is told t - 1. Letters: B batch, L tokens, K codes, S states, M
+ * positions.
+ */
+public final class Reversal {
+    /** ln p is never below: what is rarer than 4·10⁻³¹ counts as that, as in VQ-Diffusion's code, so that 0 · ln 0 is 0. */
+    private static final Scalar FLOOR = new Scalar(-70.0);
+
+    private final TokenSpace space;
+    private final Corruption corruption;
+    private final Schedule schedule;
+    private final Posterior posterior;
+
+    public Reversal(TokenSpace space, Corruption corruption, Schedule schedule, Posterior posterior) {
+        this.space = space;
+        this.corruption = corruption;
+        this.schedule = schedule;
+        this.posterior = posterior;
+    }
+
+    /** T */
+    public int steps() {
+        return schedule.steps();
+    }
+
+    /** A time for each of B grids, each of 1..T alike. int64 [B] */
+    public Tensor times(long batch, Generator generator) {
+        return torch.randint(
+                1,
+                steps() + 1L,
+                new long[] {batch},
+                new GeneratorOptional(generator),
+                Tensors.options(ScalarType.Long));
+    }
+
+    /**
+     * Draws x_t of q(x_t | x_0).
+     *
+     * @param x0 int64 [B, L]
+     * @param t int64 [B], 1..T
+     * @param u uniform numbers in [0, 1), float64 [B, L]
+     */
+    public Tensor lose(Tensor x0, Tensor t, Tensor u) {
+        return corruption.lose(x0, schedule.at(t, x0.device()), u.to(x0.device(), ScalarType.Double));
+    }
+
+    /**
+     * What the network makes of x_t, position by position.
+     *
+     * @param divergence KL(q(x_{t-1} | x_t, x_0) ‖ p(x_{t-1} | x_t)) in nats, which at t = 1 is -ln p(x_0 | x_1); summed
+     *     over t and positions it is the bound, but for {@link #priorNats}. float64 [B, L]
+     * @param entropy -ln p(x_0) in nats. float64 [B, L]
+     */
+    public record Terms(Tensor divergence, Tensor entropy) {}
+
+    /** Computes them; they are 0 where x_t tells what x_0 is, and there the network isn't asked. */
+    public Terms terms(Denoiser network, Tensor x0, Tensor xt, Tensor t, Tensor label) {
+        Device device = x0.device();
+        Tensor at = corruption.uncertain(xt).flatten().nonzero().squeeze(1); // [M]
+        Tensor rows = at.floor_divide(new Scalar(space.length()));
+        Tensor clean = x0.flatten().index_select(0, at);
+        Tensor now = xt.flatten().index_select(0, at);
+        Tensor logX0 = guess(network.logits(xt, time(t, device), label, at)); // [M, K]
+        Tensor times = t.to(device, ScalarType.Long).index_select(0, rows); // [M]
+        Level before = schedule.at(t.sub(new Scalar(1L)), device).rows(rows);
+        Level after = schedule.at(t, device).rows(rows);
+        Tensor model = back(logX0, now, times, before, after); // [M, S]
+        Tensor known = torch.full_like(logX0.detach(), new Scalar(Double.NEGATIVE_INFINITY))
+                .scatter(1, clean.unsqueeze(1), new Scalar(0.0));
+        Tensor truth = corruption
+                .logPosterior(Posterior.NORMALISED, known, now, before, after)
+                .clamp_min(FLOOR);
+        Tensor divergence = truth.exp().mul(truth.sub(model)).sum(1);
+        Tensor entropy = logX0.gather(1, clean.unsqueeze(1)).squeeze(1).neg();
+        return new Terms(spread(divergence, at, x0), spread(entropy, at, x0));
+    }
+
+    /** ln p(x_0) of logits, float64. [.., K] */
+    private static Tensor guess(Tensor logits) {
+        return torch.log_softmax(logits.to(ScalarType.Double), -1).clamp_min(FLOOR);
+    }
+
+    private static Tensor time(Tensor t, Device device) {
+        return t.sub(new Scalar(1L)).to(device, ScalarType.Float);
+    }
+
+    private static Tensor spread(Tensor values, Tensor at, Tensor x0) {
+        return torch.zeros(new long[] {x0.numel()}, Tensors.options(ScalarType.Double, x0.device()))
+                .index_copy(0, at, values)
+                .view_as(x0);
+    }
+
+    /**
+     * ln p(x_s | x_t) of a guess of x_0.
+     *
+     * @param logX0 float64 [M, K]
+     * @param xt int64 [M]
+     * @param t int64 [M], 1..T
+     * @param s int64 [M], earlier than t
+     * @return [M, S], each at least -70
+     */
+    public Tensor back(Tensor logX0, Tensor xt, Tensor t, Tensor s) {
+        return back(logX0, xt, t, schedule.at(s, xt.device()), schedule.at(t, xt.device()));
+    }
+
+    /** p(x_0 | x_1) is the guess itself, in the joint reading too (as in D3PM's code); in the other it follows. */
+    private Tensor back(Tensor logX0, Tensor xt, Tensor t, Level before, Level after) {
+        Tensor log = corruption.logPosterior(posterior, logX0, xt, before, after);
+        if (posterior == Posterior.JOINT) {
+            Tensor itself = torch.full_like(log.detach(), new Scalar(Double.NEGATIVE_INFINITY))
+                    .slice_scatter(logX0, 1, new LongOptional(0), new LongOptional(space.codes()), 1);
+            log = torch.where(t.eq(new Scalar(1L)).unsqueeze(1), itself, log);
+        }
+        return log.clamp_min(FLOOR);
+    }
+
+    /** KL(q(x_T | x_0) ‖ p(x_T)) of a grid in nats, the same for every x_0; p(x_T) is what {@link #start} draws. */
+    public double priorNats() {
+        return Scope.value(() -> {
+            Tensor any = Tensors.filled(0, 1);
+            Level last = schedule.at(Tensors.filled(steps(), 1), any.device());
+            Tensor q = corruption.logMarginal(any, last).clamp_min(FLOOR);
+            Tensor p = corruption.logMarginal(any, last.lost()).clamp_min(FLOOR);
+            return space.length() * q.exp().mul(q.sub(p)).sum().item_double();
+        });
+    }
+
+    /** One estimate a grid of the bound on -ln p in nats, on the CPU; t is spread evenly over the batch. float32 [B] */
+    public Tensor nats(Denoiser network, Tensor x0, Tensor label, Generator generator) {
+        long batch = x0.size(0);
+        Tensor t = MaskedBound.spread(generator, batch)
+                .mul(new Scalar((double) steps()))
+                .to(ScalarType.Long)
+                .add(new Scalar(1L)); // [B]
+        Tensor xt = lose(x0, t, Tensors.uniform(generator, batch, space.length()));
+        return terms(network, x0, xt, t, label)
+                .divergence()
+                .sum(1)
+                .mul(new Scalar((double) steps()))
+                .add(new Scalar(priorNats()))
+                .to(Devices.cpu(), ScalarType.Float);
+    }
+
+    /** Grids of which nothing is left. int64 [B, L] */
+    public Tensor start(Draws draws) {
+        Tensor nothing = Tensors.filled(0, draws.grids(), space.length());
+        Level last = schedule.at(Tensors.filled(steps(), draws.grids()), nothing.device())
+                .lost();
+        return corruption.lose(nothing, last, draws.uniform(space.length()));
+    }
+
+    /** The time before step {@code number} of a draw in {@code steps}, which are spread evenly over T. 1..steps -> 1..T */
+    public int time(int number, int steps) {
+        return Math.toIntExact((long) steps() * (steps - number + 1) / steps);
+    }
+
+    /**
+     * @param wanted T' of a caller, 0 for the usual
+     * @return T'
+     * @throws IllegalArgumentException if there are more than T
+     */
+    public int steps(int wanted) {
+        if (wanted > steps()) {
+            throw new IllegalArgumentException(
+                    "steps must be at most the " + steps() + " that the model was trained with, got " + wanted);
+        }
+        return wanted == 0 ? steps() : wanted;
+    }
+
+    /**
+     * One step back, from time t to s. The network sees only grids in which something changes, and is asked only where.
+     *
+     * @param xt int64 [B, L]
+     * @param labels int64 [B]; null for an unconditional network
+     * @return int64 [B, L]
+     */
+    public Tensor step(
+            Denoiser denoiser,
+            Tempering tempering,
+            Tensor xt,
+            Tensor labels,
+            int t,
+            int s,
+            Draws draws,
+            Device device) {
+        return Scope.keep(() -> {
+            Tensor times = Tensors.filled(t, xt.size(0)); // [B]
+            Level before = schedule.at(times.mul(new Scalar(0L)).add(new Scalar((long) s)), xt.device());
+            Level after = schedule.at(times, xt.device());
+            Tensor changes = corruption.changes(xt, before, after, draws.uniform(space.length())); // [B, L]
+            Tensor at = changes.flatten().nonzero().squeeze(1); // [M]
+            if (at.numel() == 0) {
+                return xt;
+            }
+            Tensor logits = ask(denoiser, xt, labels, t, changes, device); // [M, K]
+            Tensor rows = at.floor_divide(new Scalar(space.length()));
+            Tensor codes = back(
+                            tempering.logProbabilities(logits),
+                            xt.flatten().index_select(0, at),
+                            times.index_select(0, rows),
+                            before.rows(rows),
+                            after.rows(rows))
+                    .narrow(1, 0, space.codes()); // [M, K]
+            Tensor exponential = draws.exponential(Tensors.toLongs(at), space.length(), space.codes());
+            return xt.flatten()
+                    .index_copy(0, at, Categorical.draw(codes, exponential))
+                    .view_as(xt);
+        });
+    }
+
+    /**
+     * Logits, on the CPU, at some positions of grids at time t. Grids without such are not shown to the network.
+     *
+     * @param where bool [B, L]
+     * @return [M, K]
+     */
+    public static Tensor ask(Denoiser denoiser, Tensor xt, Tensor labels, int t, Tensor where, Device device) {
+        Tensor rows = where.any(1).nonzero().squeeze(1); // grids that are asked about
+        Tensor within = where.index_select(0, rows).flatten().nonzero().squeeze(1); // [M], among those
+        return denoiser.logits(
+                        xt.index_select(0, rows).to(device, ScalarType.Long),
+                        torch.full(
+                                new long[] {rows.numel()},
+                                new Scalar(t - 1.0),
+                                Tensors.options(ScalarType.Float, device)),
+                        labels == null ? null : labels.index_select(0, rows).to(device, ScalarType.Long),
+                        within.to(device, ScalarType.Long))
+                .cpu();
+    }
+}

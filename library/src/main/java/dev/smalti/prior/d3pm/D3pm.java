@@ -1,0 +1,154 @@
+package dev.smalti.prior.d3pm;
+
+import dev.smalti.corruption.Absorbing;
+import dev.smalti.corruption.Corruption;
+import dev.smalti.corruption.Uniform;
+import dev.smalti.draw.Draws;
+import dev.smalti.draw.Guidance;
+import dev.smalti.draw.Sampling;
+import dev.smalti.network.Denoiser;
+import dev.smalti.network.Loss;
+import dev.smalti.network.NetworkShape;
+import dev.smalti.network.Objective;
+import dev.smalti.network.Parameters;
+import dev.smalti.prior.Chain;
+import dev.smalti.prior.Prior;
+import dev.smalti.prior.Reversal;
+import dev.smalti.prior.Reversal.Terms;
+import dev.smalti.prior.TokenBatch;
+import dev.smalti.prior.Training;
+import dev.smalti.prior.d3pm.D3pmConfiguration.Transitions;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * A chain of T steps replaces or masks tokens, and a network that is told the time learns the way back. Austin et al. 2021,
+ * arXiv:2107.03006.
+ *
+ * <p>Letters: B batch, L tokens, T steps of the model, T' steps of a draw.
+ */
+public final class D3pm implements Prior {
+    private final D3pmConfiguration configuration;
+    private final TokenSpace space;
+    private final int classes;
+    private final Parameters parameters;
+    private final Denoiser network;
+    private final Reversal reversal;
+    private final double priorNats;
+
+    /** @param classes 0 for an unconditional prior */
+    public D3pm(D3pmConfiguration configuration, TokenSpace space, int classes, Seed seed, Device device) {
+        this.configuration = configuration;
+        this.space = space;
+        this.classes = classes;
+        Corruption corruption =
+                configuration.transitions() == Transitions.ABSORBING ? new Absorbing(space) : new Uniform(space);
+        this.reversal = new Reversal(space, corruption, configuration.schedule(), configuration.posterior());
+        this.priorNats = reversal.priorNats();
+        this.parameters = new Parameters(seed, device);
+        NetworkShape shape = new NetworkShape(
+                space.height(), space.width(), corruption.states(), space.codes(), classes, configuration.steps());
+        this.network = configuration.network().build(parameters, shape);
+    }
+
+    @Override
+    public TokenSpace space() {
+        return space;
+    }
+
+    @Override
+    public int classes() {
+        return classes;
+    }
+
+    @Override
+    public Parameters parameters() {
+        return parameters;
+    }
+
+    @Override
+    public List<Objective<TokenBatch>> objectives() {
+        return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
+            Tensor t = reversal.times(x0.size(0), generator); // [B]
+            return trainingLoss(network, x0, label, t, Tensors.uniform(generator, x0.size(0), space.length()));
+        }));
+    }
+
+    /**
+     * T (L_t + λ CE) in bits per token, whose mean over t is the bound and λ T times the mean cross-entropy; and the bound as
+     * a measure. The paper's hybrid loss, eq. 5, in the weighting of its code.
+     *
+     * @param x0 int64 [B, L]
+     * @param t int64 [B], 1..T
+     * @param u uniform numbers [B, L]
+     */
+    Loss trainingLoss(Denoiser denoiser, Tensor x0, Tensor label, Tensor t, Tensor u) {
+        Terms terms = reversal.terms(denoiser, x0, reversal.lose(x0, t, u), t, label);
+        double bits = 1 / (space.length() * Math.log(2));
+        Scalar scale = new Scalar(reversal.steps() * bits);
+        Tensor bound = terms.divergence().sum(1).mean().mul(scale);
+        Tensor entropy = terms.entropy().sum(1).mean().mul(scale);
+        return new Loss(
+                bound.add(entropy.mul(new Scalar(configuration.crossEntropy()))),
+                Map.of("elbo_bits", bound.detach().add(new Scalar(priorNats * bits))));
+    }
+
+    /** Ancestral sampling in T' steps spread evenly over T; the posterior is over several at once. */
+    @Override
+    public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+        return sample(network, sampling, labels, draws, watcher);
+    }
+
+    /** The same with logits of {@code denoiser}. */
+    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+        int steps = reversal.steps(sampling.steps());
+        Guidance guided = new Guidance(denoiser, classes);
+        return Chain.run(
+                this,
+                sampling,
+                guided,
+                labels,
+                draws,
+                steps,
+                () -> reversal.start(draws),
+                (xt, number) -> reversal.step(
+                        guided,
+                        sampling.tempering(),
+                        xt,
+                        labels,
+                        reversal.time(number, steps),
+                        reversal.time(number + 1, steps),
+                        draws,
+                        parameters.device()),
+                watcher);
+    }
+
+    @Override
+    public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
+        new TokenBatch(codes, labels).check(space, classes);
+        return Scope.keep(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                parameters.training(false);
+                return reversal.nats(network, codes, labels, seed.generator());
+            }
+        });
+    }
+
+    @Override
+    public boolean exact() {
+        return false;
+    }
+
+    @Override
+    public void close() {
+        parameters.close();
+    }
+}

@@ -1,0 +1,85 @@
+package dev.smalti.prior.maskgit;
+
+import dev.smalti.network.NetworkConfiguration;
+import dev.smalti.prior.Prior;
+import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.tensor.Seed;
+import dev.smalti.token.TokenSpace;
+import org.bytedeco.pytorch.Device;
+
+/**
+ * A {@link MaskGit}.
+ *
+ * @param network the denoiser's size
+ * @param schedule of the masked share in training; {@code cosine} if left out
+ * @param exponent of the schedule {@code power}, above 0
+ * @param masking {@code fixed} if left out
+ * @param labelSmoothing share of the target spread evenly over all codes, [0, 1); 0.1 if left out
+ * @param unmaskedWeight of the cross-entropy of tokens that are not masked, [0, 1]; 0 if left out, 0.1 in TiTok
+ * @param sampling how grids are drawn
+ * @param conditional whether classes are used where the tokens have them; true if left out
+ * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
+ */
+public record MaskGitConfiguration(
+        NetworkConfiguration network,
+        MaskSchedule schedule,
+        Double exponent,
+        Masking masking,
+        Double labelSmoothing,
+        Double unmaskedWeight,
+        MaskGitSampling sampling,
+        Boolean conditional,
+        Double labelDropping)
+        implements PriorConfiguration {
+    /** Which tokens are masked in training. */
+    public enum Masking {
+        /** Exactly max(1, ⌈γ(r) L⌉). */
+        FIXED,
+        /** Each with probability γ(r), as the code of Besnier et al. */
+        INDEPENDENT
+    }
+
+    public MaskGitConfiguration {
+        if (network == null) {
+            throw new IllegalArgumentException("network is required: give layers, width and heads");
+        }
+        schedule = schedule == null ? MaskSchedule.COSINE : schedule;
+        exponent = schedule.exponent(exponent);
+        masking = masking == null ? Masking.FIXED : masking;
+        labelSmoothing = labelSmoothing == null ? 0.1 : labelSmoothing;
+        if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+            throw new IllegalArgumentException("label_smoothing must be in [0, 1), got " + labelSmoothing);
+        }
+        unmaskedWeight = unmaskedWeight == null ? 0.0 : unmaskedWeight;
+        if (!(unmaskedWeight >= 0 && unmaskedWeight <= 1)) {
+            throw new IllegalArgumentException("unmasked_weight must be in [0, 1], got " + unmaskedWeight);
+        }
+        sampling = sampling == null ? MaskGitSampling.USUAL : sampling;
+        conditional = conditional == null || conditional;
+        labelDropping = PriorConfiguration.labelDropping(labelDropping);
+    }
+
+    /** Everything but the network as the paper. */
+    public static MaskGitConfiguration of(NetworkConfiguration network) {
+        return new MaskGitConfiguration(network, null, null, null, null, null, null, null, null);
+    }
+
+    /** The same drawn from in another way. */
+    public MaskGitConfiguration sampling(MaskGitSampling sampling) {
+        return new MaskGitConfiguration(
+                network,
+                schedule,
+                exponent,
+                masking,
+                labelSmoothing,
+                unmaskedWeight,
+                sampling,
+                conditional,
+                labelDropping);
+    }
+
+    @Override
+    public Prior build(TokenSpace space, int classes, Seed seed, Device device) {
+        return new MaskGit(this, space, conditional ? classes : 0, seed, device);
+    }
+}

@@ -1,0 +1,127 @@
+package dev.smalti.prior.maskgit;
+
+import dev.smalti.draw.Draws;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
+import java.util.Locale;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * How a {@link MaskGit} draws grids.
+ *
+ * @param steps S, at least 1; if left out 8 by confidence and 32 otherwise, or as many as there are tokens
+ * @param schedule of the share that is still masked after a step; if left out {@code cosine} by confidence and
+ *     {@code arccos} otherwise
+ * @param exponent of the schedule {@code power}, above 0
+ * @param order {@code confidence} if left out
+ * @param noise c, the Gumbel noise on the log-confidence at the first step, at least 0; 4.5 if left out. Only by confidence
+ * @param roll whether each grid begins the order of Halton at a place of its own; true if left out. Only by halton
+ */
+public record MaskGitSampling(
+        Integer steps, MaskSchedule schedule, Double exponent, Order order, Double noise, Boolean roll) {
+    /** By confidence, as the paper. */
+    public static final MaskGitSampling USUAL = new MaskGitSampling(null, null, null, null, null, null);
+
+    /** Which of the tokens that are still masked are revealed first. */
+    public enum Order {
+        /** Those that the model is most sure of. Chang et al. 2022, arXiv:2202.04200, section 3.2. */
+        CONFIDENCE,
+        /** Those that a sequence of Halton visits first, which are far apart. Besnier et al. 2025, arXiv:2503.17076. */
+        HALTON,
+        /** All orders alike, each grid in one of its own. */
+        RANDOM
+    }
+
+    public MaskGitSampling {
+        if (steps != null && steps < 1) {
+            throw new IllegalArgumentException("steps must be at least 1, got " + steps);
+        }
+        order = order == null ? Order.CONFIDENCE : order;
+        String by = order.name().toLowerCase(Locale.ROOT);
+        if (schedule == null) {
+            schedule = order == Order.CONFIDENCE ? MaskSchedule.COSINE : MaskSchedule.ARCCOS;
+        }
+        exponent = schedule.exponent(exponent);
+        if (order != Order.CONFIDENCE && noise != null) {
+            throw new IllegalArgumentException(
+                    "noise belongs to the order confidence and must be left out for " + by + ", got " + noise);
+        }
+        if (order != Order.HALTON && roll != null) {
+            throw new IllegalArgumentException(
+                    "roll belongs to the order halton and must be left out for " + by + ", got " + roll);
+        }
+        noise = order == Order.CONFIDENCE && noise == null ? Double.valueOf(4.5) : noise;
+        if (noise != null && (!(noise >= 0) || noise.isInfinite())) {
+            throw new IllegalArgumentException("noise must be at least 0, got " + noise);
+        }
+        roll = order == Order.HALTON && roll == null ? Boolean.TRUE : roll;
+    }
+
+    /**
+     * The usual number of steps for a grid.
+     *
+     * @param length L
+     * @throws IllegalArgumentException if it was configured and is above L
+     */
+    int steps(long length) {
+        if (steps == null) {
+            return (int) Math.min(length, order == Order.CONFIDENCE ? 8 : 32);
+        }
+        return check(steps, length);
+    }
+
+    /** Returns {@code steps} if a grid of {@code length} tokens can be drawn in so many. */
+    static int check(int steps, long length) {
+        if (steps > length) {
+            throw new IllegalArgumentException("steps must be at most the " + length
+                    + " tokens of a grid, since each step reveals one at least, got " + steps);
+        }
+        return steps;
+    }
+
+    /**
+     * How many tokens are known after each step. Each step reveals at least one, so that as many steps as tokens reveal
+     * one at a time, whatever the schedule.
+     *
+     * @return [S], ascending, the last is L
+     */
+    int[] known(int length, int steps) {
+        int[] known = new int[steps];
+        for (int s = 0; s < steps; s++) {
+            double masked = length * schedule.share((s + 1.0) / steps, exponent, length);
+            // the paper's code rounds the masked ones down, Halton's the known ones; both mean exact products exactly
+            int count = order == Order.CONFIDENCE
+                    ? length - (int) Math.floor(masked + 1e-9)
+                    : (int) Math.floor(length - masked + 1e-9);
+            known[s] = Math.min(length - (steps - 1 - s), Math.max(s + 1, count));
+        }
+        known[steps - 1] = length;
+        return known;
+    }
+
+    /**
+     * The place of each position in the order of its grid.
+     *
+     * @return int64 [B, L]; null by confidence, where there is none before the draw
+     */
+    Tensor rank(TokenSpace space, Draws draws) {
+        return switch (order) {
+            case CONFIDENCE -> null;
+            case RANDOM -> draws.uniform(space.length()).argsort(1, false);
+            case HALTON -> {
+                Tensor rank = Tensors.longs(Halton.order(space.height(), space.width()))
+                        .argsort()
+                        .expand(draws.grids(), space.length());
+                yield roll ? rolled(rank, draws.uniform(1)) : rank;
+            }
+        };
+    }
+
+    /** Each grid's order moved on cyclically by a random number of places. [B, L], [B, 1] in [0, 1) -> [B, L] */
+    private static Tensor rolled(Tensor rank, Tensor u) {
+        Scalar length = new Scalar(rank.size(1));
+        return rank.add(u.mul(length).floor().to(ScalarType.Long)).remainder(length);
+    }
+}

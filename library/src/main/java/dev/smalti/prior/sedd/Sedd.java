@@ -1,0 +1,335 @@
+package dev.smalti.prior.sedd;
+
+import dev.smalti.draw.Categorical;
+import dev.smalti.draw.Draws;
+import dev.smalti.draw.Guidance;
+import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Tempering;
+import dev.smalti.network.Denoiser;
+import dev.smalti.network.Loss;
+import dev.smalti.network.NetworkShape;
+import dev.smalti.network.Objective;
+import dev.smalti.network.Parameters;
+import dev.smalti.prior.Chain;
+import dev.smalti.prior.MaskedBound;
+import dev.smalti.prior.Places;
+import dev.smalti.prior.Prior;
+import dev.smalti.prior.TokenBatch;
+import dev.smalti.prior.Training;
+import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
+import dev.smalti.prior.sedd.SeddConfiguration.Predictor;
+import dev.smalti.prior.sedd.SeddConfiguration.Transitions;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * A transformer learns the ratios of the probabilities of grids that differ in one token, at every level of noise, and
+ * these ratios lead from noise back to grids. Lou et al. 2024, arXiv:2310.16834, over image tokens as in <i>Discrete
+ * Diffusion for Image Generation</i>.
+ *
+ * <p>Letters: B batch, L tokens, K codes, S states of a token (K, or K + 1 with the mask), M positions, σ noise.
+ */
+public final class Sedd implements Prior {
+    /** Where training and sampling end: at t = 0 the ratios are infinite. */
+    private static final double FIRST = 1e-3;
+
+    private static final double LAST = 1e-5;
+
+    private final SeddConfiguration configuration;
+    private final TokenSpace space;
+    private final int classes;
+    private final Parameters parameters;
+    private final Graph graph;
+    private final Denoiser network;
+    private final double[] range; // σ that is trained on
+
+    /** @param classes 0 for an unconditional prior */
+    public Sedd(SeddConfiguration configuration, TokenSpace space, int classes, Seed seed, Device device) {
+        this.configuration = configuration;
+        this.space = space;
+        this.classes = classes;
+        this.parameters = new Parameters(seed, device);
+        this.graph = switch (configuration.transitions()) {
+            case ABSORB -> new Graph.Absorb(space);
+            case UNIFORM -> new Graph.Uniform(space);
+        };
+        NetworkShape shape =
+                new NetworkShape(space.height(), space.width(), graph.states(), graph.states(), classes, 0);
+        this.network = configuration.network().build(parameters, shape);
+        this.range = new double[] {sigma(FIRST), sigma(1)};
+    }
+
+    @Override
+    public TokenSpace space() {
+        return space;
+    }
+
+    @Override
+    public int classes() {
+        return classes;
+    }
+
+    @Override
+    public Parameters parameters() {
+        return parameters;
+    }
+
+    Denoiser network() {
+        return network;
+    }
+
+    Graph graph() {
+        return graph;
+    }
+
+    private double sigma(double t) {
+        return Scope.value(() -> configuration.noise().total(Tensors.doubles(t)).item_double());
+    }
+
+    private double rate(double t) {
+        return Scope.value(() -> configuration.noise().rate(Tensors.doubles(t)).item_double());
+    }
+
+    /**
+     * ln s, with 0 at the token itself. σ is the time, float32 [B]. -> float32 [M, S]. Appendix C.2 of Lou et al.
+     */
+    Tensor logScore(Tensor x, Tensor sigma, Tensor label, Tensor at) {
+        Tensor raw = network.logits(x, sigma, label, at).to(ScalarType.Float); // never bfloat16: exp would lose it
+        Tensor flat = x.flatten();
+        Tensor token = (at == null ? flat : flat.index_select(0, at)).unsqueeze(1); // [M, 1]
+        Tensor size = ofPlaces(sigma, at).to(ScalarType.Float).expm1().log().unsqueeze(1); // [M, 1]
+        if (configuration.parametrisation() == Parametrisation.EXACT) {
+            Tensor p = torch.log_softmax(raw.narrow(1, 0, space.codes()), -1);
+            raw = Tensors.cat(1, p.sub(size), torch.zeros_like(size));
+        } else if (configuration.scaleBySigma()) {
+            raw = raw.sub(size).sub(new Scalar(Math.log(graph.states() - 1)));
+        }
+        return raw.scatter(1, token, new Scalar(0.0));
+    }
+
+    /** A number of each grid, [B], for each of the places, [M]. */
+    private Tensor ofPlaces(Tensor ofGrids, Tensor at) {
+        return at == null
+                ? ofGrids.repeat_interleave(space.length())
+                : ofGrids.index_select(0, at.floor_divide(new Scalar(space.length())));
+    }
+
+    @Override
+    public List<Objective<TokenBatch>> objectives() {
+        return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
+            Tensor t = times(x0.size(0), generator); // [B]
+            Tensor x = lost(x0, t, generator);
+            Tensor bits = trainingLoss(x, x0, label, t).div(new Scalar(space.length() * Math.log(2)));
+            return new Loss(bits.mean(), Map.of("elbo_bits", bits.mean().detach()));
+        }));
+    }
+
+    /** σ'(t) times the score entropy of each grid, in nats. x and x0 int64 [B, L], t [B] -> [B]. Eq. 13 of Lou et al. */
+    Tensor trainingLoss(Tensor x, Tensor x0, Tensor label, Tensor t) {
+        Tensor sigma = configuration.noise().total(t).to(x0.device(), ScalarType.Float);
+        Tensor rate = configuration.noise().rate(t).to(x0.device(), ScalarType.Float);
+        return entropy(x, x0, label, sigma).sum(1).mul(rate);
+    }
+
+    /** The score entropy of each token, in nats, 0 where it can't change any more. σ float32 [B] -> float32 [B, L] */
+    Tensor entropy(Tensor x, Tensor x0, Tensor label, Tensor sigma) {
+        Tensor at = graph.open(x).flatten().nonzero().squeeze(1); // [M]
+        Tensor each = graph.scoreEntropy(
+                logScore(x, sigma, label, at),
+                ofPlaces(sigma, at),
+                x.flatten().index_select(0, at),
+                x0.flatten().index_select(0, at)); // [M]
+        return torch.zeros(new long[] {x.numel()}, Tensors.options(ScalarType.Float, x.device()))
+                .index_copy(0, at, each)
+                .view_as(x);
+    }
+
+    /** From noise back to grids in so many steps from t = 1 to t = 0.00001, and one more that denoises. */
+    @Override
+    public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+        Integer usual = configuration.sampling().steps();
+        int steps = sampling.steps() > 0 ? sampling.steps() : usual == null ? Math.toIntExact(space.length()) : usual;
+        double dt = (1 - LAST) / steps;
+        Guidance guided = new Guidance(this::logScore, classes);
+        return Chain.run(
+                this,
+                sampling,
+                guided,
+                labels,
+                draws,
+                steps + 1,
+                () -> graph.limit(draws.uniform(space.length())),
+                (xt, number) -> number <= steps
+                        ? step(guided, sampling.tempering(), xt, labels, 1 - (number - 1) * dt, dt, draws)
+                        : denoise(guided, sampling.tempering(), xt, labels, LAST, draws),
+                watcher);
+    }
+
+    /** From t to t - dt. [B, L] -> [B, L] */
+    Tensor step(Denoiser logScore, Tempering tempering, Tensor xt, Tensor labels, double t, double dt, Draws draws) {
+        double sigma = sigma(t);
+        return draw(logScore, tempering, xt, labels, sigma, draws, graph.states(), (x, score) -> {
+            return configuration.sampling().predictor() == Predictor.ANALYTIC
+                    ? analytic(x, score, sigma - sigma(t - dt))
+                    : euler(x, score, dt * rate(t));
+        });
+    }
+
+    /** To the clean grid, in one step. [B, L] -> [B, L] */
+    Tensor denoise(Denoiser logScore, Tempering tempering, Tensor xt, Tensor labels, double t, Draws draws) {
+        double sigma = sigma(t);
+        return draw(
+                logScore, tempering, xt, labels, sigma, draws, space.codes(), (x, score) -> analytic(x, score, sigma)
+                        .narrow(1, 0, space.codes()));
+    }
+
+    /** Probabilities, not normalised, of the states before x. [M], [M, S] -> [M, S] */
+    @FunctionalInterface
+    private interface Way {
+        Tensor back(Tensor x, Tensor score);
+    }
+
+    /** The ratios before the step times the probabilities of the step. Eq. 19 of Lou et al. */
+    Tensor analytic(Tensor x, Tensor score, double dsigma) {
+        Tensor d = torch.full_like(score.select(1, 0), new Scalar(dsigma)); // [M]
+        return graph.staggered(score, d).mul(graph.transposedTransition(x, d));
+    }
+
+    /** To stay, plus the reverse rates for a while. Eq. 17 of Lou et al. May be negative, which is never drawn. */
+    Tensor euler(Tensor x, Tensor score, double dsigma) {
+        Tensor stay = torch.one_hot(x, graph.states()).to(ScalarType.Double);
+        return stay.add(graph.reverseRate(x, score).mul(new Scalar(dsigma)));
+    }
+
+    private Tensor draw(
+            Denoiser logScore,
+            Tempering tempering,
+            Tensor xt,
+            Tensor labels,
+            double sigma,
+            Draws draws,
+            long states,
+            Way way) {
+        return Scope.keep(() -> Places.of(graph.open(xt))
+                .map(places -> {
+                    Tensor x = places.read(xt); // [M]
+                    Tensor log = places.logits(logScore, xt, sigma, labels, parameters.device());
+                    Tensor score = tempered(log.to(ScalarType.Double), x, sigma, tempering)
+                            .exp();
+                    Tensor race = draws.exponential(places.indices(), space.length(), states);
+                    Tensor probabilities = way.back(x, score).clamp_min(new Scalar(0.0));
+                    return places.write(xt, Categorical.draw(probabilities.log(), race));
+                })
+                .orElse(xt));
+    }
+
+    /**
+     * Temperature, top-k and nucleus change to which code a token jumps, and leave the total of the ratios, which says when,
+     * as it is (or as it should be: {@code renormalise}). [M, S] -> [M, S]
+     */
+    Tensor tempered(Tensor logScore, Tensor x, double sigma, Tempering tempering) {
+        boolean renormalise = configuration.sampling().renormalise();
+        if (tempering.equals(Tempering.NONE) && !renormalise) {
+            return logScore;
+        }
+        Tensor own = x.unsqueeze(1);
+        Tensor jumps = logScore.scatter(1, own, new Scalar(Double.NEGATIVE_INFINITY));
+        Tensor total = renormalise
+                ? torch.full_like(jumps.select(1, 0), new Scalar(-Math.log(Math.expm1(sigma))))
+                : jumps.logsumexp(1);
+        return tempering.logProbabilities(jumps).add(total.unsqueeze(1)).scatter(1, own, new Scalar(0.0));
+    }
+
+    /**
+     * The bound on -ln p in continuous time, eq. 13 of Lou et al. With {@code absorb} it does not depend on the schedule but
+     * for what the network is told, and is estimated as {@link MaskedBound}; otherwise t is spread over a batch, and what the
+     * ends of time leave is added: the distance of the last state from the limit, and the cross-entropy of the denoising step.
+     */
+    @Override
+    public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
+        new TokenBatch(codes, labels).check(space, classes);
+        return Scope.keep(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                parameters.training(false);
+                Generator generator = seed.generator();
+                return configuration.transitions() == Transitions.ABSORB
+                        ? absorbBound(codes, labels, generator)
+                        : uniformBound(codes, labels, generator);
+            }
+        });
+    }
+
+    private Tensor absorbBound(Tensor x0, Tensor labels, Generator generator) {
+        return MaskedBound.nats(x0.size(0), space.length(), x0.device(), generator, (lost, share) -> {
+            Tensor sigma =
+                    share.neg().log1p().neg().clamp_min(new Scalar(range[0])).clamp_max(new Scalar(range[1]));
+            Tensor device = sigma.to(x0.device(), ScalarType.Float);
+            // in units of the true ratio, since dσ·r = dp / p for p = 1 - e^-σ, the share of masked tokens
+            return entropy(x0.masked_fill(lost, new Scalar(space.mask())), x0, labels, device)
+                    .sum(1)
+                    .mul(device.expm1());
+        });
+    }
+
+    private Tensor uniformBound(Tensor x0, Tensor labels, Generator generator) {
+        long size = x0.size(0);
+        Tensor t = times(size, generator); // [B]
+        Tensor xt = lost(x0, t, generator);
+        Tensor between = trainingLoss(xt, x0, labels, t).mul(new Scalar(1 - FIRST));
+        Tensor first = torch.full_like(t, new Scalar(FIRST));
+        Tensor x1 = lost(x0, first, generator);
+        Tensor sigma = configuration.noise().total(first).to(x0.device(), ScalarType.Float);
+        Tensor score =
+                logScore(x1, sigma, labels, null).cpu().to(ScalarType.Double).exp(); // [B·L, K]
+        Tensor p = analytic(x1.flatten().cpu(), score, range[0]).clamp_min(new Scalar(1e-30));
+        Tensor right = p.div(p.sum(1).unsqueeze(1)).gather(1, x0.cpu().flatten().unsqueeze(1));
+        Tensor denoising = right.log().neg().view(size, -1).sum(1);
+        return between.cpu()
+                .to(ScalarType.Double)
+                .add(denoising)
+                .add(new Scalar(priorNats()))
+                .to(ScalarType.Float);
+    }
+
+    /** One in each of B equal parts of the time that is trained on. [B] */
+    private static Tensor times(long batch, Generator generator) {
+        return MaskedBound.spread(generator, batch).mul(new Scalar(1 - FIRST)).add(new Scalar(FIRST));
+    }
+
+    private Tensor lost(Tensor x0, Tensor t, Generator generator) {
+        Tensor touched = Tensors.uniform(generator, x0.size(0), space.length());
+        Tensor becomes = Tensors.uniform(generator, x0.size(0), space.length());
+        return graph.lose(x0.cpu(), configuration.noise().total(t), touched, becomes)
+                .to(x0.device(), ScalarType.Long);
+    }
+
+    /** KL of the last state from uniform tokens, the same for every grid. */
+    private double priorNats() {
+        double k = space.codes();
+        double kept = Math.exp(-range[1]);
+        double other = (1 - kept) / k;
+        double own = kept + other;
+        return space.length() * (own * Math.log(own * k) + (k - 1) * other * Math.log(other * k));
+    }
+
+    @Override
+    public boolean exact() {
+        return false;
+    }
+
+    @Override
+    public void close() {
+        parameters.close();
+    }
+}

@@ -1,0 +1,110 @@
+package dev.smalti.prior.sedd;
+
+import dev.smalti.corruption.Noise;
+import dev.smalti.network.NetworkConfiguration;
+import dev.smalti.prior.Prior;
+import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.tensor.Seed;
+import dev.smalti.token.TokenSpace;
+import org.bytedeco.pytorch.Device;
+
+/**
+ * A {@link Sedd}.
+ *
+ * @param network that is told the noise σ as its time; {@code kind: dit} is the paper's
+ * @param transitions {@code absorb} if left out
+ * @param noise {@code {shape: log_linear}} if left out
+ * @param parametrisation {@code score} if left out
+ * @param scaleBySigma whether the output is divided by e^σ - 1, the size of true ratios, so that a network of zeros has
+ *     the right total; for {@code absorb} only, where it is true if left out
+ * @param sampling how grids are drawn
+ * @param conditional whether classes are used where the tokens have them; true if left out
+ * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
+ */
+public record SeddConfiguration(
+        NetworkConfiguration network,
+        Transitions transitions,
+        Noise noise,
+        Parametrisation parametrisation,
+        Boolean scaleBySigma,
+        Steps sampling,
+        Boolean conditional,
+        Double labelDropping)
+        implements PriorConfiguration {
+    /** What a lost token becomes. */
+    public enum Transitions {
+        /** The mask. */
+        ABSORB,
+        /** Any code. */
+        UNIFORM
+    }
+
+    /** What the network's output stands for. */
+    public enum Parametrisation {
+        /** The logarithm of the ratios. */
+        SCORE,
+        /**
+         * Logits of the clean token, from which the ratios follow: s_y = p(y) / (e^σ - 1). For {@code absorb} only. The
+         * total of the ratios is then right by construction, and the loss is the cross-entropy of Sahoo et al. 2024 (MDLM),
+         * arXiv:2406.07524.
+         */
+        EXACT
+    }
+
+    /** The way a step back is taken. */
+    public enum Predictor {
+        /** The exact probabilities of a step if the ratios stayed as they are while one position changes. Theorem 4.2. */
+        ANALYTIC,
+        /** The first order in the step's length. */
+        EULER
+    }
+
+    /**
+     * How grids are drawn.
+     *
+     * @param steps usual number of steps, besides the last, which denoises; as many as tokens if left out
+     * @param predictor {@code analytic} if left out
+     * @param renormalise whether the ratios are scaled to the total that true ones have, 1 / (e^σ - 1), so that guidance
+     *     doesn't change how fast tokens are revealed; for {@code absorb} only; false if left out
+     */
+    public record Steps(Integer steps, Predictor predictor, Boolean renormalise) {
+        public Steps {
+            if (steps != null && steps < 1) {
+                throw new IllegalArgumentException("steps must be at least 1, got " + steps);
+            }
+            predictor = predictor == null ? Predictor.ANALYTIC : predictor;
+            renormalise = renormalise != null && renormalise;
+        }
+    }
+
+    public SeddConfiguration {
+        if (network == null) {
+            throw new IllegalArgumentException("network is required: give layers, width and heads");
+        }
+        transitions = transitions == null ? Transitions.ABSORB : transitions;
+        noise = noise == null ? new Noise(null, null, null, null) : noise;
+        parametrisation = parametrisation == null ? Parametrisation.SCORE : parametrisation;
+        boolean absorb = transitions == Transitions.ABSORB;
+        scaleBySigma = scaleBySigma == null ? absorb : scaleBySigma;
+        sampling = sampling == null ? new Steps(null, null, null) : sampling;
+        conditional = conditional == null || conditional;
+        labelDropping = PriorConfiguration.labelDropping(labelDropping);
+        if (!absorb && parametrisation == Parametrisation.EXACT) {
+            throw new IllegalArgumentException(
+                    "parametrisation exact goes with transitions absorb only, got uniform: use score");
+        }
+        if (!absorb && scaleBySigma) {
+            throw new IllegalArgumentException(
+                    "scale_by_sigma goes with transitions absorb only, got uniform: leave it out");
+        }
+        if (!absorb && sampling.renormalise()) {
+            throw new IllegalArgumentException(
+                    "sampling.renormalise goes with transitions absorb only, got uniform: leave it out");
+        }
+    }
+
+    @Override
+    public Prior build(TokenSpace space, int classes, Seed seed, Device device) {
+        return new Sedd(this, space, conditional ? classes : 0, seed, device);
+    }
+}
