@@ -1,6 +1,7 @@
 package dev.smalti.app;
 
 import dev.smalti.job.GenerateImages;
+import dev.smalti.job.Model;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -10,12 +11,11 @@ import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 @Command(name = "generate", description = "Draws images.")
 final class GenerateVerb extends Verb {
-    @Parameters(paramLabel = "MODEL", description = "run folder of train-prior, or the name of a bundled model")
-    private String model;
+    @Mixin
+    private ModelOptions model;
 
     @Option(
             names = "--out",
@@ -60,9 +60,6 @@ final class GenerateVerb extends Verb {
             description = "images at once; does not change them (default: 64)")
     private int batch;
 
-    @Mixin
-    private DeviceOption device;
-
     GenerateVerb(Console console) {
         super(console);
     }
@@ -73,11 +70,12 @@ final class GenerateVerb extends Verb {
         GenerateImages.Request request =
                 new GenerateImages.Request(count, labels, options.seed(), options.sampling(), wanted);
         GenerateImages.Output output = new GenerateImages.Output(out, format, grid);
-        GenerateImages job = new GenerateImages(model, device.name(), request, output, batch);
+        GenerateImages job = new GenerateImages(model.name(), model.device(), request, output, batch);
         GenerateImages.Result result;
-        try (Progress progress = progress("generate", "images")) {
+        try (Model open = model.open();
+                Progress progress = progress("generate", "images")) {
             progress.start(count);
-            result = job.run(done -> {
+            result = job.run(open, done -> {
                 interruption.check();
                 progress.done(done);
             });
@@ -89,7 +87,8 @@ final class GenerateVerb extends Verb {
         facts.put("grid", result.grid());
         facts.put("format", kind);
         facts.put("count", result.count());
-        facts.put("model", model);
+        facts.put("model", model.name());
+        facts.put("set", model.overrides());
         facts.put("seed", options.seed());
         facts.put("size", result.size() == null ? null : result.size().toString());
         facts.put("tokens", result.space().height() + "x" + result.space().width());

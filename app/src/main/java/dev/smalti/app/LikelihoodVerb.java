@@ -11,12 +11,11 @@ import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 @Command(name = "likelihood", description = "Measures how likely a model finds tokens or images, in bits.")
 final class LikelihoodVerb extends Verb {
-    @Parameters(paramLabel = "MODEL", description = "run folder of train-prior, or the name of a bundled model")
-    private String model;
+    @Mixin
+    private ModelOptions model;
 
     @ArgGroup(multiplicity = "1")
     private Source source;
@@ -46,9 +45,6 @@ final class LikelihoodVerb extends Verb {
     @Option(names = "--skip-bad", description = "leave broken images out, with a warning, instead of failing")
     private boolean skipBad;
 
-    @Mixin
-    private DeviceOption device;
-
     LikelihoodVerb(Console console) {
         super(console);
     }
@@ -57,7 +53,7 @@ final class LikelihoodVerb extends Verb {
     Answer answer(Interruption interruption) {
         MeasureLikelihood job = new MeasureLikelihood(source.tokens, source.data, repeats, seed, skipBad);
         MeasureLikelihood.Result result;
-        try (Model open = Model.open(model, device.name());
+        try (Model open = model.open();
                 Progress progress = progress("likelihood", "grids")) {
             result = job.run(open, progress::start, done -> {
                 interruption.check();

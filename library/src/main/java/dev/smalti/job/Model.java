@@ -37,11 +37,11 @@ public final class Model implements AutoCloseable {
     private final Prior prior;
     private final Tokenizer tokenizer;
 
-    private Model(RunFolder folder, Device device) {
+    private Model(RunFolder folder, Device device, List<String> overrides) {
         this.folder = folder;
         this.device = device;
         this.precision = Precision.of("auto", device);
-        this.prior = folder.prior(device);
+        this.prior = folder.prior(device, overrides);
         RunFolder inside = folder.tokenizerFolder();
         this.tokenizer = inside == null ? null : inside.tokenizer(device);
     }
@@ -57,9 +57,19 @@ public final class Model implements AutoCloseable {
 
     /** {@link #open(String)} on a device: {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}. */
     public static Model open(String pathOrName, String device) {
+        return open(pathOrName, device, List.of());
+    }
+
+    /**
+     * {@link #open(String, String)} with changes to the prior's recipe, which its weights must fit.
+     *
+     * @param overrides such as {@code prior.steps=100}
+     * @throws dev.smalti.recipe.RecipeException if the recipe has no such key or it can't have such a value
+     */
+    public static Model open(String pathOrName, String device, List<String> overrides) {
         RunFolder folder = RunFolder.open(pathOrName);
         Device place = Scope.hold(Devices.of(device));
-        return new Model(folder, place);
+        return new Model(folder, place, overrides);
     }
 
     public Prior prior() {

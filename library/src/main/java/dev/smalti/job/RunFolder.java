@@ -230,11 +230,25 @@ public final class RunFolder {
 
     /** The prior of this run, with its averaged weights. */
     public Prior prior(Device device) {
+        return prior(device, List.of());
+    }
+
+    /**
+     * {@link #prior(Device)} with changes to its recipe.
+     *
+     * @throws JobException if the weights do not fit the prior that the recipe says then
+     */
+    public Prior prior(Device device, List<String> overrides) {
         require("prior", "train-prior");
-        PriorRecipe recipe = RecipeFile.read(path.resolve("recipe.yaml"), PriorRecipe.class, List.of());
+        PriorRecipe recipe = RecipeFile.read(path.resolve("recipe.yaml"), PriorRecipe.class, overrides);
         Prior prior = recipe.prior().build(description.space(), description.classes(), new Seed(0), device);
-        load(prior.parameters());
-        return prior;
+        try {
+            load(prior.parameters());
+            return prior;
+        } catch (RuntimeException e) {
+            prior.close();
+            throw e;
+        }
     }
 
     private void require(String kind, String verb) {

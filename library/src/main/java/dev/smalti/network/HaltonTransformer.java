@@ -132,8 +132,7 @@ public final class HaltonTransformer implements Denoiser {
     /** [..., D], [..., 2 D] -> [..., K] */
     private Tensor head(Tensor x, Tensor modulation) {
         Tensor y = modulate(last.forward(x), part(modulation, SHIFT), part(modulation, SCALE));
-        return torch.linear(
-                y, tokens.narrow(0, 0, shape.outputs()), Tensors.optional(bias.narrow(0, 0, shape.outputs())));
+        return Linear.product(y, tokens.narrow(0, 0, shape.outputs()), bias.narrow(0, 0, shape.outputs()));
     }
 
     /** The {@code index}-th D of the last dimension. */

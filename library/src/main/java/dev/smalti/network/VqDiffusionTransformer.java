@@ -3,7 +3,6 @@ package dev.smalti.network;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
-import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
@@ -150,19 +149,8 @@ public final class VqDiffusionTransformer implements Denoiser {
             long length = x.size(1);
             Tensor all =
                     qkv.forward(x).view(-1, length, 3, heads, width / heads).permute(2, 0, 3, 1, 4);
-            Tensor mixed = attend(all.select(0, 0), all.select(0, 1), all.select(0, 2)); // [B, H, L, d]
+            Tensor mixed = Attention.mix(all.select(0, 0), all.select(0, 1), all.select(0, 2), false); // [B, H, L, d]
             return proj.forward(mixed.transpose(1, 2).reshape(-1, length, width));
-        }
-
-        private Tensor attend(Tensor q, Tensor k, Tensor v) { // [B, H, L, d]
-            // the fused kernel is the faster one, but in bfloat16 on a CPU
-            if (q.is_cuda() || q.scalar_type().intern() == ScalarType.Float) {
-                return torch.scaled_dot_product_attention(
-                        q, k, v, new TensorOptional(), 0, false, new DoubleOptional(), false);
-            }
-            Scalar scale = new Scalar(1 / Math.sqrt((double) width / heads));
-            Tensor scores = torch.matmul(q.mul(scale), k.transpose(-2, -1)); // [B, H, L, L]
-            return torch.matmul(torch.softmax(scores, -1), v);
         }
 
         private Tensor feedForward(Tensor x) { // [B, L, D]

@@ -1,0 +1,39 @@
+package dev.smalti.app;
+
+import dev.smalti.job.Model;
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Which model is used, where, and what of its recipe is different this time. */
+final class ModelOptions {
+    @Parameters(paramLabel = "MODEL", description = "run folder of train-prior, or the name of a bundled model")
+    private String name;
+
+    @Option(
+            names = "--set",
+            paramLabel = "PATH=VALUE",
+            description = "override a key of the model's recipe this time, such as prior.steps=100; repeatable")
+    private List<String> overrides = new ArrayList<>();
+
+    @Mixin
+    private DeviceOption device;
+
+    String name() {
+        return name;
+    }
+
+    String device() {
+        return device.name();
+    }
+
+    List<String> overrides() {
+        return overrides;
+    }
+
+    Model open() {
+        return Model.open(name, device.name(), overrides);
+    }
+}
