@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * A.2.2. Which tokens are lost follows from uniform numbers that the caller draws.
  */
 public final class Absorbing implements Corruption {
-    private static final Scalar NEVER = new Scalar(Double.NEGATIVE_INFINITY);
+    private static final double NEVER = Double.NEGATIVE_INFINITY;
 
     private final TokenSpace space;
     private final TokenSpace states;
@@ -95,7 +95,7 @@ public final class Absorbing implements Corruption {
         Tensor masked = Level.beside(x, share);
         Tensor lost = torch.where(masked(x), masked.mul(new Scalar(0.0)), masked.log());
         Tensor kept = Level.rest(masked).log().unsqueeze(-1);
-        return Tensors.cat(-1, torch.where(is(x), kept, NEVER), lost.unsqueeze(-1));
+        return Tensors.cat(-1, torch.where(is(x), kept, new Scalar(NEVER)), lost.unsqueeze(-1));
     }
 
     /** Which of the K codes x is. [*] -> bool [*, K] */
@@ -114,8 +114,8 @@ public final class Absorbing implements Corruption {
         Tensor masked = masked(xt).unsqueeze(-1); // [*, 1]
         Tensor stays = Level.beside(xt, s.masked().div(t.masked())).unsqueeze(-1);
         Tensor guess = torch.log_softmax(logX0, -1).add(Level.rest(stays).log()); // [*, K]
-        Tensor known = torch.zeros_like(guess).masked_fill(is(xt).logical_not(), NEVER);
-        Tensor mask = torch.where(masked, stays.log(), NEVER);
+        Tensor known = torch.zeros_like(guess).masked_fill(is(xt).logical_not(), new Scalar(NEVER));
+        Tensor mask = torch.where(masked, stays.log(), new Scalar(NEVER));
         return Tensors.cat(-1, torch.where(masked, guess, known), mask);
     }
 }

@@ -12,7 +12,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * Uniform} and {@link Absorbing} are the two ends of it.
  */
 public final class MaskAndReplace implements Corruption {
-    private static final Scalar NEVER = new Scalar(Double.NEGATIVE_INFINITY);
+    private static final double NEVER = Double.NEGATIVE_INFINITY;
 
     private final TokenSpace codes;
     private final TokenSpace states;
@@ -66,7 +66,7 @@ public final class MaskAndReplace implements Corruption {
         Tensor row = row(xs, t.since(s));
         return Tensors.cat(
                 -1,
-                row.narrow(-1, 0, codes.codes()).masked_fill(mask, NEVER),
+                row.narrow(-1, 0, codes.codes()).masked_fill(mask, new Scalar(NEVER)),
                 row.narrow(-1, codes.codes(), 1).masked_fill(mask, new Scalar(0.0)));
     }
 
@@ -100,7 +100,7 @@ public final class MaskAndReplace implements Corruption {
         Tensor r = logX0;
         if (posterior == Posterior.NORMALISED) {
             Tensor likelihood = column(xt, t);
-            r = r.sub(likelihood).masked_fill(likelihood.eq(NEVER), NEVER);
+            r = r.sub(likelihood).masked_fill(likelihood.eq(new Scalar(NEVER)), new Scalar(NEVER));
         }
         Tensor z = r.logsumexp(new long[] {-1}, true); // [*, 1]
         Tensor kept = Level.beside(xt, s.kept()).log().unsqueeze(-1);
@@ -113,7 +113,7 @@ public final class MaskAndReplace implements Corruption {
                 .log()
                 .unsqueeze(-1)
                 .add(z)
-                .masked_fill(masked(xt).logical_not().unsqueeze(-1), NEVER); // [*, 1]
+                .masked_fill(masked(xt).logical_not().unsqueeze(-1), new Scalar(NEVER)); // [*, 1]
         return torch.log_softmax(Tensors.cat(-1, tokens, mask), -1);
     }
 

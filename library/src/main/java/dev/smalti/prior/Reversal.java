@@ -30,7 +30,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public final class Reversal {
     /** ln p is never below: what is rarer than 4·10⁻³¹ counts as that, as in VQ-Diffusion's code, so that 0 · ln 0 is 0. */
-    private static final Scalar FLOOR = new Scalar(-70.0);
+    private static final double FLOOR = -70;
 
     private final TokenSpace space;
     private final Corruption corruption;
@@ -95,7 +95,7 @@ public final class Reversal {
                 .scatter(1, clean.unsqueeze(1), new Scalar(0.0));
         Tensor truth = corruption
                 .logPosterior(Posterior.NORMALISED, known, now, before, after)
-                .clamp_min(FLOOR);
+                .clamp_min(new Scalar(FLOOR));
         Tensor divergence = truth.exp().mul(truth.sub(model)).sum(1);
         Tensor entropy = logX0.gather(1, clean.unsqueeze(1)).squeeze(1).neg();
         return new Terms(spread(divergence, at, x0), spread(entropy, at, x0));
@@ -103,7 +103,7 @@ public final class Reversal {
 
     /** ln p(x_0) of logits, float64. [.., K] */
     private static Tensor guess(Tensor logits) {
-        return torch.log_softmax(logits.to(ScalarType.Double), -1).clamp_min(FLOOR);
+        return torch.log_softmax(logits.to(ScalarType.Double), -1).clamp_min(new Scalar(FLOOR));
     }
 
     private static Tensor time(Tensor t, Device device) {
@@ -137,7 +137,7 @@ public final class Reversal {
                     .slice_scatter(logX0, 1, new LongOptional(0), new LongOptional(space.codes()), 1);
             log = torch.where(t.eq(new Scalar(1L)).unsqueeze(1), itself, log);
         }
-        return log.clamp_min(FLOOR);
+        return log.clamp_min(new Scalar(FLOOR));
     }
 
     /** KL(q(x_T | x_0) ‖ p(x_T)) of a grid in nats, the same for every x_0; p(x_T) is what {@link #start} draws. */
@@ -145,8 +145,8 @@ public final class Reversal {
         return Scope.value(() -> {
             Tensor any = Tensors.filled(0, 1);
             Level last = schedule.at(Tensors.filled(steps(), 1), any.device());
-            Tensor q = corruption.logMarginal(any, last).clamp_min(FLOOR);
-            Tensor p = corruption.logMarginal(any, last.lost()).clamp_min(FLOOR);
+            Tensor q = corruption.logMarginal(any, last).clamp_min(new Scalar(FLOOR));
+            Tensor p = corruption.logMarginal(any, last.lost()).clamp_min(new Scalar(FLOOR));
             return space.length() * q.exp().mul(q.sub(p)).sum().item_double();
         });
     }
