@@ -1,0 +1,94 @@
+package dev.smalti;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.smalti.draw.Sampling;
+import dev.smalti.job.MeasureLikelihood;
+import dev.smalti.job.Model;
+import dev.smalti.job.TrainPrior;
+import dev.smalti.prior.Prior;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Trains toy recipes on a joint that is known exactly, through the jobs that users call, and measures how far what they draw
+ * is from it.
+ */
+abstract class KnownJointContract {
+    private static final Path RECIPES = Path.of("..", "recipes", "toy");
+    private static final int DRAWN = 20_000;
+
+    @TempDir
+    Path folder;
+
+    private final KnownJoint joint = new KnownJoint();
+
+    /** Trains {@code recipes/toy/name.yaml}. */
+    final Path train(String name) {
+        Path run = folder.resolve(name);
+        new TrainPrior(RECIPES.resolve(name + ".yaml"), List.of(), tokens(), run, false, null)
+                .run(List.of(), () -> false);
+        return run;
+    }
+
+    private Path tokens() {
+        Path tokens = folder.resolve("tokens.safetensors");
+        if (!tokens.toFile().exists()) {
+            joint.write(tokens, 50_000, 1);
+        }
+        return tokens;
+    }
+
+    /** The larger total variation of both classes, of 20,000 grids each, seed 5. */
+    final double distance(Path run, String... overrides) {
+        double largest = 0;
+        try (Model model = Model.open(run.toString(), "cpu", List.of(overrides))) {
+            for (int label = 0; label < KnownJoint.CLASSES; label++) {
+                double distance = joint.totalVariation(label, counts(model, label));
+                System.out.printf(
+                        "total variation of %s %s, class %d, seed 5: %.3f%n",
+                        run.getFileName(), String.join(" ", overrides), label, distance);
+                largest = Math.max(largest, distance);
+            }
+        }
+        return largest;
+    }
+
+    private static long[] counts(Model model, int label) {
+        int atOnce = 2000;
+        long[] counts = new long[KnownJoint.STATES];
+        long[] labels = new long[DRAWN];
+        Arrays.fill(labels, label);
+        for (int from = 0; from < DRAWN; from += atOnce) {
+            int begin = from;
+            long[] codes = Scope.value(() ->
+                    Tensors.toLongs(model.codes(labels, begin, atOnce, 5, Sampling.USUAL, Prior.StepWatcher.NONE)));
+            for (int i = 0; i < codes.length; i += KnownJoint.CELLS) {
+                counts[KnownJoint.state(codes[i], codes[i + 1], codes[i + 2], codes[i + 3])]++;
+            }
+        }
+        return counts;
+    }
+
+    /**
+     * The likelihood of all grids must be the entropy, or lie above it by no more than {@code gap} bits per token where it is a
+     * bound; either way but for the chance of the estimate.
+     */
+    final void checkLikelihood(Path run, double gap) {
+        try (Model model = Model.open(run.toString(), "cpu")) {
+            MeasureLikelihood.Result result =
+                    new MeasureLikelihood(tokens(), null, 1, 0, false).run(model, total -> {}, done -> {});
+            MeasureLikelihood.Estimate bits = result.bitsPerToken();
+            System.out.printf(
+                    "bits per token of %s: %.4f ± %.4f, truth %.4f%n",
+                    run.getFileName(), bits.mean(), bits.interval(), joint.bitsPerToken());
+            assertThat(bits.mean())
+                    .as("bits per token, entropy %.4f", joint.bitsPerToken())
+                    .isBetween(joint.bitsPerToken() - bits.interval(), joint.bitsPerToken() + gap + bits.interval());
+        }
+    }
+}
