@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -66,13 +67,28 @@ class RecipesTest {
         }
     }
 
-    @Test
-    void the_papers_absorbing_diffusion_has_its_number_of_parameters() {
-        Path file = RECIPES.resolve("papers").resolve("unleashing-churches-absorbing.yaml");
+    @ParameterizedTest
+    @CsvSource({
+        "unleashing-churches-absorbing, 1024, 0, 76.8",
+        "unleashing-churches-autoregressive, 1024, 0, 76.8",
+        "sedd-imagenet-absorb, 1024, 1000, 186.2",
+        "sedd-imagenet-uniform, 1024, 1000, 186.2",
+        "sedd-imagenet-absorb-2d, 1024, 1000, 186.2",
+        "halton-imagenet-tiny, 16384, 1000, 23.0",
+        "halton-imagenet-small, 16384, 1000, 69.3",
+        "halton-imagenet-base, 16384, 1000, 142.2",
+        "halton-imagenet-large, 16384, 1000, 479.7",
+        "lcmd-ffhq-d3pm, 1024, 0, 63.9",
+        "lcmd-ffhq-vqdiffusion, 1024, 0, 57.0",
+        "lcmd-imagenet-vqdiffusion, 1024, 1000, 248.6"
+    })
+    void the_papers_priors_have_their_number_of_parameters(String name, int codes, int classes, String millions) {
+        Path file = RECIPES.resolve("papers").resolve(name + ".yaml");
         PriorConfiguration configuration =
                 RecipeFile.read(file, PriorRecipe.class, List.of()).prior();
-        try (Prior prior = configuration.build(new TokenSpace(1024, 16, 16), 0, new Seed(0), Devices.cpu())) {
-            assertThat(prior.parameters().count() / 1e6).isBetween(76.75, 76.85);
+        TokenSpace space = new TokenSpace(codes, 16, 16);
+        try (Prior prior = configuration.build(space, classes, new Seed(0), Devices.cpu())) {
+            assertThat("%.1f".formatted(prior.parameters().count() / 1e6)).isEqualTo(millions);
         }
     }
 }

@@ -1,69 +1,27 @@
-package dev.smalti.job;
+package dev.smalti;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.smalti.KnownJoint;
-import dev.smalti.TilesWorld;
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.NumpyFile;
 import dev.smalti.data.Pixels;
-import dev.smalti.draw.Sampling;
-import dev.smalti.prior.Prior;
-import dev.smalti.tensor.Scope;
-import dev.smalti.tensor.Tensors;
+import dev.smalti.job.EncodeImages;
+import dev.smalti.job.GenerateImages;
+import dev.smalti.job.TrainPrior;
+import dev.smalti.job.TrainTokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The toy recipes recover distributions that are known exactly, through the same jobs that users call. */
-class KnownDistributionTest {
+/** Tokenizer and prior together recover a world of images that is known exactly, through the jobs that users call. */
+class KnownTilesTest {
     private static final Path RECIPES = Path.of("..", "recipes", "toy");
 
     @TempDir
     Path folder;
-
-    @Test
-    void absorbing_diffusion_recovers_a_known_joint_of_tokens() {
-        KnownJoint joint = new KnownJoint();
-        Path tokens = folder.resolve("tokens.safetensors");
-        joint.write(tokens, 50_000, 1);
-        Path run = folder.resolve("prior");
-        new TrainPrior(RECIPES.resolve("absorbing.yaml"), List.of(), tokens, run, false, null)
-                .run(List.of(), () -> false);
-        try (Model model = Model.open(run.toString())) {
-            for (int label = 0; label < KnownJoint.CLASSES; label++) {
-                double distance = joint.totalVariation(label, counts(model, label, 20_000));
-                System.out.printf("total variation of class %d, seed 5: %.3f%n", label, distance);
-                assertThat(distance)
-                        .as("total variation of 20,000 grids of class %d to the truth, seed 5", label)
-                        .isLessThan(0.12);
-            }
-            MeasureLikelihood.Result likelihood =
-                    new MeasureLikelihood(tokens, null, 1, 0, false).run(model, total -> {}, done -> {});
-            assertThat(likelihood.bitsPerToken().mean())
-                    .as("bound on bits per token, above the entropy")
-                    .isBetween(joint.bitsPerToken() - 0.03, joint.bitsPerToken() + 0.1);
-        }
-    }
-
-    private static long[] counts(Model model, int label, int count) {
-        long[] counts = new long[KnownJoint.STATES];
-        long[] labels = new long[count];
-        Arrays.fill(labels, label);
-        for (int from = 0; from < count; from += 1000) {
-            int begin = from;
-            long[] codes = Scope.value(
-                    () -> Tensors.toLongs(model.codes(labels, begin, 1000, 5, Sampling.USUAL, Prior.StepWatcher.NONE)));
-            for (int i = 0; i < codes.length; i += 4) {
-                counts[KnownJoint.state(codes[i], codes[i + 1], codes[i + 2], codes[i + 3])]++;
-            }
-        }
-        return counts;
-    }
 
     @Test
     void images_of_a_tiles_world_come_back_with_their_distribution() {
