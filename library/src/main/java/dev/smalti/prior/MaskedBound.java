@@ -29,7 +29,7 @@ public final class MaskedBound {
         Tensor sum(Tensor lost, Tensor share);
     }
 
-    /** One estimate a grid, in nats, on the CPU. [B] */
+    /** One estimate a grid, in nats, differentiable if the entropies are. [B] on {@code device} */
     public static Tensor nats(long batch, long length, Device device, Generator generator, Entropy entropy) {
         Tensor m = spread(generator, batch)
                 .mul(new Scalar((double) length))
@@ -39,7 +39,8 @@ public final class MaskedBound {
         Tensor u = Tensors.uniform(generator, batch, length);
         Tensor lost = Absorbing.exactly(m, u);
         Tensor share = u.masked_fill(lost.logical_not(), new Scalar(0.0)).amax(new long[] {1}, false); // m-th smallest
-        return entropy.sum(lost.to(device, ScalarType.Bool), share).cpu().div(m).mul(new Scalar((double) length));
+        Tensor nats = entropy.sum(lost.to(device, ScalarType.Bool), share);
+        return nats.mul(m.reciprocal().mul(new Scalar((double) length)).to(device, nats.scalar_type()));
     }
 
     /** Uniform numbers in [0, 1), one in each of B equal parts of it, dealt out at random. float64 [B] */

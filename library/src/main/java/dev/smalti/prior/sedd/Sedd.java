@@ -128,10 +128,15 @@ public final class Sedd implements Prior {
     @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
-            Tensor t = times(x0.size(0), generator); // [B]
-            Tensor x = lost(x0, t, generator);
-            Tensor bits = trainingLoss(x, x0, label, t).div(new Scalar(space.length() * Math.log(2)));
-            return new Loss(bits.mean(), Map.of("elbo_bits", bits.mean().detach()));
+            Tensor nats;
+            if (configuration.counting()) {
+                nats = absorbBound(x0, label, generator);
+            } else {
+                Tensor t = times(x0.size(0), generator); // [B]
+                nats = trainingLoss(lost(x0, t, generator), x0, label, t);
+            }
+            Tensor bits = nats.div(new Scalar(space.length() * Math.log(2))).mean();
+            return new Loss(bits, Map.of("elbo_bits", bits.detach()));
         }));
     }
 
@@ -264,7 +269,7 @@ public final class Sedd implements Prior {
                 parameters.training(false);
                 Generator generator = seed.generator();
                 return configuration.transitions() == Transitions.ABSORB
-                        ? absorbBound(codes, labels, generator)
+                        ? absorbBound(codes, labels, generator).cpu()
                         : uniformBound(codes, labels, generator);
             }
         });

@@ -16,6 +16,7 @@ class AbsorbContractTest extends PriorContract {
                 null,
                 null,
                 null,
+                null,
                 null);
     }
 

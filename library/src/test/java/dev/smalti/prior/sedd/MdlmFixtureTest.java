@@ -66,7 +66,7 @@ class MdlmFixtureTest {
     private Sedd prior(NetworkConfiguration network, Parametrisation parametrisation, Noise noise) {
         int length = fixture.settings("model").required("length").asInt();
         SeddConfiguration configuration =
-                new SeddConfiguration(network, null, noise, parametrisation, null, null, false, null);
+                new SeddConfiguration(network, null, noise, parametrisation, null, null, null, false, null);
         Sedd prior = new Sedd(configuration, new TokenSpace(vocabulary, 1, length), 0, new Seed(0), Devices.cpu());
         Map<String, Tensor> weights = new LinkedHashMap<>();
         fixture.weights().forEach((name, tensor) -> weights.put(name.substring("backbone.".length()), tensor));

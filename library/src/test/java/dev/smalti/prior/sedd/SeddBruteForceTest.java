@@ -12,6 +12,7 @@ import dev.smalti.network.Denoiser;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
 import dev.smalti.prior.sedd.SeddConfiguration.Predictor;
@@ -23,6 +24,7 @@ import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -93,6 +95,7 @@ class SeddBruteForceTest {
                 Noise.of(noise),
                 null,
                 false,
+                null,
                 new Steps(steps, predictor, null),
                 null,
                 null);
@@ -138,7 +141,7 @@ class SeddBruteForceTest {
         double before = 0.4;
         TokenSpace space = new TokenSpace(K, 1, 1);
         SeddConfiguration configuration = new SeddConfiguration(
-                new TransformerConfiguration(1, 4, 1, null), transitions, null, null, null, null, null, null);
+                new TransformerConfiguration(1, 4, 1, null), transitions, null, null, null, null, null, null, null);
         try (Sedd prior = new Sedd(configuration, space, 0, new Seed(1), Devices.cpu())) {
             int states = transitions == Transitions.ABSORB ? K + 1 : K;
             for (int x = 0; x < states; x++) {
@@ -246,7 +249,7 @@ class SeddBruteForceTest {
             return lookup;
         };
         SeddConfiguration sedd =
-                new SeddConfiguration(network, null, null, Parametrisation.EXACT, null, null, false, null);
+                new SeddConfiguration(network, null, null, Parametrisation.EXACT, null, null, null, false, null);
         AbsorbingConfiguration absorbing = new AbsorbingConfiguration(network, null, null, null, false, null);
         try (Prior ours = sedd.build(SPACE, 0, new Seed(3), Devices.cpu());
                 Prior theirs = absorbing.build(SPACE, 0, new Seed(3), Devices.cpu())) {
@@ -302,11 +305,40 @@ class SeddBruteForceTest {
         }
     }
 
+    /** Counting masked tokens and drawing times have one mean, and the first the lower variance. */
+    @Test
+    void counting_changes_the_variance_of_the_loss_and_not_its_mean_seed_6() {
+        double[][] found = new double[2][];
+        for (boolean counting : new boolean[] {false, true}) {
+            SeddConfiguration configuration = new SeddConfiguration(
+                    truth(Transitions.ABSORB), null, null, null, false, counting, null, null, null);
+            try (Prior prior = configuration.build(SPACE, 0, new Seed(1), Devices.cpu())) {
+                double[] losses = new double[400];
+                for (int i = 0; i < losses.length; i++) {
+                    Seed seed = new Seed(6).child(i);
+                    losses[i] = Scope.value(() -> prior.objectives()
+                            .get(0)
+                            .loss(new TokenBatch(grids(4), null), 0, seed)
+                            .total()
+                            .item_double());
+                }
+                double mean = Arrays.stream(losses).average().orElseThrow();
+                double variance =
+                        Arrays.stream(losses).map(x -> (x - mean) * (x - mean)).sum() / (losses.length - 1);
+                found[counting ? 1 : 0] = new double[] {mean, variance};
+            }
+        }
+        double error = 4 * Math.sqrt((found[0][1] + found[1][1]) / 400);
+        assertThat(found[1][0]).isCloseTo(found[0][0], within(error));
+        assertThat(found[1][1]).as("variance").isLessThan(found[0][1] / 2);
+    }
+
     @Test
     void guidance_changes_how_fast_tokens_are_revealed_unless_ratios_are_renormalised() {
         for (boolean renormalise : new boolean[] {false, true}) {
             SeddConfiguration configuration = new SeddConfiguration(
                     new TransformerConfiguration(1, 4, 1, null),
+                    null,
                     null,
                     null,
                     null,
@@ -338,13 +370,16 @@ class SeddBruteForceTest {
     void refuses_what_goes_only_with_a_mask() {
         TransformerConfiguration network = new TransformerConfiguration(1, 4, 1, null);
         assertThatThrownBy(() -> new SeddConfiguration(
-                        network, Transitions.UNIFORM, null, Parametrisation.EXACT, null, null, null, null))
+                        network, Transitions.UNIFORM, null, Parametrisation.EXACT, null, null, null, null, null))
                 .hasMessageContaining("parametrisation exact goes with transitions absorb");
-        assertThatThrownBy(
-                        () -> new SeddConfiguration(network, Transitions.UNIFORM, null, null, true, null, null, null))
+        assertThatThrownBy(() ->
+                        new SeddConfiguration(network, Transitions.UNIFORM, null, null, true, null, null, null, null))
                 .hasMessageContaining("scale_by_sigma goes with transitions absorb");
         assertThatThrownBy(() -> new SeddConfiguration(
-                        network, Transitions.UNIFORM, null, null, null, new Steps(null, null, true), null, null))
+                        network, Transitions.UNIFORM, null, null, null, null, new Steps(null, null, true), null, null))
                 .hasMessageContaining("sampling.renormalise goes with transitions absorb");
+        assertThatThrownBy(() ->
+                        new SeddConfiguration(network, Transitions.UNIFORM, null, null, null, true, null, null, null))
+                .hasMessageContaining("counting goes with transitions absorb");
     }
 }

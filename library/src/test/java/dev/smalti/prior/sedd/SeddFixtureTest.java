@@ -68,6 +68,7 @@ class SeddFixtureTest {
                 noise,
                 null,
                 model.required("scale_by_sigma").asBoolean(),
+                null,
                 new Steps(steps, predictor, null),
                 false,
                 null);

@@ -16,6 +16,7 @@ class UniformContractTest extends PriorContract {
                 null,
                 null,
                 null,
+                null,
                 null);
     }
 
