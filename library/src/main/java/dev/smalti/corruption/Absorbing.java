@@ -9,8 +9,8 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * Tokens are lost to one mask token, numbered K, and only γ̄ counts of a level. Austin et al. 2021, arXiv:2107.03006, appendix
- * A.2.2. Which tokens are lost follows from uniform numbers that the caller draws.
+ * Tokens are lost to one mask token, numbered K, and only γ̄ counts of a level. Austin et al. 2021, arXiv:2107.03006,
+ * appendix A.2.2. Which tokens are lost follows from uniform numbers that the caller draws.
  */
 public final class Absorbing implements Corruption {
     private static final double NEVER = Double.NEGATIVE_INFINITY;
@@ -104,9 +104,16 @@ public final class Absorbing implements Corruption {
         return x.unsqueeze(-1).eq(all);
     }
 
+    @Override
+    public Tensor logPosterior(Tensor x0, Tensor xt, Level s, Level t) {
+        space.check("x_0", x0);
+        Tensor known = torch.where(is(x0), new Scalar(0.0), new Scalar(NEVER));
+        return logPosterior(Posterior.NORMALISED, known.to(ScalarType.Double), xt, s, t);
+    }
+
     /**
-     * A mask stays with probability γ̄_s/γ̄_t and is otherwise what the guess says; a code was that code. Both readings are
-     * the same, since q(x_t | x_0) is γ̄_t at a mask whatever x_0 is.
+     * A mask stays with probability γ̄_s/γ̄_t and is otherwise what the guess says; a code was that code. Both readings
+     * are the same, since q(x_t | x_0) is γ̄_t at a mask whatever x_0 is.
      */
     @Override
     public Tensor logPosterior(Posterior posterior, Tensor logX0, Tensor xt, Level s, Level t) {

@@ -6,9 +6,9 @@ import org.bytedeco.pytorch.Tensor;
  * How tokens are lost, each by itself: at a {@link Level} a token is kept, masked, or replaced by one of the K codes at
  * random, and what is masked stays masked. Probabilities are float64, on the device of the tokens.
  *
- * <p>Shapes: tokens int64 of any shape [*], [B, L] or [M]; levels of their first dimensions; S states, the codes and, where
- * there is one, the mask, numbered K. Methods that take tokens throw {@link IllegalArgumentException} on those that are none
- * of theirs, naming the first.
+ * <p>Shapes: tokens int64 of any shape [*], [B, L] or [M]; levels of their first dimensions; S states, the codes and,
+ * where there is one, the mask, numbered K. Methods that take tokens throw {@link IllegalArgumentException} on those
+ * that are none of theirs, naming the first.
  */
 public interface Corruption {
     /** S: K, or K + 1 with the mask. */
@@ -26,8 +26,8 @@ public interface Corruption {
     Tensor uncertain(Tensor xt);
 
     /**
-     * Where x_s becomes a code that x_t doesn't tell. A mask stays a mask with probability γ̄_s/γ̄_t, whatever x_0 is; so
-     * this is drawn first, and the rest is drawn from the codes of {@link #logPosterior} alone.
+     * Where x_s becomes a code that x_t doesn't tell. A mask stays a mask with probability γ̄_s/γ̄_t, whatever x_0 is;
+     * so this is drawn first, and the rest is drawn from the codes of {@link #logPosterior} alone.
      *
      * @param u uniform numbers in [0, 1), float64 [*]
      * @return bool [*]
@@ -40,8 +40,12 @@ public interface Corruption {
     /** ln q(x_t | x_s). [*] -> [*, S] */
     Tensor logStep(Tensor xs, Level s, Level t);
 
+    /** ln q(x_s | x_t, x_0), where q(x_t | x_0) isn't 0. [*], [*] -> [*, S] */
+    Tensor logPosterior(Tensor x0, Tensor xt, Level s, Level t);
+
     /**
-     * ln p(x_s | x_t) of a guess of x_0, in O(K) a position. Where x_t rules out a code, that part of the guess is left out.
+     * ln p(x_s | x_t) of a guess of x_0, in O(K) a position. Where x_t rules out a code, that part of the guess is left
+     * out.
      *
      * @param logX0 ln p(x_0), float64 [*, K]; need not be normalised
      * @return [*, S]

@@ -15,8 +15,8 @@ import org.bytedeco.pytorch.Tensor;
  */
 public record Level(Tensor kept, Tensor masked) {
     /**
-     * The transition from {@code s} to this level: a = ᾱ_t/ᾱ_s and c = (γ̄_t - γ̄_s)/(1 - γ̄_s). Where nothing was left to
-     * keep at s, nothing is kept since; where all was masked, all is.
+     * The transition from {@code s} to this level: a = ᾱ_t/ᾱ_s and c = (γ̄_t - γ̄_s)/(1 - γ̄_s). Where nothing was left
+     * to keep at s, nothing is kept since; where all was masked, all is.
      */
     public Level since(Level s) {
         Tensor a = kept.div(s.kept).masked_fill(s.kept.eq(new Scalar(0.0)), new Scalar(0.0));

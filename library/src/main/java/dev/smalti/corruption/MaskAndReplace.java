@@ -90,6 +90,21 @@ public final class MaskAndReplace implements Corruption {
         return torch.where(x.unsqueeze(-1).eq(all), same, beta.log().unsqueeze(-1)); // [*, K]
     }
 
+    @Override
+    public Tensor logPosterior(Tensor x0, Tensor xt, Level s, Level t) {
+        codes.check("x_0", x0);
+        states.check("x_t", xt);
+        Tensor likelihood = column(xt, t).gather(-1, x0.unsqueeze(-1)); // ln q(x_t | x_0), [*, 1]
+        return row(x0, s).add(back(xt, t.since(s))).sub(likelihood);
+    }
+
+    /** ln q(x_t | ·) for the states that x_t may have been. [*] -> [*, K + 1] */
+    private Tensor back(Tensor xt, Level step) {
+        Tensor mask =
+                torch.where(masked(xt), new Scalar(0.0), new Scalar(NEVER)).to(ScalarType.Double);
+        return Tensors.cat(-1, column(xt, step), mask.unsqueeze(-1));
+    }
+
     /**
      * With r = p(x_0)/q(x_t | x_0) (or r = p(x_0) in the joint reading) and Z = Σ r: p(x_s) is q(x_t | x_s) times
      * ᾱ_s r(x_s) + β̄_s Z for a code, γ̄_s Z for the mask. In logarithms, since r may be as large as 1/β̄.
@@ -108,13 +123,9 @@ public final class MaskAndReplace implements Corruption {
                 .div(new Scalar((double) codes.codes()))
                 .log()
                 .unsqueeze(-1);
-        Tensor tokens = r.add(kept).logaddexp(z.add(replaced)).add(column(xt, t.since(s))); // [*, K]
-        Tensor mask = Level.beside(xt, s.masked())
-                .log()
-                .unsqueeze(-1)
-                .add(z)
-                .masked_fill(masked(xt).logical_not().unsqueeze(-1), new Scalar(NEVER)); // [*, 1]
-        return torch.log_softmax(Tensors.cat(-1, tokens, mask), -1);
+        Tensor tokens = r.add(kept).logaddexp(z.add(replaced)); // [*, K]
+        Tensor mask = Level.beside(xt, s.masked()).log().unsqueeze(-1).add(z); // [*, 1]
+        return torch.log_softmax(Tensors.cat(-1, tokens, mask).add(back(xt, t.since(s))), -1);
     }
 
     private Tensor masked(Tensor xt) {

@@ -25,8 +25,8 @@ public final class Schedule {
     }
 
     /**
-     * ᾱ_t = f(t)/f(0) with f(t) = cos((t/T + 0.008)/1.008 · π/2), not squared, and no step that keeps less than 0.001; no
-     * masks. Hoogeboom et al. 2021, arXiv:2102.05379, as D3PM's code.
+     * ᾱ_t = f(t)/f(0) with f(t) = cos((t/T + 0.008)/1.008 · π/2), not squared, and no step that keeps less than 0.001;
+     * no masks. Hoogeboom et al. 2021, arXiv:2102.05379, as D3PM's code.
      */
     public static Schedule cosine(int steps) {
         return replacing(steps, t -> Math.min(1 - cosine(t, steps) / cosine(t - 1, steps), 0.999));
@@ -36,7 +36,10 @@ public final class Schedule {
         return Math.cos(((double) t / steps + 0.008) / 1.008 * Math.PI / 2);
     }
 
-    /** β_t linear from 0.02 to 1; no masks. As D3PM's code for uniform transitions; Austin et al. 2021, arXiv:2107.03006. */
+    /**
+     * β_t linear from 0.02 to 1; no masks. As D3PM's code for uniform transitions; Austin et al. 2021,
+     * arXiv:2107.03006.
+     */
     public static Schedule linear(int steps) {
         return replacing(steps, t -> steps == 1 ? 1 : 0.02 + 0.98 * (t - 1) / (steps - 1));
     }
@@ -46,19 +49,19 @@ public final class Schedule {
         return new Schedule(steps, t -> product[0] *= 1 - beta.applyAsDouble(t), t -> 0);
     }
 
-    /** A mask with probability 1/(T - t + 1) at each step: γ̄_t = t/T. Austin et al. 2021, arXiv:2107.03006, section 3.1. */
+    /** A mask with probability 1/(T - t + 1) at step t, so that γ̄_t = t/T. Austin et al. 2021, arXiv:2107.03006. */
     public static Schedule absorbing(int steps) {
         return new Schedule(steps, t -> 1 - (double) t / steps, t -> (double) t / steps);
     }
 
-    /** γ̄_t linear up to 0.9 and Kβ̄_t up to 0.1. Gu et al. 2022, arXiv:2111.14822, section 5.1. */
+    /** γ̄_t linear up to 0.9 and Kβ̄_t up to 0.1. Gu et al. 2022, arXiv:2111.14822, implementation details. */
     public static Schedule maskAndReplace(int steps) {
         return new Schedule(steps, t -> 1 - (double) t / steps, t -> 0.9 * t / steps);
     }
 
     /**
-     * ᾱ_t linear from 0.99999 to 0.000009 and γ̄_t from 0.000009 to 0.99999, as the released code: one token in a million is
-     * replaced, the others are masked.
+     * ᾱ_t linear from 0.99999 to 0.000009 and γ̄_t from 0.000009 to 0.99999, as the released code: one token in a
+     * million is replaced, the others are masked.
      *
      * @param steps at least 2
      */

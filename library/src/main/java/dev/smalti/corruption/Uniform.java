@@ -5,8 +5,8 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Tokens are replaced by one of the K codes at random; there is no mask, and only ᾱ counts of a level. Austin et al. 2021,
- * arXiv:2107.03006, appendix A.2.1.
+ * Tokens are replaced by one of the K codes at random; there is no mask, and only ᾱ counts of a level. Austin et al.
+ * 2021, arXiv:2107.03006, appendix A.2.1.
  */
 public final class Uniform implements Corruption {
     private final TokenSpace codes;
@@ -47,6 +47,12 @@ public final class Uniform implements Corruption {
     public Tensor logStep(Tensor xs, Level s, Level t) {
         codes.check("x_s", xs);
         return withoutMask(unmasked.logStep(xs, plain(s), plain(t)));
+    }
+
+    @Override
+    public Tensor logPosterior(Tensor x0, Tensor xt, Level s, Level t) {
+        codes.check("x_t", xt);
+        return withoutMask(unmasked.logPosterior(x0, xt, plain(s), plain(t)));
     }
 
     @Override

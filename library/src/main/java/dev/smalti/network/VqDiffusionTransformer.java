@@ -10,11 +10,12 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * VQ-Diffusion's stack of pre-norm blocks over a grid of tokens, with learnt rows and columns for positions. Time scales
- * and shifts the normalised activations before attention, the class those before the feed-forward layers; each block has
- * tables of its own for both. Gu et al. 2022, arXiv:2111.14822, section 4.2, and the released code.
+ * VQ-Diffusion's stack of pre-norm blocks over a grid of tokens, with learnt rows and columns for positions. Time
+ * scales and shifts the normalised activations before attention, the class those before the feed-forward layers; each
+ * block has tables of its own for both. Gu et al. 2022, arXiv:2111.14822, section 4.2, and the released code.
  *
- * <p>Where time is continuous (or no input: then it is 0), sines and cosines of 4000 times it take the place of the table.
+ * <p>Where time is continuous (or no input: then it is 0), sines and cosines of 4000 times it take the place of the
+ * table.
  *
  * <p>Letters: B batch, L tokens, D width, H heads, d = D / H, K vocabulary, M positions asked for.
  */

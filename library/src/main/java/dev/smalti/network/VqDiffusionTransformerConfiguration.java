@@ -6,8 +6,8 @@ package dev.smalti.network;
  * @param layers blocks; at least 1
  * @param width D; even, a multiple of heads
  * @param heads attention heads
- * @param convolution whether the feed-forward layers are 3×3 convolutions over the grid rather than of each token by itself;
- *     true if left out, as the released models, which have nine times as many weights there
+ * @param convolution whether the feed-forward layers are 3×3 convolutions over the grid rather than of each token by
+ *     itself; true if left out, as the released models, which have nine times as many weights there
  * @param expansion how many times D the feed-forward layers are wide, at least 1; 4 if left out
  * @param dropout share of activations dropped in training, [0, 1); 0 if left out
  * @param deviation of the normal distribution from which linear layers and embeddings start, above 0; 0.02 if left out.

@@ -25,11 +25,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * A chain that corrupts tokens in T steps, and its way back, which a network learns by guessing the clean tokens: the
  * terms of the bound on -ln p, and a step back over any number of the chain's.
  *
- * <p>Time t is 1..T, the number of steps taken; the network is told t - 1. Letters: B batch, L tokens, K codes, S states, M
- * positions.
+ * <p>Time t is 1..T, the number of steps taken; the network is told t - 1. Letters: B batch, L tokens, K codes, S
+ * states, M positions.
  */
 public final class Reversal {
-    /** ln p is never below: what is rarer than 4·10⁻³¹ counts as that, as in VQ-Diffusion's code, so that 0 · ln 0 is 0. */
+    /**
+     * ln p is never below: what is rarer than 4·10⁻³¹ counts as that, as in VQ-Diffusion's code, so that 0 · ln 0 is 0.
+     */
     private static final double FLOOR = -70;
 
     private final TokenSpace space;
@@ -73,8 +75,8 @@ public final class Reversal {
     /**
      * What the network makes of x_t, position by position.
      *
-     * @param divergence KL(q(x_{t-1} | x_t, x_0) ‖ p(x_{t-1} | x_t)) in nats, which at t = 1 is -ln p(x_0 | x_1); summed
-     *     over t and positions it is the bound, but for {@link #priorNats}. float64 [B, L]
+     * @param divergence KL(q(x_{t-1} | x_t, x_0) ‖ p(x_{t-1} | x_t)) in nats, which at t = 1 is -ln p(x_0 | x_1);
+     *     summed over t and positions it is the bound, but for {@link #priorNats}. float64 [B, L]
      * @param entropy -ln p(x_0) in nats. float64 [B, L]
      */
     public record Terms(Tensor divergence, Tensor entropy) {}
@@ -91,11 +93,7 @@ public final class Reversal {
         Level before = schedule.at(t.sub(new Scalar(1L)), device).rows(rows);
         Level after = schedule.at(t, device).rows(rows);
         Tensor model = back(logX0, now, times, before, after); // [M, S]
-        Tensor known = torch.full_like(logX0.detach(), new Scalar(Double.NEGATIVE_INFINITY))
-                .scatter(1, clean.unsqueeze(1), new Scalar(0.0));
-        Tensor truth = corruption
-                .logPosterior(Posterior.NORMALISED, known, now, before, after)
-                .clamp_min(new Scalar(FLOOR));
+        Tensor truth = corruption.logPosterior(clean, now, before, after).clamp_min(new Scalar(FLOOR));
         Tensor divergence = truth.exp().mul(truth.sub(model)).sum(1);
         Tensor entropy = logX0.gather(1, clean.unsqueeze(1)).squeeze(1).neg();
         return new Terms(spread(divergence, at, x0), spread(entropy, at, x0));
@@ -175,7 +173,9 @@ public final class Reversal {
         return corruption.lose(nothing, last, draws.uniform(space.length()));
     }
 
-    /** The time before step {@code number} of a draw in {@code steps}, which are spread evenly over T. 1..steps -> 1..T */
+    /**
+     * The time before step {@code number} of a draw in {@code steps}, which are spread evenly over T. 1..steps -> 1..T
+     */
     public int time(int number, int steps) {
         return Math.toIntExact((long) steps() * (steps - number + 1) / steps);
     }

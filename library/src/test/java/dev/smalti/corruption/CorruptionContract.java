@@ -81,6 +81,31 @@ abstract class CorruptionContract {
         });
     }
 
+    @Test
+    void has_the_posterior_of_a_known_token() {
+        pairs((s, t) -> {
+            double[][] likelihood = marginal(t);
+            for (int i = 0; i < K; i++) {
+                for (int v = 0; v < states(); v++) {
+                    if (likelihood[i][v] > 1e-12) {
+                        int clean = i;
+                        int now = v;
+                        double[] known = new double[K];
+                        known[i] = 1;
+                        double[] found = log(
+                                x -> corruption()
+                                        .logPosterior(
+                                                Tensors.longs(clean), Tensors.longs(now), level(s, 1), level(t, 1)),
+                                1);
+                        assertThat(rows(found)[0])
+                                .as("%d becomes %d, from %s to %s", i, v, t, s)
+                                .containsExactly(bayes(Posterior.NORMALISED, known, v, s, t), within(1e-9));
+                    }
+                }
+            }
+        });
+    }
+
     private boolean arrives(Loss t, int v) {
         return Arrays.stream(marginal(t)).anyMatch(row -> row[v] > 0);
     }
@@ -238,12 +263,14 @@ abstract class CorruptionContract {
             String rule = (bad < 0 ? "0 or more" : "below " + K) + ", got " + bad + " at [1]";
             refused(() -> corruption().lose(x0, t, u), rule);
             refused(() -> corruption().logMarginal(x0, t), rule);
+            refused(() -> corruption().logPosterior(x0, Tensors.longs(0, 0), s, t), rule);
         }
         for (long bad : new long[] {-1, states()}) {
             Tensor xt = Tensors.longs(0, bad);
             String rule = (bad < 0 ? "0 or more" : "below " + states()) + ", got " + bad + " at [1]";
             refused(() -> corruption().logStep(xt, s, t), rule);
             refused(() -> corruption().changes(xt, s, t, u), rule);
+            refused(() -> corruption().logPosterior(Tensors.longs(0, 0), xt, s, t), rule);
             refused(() -> corruption().logPosterior(Posterior.NORMALISED, guess, xt, s, t), rule);
         }
     }

@@ -20,8 +20,9 @@ class VqDiffusionTransformerTest {
     private static final int L = 6;
 
     /**
-     * The paper of VQ-LCMD counts 56 M and 246 M weights in this network where vectors of 256 numbers come in in place of
-     * tokens: a linear layer and 1024 vectors for the tokens and positions here, and no weights in plain normalisation.
+     * The paper of VQ-LCMD counts 56 M and 246 M weights in this network where vectors of 256 numbers come in in place
+     * of tokens: a linear layer and 1024 vectors for the tokens and positions here, and no weights in plain
+     * normalisation.
      */
     @Test
     void has_the_56_05_and_246_4_million_weights_of_vq_lcmd_but_for_what_comes_in() {

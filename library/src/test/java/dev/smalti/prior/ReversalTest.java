@@ -127,8 +127,8 @@ class ReversalTest {
         }
 
         /**
-         * What a network that knows p makes of x_t, one row a position: p(x_0 | x_t), or what is exact in the joint reading,
-         * p(x_0 | x_t) / q(x_t | x_0) (but at t = 1, where the guess is taken as it is).
+         * What a network that knows p makes of x_t, one row a position: p(x_0 | x_t), or what is exact in the joint
+         * reading, p(x_0 | x_t) / q(x_t | x_0) (but at t = 1, where the guess is taken as it is).
          */
         double[][] guess(double[] p, int t, int state) {
             double[][] guess = new double[L][K];

@@ -30,8 +30,8 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * A chain of T steps replaces or masks tokens, and a network that is told the time learns the way back. Austin et al. 2021,
- * arXiv:2107.03006.
+ * A chain of T steps replaces or masks tokens, and a network that is told the time learns the way back. Austin et al.
+ * 2021, arXiv:2107.03006.
  *
  * <p>Letters: B batch, L tokens, T steps of the model, T' steps of a draw.
  */
@@ -83,8 +83,8 @@ public final class D3pm implements Prior {
     }
 
     /**
-     * T (L_t + λ CE) in bits per token, whose mean over t is the bound and λ T times the mean cross-entropy; and the bound as
-     * a measure. The paper's hybrid loss, eq. 5, in the weighting of its code.
+     * T (L_t + λ CE) in bits per token, whose mean over t is the bound and λ T times the mean cross-entropy; and the
+     * bound as a measure. The paper's hybrid loss, eq. 5, in the weighting of its code.
      *
      * @param x0 int64 [B, L]
      * @param t int64 [B], 1..T

@@ -12,8 +12,8 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * How large the loss was at each time, and times drawn in proportion to it, so that the bound is estimated with less
  * variance. Nichol and Dhariwal 2021, arXiv:2102.09672, section 3.3, as VQ-Diffusion's code: h_t is a moving average of
- * the squared loss in nats of a grid, and p(t) ∝ √h_t + 0.0001, with h_2 in place of h_1. Until each time was seen more than
- * ten times, all are alike.
+ * the squared loss in nats of a grid, and p(t) ∝ √h_t + 0.0001, with h_2 in place of h_1. Until each time was seen more
+ * than ten times, all are alike.
  *
  * <p>Two buffers, so that checkpoints keep it: {@code Lt_history} and {@code Lt_count}, [T].
  */
@@ -57,8 +57,8 @@ final class TimeHistory {
     }
 
     /**
-     * Takes note of losses: h_t becomes 0.9 h_t + 0.1 times the square of the loss at that time, the last one where a batch
-     * has several, as released.
+     * Takes note of losses: h_t becomes 0.9 h_t + 0.1 times the square of the loss at that time, the last one where a
+     * batch has several, as released.
      *
      * @param t int64 [B]
      * @param nats of a grid, [B]

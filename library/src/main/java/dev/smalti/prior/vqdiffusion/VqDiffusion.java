@@ -35,8 +35,8 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * A chain of T steps masks most tokens and replaces some, and a network that is told the time learns the way back. Gu et
- * al. 2022, arXiv:2111.14822; drawn as Tang et al. 2022, arXiv:2205.16007, if so configured.
+ * A chain of T steps masks most tokens and replaces some, and a network that is told the time learns the way back. Gu
+ * et al. 2022, arXiv:2111.14822; drawn as Tang et al. 2022, arXiv:2205.16007, if so configured.
  *
  * <p>Letters: B batch, L tokens, K codes, M positions, T steps of the model, T' steps of a draw.
  */
@@ -110,8 +110,8 @@ public final class VqDiffusion implements Prior {
     }
 
     /**
-     * (L_t + λ_t CE) / p(t) in bits per token, λ_t = λ (2 - (t-1)/T) where it is adaptive; and the bound as a measure. Takes
-     * note of L_t for the times to come.
+     * (L_t + λ_t CE) / p(t) in bits per token, λ_t = λ (2 - (t-1)/T) where it is adaptive; and the bound as a measure.
+     * Takes note of L_t for the times to come.
      *
      * @param x0 int64 [B, L]
      * @param xt int64 [B, L], drawn of q(x_t | x_0)
@@ -211,8 +211,8 @@ public final class VqDiffusion implements Prior {
 
     /**
      * A step of the purity rule: {@code count} masked tokens of each grid are drawn, without putting any back, in
-     * proportion to the probability of their likeliest code, and each of p^(1 + r·score), where score is that probability
-     * over the greatest of the grid. Tang et al. 2022, section 4.2 and eq. 11. [B, L] -> [B, L]
+     * proportion to the probability of their likeliest code, and each of p^(1 + r·score), where score is that
+     * probability over the greatest of the grid. Tang et al. 2022, section 4.2 and eq. 11. [B, L] -> [B, L]
      */
     Tensor surest(Denoiser denoiser, Tempering tempering, Tensor xt, Tensor labels, int t, long count, Draws draws) {
         return Scope.keep(() -> {

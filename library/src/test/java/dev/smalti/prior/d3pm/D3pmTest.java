@@ -123,6 +123,29 @@ class D3pmTest {
         assertThat(entropy).isCloseTo(0.5 * T * Math.log(7) / Math.log(2), within(0.01));
     }
 
+    /** Of one grid at an early time nothing may be masked, and the network has nothing to say. */
+    @Test
+    void takes_grids_of_which_nothing_is_lost() {
+        try (Prior prior = d3pm(Transitions.ABSORBING, Posterior.NORMALISED, 0.001)) {
+            int nothing = 0;
+            for (int i = 0; i < 40; i++) {
+                Seed seed = new Seed(i);
+                TokenBatch one = batch(1);
+                double nats = Scope.value(
+                        () -> prior.nats(one.codes(), one.labels(), seed).item_double());
+                nothing += nats == 0 ? 1 : 0;
+                assertThat(nats).isBetween(0.0, 1e4);
+                Scope.free(() -> {
+                    prior.parameters().training(true);
+                    Tensor loss = prior.objectives().get(0).loss(one, 0, seed).total();
+                    loss.backward();
+                    assertThat(loss.item_double()).isFinite();
+                });
+            }
+            assertThat(nothing).isPositive();
+        }
+    }
+
     @ParameterizedTest
     @EnumSource(Posterior.class)
     void measures_the_bound_with_what_is_left_at_the_end(Posterior posterior) {

@@ -38,9 +38,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Against microsoft/VQ-Diffusion. Everything is compared, but for two things that are nothing: where both hold a state for
- * impossible (its logarithm is below -50; the reference adds up logarithms of 1e-30 there, we have -70), and what its
- * {@code q_pred_one_timestep} says of codes after a mask, which its posterior puts right.
+ * Against microsoft/VQ-Diffusion. Everything is compared, but for two things that are nothing: where both hold a state
+ * for impossible (its logarithm is below -50; the reference adds up logarithms of 1e-30 there, we have -70), and what
+ * its {@code q_pred_one_timestep} says of codes after a mask, which its posterior puts right.
  */
 class VqDiffusionFixtureTest {
     private static final String NETWORK = "transformer.";
@@ -108,14 +108,11 @@ class VqDiffusionFixtureTest {
 
     @Test
     void has_the_posterior() {
-        Tensor clean = torch.where(
-                x0.unsqueeze(-1).eq(torch.arange(new Scalar(codes), Tensors.options(ScalarType.Long))),
-                new Scalar(0.0),
-                new Scalar(Double.NEGATIVE_INFINITY));
         Tensor guess = Tempering.NONE.logProbabilities(positions(fixture.in("logits"))); // [B, L, K]
         Tensor never = guess.narrow(-1, 0, 1).mul(new Scalar(0.0)).add(new Scalar(-70.0));
         check("predict_start", states(Tensors.cat(-1, guess, never)));
-        checkPossible("q_posterior_true", posterior(clean.to(ScalarType.Double)));
+        Tensor truth = corruption.logPosterior(x0, xt, at(before(t)), at(t));
+        checkPossible("q_posterior_true", states(truth.clamp_min(new Scalar(-70.0))));
         checkPossible("q_posterior_model", posterior(guess));
         checkPossible("p_pred", posterior(guess));
     }
