@@ -48,4 +48,12 @@ public final class MaskedBound {
         Tensor part = Tensors.uniform(generator, batch).argsort().to(ScalarType.Double);
         return part.add(Tensors.uniform(generator, 1)).div(new Scalar((double) batch));
     }
+
+    /** A time of 1..T for each of B grids, spread evenly as {@link #spread}. int64 [B] */
+    public static Tensor times(Generator generator, long batch, int steps) {
+        return spread(generator, batch)
+                .mul(new Scalar((double) steps))
+                .to(ScalarType.Long)
+                .add(new Scalar(1L));
+    }
 }

@@ -14,7 +14,6 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
-import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -51,14 +50,9 @@ public final class Reversal {
         return schedule.steps();
     }
 
-    /** A time for each of B grids, each of 1..T alike. int64 [B] */
+    /** A time for each of B grids, spread evenly over 1..T. int64 [B] */
     public Tensor times(long batch, Generator generator) {
-        return torch.randint(
-                1,
-                steps() + 1L,
-                new long[] {batch},
-                new GeneratorOptional(generator),
-                Tensors.options(ScalarType.Long));
+        return MaskedBound.times(generator, batch, steps());
     }
 
     /**
@@ -152,10 +146,7 @@ public final class Reversal {
     /** One estimate a grid of the bound on -ln p in nats, on the CPU; t is spread evenly over the batch. float32 [B] */
     public Tensor nats(Denoiser network, Tensor x0, Tensor label, Generator generator) {
         long batch = x0.size(0);
-        Tensor t = MaskedBound.spread(generator, batch)
-                .mul(new Scalar((double) steps()))
-                .to(ScalarType.Long)
-                .add(new Scalar(1L)); // [B]
+        Tensor t = times(batch, generator); // [B]
         Tensor xt = lose(x0, t, Tensors.uniform(generator, batch, space.length()));
         return terms(network, x0, xt, t, label)
                 .divergence()
@@ -214,43 +205,21 @@ public final class Reversal {
             Level before = schedule.at(times.mul(new Scalar(0L)).add(new Scalar((long) s)), xt.device());
             Level after = schedule.at(times, xt.device());
             Tensor changes = corruption.changes(xt, before, after, draws.uniform(space.length())); // [B, L]
-            Tensor at = changes.flatten().nonzero().squeeze(1); // [M]
-            if (at.numel() == 0) {
-                return xt;
-            }
-            Tensor logits = ask(denoiser, xt, labels, t, changes, device); // [M, K]
-            Tensor rows = at.floor_divide(new Scalar(space.length()));
-            Tensor codes = back(
-                            tempering.logProbabilities(logits),
-                            xt.flatten().index_select(0, at),
-                            times.index_select(0, rows),
-                            before.rows(rows),
-                            after.rows(rows))
-                    .narrow(1, 0, space.codes()); // [M, K]
-            Tensor exponential = draws.exponential(Tensors.toLongs(at), space.length(), space.codes());
-            return xt.flatten()
-                    .index_copy(0, at, Categorical.draw(codes, exponential))
-                    .view_as(xt);
+            return Places.of(changes)
+                    .map(places -> {
+                        Tensor logits = places.logits(denoiser, xt, t - 1, labels, device); // [M, K]
+                        Tensor rows = places.at().floor_divide(new Scalar(space.length()));
+                        Tensor codes = back(
+                                        tempering.logProbabilities(logits),
+                                        places.read(xt),
+                                        times.index_select(0, rows),
+                                        before.rows(rows),
+                                        after.rows(rows))
+                                .narrow(1, 0, space.codes()); // [M, K]
+                        Tensor race = draws.exponential(places.indices(), space.length(), space.codes());
+                        return places.write(xt, Categorical.draw(codes, race));
+                    })
+                    .orElse(xt);
         });
-    }
-
-    /**
-     * Logits, on the CPU, at some positions of grids at time t. Grids without such are not shown to the network.
-     *
-     * @param where bool [B, L]
-     * @return [M, K]
-     */
-    public static Tensor ask(Denoiser denoiser, Tensor xt, Tensor labels, int t, Tensor where, Device device) {
-        Tensor rows = where.any(1).nonzero().squeeze(1); // grids that are asked about
-        Tensor within = where.index_select(0, rows).flatten().nonzero().squeeze(1); // [M], among those
-        return denoiser.logits(
-                        xt.index_select(0, rows).to(device, ScalarType.Long),
-                        torch.full(
-                                new long[] {rows.numel()},
-                                new Scalar(t - 1.0),
-                                Tensors.options(ScalarType.Float, device)),
-                        labels == null ? null : labels.index_select(0, rows).to(device, ScalarType.Long),
-                        within.to(device, ScalarType.Long))
-                .cpu();
     }
 }

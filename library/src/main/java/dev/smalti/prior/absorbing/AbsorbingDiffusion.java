@@ -25,7 +25,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
-import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -86,12 +85,7 @@ public final class AbsorbingDiffusion implements Prior {
     @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
-            Tensor t = torch.randint(
-                    1,
-                    steps + 1L,
-                    new long[] {x0.size(0)},
-                    new GeneratorOptional(generator),
-                    Tensors.options(ScalarType.Long)); // [B]
+            Tensor t = MaskedBound.times(generator, x0.size(0), steps); // [B]
             return trainingLoss(x0, label, t, Tensors.uniform(generator, x0.size(0), space.length()));
         }));
     }

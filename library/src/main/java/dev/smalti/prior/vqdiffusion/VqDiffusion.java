@@ -14,6 +14,7 @@ import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
+import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.Reversal;
 import dev.smalti.prior.Reversal.Terms;
@@ -223,7 +224,7 @@ public final class VqDiffusion implements Prior {
                 return xt;
             }
             Tensor all = masked.any(1).unsqueeze(1).expand_as(masked);
-            Tensor logits = Reversal.ask(denoiser, xt, labels, t, all, parameters.device());
+            Tensor logits = Places.of(all).orElseThrow().logits(denoiser, xt, t - 1, labels, parameters.device());
             Tensor log = tempering.logProbabilities(logits); // [R·L, K]
             Tensor score = log.exp().amax(new long[] {1}, false).view(-1, length); // [R, L]
             score = score.div(score.amax(new long[] {1}, true));
