@@ -1,15 +1,10 @@
 package dev.smalti.draw;
 
-import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
-import java.util.ArrayList;
 import java.util.List;
-import org.bytedeco.pytorch.Generator;
-import org.bytedeco.pytorch.GeneratorOptional;
+import java.util.SplittableRandom;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * The random numbers that a batch of grids is drawn with, float64 on the CPU. Each grid has its own stream, so what is
@@ -40,54 +35,41 @@ public interface Draws extends AutoCloseable {
 
     /** {@link Draws#of}. */
     final class PerGrid implements Draws {
-        private final List<Generator> generators = new ArrayList<>();
+        private final List<SplittableRandom> random;
 
         PerGrid(List<Seed> seeds) {
-            Scope.free(() -> seeds.forEach(seed -> generators.add(Scope.hold(seed.generator()))));
+            this.random = seeds.stream().map(Seed::random).toList();
         }
 
         @Override
         public long grids() {
-            return generators.size();
+            return random.size();
         }
 
         @Override
         public Tensor uniform(long length) {
-            return Scope.keep(() -> {
-                List<Tensor> rows = new ArrayList<>();
-                for (Generator generator : generators) {
-                    rows.add(torch.rand(
-                            new long[] {1, length},
-                            new GeneratorOptional(generator),
-                            Tensors.options(ScalarType.Double)));
-                }
-                return Tensors.cat(rows);
-            });
+            int columns = Math.toIntExact(length);
+            double[] numbers = new double[random.size() * columns];
+            for (int i = 0; i < numbers.length; i++) {
+                numbers[i] = random.get(i / columns).nextDouble();
+            }
+            return Tensors.doubles(numbers).view(-1, length);
         }
 
         @Override
         public Tensor exponential(long[] at, long length, long codes) {
-            return Scope.keep(() -> {
-                List<Tensor> rows = new ArrayList<>();
-                int from = 0;
-                while (from < at.length) {
-                    int grid = Math.toIntExact(at[from] / length);
-                    int to = from;
-                    while (to < at.length && at[to] / length == grid) {
-                        to++;
-                    }
-                    Tensor row = torch.empty(new long[] {to - from, codes}, Tensors.options(ScalarType.Double), null);
-                    rows.add(row.exponential_(1, new GeneratorOptional(generators.get(grid))));
-                    from = to;
+            int columns = Math.toIntExact(codes);
+            double[] numbers = new double[Math.multiplyExact(at.length, columns)];
+            for (int row = 0; row < at.length; row++) {
+                SplittableRandom own = random.get(Math.toIntExact(at[row] / length));
+                for (int i = 0; i < columns; i++) {
+                    numbers[row * columns + i] = -Math.log1p(-own.nextDouble());
                 }
-                return Tensors.cat(rows);
-            });
+            }
+            return Tensors.doubles(numbers).view(-1, codes);
         }
 
         @Override
-        public void close() {
-            generators.forEach(Scope::release);
-            generators.clear();
-        }
+        public void close() {}
     }
 }
