@@ -108,10 +108,10 @@ public final class Sedd implements Prior {
         Tensor raw = network.logits(x, sigma, label, at).to(ScalarType.Float); // never bfloat16: exp would lose it
         Tensor flat = x.flatten();
         Tensor token = (at == null ? flat : flat.index_select(0, at)).unsqueeze(1); // [M, 1]
-        Tensor size = ofPlaces(sigma, at).to(ScalarType.Float).expm1().log().unsqueeze(1); // ln (e^σ - 1), [M, 1]
+        Tensor size = ofPlaces(sigma, at).to(ScalarType.Float).expm1().log().unsqueeze(1); // [M, 1]
         if (configuration.parametrisation() == Parametrisation.EXACT) {
             Tensor p = torch.log_softmax(raw.narrow(1, 0, space.codes()), -1);
-            raw = graph.logRatio(p, size, token);
+            raw = Tensors.cat(1, p.sub(size), torch.zeros_like(size));
         } else if (configuration.scaleBySigma()) {
             raw = raw.sub(size).sub(new Scalar(Math.log(graph.states() - 1)));
         }
