@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.Device;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -87,7 +88,8 @@ class RecipesTest {
         PriorConfiguration configuration =
                 RecipeFile.read(file, PriorRecipe.class, List.of()).prior();
         TokenSpace space = new TokenSpace(codes, 16, 16);
-        try (Prior prior = configuration.build(space, classes, new Seed(0), Devices.cpu())) {
+        // on this device tensors have shapes and no numbers
+        try (Prior prior = configuration.build(space, classes, new Seed(0), new Device("meta"))) {
             assertThat("%.1f".formatted(prior.parameters().count() / 1e6)).isEqualTo(millions);
         }
     }
