@@ -44,6 +44,6 @@
  *
  * <h2>Measured</h2>
  *
- * <p>Not measured yet.
+ * <p>See the table of methods in the README.
  */
 package dev.smalti.prior.autoregressive;
