@@ -18,8 +18,8 @@ import org.bytedeco.pytorch.Device;
  * @param scaleBySigma whether the output is divided by e^σ - 1, the size of true ratios, so that a network of zeros has
  *     the right total; for {@code absorb} only, where it is true if left out
  * @param counting whether training draws the number of masked tokens of a grid, evenly, and the noise that fits it, instead
- *     of the noise and each token's fate; for {@code absorb} only. The loss's mean is the same and its variance lower, above
- *     all on small grids; false if left out, as the paper
+ *     of the noise and each token's fate; for {@code absorb} only. The loss's mean is the same and its variance lower;
+ *     false if left out, as the paper
  * @param sampling how grids are drawn
  * @param conditional whether classes are used where the tokens have them; true if left out
  * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
