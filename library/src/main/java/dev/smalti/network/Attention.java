@@ -11,6 +11,23 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 final class Attention {
     private Attention() {}
 
+    /** [B, L, n·D] -> [n, B, H, L, d] */
+    static Tensor split(Tensor x, long parts, long heads) {
+        return x.view(x.size(0), x.size(1), parts, heads, x.size(2) / parts / heads)
+                .permute(2, 0, 3, 1, 4);
+    }
+
+    /** [B, H, L, d] -> [B, L, D] */
+    static Tensor join(Tensor x) {
+        return x.transpose(1, 2).flatten(2, 3);
+    }
+
+    /** Queries, keys and values of the same positions. [B, L, 3·D] -> [B, L, D] */
+    static Tensor self(Tensor qkv, long heads, boolean causal) {
+        Tensor all = split(qkv, 3, heads);
+        return join(mix(all.select(0, 0), all.select(0, 1), all.select(0, 2), causal));
+    }
+
     /** @param causal whether the i-th query sees only the first i keys; M must be L then */
     static Tensor mix(Tensor q, Tensor k, Tensor v, boolean causal) {
         return mix(q, k, v, causal, 0);

@@ -33,20 +33,19 @@ final class Block {
 
     /** @param causal whether a position sees only itself and those before it */
     Tensor forward(Tensor x, boolean causal) { // [B, L, D]
-        Tensor all = split(qkv.forward(ln1.forward(x)), 3); // [3, B, H, L, d]
-        return rest(x, join(Attention.mix(all.select(0, 0), all.select(0, 1), all.select(0, 2), causal)));
+        return rest(x, Attention.self(qkv.forward(ln1.forward(x)), heads, causal));
     }
 
     /** The block's output at some positions: keys and values of all, queries and what follows of those alone. */
     Tensor forward(Tensor x, Tensor at) { // [B, L, D], [M] -> [M, D]
         long length = x.size(1);
         Tensor normed = ln1.forward(x);
-        Tensor kv = split(qkv.forward(normed, width, 3 * width), 2); // [2, B, H, L, d]
+        Tensor kv = Attention.split(qkv.forward(normed, width, 3 * width), 2, heads); // [2, B, H, L, d]
         Slots slots = Slots.of(at, x.size(0), length);
         Tensor q = slots.spread(qkv.forward(normed.reshape(-1, width).index_select(0, at), 0, width))
                 .view(x.size(0), -1, heads, width / heads)
                 .transpose(1, 2); // [B, H, most, d]
-        Tensor mixed = join(Attention.mix(q, kv.select(0, 0), kv.select(0, 1), false)); // [B, most, D]
+        Tensor mixed = Attention.join(Attention.mix(q, kv.select(0, 0), kv.select(0, 1), false)); // [B, most, D]
         return rest(x.reshape(-1, width).index_select(0, at), slots.collect(mixed.reshape(-1, width)));
     }
 
@@ -58,21 +57,11 @@ final class Block {
      * @param values [B, H, L, d], written at {@code position}
      */
     Tensor forward(Tensor x, Tensor keys, Tensor values, long position) { // [B, 1, D]
-        Tensor all = split(qkv.forward(ln1.forward(x)), 3); // [3, B, H, 1, d]
+        Tensor all = Attention.split(qkv.forward(ln1.forward(x)), 3, heads); // [3, B, H, 1, d]
         keys.narrow(2, position, 1).copy_(all.select(0, 1));
         values.narrow(2, position, 1).copy_(all.select(0, 2));
         Tensor past = keys.narrow(2, 0, position + 1); // [B, H, position + 1, d]
-        return rest(x, join(Attention.mix(all.select(0, 0), past, values.narrow(2, 0, position + 1), false)));
-    }
-
-    /** [B, L, n·D] -> [n, B, H, L, d] */
-    private Tensor split(Tensor x, long parts) {
-        return x.view(x.size(0), x.size(1), parts, heads, width / heads).permute(2, 0, 3, 1, 4);
-    }
-
-    /** [B, H, L, d] -> [B, L, D] */
-    private Tensor join(Tensor x) {
-        return x.transpose(1, 2).reshape(x.size(0), x.size(2), width);
+        return rest(x, Attention.join(Attention.mix(all.select(0, 0), past, values.narrow(2, 0, position + 1), false)));
     }
 
     /** What follows attention. [..., D] twice -> [..., D] */

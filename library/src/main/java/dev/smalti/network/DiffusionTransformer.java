@@ -148,16 +148,10 @@ public final class DiffusionTransformer implements Denoiser {
         }
 
         private Tensor attention(Tensor x) { // [B, L, D]
-            long length = x.size(1);
-            Tensor all = qkv.forward(x)
-                    .view(-1, length, 3, heads, configuration.width() / heads)
-                    .permute(2, 0, 3, 1, 4); // [3, B, H, L, d]
-            Tensor mixed = Attention.mix(
-                    rotary.turn(all.select(0, 0)),
-                    rotary.turn(all.select(0, 1)),
-                    all.select(0, 2),
-                    false); // [B, H, L, d]
-            return out.forward(mixed.transpose(1, 2).reshape(-1, length, configuration.width()));
+            Tensor all = Attention.split(qkv.forward(x), 3, heads); // [3, B, H, L, d]
+            Tensor q = rotary.turn(all.select(0, 0));
+            Tensor k = rotary.turn(all.select(0, 1));
+            return out.forward(Attention.join(Attention.mix(q, k, all.select(0, 2), false)));
         }
     }
 }

@@ -1,5 +1,7 @@
 package dev.smalti.network;
 
+import java.util.Locale;
+
 /**
  * The size of a {@link DiffusionTransformer}.
  *
@@ -34,23 +36,15 @@ public record DiffusionTransformerConfiguration(
         condition = condition == null ? 128 : condition;
         positions = positions == null ? Positions.ROTARY_1D : positions;
         learntPositions = learntPositions == null || learntPositions;
-        dropout = dropout == null ? 0.0 : dropout;
-        if (layers < 1) {
-            throw new IllegalArgumentException("layers must be at least 1, got " + layers);
-        }
-        if (heads < 1 || width < heads || width % heads != 0) {
-            throw new IllegalArgumentException("width must be a multiple of heads, got " + width + " and " + heads);
-        }
+        dropout = NetworkConfiguration.dropout(dropout);
+        NetworkConfiguration.checkSize(layers, width, heads);
         int part = positions == Positions.ROTARY_1D ? 2 : 4;
         if (width / heads % part != 0) {
             throw new IllegalArgumentException("width / heads must be a multiple of " + part + " for "
-                    + positions.name().toLowerCase(java.util.Locale.ROOT) + ", got " + width / heads);
+                    + positions.name().toLowerCase(Locale.ROOT) + ", got " + width / heads);
         }
         if (condition < 1) {
             throw new IllegalArgumentException("condition must be at least 1, got " + condition);
-        }
-        if (!(dropout >= 0 && dropout < 1)) {
-            throw new IllegalArgumentException("dropout must be in [0, 1), got " + dropout);
         }
     }
 

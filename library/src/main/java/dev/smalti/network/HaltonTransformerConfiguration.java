@@ -36,10 +36,7 @@ public record HaltonTransformerConfiguration(
         if (patch != 1 && patch != 2) {
             throw new IllegalArgumentException("patch must be 1 or 2, got " + patch);
         }
-        dropout = dropout == null ? Double.valueOf(0) : dropout;
-        if (!(dropout >= 0 && dropout < 1)) {
-            throw new IllegalArgumentException("dropout must be in [0, 1), got " + dropout);
-        }
+        dropout = NetworkConfiguration.dropout(dropout);
     }
 
     /** Everything but the size as published. */

@@ -13,20 +13,9 @@ package dev.smalti.network;
 public record TransformerConfiguration(int layers, int width, int heads, Double dropout, Double deviation)
         implements NetworkConfiguration {
     public TransformerConfiguration {
-        deviation = deviation == null ? 0.02 : deviation;
-        dropout = dropout == null ? 0.0 : dropout;
-        if (layers < 1) {
-            throw new IllegalArgumentException("layers must be at least 1, got " + layers);
-        }
-        if (heads < 1 || width < heads || width % heads != 0) {
-            throw new IllegalArgumentException("width must be a multiple of heads, got " + width + " and " + heads);
-        }
-        if (!(dropout >= 0 && dropout < 1)) {
-            throw new IllegalArgumentException("dropout must be in [0, 1), got " + dropout);
-        }
-        if (!(deviation > 0) || Double.isInfinite(deviation)) {
-            throw new IllegalArgumentException("deviation must be above 0, got " + deviation);
-        }
+        deviation = NetworkConfiguration.deviation(deviation);
+        dropout = NetworkConfiguration.dropout(dropout);
+        NetworkConfiguration.checkSize(layers, width, heads);
     }
 
     @Override

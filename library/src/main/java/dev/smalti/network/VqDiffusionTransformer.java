@@ -22,7 +22,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class VqDiffusionTransformer implements Denoiser {
     private final VqDiffusionTransformerConfiguration configuration;
     private final NetworkShape shape;
-    private final Parameters parameters;
+    private final Dropout dropout;
     private final Tensor tokens;
     private final Tensor rows;
     private final Tensor columns;
@@ -35,7 +35,7 @@ public final class VqDiffusionTransformer implements Denoiser {
             Parameters parameters, VqDiffusionTransformerConfiguration configuration, NetworkShape shape) {
         this.configuration = configuration;
         this.shape = shape;
-        this.parameters = parameters;
+        this.dropout = new Dropout(parameters, configuration.dropout());
         long width = configuration.width();
         Parameters content = parameters.child("content_emb");
         this.tokens = table(content.child("emb"), shape.inputs());
@@ -81,12 +81,6 @@ public final class VqDiffusionTransformer implements Denoiser {
                 : time;
         Tensor phase = t.mul(new Scalar(4000.0)).unsqueeze(1).mul(frequencies);
         return Tensors.cat(1, phase.sin(), phase.cos());
-    }
-
-    private Tensor drop(Tensor x) {
-        return configuration.dropout() > 0 && parameters.training()
-                ? torch.dropout(x, configuration.dropout(), true)
-                : x;
     }
 
     /** Layer normalisation whose scale and shift depend on an embedding, one of a table or given. */
@@ -141,17 +135,9 @@ public final class VqDiffusionTransformer implements Denoiser {
         }
 
         Tensor forward(Tensor x, Tensor now, Tensor label) { // [B, L, D]
-            x = x.add(drop(attention(ln1.forward(x, now))));
+            x = x.add(dropout.forward(proj.forward(Attention.self(qkv.forward(ln1.forward(x, now)), heads, false))));
             Tensor normed = conditional == null ? plain.forward(x) : conditional.forward(x, label);
-            return x.add(drop(feedForward(normed)));
-        }
-
-        private Tensor attention(Tensor x) { // [B, L, D]
-            long length = x.size(1);
-            Tensor all =
-                    qkv.forward(x).view(-1, length, 3, heads, width / heads).permute(2, 0, 3, 1, 4);
-            Tensor mixed = Attention.mix(all.select(0, 0), all.select(0, 1), all.select(0, 2), false); // [B, H, L, d]
-            return proj.forward(mixed.transpose(1, 2).reshape(-1, length, width));
+            return x.add(dropout.forward(feedForward(normed)));
         }
 
         private Tensor feedForward(Tensor x) { // [B, L, D]

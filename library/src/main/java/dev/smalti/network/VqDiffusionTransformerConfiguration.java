@@ -19,23 +19,15 @@ public record VqDiffusionTransformerConfiguration(
     public VqDiffusionTransformerConfiguration {
         convolution = convolution == null || convolution;
         expansion = expansion == null ? 4 : expansion;
-        dropout = dropout == null ? 0.0 : dropout;
-        deviation = deviation == null ? 0.02 : deviation;
-        if (layers < 1) {
-            throw new IllegalArgumentException("layers must be at least 1, got " + layers);
-        }
-        if (heads < 1 || width < heads || width % heads != 0 || width % 2 != 0) {
+        dropout = NetworkConfiguration.dropout(dropout);
+        deviation = NetworkConfiguration.deviation(deviation);
+        NetworkConfiguration.checkSize(layers, width, heads);
+        if (width % 2 != 0) {
             throw new IllegalArgumentException(
                     "width must be even and a multiple of heads, got " + width + " and " + heads);
         }
         if (expansion < 1) {
             throw new IllegalArgumentException("expansion must be at least 1, got " + expansion);
-        }
-        if (!(dropout >= 0 && dropout < 1)) {
-            throw new IllegalArgumentException("dropout must be in [0, 1), got " + dropout);
-        }
-        if (!(deviation > 0) || Double.isInfinite(deviation)) {
-            throw new IllegalArgumentException("deviation must be above 0, got " + deviation);
         }
     }
 
