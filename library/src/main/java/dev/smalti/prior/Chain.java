@@ -4,9 +4,7 @@ import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Sampling;
 import dev.smalti.prior.Prior.StepWatcher;
-import dev.smalti.tensor.Scope;
 import java.util.function.Supplier;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 
 /** What is the same whenever grids are drawn step by step: the checks, the weight of the guidance, the watcher. */
@@ -66,17 +64,14 @@ public final class Chain {
         }
         int height = prior.space().height();
         int width = prior.space().width();
-        return Scope.keep(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                TokenBatch.checkLabels(labels, prior.classes(), draws.grids());
-                prior.parameters().training(false);
-                Tensor x = first.get();
-                for (int number = 1; number <= steps; number++) {
-                    x = step.take(x, number);
-                    watcher.step(number, steps, x.view(-1, height, width));
-                }
-                return x.view(-1, height, width);
+        return Evaluation.of(prior, () -> {
+            TokenBatch.checkLabels(labels, prior.classes(), draws.grids());
+            Tensor x = first.get();
+            for (int number = 1; number <= steps; number++) {
+                x = step.take(x, number);
+                watcher.step(number, steps, x.view(-1, height, width));
             }
+            return x.view(-1, height, width);
         });
     }
 }

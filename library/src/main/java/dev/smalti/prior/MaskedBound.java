@@ -31,29 +31,11 @@ public final class MaskedBound {
 
     /** One estimate a grid, in nats, differentiable if the entropies are. [B] on {@code device} */
     public static Tensor nats(long batch, long length, Device device, Generator generator, Entropy entropy) {
-        Tensor m = spread(generator, batch)
-                .mul(new Scalar((double) length))
-                .floor()
-                .add(new Scalar(1.0))
-                .to(ScalarType.Long); // [B]
+        Tensor m = Spread.times(generator, batch, length); // [B]
         Tensor u = Tensors.uniform(generator, batch, length);
         Tensor lost = Absorbing.exactly(m, u);
         Tensor share = u.masked_fill(lost.logical_not(), new Scalar(0.0)).amax(new long[] {1}, false); // m-th smallest
         Tensor nats = entropy.sum(lost.to(device, ScalarType.Bool), share);
         return nats.mul(m.reciprocal().mul(new Scalar((double) length)).to(device, nats.scalar_type()));
-    }
-
-    /** Uniform numbers in [0, 1), one in each of B equal parts of it, dealt out at random. float64 [B] */
-    public static Tensor spread(Generator generator, long batch) {
-        Tensor part = Tensors.uniform(generator, batch).argsort().to(ScalarType.Double);
-        return part.add(Tensors.uniform(generator, 1)).div(new Scalar((double) batch));
-    }
-
-    /** A time of 1..T for each of B grids, spread evenly as {@link #spread}. int64 [B] */
-    public static Tensor times(Generator generator, long batch, int steps) {
-        return spread(generator, batch)
-                .mul(new Scalar((double) steps))
-                .to(ScalarType.Long)
-                .add(new Scalar(1L));
     }
 }

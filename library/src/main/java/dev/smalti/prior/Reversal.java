@@ -8,7 +8,6 @@ import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
-import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -52,7 +51,7 @@ public final class Reversal {
 
     /** A time for each of B grids, spread evenly over 1..T. int64 [B] */
     public Tensor times(long batch, Generator generator) {
-        return MaskedBound.times(generator, batch, steps());
+        return Spread.times(generator, batch, steps());
     }
 
     /**
@@ -143,7 +142,7 @@ public final class Reversal {
         });
     }
 
-    /** One estimate a grid of the bound on -ln p in nats, on the CPU; t is spread evenly over the batch. float32 [B] */
+    /** One estimate a grid of the bound on -ln p in nats; t is spread evenly over the batch. float32 [B] */
     public Tensor nats(Denoiser network, Tensor x0, Tensor label, Generator generator) {
         long batch = x0.size(0);
         Tensor t = times(batch, generator); // [B]
@@ -153,7 +152,7 @@ public final class Reversal {
                 .sum(1)
                 .mul(new Scalar((double) steps()))
                 .add(new Scalar(priorNats()))
-                .to(Devices.cpu(), ScalarType.Float);
+                .to(ScalarType.Float);
     }
 
     /** Grids of which nothing is left. int64 [B, L] */

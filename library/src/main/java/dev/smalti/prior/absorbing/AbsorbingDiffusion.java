@@ -11,9 +11,11 @@ import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
+import dev.smalti.prior.Evaluation;
 import dev.smalti.prior.MaskedBound;
 import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.Spread;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.Training;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration.Masking;
@@ -25,7 +27,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -85,7 +86,7 @@ public final class AbsorbingDiffusion implements Prior {
     @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
-            Tensor t = MaskedBound.times(generator, x0.size(0), steps); // [B]
+            Tensor t = Spread.times(generator, x0.size(0), steps); // [B]
             return trainingLoss(x0, label, t, Tensors.uniform(generator, x0.size(0), space.length()));
         }));
     }
@@ -192,18 +193,16 @@ public final class AbsorbingDiffusion implements Prior {
     /** One estimate of {@link MaskedBound}. */
     @Override
     public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        new TokenBatch(codes, labels).check(space, classes);
-        return Scope.keep(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                parameters.training(false);
-                return MaskedBound.nats(
+        return Evaluation.nats(
+                this,
+                codes,
+                labels,
+                () -> MaskedBound.nats(
                         codes.size(0), space.length(), codes.device(), seed.generator(), (lost, share) -> {
                             Tensor time = share.mul(new Scalar((double) steps)).floor(); // t - 1 of the first such t
                             return entropy(codes, time.to(codes.device(), ScalarType.Float), labels, lost)
                                     .sum(1);
-                        });
-            }
-        });
+                        }));
     }
 
     @Override

@@ -11,6 +11,7 @@ import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
+import dev.smalti.prior.Evaluation;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.Training;
@@ -22,7 +23,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
@@ -147,13 +147,7 @@ public final class AutoregressiveTransformer implements Prior {
     /** The likelihood itself: one forward pass, nothing drawn. */
     @Override
     public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        new TokenBatch(codes, labels).check(space, classes);
-        return Scope.keep(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                parameters.training(false);
-                return entropy(codes, labels).cpu();
-            }
-        });
+        return Evaluation.nats(this, codes, labels, () -> entropy(codes, labels));
     }
 
     @Override

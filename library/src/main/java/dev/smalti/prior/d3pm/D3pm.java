@@ -12,20 +12,19 @@ import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
+import dev.smalti.prior.Evaluation;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.Reversal;
 import dev.smalti.prior.Reversal.Terms;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.Training;
 import dev.smalti.prior.d3pm.D3pmConfiguration.Transitions;
-import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
@@ -133,13 +132,7 @@ public final class D3pm implements Prior {
 
     @Override
     public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        new TokenBatch(codes, labels).check(space, classes);
-        return Scope.keep(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                parameters.training(false);
-                return reversal.nats(network, codes, labels, seed.generator());
-            }
-        });
+        return Evaluation.nats(this, codes, labels, () -> reversal.nats(network, codes, labels, seed.generator()));
     }
 
     @Override

@@ -11,7 +11,9 @@ import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
+import dev.smalti.prior.Evaluation;
 import dev.smalti.prior.MaskedBound;
+import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.Training;
@@ -24,7 +26,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -194,41 +195,37 @@ public final class MaskGit implements Prior {
         /** The tokens whose turn it is are drawn. [B, L] -> [B, L] */
         private Tensor nextInOrder(Tensor xt, int number) {
             Tensor due = rank.lt(new Scalar((long) known[number - 1]));
-            Tensor at = positions(absorbing.masked(xt).logical_and(due)); // [M]
-            return fill(xt, at, draw(logits(xt, at), at));
+            Places places = Places.of(absorbing.masked(xt).logical_and(due)).orElseThrow();
+            return places.write(xt, draw(logits(places, xt, number), places));
         }
 
         /** All masked tokens are drawn, and those that the model is least sure of are masked again. [B, L] -> [B, L] */
         private Tensor mostConfident(Tensor xt, int number) {
-            Tensor at = positions(absorbing.masked(xt)); // [M]
-            Tensor logits = logits(xt, at); // [M, K]
-            Tensor drawn = draw(logits, at); // [M]
-            Tensor filled = fill(xt, at, drawn);
+            Places places = Places.of(absorbing.masked(xt)).orElseThrow();
+            Tensor logits = logits(places, xt, number); // [M, K]
+            Tensor drawn = draw(logits, places); // [M]
+            Tensor filled = places.write(xt, drawn);
             if (number == known.length) {
                 return filled;
             }
             double noise = configuration.sampling().noise() * (1 - (double) number / known.length);
-            Tensor exponential =
-                    draws.exponential(Tensors.toLongs(at), length, 1).squeeze(1);
+            Tensor exponential = draws.exponential(places.indices(), length, 1).squeeze(1);
             Tensor confidence = torch.full(
                     new long[] {xt.size(0), length},
                     new Scalar(Double.POSITIVE_INFINITY),
                     Tensors.options(ScalarType.Double)); // known ones stay
-            confidence = fill(confidence, at, Confidence.of(logits, drawn, exponential, noise));
+            confidence = places.write(confidence, Confidence.of(logits, drawn, exponential, noise));
             return torch.where(Confidence.most(confidence, known[number - 1]), filled, xt);
         }
 
-        /** -> [M, K], on the CPU */
-        private Tensor logits(Tensor xt, Tensor at) {
-            Device device = parameters.device();
-            Tensor tokens = xt.to(device, ScalarType.Long);
-            Tensor classes = labels == null ? null : labels.to(device, ScalarType.Long);
-            return guided.logits(tokens, time(tokens), classes, at.to(device, ScalarType.Long))
-                    .cpu();
+        /** All grids have the same number of masks before a step. -> [M, K], on the CPU */
+        private Tensor logits(Places places, Tensor xt, int number) {
+            int before = number == 1 ? 0 : known[number - 2];
+            return places.logits(guided, xt, (double) (length - before) / length, labels, parameters.device());
         }
 
-        private Tensor draw(Tensor logits, Tensor at) {
-            Tensor exponential = draws.exponential(Tensors.toLongs(at), length, space.codes());
+        private Tensor draw(Tensor logits, Places places) {
+            Tensor exponential = draws.exponential(places.indices(), length, space.codes());
             return Categorical.draw(sampling.tempering().logProbabilities(logits), exponential);
         }
     }
@@ -246,18 +243,16 @@ public final class MaskGit implements Prior {
     /** One estimate of {@link MaskedBound}, without smoothing. */
     @Override
     public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        new TokenBatch(codes, labels).check(space, classes);
-        return Scope.keep(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                parameters.training(false);
-                return MaskedBound.nats(codes.size(0), length, codes.device(), seed.generator(), (lost, m) -> {
+        return Evaluation.nats(
+                this,
+                codes,
+                labels,
+                () -> MaskedBound.nats(codes.size(0), length, codes.device(), seed.generator(), (lost, share) -> {
                     Tensor at = positions(lost);
                     Tensor nats = nats(guess(codes, labels, lost, at), codes, at);
                     return fill(torch.zeros_like(lost).to(ScalarType.Float), at, nats)
                             .sum(1);
-                });
-            }
-        });
+                }));
     }
 
     @Override

@@ -11,9 +11,11 @@ import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
+import dev.smalti.prior.Evaluation;
 import dev.smalti.prior.MaskedBound;
 import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.Spread;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.Training;
 import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
@@ -27,7 +29,6 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -263,15 +264,11 @@ public final class Sedd implements Prior {
      */
     @Override
     public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        new TokenBatch(codes, labels).check(space, classes);
-        return Scope.keep(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                parameters.training(false);
-                Generator generator = seed.generator();
-                return configuration.transitions() == Transitions.ABSORB
-                        ? absorbBound(codes, labels, generator).cpu()
-                        : uniformBound(codes, labels, generator);
-            }
+        return Evaluation.nats(this, codes, labels, () -> {
+            Generator generator = seed.generator();
+            return configuration.transitions() == Transitions.ABSORB
+                    ? absorbBound(codes, labels, generator)
+                    : uniformBound(codes, labels, generator);
         });
     }
 
@@ -309,7 +306,7 @@ public final class Sedd implements Prior {
 
     /** One in each of B equal parts of the time that is trained on. [B] */
     private static Tensor times(long batch, Generator generator) {
-        return MaskedBound.spread(generator, batch).mul(new Scalar(1 - FIRST)).add(new Scalar(FIRST));
+        return Spread.numbers(generator, batch).mul(new Scalar(1 - FIRST)).add(new Scalar(FIRST));
     }
 
     private Tensor lost(Tensor x0, Tensor t, Generator generator) {

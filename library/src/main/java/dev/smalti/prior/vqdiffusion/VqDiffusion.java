@@ -14,6 +14,7 @@ import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
+import dev.smalti.prior.Evaluation;
 import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.Reversal;
@@ -28,7 +29,6 @@ import dev.smalti.token.TokenSpace;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -97,17 +97,15 @@ public final class VqDiffusion implements Prior {
     @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
-            Tensor p = history == null ? alike() : history.probabilities(); // [T]
-            Tensor t = TimeHistory.draw(p, x0.size(0), generator); // [B]
-            Tensor share = p.index_select(0, t.sub(new Scalar(1L))); // p(t), [B]
+            long size = x0.size(0);
+            Tensor p = history == null ? null : history.probabilities(); // [T]
+            Tensor t = p == null ? reversal.times(size, generator) : TimeHistory.draw(p, size, generator); // [B]
+            Tensor share = p == null // p(t), [B]
+                    ? Tensors.ones(size).to(ScalarType.Double).div(new Scalar((double) reversal.steps()))
+                    : p.index_select(0, t.sub(new Scalar(1L)));
             Tensor xt = reversal.lose(x0, t, Tensors.uniform(generator, x0.size(0), space.length()));
             return trainingLoss(network, x0, xt, label, t, share);
         }));
-    }
-
-    /** p(t) of t = 1..T, all alike. */
-    private Tensor alike() {
-        return Tensors.ones(reversal.steps()).to(ScalarType.Double).div(new Scalar((double) reversal.steps()));
     }
 
     /**
@@ -219,12 +217,12 @@ public final class VqDiffusion implements Prior {
         return Scope.keep(() -> {
             long length = space.length();
             Tensor masked = xt.eq(new Scalar(space.mask())); // [B, L]
-            Tensor rows = masked.any(1).nonzero().squeeze(1); // [R], grids that change
-            if (count == 0 || rows.numel() == 0) {
+            Places all = Places.of(masked.any(1).unsqueeze(1).expand_as(masked)).orElse(null); // of grids that change
+            if (count == 0 || all == null) {
                 return xt;
             }
-            Tensor all = masked.any(1).unsqueeze(1).expand_as(masked);
-            Tensor logits = Places.of(all).orElseThrow().logits(denoiser, xt, t - 1, labels, parameters.device());
+            Tensor rows = all.rows(); // [R]
+            Tensor logits = all.logits(denoiser, xt, t - 1, labels, parameters.device());
             Tensor log = tempering.logProbabilities(logits); // [R·L, K]
             Tensor score = log.exp().amax(new long[] {1}, false).view(-1, length); // [R, L]
             score = score.div(score.amax(new long[] {1}, true));
@@ -252,13 +250,7 @@ public final class VqDiffusion implements Prior {
 
     @Override
     public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        new TokenBatch(codes, labels).check(space, classes);
-        return Scope.keep(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                parameters.training(false);
-                return reversal.nats(network, codes, labels, seed.generator());
-            }
-        });
+        return Evaluation.nats(this, codes, labels, () -> reversal.nats(network, codes, labels, seed.generator()));
     }
 
     @Override

@@ -1,0 +1,30 @@
+package dev.smalti.prior;
+
+import dev.smalti.tensor.Scope;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+
+/** What it takes to use a prior rather than train it: no gradients, no dropout, and nothing kept but the result. */
+public final class Evaluation {
+    private Evaluation() {}
+
+    public static Tensor of(Prior prior, Supplier<Tensor> body) {
+        return Scope.keep(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                prior.parameters().training(false);
+                return body.get();
+            }
+        });
+    }
+
+    /**
+     * {@link Prior#nats} by {@code estimate}, once the grids are checked.
+     *
+     * @return on the CPU
+     */
+    public static Tensor nats(Prior prior, Tensor codes, Tensor labels, Supplier<Tensor> estimate) {
+        new TokenBatch(codes, labels).check(prior.space(), prior.classes());
+        return of(prior, () -> estimate.get().cpu());
+    }
+}
