@@ -1,5 +1,8 @@
 package dev.smalti.prior.sedd;
 
+import dev.smalti.corruption.Absorbing;
+import dev.smalti.corruption.Corruption;
+import dev.smalti.corruption.Level;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Scalar;
@@ -16,17 +19,24 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * ratios with s_x = 1, σ the noise up to now, dσ that of a step, [M].
  */
 interface Graph {
+    /** How the tokens of a grid are lost. */
+    Corruption corruption();
+
     /** S */
-    long states();
+    default long states() {
+        return corruption().states();
+    }
 
-    /** Where nothing is left of the tokens. uniform numbers [B, L] -> int64 [B, L] */
-    Tensor limit(Tensor u);
-
-    /** x of x0 at noise σ. int64 [B, L], σ [B], uniform numbers [B, L] for whether it is touched and for what it becomes. */
-    Tensor lose(Tensor x0, Tensor sigma, Tensor touched, Tensor becomes);
+    /** x of x0 at noise σ, of which at σ = ∞ nothing is left. int64 [B, L], float64 [B], uniform numbers [B, L] -> [B, L] */
+    default Tensor lose(Tensor x0, Tensor sigma, Tensor u) {
+        return corruption()
+                .lose(x0, new Level(sigma.neg().exp(), sigma.neg().expm1().neg()), u);
+    }
 
     /** bool: positions whose token may still change on the way back. */
-    Tensor open(Tensor x);
+    default Tensor open(Tensor x) {
+        return corruption().uncertain(x);
+    }
 
     /** The rates of jumps into x from each y (a column of Q), with minus the sum of the rates out of x at y = x. [M, S] */
     Tensor transposedRate(Tensor x);
@@ -63,23 +73,8 @@ interface Graph {
     /** Tokens are lost to the mask, numbered N; S = N + 1. Q has rate 1 from every code to the mask. */
     record Absorb(TokenSpace space) implements Graph {
         @Override
-        public long states() {
-            return space.codes() + 1L;
-        }
-
-        @Override
-        public Tensor limit(Tensor u) {
-            return torch.full_like(u, new Scalar(space.mask())).to(ScalarType.Long);
-        }
-
-        @Override
-        public Tensor lose(Tensor x0, Tensor sigma, Tensor touched, Tensor becomes) {
-            return x0.masked_fill(touched(sigma, touched), new Scalar(space.mask()));
-        }
-
-        @Override
-        public Tensor open(Tensor x) {
-            return x.eq(new Scalar(space.mask()));
+        public Corruption corruption() {
+            return new Absorbing(space);
         }
 
         @Override
@@ -121,27 +116,8 @@ interface Graph {
     /** Tokens are replaced by any code; S = N. Q has rate 1/N between any two codes. */
     record Uniform(TokenSpace space) implements Graph {
         @Override
-        public long states() {
-            return space.codes();
-        }
-
-        @Override
-        public Tensor limit(Tensor u) {
-            return code(u);
-        }
-
-        @Override
-        public Tensor lose(Tensor x0, Tensor sigma, Tensor touched, Tensor becomes) {
-            return code(becomes).where(touched(sigma, touched), x0);
-        }
-
-        private Tensor code(Tensor u) {
-            return u.mul(new Scalar((double) space.codes())).to(ScalarType.Long);
-        }
-
-        @Override
-        public Tensor open(Tensor x) {
-            return torch.ones_like(x).to(ScalarType.Bool);
+        public Corruption corruption() {
+            return new dev.smalti.corruption.Uniform(space);
         }
 
         @Override
@@ -175,11 +151,6 @@ interface Graph {
             Tensor each = logRatio.exp().mul(excess(logScore, logRatio)).scatter(1, x.unsqueeze(1), new Scalar(0.0));
             return each.sum(1).div(new Scalar(n));
         }
-    }
-
-    /** bool [B, L]: touched with probability 1 - e^-σ. */
-    private static Tensor touched(Tensor sigma, Tensor u) {
-        return u.lt(sigma.neg().expm1().neg().unsqueeze(1));
     }
 
     /** [M] -> [M, S] */

@@ -175,7 +175,7 @@ public final class Sedd implements Prior {
                 labels,
                 draws,
                 steps + 1,
-                () -> graph.limit(draws.uniform(space.length())),
+                () -> noise(draws),
                 (xt, number) -> number <= steps
                         ? step(guided, sampling.tempering(), xt, labels, 1 - (number - 1) * dt, dt, draws)
                         : denoise(guided, sampling.tempering(), xt, labels, LAST, draws),
@@ -259,7 +259,7 @@ public final class Sedd implements Prior {
 
     /**
      * The bound on -ln p in continuous time, eq. 13 of Lou et al. With {@code absorb} it does not depend on the schedule but
-     * for what the network is told, and is estimated as {@link MaskedBound}; otherwise t is spread over a batch, and what the
+     * for what the network is told, and is estimated as {@link MaskedBound}; otherwise t is spread over a batch, the smaller the denser, and what the
      * ends of time leave is added: the distance of the last state from the limit, and the cross-entropy of the denoising step.
      */
     @Override
@@ -286,9 +286,13 @@ public final class Sedd implements Prior {
 
     private Tensor uniformBound(Tensor x0, Tensor labels, Generator generator) {
         long size = x0.size(0);
-        Tensor t = times(size, generator); // [B]
+        // a token that was replaced at little noise is rare and weighs 1/σ; so t is a cube, which is often small
+        Tensor u = Spread.numbers(generator, size);
+        Tensor t = u.pow(new Scalar(3.0)).mul(new Scalar(1 - FIRST)).add(new Scalar(FIRST)); // [B]
+        Tensor share = u.mul(u).mul(new Scalar(3 * (1 - FIRST))); // dt / du
         Tensor xt = lost(x0, t, generator);
-        Tensor between = trainingLoss(xt, x0, labels, t).mul(new Scalar(1 - FIRST));
+        Tensor between =
+                trainingLoss(xt, x0, labels, t).cpu().to(ScalarType.Double).mul(share);
         Tensor first = torch.full_like(t, new Scalar(FIRST));
         Tensor x1 = lost(x0, first, generator);
         Tensor sigma = configuration.noise().total(first).to(x0.device(), ScalarType.Float);
@@ -297,11 +301,7 @@ public final class Sedd implements Prior {
         Tensor p = analytic(x1.flatten().cpu(), score, range[0]).clamp_min(new Scalar(1e-30));
         Tensor right = p.div(p.sum(1).unsqueeze(1)).gather(1, x0.cpu().flatten().unsqueeze(1));
         Tensor denoising = right.log().neg().view(size, -1).sum(1);
-        return between.cpu()
-                .to(ScalarType.Double)
-                .add(denoising)
-                .add(new Scalar(priorNats()))
-                .to(ScalarType.Float);
+        return between.add(denoising).add(new Scalar(priorNats())).to(ScalarType.Float);
     }
 
     /** One in each of B equal parts of the time that is trained on. [B] */
@@ -310,10 +310,16 @@ public final class Sedd implements Prior {
     }
 
     private Tensor lost(Tensor x0, Tensor t, Generator generator) {
-        Tensor touched = Tensors.uniform(generator, x0.size(0), space.length());
-        Tensor becomes = Tensors.uniform(generator, x0.size(0), space.length());
-        return graph.lose(x0.cpu(), configuration.noise().total(t), touched, becomes)
-                .to(x0.device(), ScalarType.Long);
+        Tensor u = Tensors.uniform(generator, x0.size(0), space.length());
+        return graph.lose(x0.cpu(), configuration.noise().total(t), u).to(x0.device(), ScalarType.Long);
+    }
+
+    /** Grids of which nothing is left. [B, L] */
+    private Tensor noise(Draws draws) {
+        Tensor any = Tensors.filled(0, draws.grids(), space.length());
+        Tensor infinite = torch.full(
+                new long[] {draws.grids()}, new Scalar(Double.POSITIVE_INFINITY), Tensors.options(ScalarType.Double));
+        return graph.lose(any, infinite, draws.uniform(space.length()));
     }
 
     /** KL of the last state from uniform tokens, the same for every grid. */

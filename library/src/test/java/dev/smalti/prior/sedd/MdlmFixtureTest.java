@@ -159,7 +159,7 @@ class MdlmFixtureTest {
             Tensor sigma = noise.total(t);
             Tensor weight = important ? sigma.expm1().mul(new Scalar(-Math.log(least(noise)))) : noise.rate(t);
             Tensor x0 = fixture.in("x0");
-            Tensor x = prior.graph().lose(x0, sigma, fixture.in("u_mask"), fixture.in("u_mask"));
+            Tensor x = prior.graph().lose(x0, sigma, fixture.in("u_mask").to(ScalarType.Double));
             fixture.check(prefix + "xt", x);
             Tensor mask = fixture.in("attention_mask");
             Tensor nats = prior.entropy(x, x0, null, sigma.to(ScalarType.Float))

@@ -277,8 +277,8 @@ class SeddBruteForceTest {
     @CsvSource({
         "ABSORB, LOG_LINEAR, 500, 1e-6",
         "ABSORB, GEOMETRIC, 500, 1e-6",
-        "UNIFORM, LOG_LINEAR, 20000, 0.03",
-        "UNIFORM, LOG_SIN, 20000, 0.03"
+        "UNIFORM, LOG_LINEAR, 30000, 0.03",
+        "UNIFORM, LOG_SIN, 30000, 0.03"
     })
     void the_bound_of_true_ratios_is_the_entropy_seed_2(
             Transitions transitions, Noise.Shape noise, int times, double within) {

@@ -138,12 +138,15 @@ class SeddFixtureTest {
     void loses_the_same_tokens(Transitions transitions) {
         String g = name(transitions) + ".";
         try (Sedd prior = prior(transitions)) {
-            Tensor becomes = transitions == Transitions.UNIFORM
-                    ? toUniform(
-                            fixture.in(g + "randint_transition"), prior.space().codes())
-                    : fixture.in(g + "u_transition");
-            Tensor x = prior.graph()
-                    .lose(fixture.in(g + "x0"), fixture.in(g + "sigma"), fixture.in(g + "u_transition"), becomes);
+            Tensor sigma = fixture.in(g + "sigma").to(ScalarType.Double);
+            Tensor u = fixture.in(g + "u_transition").to(ScalarType.Double);
+            if (transitions == Transitions.UNIFORM) { // ours also chooses the code
+                Tensor share = sigma.neg().expm1().neg().unsqueeze(1); // of touched tokens
+                Tensor code = toUniform(
+                        fixture.in(g + "randint_transition"), prior.space().codes());
+                u = code.mul(share).where(u.lt(share), u);
+            }
+            Tensor x = prior.graph().lose(fixture.in(g + "x0"), sigma, u);
             fixture.check(g + "sample_transition", x);
         }
     }
@@ -266,9 +269,9 @@ class SeddFixtureTest {
                     ? fixture.in(g + "x_init")
                     : Tensors.filled(prior.space().mask(), chain.size(1), chain.size(2));
             List<Tensor> seen = new ArrayList<>(List.of(first));
-            Tensor start = transitions == Transitions.UNIFORM
+            Tensor start = transitions == Transitions.UNIFORM // numbers in [0, 1); any becomes a mask
                     ? toUniform(first, prior.space().codes())
-                    : first;
+                    : torch.zeros_like(first);
             Prior.StepWatcher watcher =
                     (done, of, xt) -> seen.add(Scope.hold(xt.flatten(1, 2).clone()));
             prior.sample(Sampling.USUAL, null, new Stored(noise, start), watcher);
