@@ -66,6 +66,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                 throw new JobException(tokens + " has " + file.steps()
                         + " codes a position, and this prior takes one: encode with a tokenizer of one code");
             }
+            prior.prepare(file);
             RunFolder source = source(file);
             RunFolder folder = RunFolder.prepare(
                     out,

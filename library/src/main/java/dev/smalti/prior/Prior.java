@@ -5,6 +5,7 @@ import dev.smalti.draw.Sampling;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.tensor.Seed;
+import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -18,6 +19,14 @@ public interface Prior extends AutoCloseable {
     int classes();
 
     Parameters parameters();
+
+    /**
+     * Takes from the tokens that it will be trained on what the method needs beside the codes, such as their vectors. Called
+     * before training, and kept with the weights.
+     *
+     * @throws IllegalArgumentException naming what the tokens lack
+     */
+    default void prepare(TokenFile tokens) {}
 
     /** What is trained, in the order in which it is trained on each batch. */
     List<Objective<TokenBatch>> objectives();
