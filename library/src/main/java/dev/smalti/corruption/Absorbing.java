@@ -85,6 +85,15 @@ public final class Absorbing implements Corruption {
     }
 
     @Override
+    public Tensor logLikelihood(Tensor xt, Level t) {
+        states.check("x_t", xt);
+        Tensor masked = Level.beside(xt, t.masked()).log().unsqueeze(-1); // [*, 1]
+        Tensor kept = Level.beside(xt, Level.rest(t.masked())).log().unsqueeze(-1);
+        Tensor known = torch.where(is(xt), kept, new Scalar(NEVER));
+        return torch.where(masked(xt).unsqueeze(-1), masked, known);
+    }
+
+    @Override
     public Tensor logStep(Tensor xs, Level s, Level t) {
         states.check("x_s", xs);
         return row(xs, t.since(s).masked());

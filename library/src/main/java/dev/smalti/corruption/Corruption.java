@@ -37,6 +37,9 @@ public interface Corruption {
     /** ln q(x_t | x_0). [*] -> [*, S] */
     Tensor logMarginal(Tensor x0, Level t);
 
+    /** ln q(x_t | ·) of the codes that x_t may have been. [*] -> [*, K] */
+    Tensor logLikelihood(Tensor xt, Level t);
+
     /** ln q(x_t | x_s). [*] -> [*, S] */
     Tensor logStep(Tensor xs, Level s, Level t);
 

@@ -60,6 +60,12 @@ public final class MaskAndReplace implements Corruption {
     }
 
     @Override
+    public Tensor logLikelihood(Tensor xt, Level t) {
+        states.check("x_t", xt);
+        return column(xt, t);
+    }
+
+    @Override
     public Tensor logStep(Tensor xs, Level s, Level t) {
         states.check("x_s", xs);
         Tensor mask = masked(xs).unsqueeze(-1); // [*, 1]

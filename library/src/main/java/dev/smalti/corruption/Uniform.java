@@ -44,6 +44,12 @@ public final class Uniform implements Corruption {
     }
 
     @Override
+    public Tensor logLikelihood(Tensor xt, Level t) {
+        codes.check("x_t", xt);
+        return unmasked.logLikelihood(xt, plain(t));
+    }
+
+    @Override
     public Tensor logStep(Tensor xs, Level s, Level t) {
         codes.check("x_s", xs);
         return withoutMask(unmasked.logStep(xs, plain(s), plain(t)));

@@ -81,10 +81,10 @@ public final class Reversal {
         Tensor rows = at.floor_divide(new Scalar(space.length()));
         Tensor clean = x0.flatten().index_select(0, at);
         Tensor now = xt.flatten().index_select(0, at);
-        Tensor logX0 = guess(network.logits(xt, time(t, device), label, at)); // [M, K]
         Tensor times = t.to(device, ScalarType.Long).index_select(0, rows); // [M]
         Level before = schedule.at(t.sub(new Scalar(1L)), device).rows(rows);
         Level after = schedule.at(t, device).rows(rows);
+        Tensor logX0 = guess(network.logits(xt, time(t, device), label, at), now, after); // [M, K]
         Tensor model = back(logX0, now, times, before, after); // [M, S]
         Tensor truth = corruption.logPosterior(clean, now, before, after).clamp_min(new Scalar(FLOOR));
         Tensor divergence = truth.exp().mul(truth.sub(model)).sum(1);
@@ -92,9 +92,15 @@ public final class Reversal {
         return new Terms(spread(divergence, at, x0), spread(entropy, at, x0));
     }
 
-    /** ln p(x_0) of logits, float64. [.., K] */
-    private static Tensor guess(Tensor logits) {
-        return torch.log_softmax(logits.to(ScalarType.Double), -1).clamp_min(new Scalar(FLOOR));
+    /** ln p(x_0) of logits, float64. [M, K], xt [M] -> [M, K] */
+    private Tensor guess(Tensor logits, Tensor xt, Level t) {
+        return torch.log_softmax(withToken(logits, xt, t), -1).clamp_min(new Scalar(FLOOR));
+    }
+
+    /** Logits with what x_t itself tells, where they are of the other tokens alone. float64 [M, K] */
+    private Tensor withToken(Tensor logits, Tensor xt, Level t) {
+        Tensor wide = logits.to(ScalarType.Double);
+        return posterior == Posterior.CONTEXT ? wide.add(corruption.logLikelihood(xt, t)) : wide;
     }
 
     private static Tensor time(Tensor t, Device device) {
@@ -110,19 +116,21 @@ public final class Reversal {
     /**
      * ln p(x_s | x_t) of a guess of x_0.
      *
-     * @param logX0 float64 [M, K]
+     * @param logX0 what the network says, float64 [M, K]
      * @param xt int64 [M]
      * @param t int64 [M], 1..T
      * @param s int64 [M], earlier than t
      * @return [M, S], each at least -70
      */
     public Tensor back(Tensor logX0, Tensor xt, Tensor t, Tensor s) {
-        return back(logX0, xt, t, schedule.at(s, xt.device()), schedule.at(t, xt.device()));
+        Level after = schedule.at(t, xt.device());
+        return back(withToken(logX0, xt, after), xt, t, schedule.at(s, xt.device()), after);
     }
 
     /** p(x_0 | x_1) is the guess itself, in the joint reading too (as in D3PM's code); in the other it follows. */
     private Tensor back(Tensor logX0, Tensor xt, Tensor t, Level before, Level after) {
-        Tensor log = corruption.logPosterior(posterior, logX0, xt, before, after);
+        Posterior reading = posterior == Posterior.CONTEXT ? Posterior.NORMALISED : posterior; // withToken made it so
+        Tensor log = corruption.logPosterior(reading, logX0, xt, before, after);
         if (posterior == Posterior.JOINT) {
             Tensor itself = torch.full_like(log.detach(), new Scalar(Double.NEGATIVE_INFINITY))
                     .slice_scatter(logX0, 1, new LongOptional(0), new LongOptional(space.codes()), 1);
@@ -208,12 +216,14 @@ public final class Reversal {
                     .map(places -> {
                         Tensor logits = places.logits(denoiser, xt, t - 1, labels, device); // [M, K]
                         Tensor rows = places.at().floor_divide(new Scalar(space.length()));
+                        Tensor now = places.read(xt); // [M]
+                        Level then = after.rows(rows);
                         Tensor codes = back(
-                                        tempering.logProbabilities(logits),
-                                        places.read(xt),
+                                        tempering.logProbabilities(withToken(logits, now, then)),
+                                        now,
                                         times.index_select(0, rows),
                                         before.rows(rows),
-                                        after.rows(rows))
+                                        then)
                                 .narrow(1, 0, space.codes()); // [M, K]
                         Tensor race = draws.exponential(places.indices(), space.length(), space.codes());
                         return places.write(xt, Categorical.draw(codes, race));

@@ -63,7 +63,7 @@ abstract class CorruptionContract {
     }
 
     @Test
-    void has_the_posterior_of_bayes_rule_in_both_readings() {
+    void has_the_posterior_of_bayes_rule_in_every_reading() {
         Random random = new Random(3);
         pairs((s, t) -> {
             for (int v = 0; v < states(); v++) {
@@ -79,6 +79,22 @@ abstract class CorruptionContract {
                 }
             }
         });
+    }
+
+    @Test
+    void has_the_likelihood_of_every_code() {
+        for (Loss t : losses()) {
+            double[][] marginal = marginal(t);
+            for (int v = 0; v < states(); v++) {
+                int now = v;
+                double[] found = Scope.value(() -> Tensors.toDoubles(corruption()
+                        .logLikelihood(Tensors.longs(now), level(t, 1))
+                        .exp()));
+                double[] expected =
+                        Arrays.stream(marginal).mapToDouble(row -> row[now]).toArray();
+                assertThat(found).as("of %d at %s", v, t).containsExactly(expected, within(1e-12));
+            }
+        }
     }
 
     @Test
@@ -121,7 +137,7 @@ abstract class CorruptionContract {
             }
             for (int j = 0; j < states() && likelihood > 0; j++) {
                 double joint = first[i][j] * then[j][v] * p[i];
-                sum[j] += reading == Posterior.JOINT ? joint : joint / likelihood;
+                sum[j] += reading == Posterior.NORMALISED ? joint / likelihood : joint;
             }
         }
         double all = Arrays.stream(sum).sum();

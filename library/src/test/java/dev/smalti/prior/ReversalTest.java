@@ -50,9 +50,12 @@ class ReversalTest {
     private enum Kind {
         UNIFORM(new Uniform(SPACE), Schedule::cosine, Posterior.NORMALISED),
         UNIFORM_JOINT(new Uniform(SPACE), Schedule::cosine, Posterior.JOINT),
+        UNIFORM_CONTEXT(new Uniform(SPACE), Schedule::cosine, Posterior.CONTEXT),
         ABSORBING(new Absorbing(SPACE), Schedule::absorbing, Posterior.NORMALISED),
+        ABSORBING_CONTEXT(new Absorbing(SPACE), Schedule::absorbing, Posterior.CONTEXT),
         MASK_AND_REPLACE(new MaskAndReplace(SPACE), Schedule::maskAndReplace, Posterior.NORMALISED),
         MASK_AND_REPLACE_JOINT(new MaskAndReplace(SPACE), Schedule::maskAndReplace, Posterior.JOINT),
+        MASK_AND_REPLACE_CONTEXT(new MaskAndReplace(SPACE), Schedule::maskAndReplace, Posterior.CONTEXT),
         AS_RELEASED(new MaskAndReplace(SPACE), Schedule::maskAndReplaceAsReleased, Posterior.NORMALISED);
 
         private final Corruption corruption;
@@ -127,8 +130,8 @@ class ReversalTest {
         }
 
         /**
-         * What a network that knows p makes of x_t, one row a position: p(x_0 | x_t), or what is exact in the joint
-         * reading, p(x_0 | x_t) / q(x_t | x_0) (but at t = 1, where the guess is taken as it is).
+         * What a network that knows p makes of x_t, one row a position: p(x_0 | x_t), or what is exact in the other
+         * readings, p(x_0 | x_t) / q(x_t | x_0) (but at t = 1 of the joint one, where the guess is taken as it is).
          */
         double[][] guess(double[] p, int t, int state) {
             double[][] guess = new double[L][K];
@@ -141,7 +144,9 @@ class ReversalTest {
             for (int i = 0; i < L; i++) {
                 for (int k = 0; k < K; k++) {
                     double likelihood = marginal[t][k][tokens[i]];
-                    guess[i][k] /= kind.posterior == Posterior.JOINT && t > 1 && likelihood > 0 ? likelihood : 1;
+                    boolean asItIs =
+                            kind.posterior == Posterior.NORMALISED || kind.posterior == Posterior.JOINT && t == 1;
+                    guess[i][k] /= asItIs || likelihood == 0 ? 1 : likelihood;
                 }
                 double sum = Arrays.stream(guess[i]).sum();
                 for (int k = 0; k < K; k++) {
@@ -168,13 +173,24 @@ class ReversalTest {
             };
         }
 
-        /** p(x_s | x_t) of one token, of a guess, by enumeration. */
+        /** A guess with what the token itself tells, where it is of the others alone. */
+        double[] heard(double[] guess, int token, int t) {
+            if (kind.posterior != Posterior.CONTEXT) {
+                return guess;
+            }
+            double[] all = new double[K];
+            Arrays.setAll(all, k -> guess[k] * marginal[t][k][token]);
+            double sum = Arrays.stream(all).sum();
+            return Arrays.stream(all).map(each -> each / sum).toArray();
+        }
+
+        /** p(x_s | x_t) of one token, of a guess that has heard it, by enumeration. */
         double[] back(double[] guess, int token, int s, int t) {
             double[] sum = new double[states];
             for (int k = 0; k < K; k++) {
                 for (int j = 0; j < states && marginal[t][k][token] > 0; j++) {
                     double joint = marginal[s][k][j] * step(s, t, j, token);
-                    boolean asItIs = kind.posterior == Posterior.NORMALISED || t == 1;
+                    boolean asItIs = kind.posterior != Posterior.JOINT || t == 1;
                     sum[j] += guess[k] * joint / (asItIs ? marginal[t][k][token] : 1);
                 }
             }
@@ -335,7 +351,8 @@ class ReversalTest {
                         double[] known = new double[K];
                         known[clean[i]] = 1;
                         double[] q = exact(world, known, now[i], t);
-                        double[] p = world.back(arbitrary(t, state)[i], now[i], t - 1, t);
+                        double[] guess = world.heard(arbitrary(t, state)[i], now[i], t);
+                        double[] p = world.back(guess, now[i], t - 1, t);
                         for (int j = 0; j < world.states; j++) {
                             expected += q[j] == 0 ? 0 : q[j] * Math.log(q[j] / p[j]);
                         }
@@ -460,7 +477,10 @@ class ReversalTest {
             double[] next = new double[p.length];
             for (int state = 0; state < p.length; state++) {
                 if (p[state] > 0) {
-                    double[][] guess = tempered(arbitrary(t, state), tempering);
+                    double[][] guess = arbitrary(t, state);
+                    guess[0] = world.heard(guess[0], state / states, t);
+                    guess[1] = world.heard(guess[1], state % states, t);
+                    guess = tempered(guess, tempering);
                     double[] one = world.back(guess[0], state / states, s, t);
                     double[] two = world.back(guess[1], state % states, s, t);
                     for (int to = 0; to < p.length; to++) {

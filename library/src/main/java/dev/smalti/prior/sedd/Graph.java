@@ -57,6 +57,17 @@ interface Graph {
      */
     Tensor scoreEntropy(Tensor logScore, Tensor sigma, Tensor x, Tensor x0);
 
+    /**
+     * The ratios of a token whose clean value has the probabilities p, as the other tokens tell: s_y = Σ_x0 p(x0) q(y | x0)
+     * over the same sum for x.
+     *
+     * @param logP ln p, [M, N]
+     * @param logSize ln (e^σ - 1), [M, 1]
+     * @param x [M, 1]
+     * @return ln s, [M, S]; what stands at x is of no account
+     */
+    Tensor logRatio(Tensor logP, Tensor logSize, Tensor x);
+
     /** The rates of the chain run backwards: those into x times s, with minus their sum at y = x. [M, S]. Eq. 7. */
     default Tensor reverseRate(Tensor x, Tensor score) {
         Tensor own = x.unsqueeze(1);
@@ -101,6 +112,12 @@ interface Graph {
             return score.mul(grown).scatter_add(1, column, mask);
         }
 
+        /** p / (e^σ - 1), since only a mask is ever in doubt. */
+        @Override
+        public Tensor logRatio(Tensor logP, Tensor logSize, Tensor x) {
+            return Tensors.cat(1, logP.sub(logSize), torch.zeros_like(logSize));
+        }
+
         @Override
         public Tensor scoreEntropy(Tensor logScore, Tensor sigma, Tensor x, Tensor x0) {
             Tensor r = sigma.expm1().reciprocal(); // of x0; those of the other codes are 0
@@ -137,6 +154,14 @@ interface Graph {
             Tensor sum = score.sum(new long[] {1}, true, new ScalarTypeOptional());
             Tensor lost = dsigma.expm1().unsqueeze(1).div(new Scalar((double) space.codes()));
             return score.mul(dsigma.exp().unsqueeze(1)).sub(sum.mul(lost));
+        }
+
+        /** q(y | x0) is (1 - e^-σ)(1/(e^σ - 1)·[y = x0] + 1/N). */
+        @Override
+        public Tensor logRatio(Tensor logP, Tensor logSize, Tensor x) {
+            Tensor any = torch.full_like(logP, new Scalar(-Math.log(space.codes())));
+            Tensor q = torch.logaddexp(logP.sub(logSize), any);
+            return q.sub(q.gather(1, x));
         }
 
         @Override

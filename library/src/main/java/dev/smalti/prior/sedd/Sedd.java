@@ -112,7 +112,7 @@ public final class Sedd implements Prior {
         Tensor size = ofPlaces(sigma, at).to(ScalarType.Float).expm1().log().unsqueeze(1); // [M, 1]
         if (configuration.parametrisation() == Parametrisation.EXACT) {
             Tensor p = torch.log_softmax(raw.narrow(1, 0, space.codes()), -1);
-            raw = Tensors.cat(1, p.sub(size), torch.zeros_like(size));
+            raw = graph.logRatio(p, size, token);
         } else if (configuration.scaleBySigma()) {
             raw = raw.sub(size).sub(new Scalar(Math.log(graph.states() - 1)));
         }

@@ -48,9 +48,10 @@ public record SeddConfiguration(
         /** The logarithm of the ratios. */
         SCORE,
         /**
-         * Logits of the clean token, from which the ratios follow: s_y = p(y) / (e^σ - 1). For {@code absorb} only. The
-         * total of the ratios is then right by construction, and the loss is the cross-entropy of Sahoo et al. 2024 (MDLM),
-         * arXiv:2406.07524.
+         * Logits of the clean token as the rest of the grid tells it, from which the ratios follow. With {@code absorb}
+         * s_y = p(y) / (e^σ - 1): the total of the ratios is right by construction, and the loss is the cross-entropy of
+         * Sahoo et al. 2024 (MDLM), arXiv:2406.07524. With {@code uniform} they are those of p blurred by the noise, so
+         * that the network need not learn the extreme ratios of little noise.
          */
         EXACT
     }
@@ -94,10 +95,6 @@ public record SeddConfiguration(
         sampling = sampling == null ? new Steps(null, null, null) : sampling;
         conditional = conditional == null || conditional;
         labelDropping = PriorConfiguration.labelDropping(labelDropping);
-        if (!absorb && parametrisation == Parametrisation.EXACT) {
-            throw new IllegalArgumentException(
-                    "parametrisation exact goes with transitions absorb only, got uniform: use score");
-        }
         if (!absorb && scaleBySigma) {
             throw new IllegalArgumentException(
                     "scale_by_sigma goes with transitions absorb only, got uniform: leave it out");

@@ -2,7 +2,6 @@ package dev.smalti.prior.vqdiffusion;
 
 import dev.smalti.corruption.Corruption;
 import dev.smalti.corruption.MaskAndReplace;
-import dev.smalti.corruption.Posterior;
 import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
@@ -58,7 +57,7 @@ public final class VqDiffusion implements Prior {
         this.space = space;
         this.classes = classes;
         Corruption corruption = new MaskAndReplace(space);
-        this.reversal = new Reversal(space, corruption, configuration.schedule(), Posterior.NORMALISED);
+        this.reversal = new Reversal(space, corruption, configuration.schedule(), configuration.posterior());
         this.priorNats = reversal.priorNats();
         this.parameters = new Parameters(seed, device);
         NetworkShape shape = new NetworkShape(

@@ -1,5 +1,6 @@
 package dev.smalti.prior.vqdiffusion;
 
+import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.prior.Prior;
@@ -15,6 +16,7 @@ import org.bytedeco.pytorch.Device;
  * @param network the denoiser; it is told the time
  * @param steps T, at least 2; 100 if left out
  * @param transitions how many tokens are replaced; {@code paper} if left out
+ * @param posterior what the guess of the clean tokens means; {@code normalised} if left out, as the papers
  * @param auxiliary weight of the cross-entropy beside the bound, at least 0; 0.001 if left out
  * @param adaptive whether that weight is doubled at the clean end, falling to the weight itself at the noisy one; true
  *     if left out
@@ -29,6 +31,7 @@ public record VqDiffusionConfiguration(
         NetworkConfiguration network,
         Integer steps,
         Transitions transitions,
+        Posterior posterior,
         Double auxiliary,
         Boolean adaptive,
         List<Double> maskWeight,
@@ -85,6 +88,7 @@ public record VqDiffusionConfiguration(
             throw new IllegalArgumentException("steps must be at least 2, got " + steps);
         }
         transitions = transitions == null ? Transitions.PAPER : transitions;
+        posterior = posterior == null ? Posterior.NORMALISED : posterior;
         auxiliary = auxiliary == null ? 0.001 : auxiliary;
         if (!(auxiliary >= 0) || Double.isInfinite(auxiliary)) {
             throw new IllegalArgumentException("auxiliary must be at least 0, got " + auxiliary);

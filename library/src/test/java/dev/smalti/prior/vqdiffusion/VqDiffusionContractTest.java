@@ -17,6 +17,7 @@ class VqDiffusionContractTest extends PriorContract {
                 null,
                 null,
                 null,
+                null,
                 null);
     }
 

@@ -290,6 +290,7 @@ class VqDiffusionFixtureTest {
                 network,
                 steps,
                 Transitions.AS_RELEASED,
+                null,
                 auxiliary,
                 fixture.settings("adaptive").asBoolean(),
                 maskWeight,

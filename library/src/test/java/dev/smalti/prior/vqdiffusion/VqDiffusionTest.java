@@ -268,8 +268,8 @@ class VqDiffusionTest {
     @ParameterizedTest
     @EnumSource(Transitions.class)
     void has_a_finite_loss_and_gradient_in_bfloat16(Transitions transitions) {
-        VqDiffusionConfiguration configuration =
-                new VqDiffusionConfiguration(network(), 10, transitions, null, null, null, null, null, null, null);
+        VqDiffusionConfiguration configuration = new VqDiffusionConfiguration(
+                network(), 10, transitions, null, null, null, null, null, null, null, null);
         try (VqDiffusion prior = new VqDiffusion(configuration, SPACE, 0, new Seed(1), Devices.cpu())) {
             Scope.free(() -> {
                 Tensor loss = Precision.BF16.run(Devices.cpu(), () -> prior.objectives()
@@ -294,11 +294,11 @@ class VqDiffusionTest {
                 .hasMessage("tokens must be left out without purity, got 3");
         assertThatThrownBy(() -> prior(Drawing.PLAIN, List.of(1.0), null))
                 .hasMessage("mask_weight must be two numbers of at least 0, got [1.0]");
-        assertThatThrownBy(() ->
-                        new VqDiffusionConfiguration(network(), 1, null, null, null, null, null, null, null, null))
+        assertThatThrownBy(() -> new VqDiffusionConfiguration(
+                        network(), 1, null, null, null, null, null, null, null, null, null))
                 .hasMessage("steps must be at least 2, got 1");
-        assertThatThrownBy(() ->
-                        new VqDiffusionConfiguration(network(), null, null, -1.0, null, null, null, null, null, null))
+        assertThatThrownBy(() -> new VqDiffusionConfiguration(
+                        network(), null, null, null, -1.0, null, null, null, null, null, null))
                 .hasMessage("auxiliary must be at least 0, got -1.0");
     }
 
@@ -307,8 +307,8 @@ class VqDiffusionTest {
     }
 
     private static VqDiffusion prior(TokenSpace space, Drawing drawing, List<Double> weights, Boolean importance) {
-        VqDiffusionConfiguration configuration =
-                new VqDiffusionConfiguration(network(), 10, null, null, null, weights, importance, drawing, null, null);
+        VqDiffusionConfiguration configuration = new VqDiffusionConfiguration(
+                network(), 10, null, null, null, null, weights, importance, drawing, null, null);
         return new VqDiffusion(configuration, space, 0, new Seed(1), Devices.cpu());
     }
 
