@@ -4,11 +4,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.Fixture;
 import dev.smalti.corruption.Absorbing;
 import dev.smalti.corruption.Noise;
+import dev.smalti.corruption.Posterior;
+import dev.smalti.corruption.Schedule;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
+import dev.smalti.prior.Reversal;
 import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
@@ -33,8 +36,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Against kuleshov-group/mdlm, whose masked diffusion is SEDD with the exact parametrisation. Not compared:
- * {@code loss_d3pm}, in which the network also gives the mask a probability, and {@code loss_subs_T}, which is absorbing
- * diffusion in discrete time.
+ * {@code loss_d3pm}, in which the network also gives the mask a probability, which no network here can.
  */
 class MdlmFixtureTest {
     private static final double FIRST = 1e-3;
@@ -165,13 +167,44 @@ class MdlmFixtureTest {
             Tensor nats = prior.entropy(x, x0, null, sigma.to(ScalarType.Float))
                     .mul(weight.to(ScalarType.Float).unsqueeze(1))
                     .mul(mask);
-            fixture.check(prefix + "nlls", nats);
-            Tensor loss = nats.sum().div(mask.sum());
-            fixture.check(prefix + "loss", loss);
-            loss.backward();
-            Map<String, Tensor> gradients = new LinkedHashMap<>();
-            prior.parameters().weights().forEach((key, value) -> gradients.put("backbone." + key, value.grad()));
-            fixture.checkAll(prefix + "grad.", UnaryOperator.identity(), gradients);
+            checkLoss(prefix, nats, mask, prior);
+        }
+    }
+
+    private void checkLoss(String prefix, Tensor nats, Tensor mask, Sedd prior) {
+        fixture.check(prefix + "nlls", nats);
+        Tensor loss = nats.sum().div(mask.sum());
+        fixture.check(prefix + "loss", loss);
+        loss.backward();
+        Map<String, Tensor> gradients = new LinkedHashMap<>();
+        prior.parameters().weights().forEach((key, value) -> gradients.put("backbone." + key, value.grad()));
+        fixture.checkAll(prefix + "grad.", UnaryOperator.identity(), gradients);
+    }
+
+    /** In T steps it is absorbing diffusion, whose bound D3PM's chain with a mask has. */
+    @Test
+    void has_the_loss_of_discrete_time_and_its_gradients() {
+        int steps = fixture.settings("T_discrete").asInt();
+        try (Sedd prior = exact()) {
+            TokenSpace space = prior.space();
+            Reversal reversal =
+                    new Reversal(space, new Absorbing(space), Schedule.absorbing(steps), Posterior.NORMALISED);
+            Tensor t = times(true)
+                    .mul(new Scalar((double) steps))
+                    .to(ScalarType.Long)
+                    .add(new Scalar(1L)); // 1..T
+            Tensor mask = fixture.in("attention_mask");
+            Tensor nats = reversal.terms(
+                            (xt, time, label, at) ->
+                                    prior.network().logits(xt, time, label, at).narrow(1, 0, vocabulary),
+                            fixture.in("x0"),
+                            fixture.out("loss_subs_T.xt"),
+                            t,
+                            null)
+                    .divergence()
+                    .mul(new Scalar((double) steps))
+                    .mul(mask);
+            checkLoss("loss_subs_T.", nats, mask, prior);
         }
     }
 
