@@ -97,6 +97,14 @@ public final class Reversal {
         return torch.log_softmax(withToken(logits, xt, t), -1).clamp_min(new Scalar(FLOOR));
     }
 
+    /**
+     * Logits of p(x_0 | x_t) at some positions: those of the network, with what x_t itself tells where it guesses from the
+     * other tokens alone. [M, K], int64 [M], t 1..T -> float64 [M, K]
+     */
+    public Tensor withToken(Tensor logits, Tensor xt, int t) {
+        return withToken(logits, xt, schedule.at(Tensors.filled(t, xt.size(0)), xt.device()));
+    }
+
     /** Logits with what x_t itself tells, where they are of the other tokens alone. float64 [M, K] */
     private Tensor withToken(Tensor logits, Tensor xt, Level t) {
         Tensor wide = logits.to(ScalarType.Double);

@@ -222,7 +222,7 @@ public final class VqDiffusion implements Prior {
             }
             Tensor rows = all.rows(); // [R]
             Tensor logits = all.logits(denoiser, xt, t - 1, labels, parameters.device());
-            Tensor log = tempering.logProbabilities(logits); // [R·L, K]
+            Tensor log = tempering.logProbabilities(reversal.withToken(logits, all.read(xt), t)); // [R·L, K]
             Tensor score = log.exp().amax(new long[] {1}, false).view(-1, length); // [R, L]
             score = score.div(score.amax(new long[] {1}, true));
             Tensor open = masked.index_select(0, rows); // [R, L]
