@@ -134,7 +134,7 @@ public final class Sedd implements Prior {
                 nats = absorbBound(x0, label, generator);
             } else {
                 Tensor t = times(x0.size(0), generator); // [B]
-                nats = trainingLoss(lost(x0, t, generator), x0, label, t);
+                nats = trainingLoss(lost(x0, configuration.noise().total(t), generator), x0, label, t);
             }
             Tensor bits = nats.div(new Scalar(space.length() * Math.log(2))).mean();
             return new Loss(bits, Map.of("elbo_bits", bits.detach()));
@@ -258,9 +258,9 @@ public final class Sedd implements Prior {
     }
 
     /**
-     * The bound on -ln p in continuous time, eq. 13 of Lou et al. With {@code absorb} it does not depend on the schedule but
-     * for what the network is told, and is estimated as {@link MaskedBound}; otherwise t is spread over a batch, the smaller the denser, and what the
-     * ends of time leave is added: the distance of the last state from the limit, and the cross-entropy of the denoising step.
+     * The bound on -ln p in continuous time, eq. 13 of Lou et al., which depends on the schedule's ends alone. With {@code
+     * absorb} it is estimated as {@link MaskedBound}; otherwise σ is spread over a batch, the smaller the denser, and what the
+     * ends leave is added: the distance of the last state from the limit, and the cross-entropy of the denoising step.
      */
     @Override
     public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
@@ -286,18 +286,27 @@ public final class Sedd implements Prior {
 
     private Tensor uniformBound(Tensor x0, Tensor labels, Generator generator) {
         long size = x0.size(0);
-        // a token that was replaced at little noise is rare and weighs 1/σ; so t is a cube, which is often small
-        Tensor u = Spread.numbers(generator, size);
-        Tensor t = u.pow(new Scalar(3.0)).mul(new Scalar(1 - FIRST)).add(new Scalar(FIRST)); // [B]
-        Tensor share = u.mul(u).mul(new Scalar(3 * (1 - FIRST))); // dt / du
-        Tensor xt = lost(x0, t, generator);
-        Tensor between =
-                trainingLoss(xt, x0, labels, t).cpu().to(ScalarType.Double).mul(share);
-        Tensor first = torch.full_like(t, new Scalar(FIRST));
+        // a token that was replaced at little noise is rare and weighs 1/σ; so σ / (1 + σ) is a cube, which is often
+        // small
+        double least = Math.cbrt(range[0] / (1 + range[0]));
+        double most = Math.cbrt(range[1] / (1 + range[1]));
+        Tensor root =
+                Spread.numbers(generator, size).mul(new Scalar(most - least)).add(new Scalar(least)); // [B]
+        Tensor cube = root.pow(new Scalar(3.0));
+        Tensor sigma = cube.div(cube.neg().add(new Scalar(1.0)));
+        Tensor share =
+                root.div(cube.neg().add(new Scalar(1.0))).pow(new Scalar(2.0)).mul(new Scalar(3 * (most - least)));
+        Tensor between = entropy(lost(x0, sigma, generator), x0, labels, sigma.to(x0.device(), ScalarType.Float))
+                .sum(1)
+                .cpu()
+                .to(ScalarType.Double)
+                .mul(share); // share is dσ / du
+        Tensor first = torch.full_like(sigma, new Scalar(range[0]));
         Tensor x1 = lost(x0, first, generator);
-        Tensor sigma = configuration.noise().total(first).to(x0.device(), ScalarType.Float);
-        Tensor score =
-                logScore(x1, sigma, labels, null).cpu().to(ScalarType.Double).exp(); // [B·L, K]
+        Tensor score = logScore(x1, first.to(x0.device(), ScalarType.Float), labels, null)
+                .cpu()
+                .to(ScalarType.Double)
+                .exp(); // [B·L, K]
         Tensor p = analytic(x1.flatten().cpu(), score, range[0]).clamp_min(new Scalar(1e-30));
         Tensor right = p.div(p.sum(1).unsqueeze(1)).gather(1, x0.cpu().flatten().unsqueeze(1));
         Tensor denoising = right.log().neg().view(size, -1).sum(1);
@@ -309,9 +318,9 @@ public final class Sedd implements Prior {
         return Spread.numbers(generator, batch).mul(new Scalar(1 - FIRST)).add(new Scalar(FIRST));
     }
 
-    private Tensor lost(Tensor x0, Tensor t, Generator generator) {
+    private Tensor lost(Tensor x0, Tensor sigma, Generator generator) {
         Tensor u = Tensors.uniform(generator, x0.size(0), space.length());
-        return graph.lose(x0.cpu(), configuration.noise().total(t), u).to(x0.device(), ScalarType.Long);
+        return graph.lose(x0.cpu(), sigma, u).to(x0.device(), ScalarType.Long);
     }
 
     /** Grids of which nothing is left. [B, L] */
