@@ -8,6 +8,7 @@ import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -52,6 +53,16 @@ public final class Reversal {
     /** A time for each of B grids, spread evenly over 1..T. int64 [B] */
     public Tensor times(long batch, Generator generator) {
         return Spread.times(generator, batch, steps());
+    }
+
+    /**
+     * Numbers for {@link #lose} at times t.
+     *
+     * @param t int64 [B], 1..T
+     */
+    public Losing losing(Tensor t, Generator generator) {
+        Tensor kept = schedule.at(t, Devices.cpu()).kept();
+        return Losing.draw(generator, kept.neg().add(new Scalar(1.0)), space.length());
     }
 
     /**
@@ -162,10 +173,11 @@ public final class Reversal {
     public Tensor nats(Denoiser network, Tensor x0, Tensor label, Generator generator) {
         long batch = x0.size(0);
         Tensor t = times(batch, generator); // [B]
-        Tensor xt = lose(x0, t, Tensors.uniform(generator, batch, space.length()));
-        return terms(network, x0, xt, t, label)
+        Losing losing = losing(t, generator);
+        return terms(network, x0, lose(x0, t, losing.u()), t, label)
                 .divergence()
                 .sum(1)
+                .mul(losing.weight().to(x0.device(), ScalarType.Double))
                 .mul(new Scalar((double) steps()))
                 .add(new Scalar(priorNats()))
                 .to(ScalarType.Float);

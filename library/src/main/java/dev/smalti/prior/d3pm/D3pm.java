@@ -13,6 +13,7 @@ import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
 import dev.smalti.prior.Evaluation;
+import dev.smalti.prior.Losing;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.Reversal;
 import dev.smalti.prior.Reversal.Terms;
@@ -20,13 +21,13 @@ import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.Training;
 import dev.smalti.prior.d3pm.D3pmConfiguration.Transitions;
 import dev.smalti.tensor.Seed;
-import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * A chain of T steps replaces or masks tokens, and a network that is told the time learns the way back. Austin et al.
@@ -73,11 +74,15 @@ public final class D3pm implements Prior {
         return parameters;
     }
 
+    Denoiser network() {
+        return network;
+    }
+
     @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor t = reversal.times(x0.size(0), generator); // [B]
-            return trainingLoss(network, x0, label, t, Tensors.uniform(generator, x0.size(0), space.length()));
+            return trainingLoss(network, x0, label, t, reversal.losing(t, generator));
         }));
     }
 
@@ -87,14 +92,14 @@ public final class D3pm implements Prior {
      *
      * @param x0 int64 [B, L]
      * @param t int64 [B], 1..T
-     * @param u uniform numbers [B, L]
      */
-    Loss trainingLoss(Denoiser denoiser, Tensor x0, Tensor label, Tensor t, Tensor u) {
-        Terms terms = reversal.terms(denoiser, x0, reversal.lose(x0, t, u), t, label);
+    Loss trainingLoss(Denoiser denoiser, Tensor x0, Tensor label, Tensor t, Losing losing) {
+        Terms terms = reversal.terms(denoiser, x0, reversal.lose(x0, t, losing.u()), t, label);
+        Tensor weight = losing.weight().to(x0.device(), ScalarType.Double); // [B]
         double bits = 1 / (space.length() * Math.log(2));
         Scalar scale = new Scalar(reversal.steps() * bits);
-        Tensor bound = terms.divergence().sum(1).mean().mul(scale);
-        Tensor entropy = terms.entropy().sum(1).mean().mul(scale);
+        Tensor bound = terms.divergence().sum(1).mul(weight).mean().mul(scale);
+        Tensor entropy = terms.entropy().sum(1).mul(weight).mean().mul(scale);
         return new Loss(
                 bound.add(entropy.mul(new Scalar(configuration.crossEntropy()))),
                 Map.of("elbo_bits", bound.detach().add(new Scalar(priorNats * bits))));

@@ -12,6 +12,7 @@ import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
 import dev.smalti.prior.Evaluation;
+import dev.smalti.prior.Losing;
 import dev.smalti.prior.MaskedBound;
 import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
@@ -134,7 +135,9 @@ public final class Sedd implements Prior {
                 nats = absorbBound(x0, label, generator);
             } else {
                 Tensor t = times(x0.size(0), generator); // [B]
-                nats = trainingLoss(lost(x0, configuration.noise().total(t), generator), x0, label, t);
+                Losing losing = losing(configuration.noise().total(t), generator);
+                Tensor x = lost(x0, configuration.noise().total(t), losing);
+                nats = trainingLoss(x, x0, label, t).mul(weight(losing, x0));
             }
             Tensor bits = nats.div(new Scalar(space.length() * Math.log(2))).mean();
             return new Loss(bits, Map.of("elbo_bits", bits.detach()));
@@ -296,20 +299,23 @@ public final class Sedd implements Prior {
         Tensor sigma = cube.div(cube.neg().add(new Scalar(1.0)));
         Tensor share =
                 root.div(cube.neg().add(new Scalar(1.0))).pow(new Scalar(2.0)).mul(new Scalar(3 * (most - least)));
-        Tensor between = entropy(lost(x0, sigma, generator), x0, labels, sigma.to(x0.device(), ScalarType.Float))
+        Losing losing = losing(sigma, generator);
+        Tensor between = entropy(lost(x0, sigma, losing), x0, labels, sigma.to(x0.device(), ScalarType.Float))
                 .sum(1)
+                .mul(weight(losing, x0))
                 .cpu()
                 .to(ScalarType.Double)
                 .mul(share); // share is dσ / du
         Tensor first = torch.full_like(sigma, new Scalar(range[0]));
-        Tensor x1 = lost(x0, first, generator);
+        Losing ending = losing(first, generator);
+        Tensor x1 = lost(x0, first, ending);
         Tensor score = logScore(x1, first.to(x0.device(), ScalarType.Float), labels, null)
                 .cpu()
                 .to(ScalarType.Double)
                 .exp(); // [B·L, K]
         Tensor p = analytic(x1.flatten().cpu(), score, range[0]).clamp_min(new Scalar(1e-30));
         Tensor right = p.div(p.sum(1).unsqueeze(1)).gather(1, x0.cpu().flatten().unsqueeze(1));
-        Tensor denoising = right.log().neg().view(size, -1).sum(1);
+        Tensor denoising = right.log().neg().view(size, -1).sum(1).mul(ending.weight());
         return between.add(denoising).add(new Scalar(priorNats())).to(ScalarType.Float);
     }
 
@@ -318,9 +324,16 @@ public final class Sedd implements Prior {
         return Spread.numbers(generator, batch).mul(new Scalar(1 - FIRST)).add(new Scalar(FIRST));
     }
 
-    private Tensor lost(Tensor x0, Tensor sigma, Generator generator) {
-        Tensor u = Tensors.uniform(generator, x0.size(0), space.length());
-        return graph.lose(x0.cpu(), sigma, u).to(x0.device(), ScalarType.Long);
+    private Losing losing(Tensor sigma, Generator generator) {
+        return Losing.draw(generator, sigma.neg().expm1().neg(), space.length());
+    }
+
+    private static Tensor weight(Losing losing, Tensor x0) {
+        return losing.weight().to(x0.device(), ScalarType.Float);
+    }
+
+    private Tensor lost(Tensor x0, Tensor sigma, Losing losing) {
+        return graph.lose(x0.cpu(), sigma, losing.u()).to(x0.device(), ScalarType.Long);
     }
 
     /** Grids of which nothing is left. [B, L] */

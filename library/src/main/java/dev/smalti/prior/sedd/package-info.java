@@ -36,10 +36,12 @@
  *       then drifts; {@code sampling.renormalise} keeps it. Temperature, top-k and nucleus, for which the paper gives no
  *       formula, change to which code a token jumps and never when.
  *   <li>{@code parametrisation: exact} makes the ratios of clean-token probabilities, whose total is right by
- *       construction: masked diffusion (MDLM, Sahoo et al. 2024, arXiv:2406.07524), and at once the bound of absorbing
- *       diffusion.
- *   <li>With a mask, the bound does not depend on the schedule, and is estimated by the number of masked tokens, drawn without
- *       replacement, rather than by time: {@link dev.smalti.prior.MaskedBound}.
+ *       construction. With a mask that is masked diffusion (MDLM, Sahoo et al. 2024, arXiv:2406.07524), and at once the bound
+ *       of absorbing diffusion. With uniform transitions the network says what the other tokens tell of one, and the noise
+ *       does the rest.
+ *   <li>The bound does not depend on the schedule between its ends. With a mask it is estimated by the number of masked
+ *       tokens, drawn without replacement, rather than by time: {@link dev.smalti.prior.MaskedBound}; with uniform transitions
+ *       by noise that is often small, where a replaced token is rare and weighs much.
  * </ul>
  *
  * <p>Measured: see the table of methods in the README.

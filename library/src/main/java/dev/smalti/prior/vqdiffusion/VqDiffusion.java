@@ -14,6 +14,7 @@ import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
 import dev.smalti.prior.Evaluation;
+import dev.smalti.prior.Losing;
 import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.Reversal;
@@ -102,8 +103,8 @@ public final class VqDiffusion implements Prior {
             Tensor share = p == null // p(t), [B]
                     ? Tensors.ones(size).to(ScalarType.Double).div(new Scalar((double) reversal.steps()))
                     : p.index_select(0, t.sub(new Scalar(1L)));
-            Tensor xt = reversal.lose(x0, t, Tensors.uniform(generator, x0.size(0), space.length()));
-            return trainingLoss(network, x0, xt, label, t, share);
+            Losing losing = reversal.losing(t, generator);
+            return trainingLoss(network, x0, reversal.lose(x0, t, losing.u()), label, t, share, losing.weight());
         }));
     }
 
@@ -115,9 +116,10 @@ public final class VqDiffusion implements Prior {
      * @param xt int64 [B, L], drawn of q(x_t | x_0)
      * @param t int64 [B], 1..T
      * @param share p(t), float64 [B]
+     * @param counts the weight of each grid, float64 [B]
      */
-    Loss trainingLoss(Denoiser denoiser, Tensor x0, Tensor xt, Tensor label, Tensor t, Tensor share) {
-        Tensor each = each(denoiser, x0, xt, label, t, share); // [B, 2]
+    Loss trainingLoss(Denoiser denoiser, Tensor x0, Tensor xt, Tensor label, Tensor t, Tensor share, Tensor counts) {
+        Tensor each = each(denoiser, x0, xt, label, t, share, counts); // [B, 2]
         double bits = 1 / (space.length() * Math.log(2));
         return new Loss(
                 each.select(1, 0).mean().mul(new Scalar(bits)),
@@ -130,20 +132,20 @@ public final class VqDiffusion implements Prior {
                                 .mul(new Scalar(bits))));
     }
 
-    /** The loss and L_t / p(t) of each grid, in nats. -> float64 [B, 2] */
-    Tensor each(Denoiser denoiser, Tensor x0, Tensor xt, Tensor label, Tensor t, Tensor share) {
+    /** The loss and L_t / p(t) of each grid, weighted, in nats. -> float64 [B, 2] */
+    Tensor each(Denoiser denoiser, Tensor x0, Tensor xt, Tensor label, Tensor t, Tensor share, Tensor counts) {
         Terms terms = reversal.terms(denoiser, x0, xt, t, label);
         Tensor weight = weight(xt, t); // [B, L]
         Tensor bound = terms.divergence().mul(weight).sum(1); // L_t, [B]
         if (history != null) {
-            history.record(t, bound);
+            history.record(t, bound.mul(counts.to(x0.device(), ScalarType.Double)));
         }
         Tensor auxiliary = terms.entropy().mul(weight).sum(1).mul(new Scalar(configuration.auxiliary()));
         if (configuration.adaptive()) {
             Tensor addition = t.sub(new Scalar(1L)).to(ScalarType.Double).div(new Scalar(-1.0 * reversal.steps()));
             auxiliary = auxiliary.mul(addition.add(new Scalar(2.0)).to(x0.device(), ScalarType.Double));
         }
-        Tensor p = share.to(x0.device(), ScalarType.Double);
+        Tensor p = share.div(counts).to(x0.device(), ScalarType.Double);
         return torch.stack(
                 new TensorVector(
                         bound.add(auxiliary).div(p), terms.divergence().sum(1).div(p)),

@@ -140,7 +140,7 @@ class VqDiffusionFixtureTest {
         try (VqDiffusion prior = prior(auxiliary * fixture.settings("aux").asDouble())) {
             Tensor share =
                     torch.full_like(t, new Scalar(0L)).to(ScalarType.Double).add(new Scalar(1.0 / steps));
-            Tensor each = prior.each(this::given, x0, fixture.out("train_xt"), null, t, share);
+            Tensor each = prior.each(this::given, x0, fixture.out("train_xt"), null, t, share, torch.ones_like(share));
             check(key + ".loss", each.select(1, 0));
             check(key + ".Lt_history", prior.parameters().buffers().get("Lt_history"));
         }
@@ -156,7 +156,7 @@ class VqDiffusionFixtureTest {
                     "Lt_count",
                     fixture.in("Lt_history").mul(new Scalar(0.0)).add(new Scalar(11.0)));
             Tensor share = prior.history().probabilities().index_select(0, before(t));
-            Tensor each = prior.each(this::given, x0, fixture.out("train_xt"), null, t, share);
+            Tensor each = prior.each(this::given, x0, fixture.out("train_xt"), null, t, share, torch.ones_like(share));
             check(key + ".loss", each.select(1, 0));
             check(key + ".Lt_history", prior.parameters().buffers().get("Lt_history"));
         }
@@ -181,7 +181,7 @@ class VqDiffusionFixtureTest {
 
     private Loss loss(VqDiffusion prior, Denoiser denoiser) {
         Tensor share = torch.full_like(t, new Scalar(0L)).to(ScalarType.Double).add(new Scalar(1.0 / steps));
-        return prior.trainingLoss(denoiser, x0, fixture.out("train_xt"), null, t, share);
+        return prior.trainingLoss(denoiser, x0, fixture.out("train_xt"), null, t, share, torch.ones_like(share));
     }
 
     @Test

@@ -169,6 +169,7 @@ class VqDiffusionTest {
                             Tensors.longs(K, 2).view(1, L),
                             null,
                             Tensors.longs(time),
+                            Tensors.doubles(1),
                             Tensors.doubles(1))
                     .select(1, 0)
                     .item_double());
