@@ -48,7 +48,7 @@
  *       evidence, of which E[e(x_j) | z_j] is a bijective form, clean where little noise is and the same for all where
  *       there is nothing but noise. Without it a small network must first learn to read each noisy vector at every level.
  *   <li>Dropping then means no evidence, the same as a position of pure noise looks, so what is learnt of dropped tokens
- *       (masked diffusion, at z_0) is of use on the way as well.
+ *       is of use on the way as well.
  *   <li>{@code cross_entropy}. Consistency asks that guesses agree, not that they are right: its target at ẑ_s is made of the
  *       teacher's guess at z_t, so only the weak diffusion loss ties the noisy end to the data, and its gradient shrinks
  *       with the embeddings. Cross-entropy at every t ties it to the data directly, and has the true p(x | z_t) as its
@@ -59,6 +59,7 @@
  * <p>Collapse shows in {@code metrics.jsonl} and {@code training.png}: mean norm and distance of the embeddings, and at t = 0.1,
  * 0.5, 0.9 the share of tokens whose embedding is the nearest to x̂ and the entropy of the guess, every 50 steps.
  *
- * <p>Measured: docs/lcmd.md.
+ * <p>Measured: a total variation of 0.27 from the known joint (independent tokens 0.69, perfect draws 0.06), with evidence and
+ * cross-entropy; the paper's own weights and its baselines are not measured yet. More in docs/lcmd.md.
  */
 package dev.smalti.prior.lcmd;
