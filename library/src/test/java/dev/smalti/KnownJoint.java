@@ -1,7 +1,9 @@
 package dev.smalti;
 
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
+import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
 import java.nio.file.Path;
 import java.util.List;
@@ -105,7 +107,7 @@ public final class KnownJoint {
         return distance / 2;
     }
 
-    /** Writes {@code perClass} grids of each class as a token file. */
+    /** Writes {@code perClass} grids of each class as a token file, with a codebook of random vectors of width 16. */
     public void write(Path file, int perClass, long seed) {
         Random random = new Random(seed);
         long[] codes = new long[CLASSES * perClass * CELLS];
@@ -122,6 +124,8 @@ public final class KnownJoint {
                     .labels(Tensors.longs(labels))
                     .classes(CLASSES)
                     .classNames(List.of("left", "right"))
+                    .codebook(new Codebook(Tensors.zeros(CODES, 16)
+                            .normal_(0, 0.2, new Seed(seed).child("codebook").optional())))
                     .build()) {
                 tokens.write(file);
             }

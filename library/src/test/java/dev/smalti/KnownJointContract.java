@@ -27,10 +27,10 @@ abstract class KnownJointContract {
 
     private final KnownJoint joint = new KnownJoint();
 
-    /** Trains {@code recipes/toy/name.yaml}. */
-    final Path train(String name) {
+    /** Trains {@code recipes/toy/name.yaml}, with changes. */
+    final Path train(String name, String... overrides) {
         Path run = folder.resolve(name);
-        new TrainPrior(RECIPES.resolve(name + ".yaml"), List.of(), tokens(), run, false, null)
+        new TrainPrior(RECIPES.resolve(name + ".yaml"), List.of(overrides), tokens(), run, false, null)
                 .run(List.of(), () -> false);
         return run;
     }

@@ -4,6 +4,7 @@ import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -16,6 +17,16 @@ public interface Draws extends AutoCloseable {
 
     /** Uniform numbers in [0, 1) for every position. [B, L] */
     Tensor uniform(long length);
+
+    /** Standard normal numbers, so many a grid, by the inverse of their distribution function. [B, numbers] */
+    default Tensor normal(long numbers) {
+        return uniform(numbers)
+                .mul(new Scalar(2.0))
+                .sub(new Scalar(1.0))
+                .clamp_min(new Scalar(Math.nextUp(-1.0)))
+                .erfinv()
+                .mul(new Scalar(Math.sqrt(2)));
+    }
 
     /**
      * Exponential numbers of mean 1 for every code at some positions.

@@ -35,8 +35,8 @@ public final class Guidance implements Denoiser {
                 Tensors.cat(0, xt, xt),
                 time == null ? null : Tensors.cat(0, time, time),
                 Tensors.cat(0, label, none),
-                Tensors.cat(0, at, at.add(new Scalar(xt.numel()))));
-        long m = at.size(0);
+                at == null ? null : Tensors.cat(0, at, at.add(new Scalar(xt.size(0) * xt.size(1)))));
+        long m = both.size(0) / 2;
         Tensor with = both.narrow(0, 0, m);
         Tensor without = both.narrow(0, m, m);
         return mix(with, without, weight);

@@ -10,7 +10,8 @@ public interface Denoiser {
     /**
      * Logits at some positions. Only they are computed as far as the network allows.
      *
-     * @param xt tokens, int64 [B, L], {@code K} where masked
+     * @param xt tokens, int64 [B, L], {@code K} where masked; or, for a network that was built to read vectors, those, float32
+     *     [B, L, E]
      * @param time one a grid, in the method's own unit, float32 [B]; null where the method has none
      * @param label classes, int64 [B], the number of classes where dropped; null for an unconditional network
      * @param at the positions asked for, as indices into the B·L positions, ascending, int64 [M]; null for all, M = B·L

@@ -23,7 +23,7 @@ public final class DiffusionTransformer implements Denoiser {
 
     private final DiffusionTransformerConfiguration configuration;
     private final Dropout dropout;
-    private final Tensor tokens;
+    private final Embedding tokens;
     private final Tensor positions;
     private final Tensor frequencies;
     private final Linear time1;
@@ -42,7 +42,7 @@ public final class DiffusionTransformer implements Denoiser {
         this.dropout = new Dropout(parameters, configuration.dropout());
         long width = configuration.width();
         long condition = configuration.condition();
-        this.tokens = parameters.child("vocab_embed").normal("embedding", deviation(width), shape.inputs(), width);
+        this.tokens = new Embedding(parameters.child("vocab_embed"), "embedding", deviation(width), shape, width);
         this.positions = configuration.learntPositions()
                 ? parameters.child("pos_embed").normal("embedding", deviation(width), shape.length(), width)
                 : null;
@@ -83,7 +83,7 @@ public final class DiffusionTransformer implements Denoiser {
     @Override
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
         Tensor c = condition(time, label); // [B, C]
-        Tensor x = torch.embedding(tokens, xt); // [B, L, D]
+        Tensor x = tokens.forward(xt); // [B, L, D]
         x = positions == null ? x : x.add(positions);
         for (Block block : blocks) {
             x = block.forward(x, c);

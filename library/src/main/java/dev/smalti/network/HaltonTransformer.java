@@ -45,13 +45,17 @@ public final class HaltonTransformer implements Denoiser {
     /**
      * Registers its tensors in {@code parameters}.
      *
-     * @throws IllegalArgumentException if there are more outputs than inputs, or patches do not fit the grid
+     * @throws IllegalArgumentException if there are more outputs than inputs, which vectors are not, or patches do not fit the grid
      */
     public HaltonTransformer(Parameters parameters, HaltonTransformerConfiguration configuration, NetworkShape shape) {
         this.configuration = configuration;
         this.parameters = parameters;
         this.shape = shape;
         this.width = configuration.width();
+        if (shape.vectors() > 0) {
+            throw new IllegalArgumentException("the network halton reads tokens, whose embedding is its head, and not"
+                    + " vectors: take dit, vq-diffusion or transformer");
+        }
         if (shape.outputs() > shape.inputs()) {
             throw new IllegalArgumentException("outputs must be at most the inputs, whose embedding is the head, got "
                     + shape.outputs() + " and " + shape.inputs());

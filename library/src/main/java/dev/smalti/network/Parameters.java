@@ -28,6 +28,7 @@ public final class Parameters implements AutoCloseable {
     private final Root root;
     private final String prefix;
     private final Seed seed;
+    private final boolean frozen;
 
     private static final class Root {
         final Map<String, Tensor> weights = new LinkedHashMap<>();
@@ -43,18 +44,24 @@ public final class Parameters implements AutoCloseable {
 
     /** No tensors yet; initial values will be drawn from {@code seed}, each from its own stream. */
     public Parameters(Seed seed, Device device) {
-        this(new Root(Scope.hold(device)), "", seed);
+        this(new Root(Scope.hold(device)), "", seed, false);
     }
 
-    private Parameters(Root root, String prefix, Seed seed) {
+    private Parameters(Root root, String prefix, Seed seed, boolean frozen) {
         this.root = root;
         this.prefix = prefix;
         this.seed = seed;
+        this.frozen = frozen;
     }
 
     /** The part of the layer {@code name}. */
     public Parameters child(String name) {
-        return new Parameters(root, prefix + name + ".", seed);
+        return new Parameters(root, prefix + name + ".", seed, frozen);
+    }
+
+    /** The same part, where all that is registered from now on is a buffer: for a network that isn't trained itself. */
+    public Parameters frozen() {
+        return new Parameters(root, prefix, seed, true);
     }
 
     /** The part of the {@code index}-th of a list of layers. */
@@ -79,6 +86,9 @@ public final class Parameters implements AutoCloseable {
 
     /** A new weight with the given initial value. */
     public Tensor weight(String name, Tensor initial) {
+        if (frozen) {
+            return buffer(name, initial);
+        }
         Tensor own = add(root.weights, name, initial);
         own.set_requires_grad(true);
         return own;

@@ -19,7 +19,7 @@ public final class Transformer implements Denoiser {
     private final Parameters parameters;
     private final Dropout dropout;
     private final Tensor positions;
-    private final Tensor tokens;
+    private final Embedding tokens;
     private final Tensor classes;
     private final List<Block> blocks = new ArrayList<>();
     private final LayerNorm last;
@@ -33,7 +33,7 @@ public final class Transformer implements Denoiser {
         long width = configuration.width();
         double deviation = configuration.deviation();
         this.positions = parameters.normal("pos_emb", deviation, 1, shape.length(), width);
-        this.tokens = parameters.child("tok_emb").normal("weight", deviation, shape.inputs(), width);
+        this.tokens = new Embedding(parameters.child("tok_emb"), "weight", deviation, shape, width);
         this.classes = shape.classes() == 0
                 ? null
                 : parameters.child("cls_emb").normal("weight", deviation, shape.classes() + 1, width);
@@ -62,7 +62,7 @@ public final class Transformer implements Denoiser {
     }
 
     private Tensor embed(Tensor xt, Tensor label) {
-        Tensor x = torch.embedding(tokens, xt).add(positions); // [B, L, D]
+        Tensor x = tokens.forward(xt).add(positions); // [B, L, D]
         if (classes != null) {
             x = x.add(torch.embedding(classes, label).unsqueeze(1));
         }

@@ -23,7 +23,7 @@ public final class VqDiffusionTransformer implements Denoiser {
     private final VqDiffusionTransformerConfiguration configuration;
     private final NetworkShape shape;
     private final Dropout dropout;
-    private final Tensor tokens;
+    private final Embedding tokens;
     private final Tensor rows;
     private final Tensor columns;
     private final List<Block> blocks = new ArrayList<>();
@@ -38,7 +38,7 @@ public final class VqDiffusionTransformer implements Denoiser {
         this.dropout = new Dropout(parameters, configuration.dropout());
         long width = configuration.width();
         Parameters content = parameters.child("content_emb");
-        this.tokens = table(content.child("emb"), shape.inputs());
+        this.tokens = new Embedding(content.child("emb"), "weight", configuration.deviation(), shape, width);
         this.rows = table(content.child("height_emb"), shape.height());
         this.columns = table(content.child("width_emb"), shape.width());
         for (int i = 0; i < configuration.layers(); i++) {
@@ -61,7 +61,7 @@ public final class VqDiffusionTransformer implements Denoiser {
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
         long width = configuration.width();
         Tensor positions = rows.unsqueeze(1).add(columns.unsqueeze(0)).view(1, shape.length(), width);
-        Tensor x = torch.embedding(tokens, xt).add(positions); // [B, L, D]
+        Tensor x = tokens.forward(xt).add(positions); // [B, L, D]
         Tensor now = shape.times() > 0 ? time.to(ScalarType.Long) : sinusoids(xt, time);
         for (Block block : blocks) {
             x = block.forward(x, now, label);

@@ -9,6 +9,7 @@ import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.autoregressive.AutoregressiveConfiguration;
 import dev.smalti.prior.d3pm.D3pmConfiguration;
+import dev.smalti.prior.lcmd.LcmdConfiguration;
 import dev.smalti.prior.maskgit.MaskGitConfiguration;
 import dev.smalti.prior.sedd.SeddConfiguration;
 import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration;
@@ -25,6 +26,7 @@ public final class BuiltInKinds implements KindProvider {
                 new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class),
                 new Kind(PriorConfiguration.class, "autoregressive", AutoregressiveConfiguration.class),
                 new Kind(PriorConfiguration.class, "d3pm", D3pmConfiguration.class),
+                new Kind(PriorConfiguration.class, "lcmd", LcmdConfiguration.class),
                 new Kind(PriorConfiguration.class, "maskgit", MaskGitConfiguration.class),
                 new Kind(PriorConfiguration.class, "sedd", SeddConfiguration.class),
                 new Kind(PriorConfiguration.class, "vqdiffusion", VqDiffusionConfiguration.class),

@@ -9,6 +9,7 @@ import dev.smalti.tensor.Tensors;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 
 class DrawsTest {
@@ -67,5 +68,47 @@ class DrawsTest {
                 assertThat(beyond).isCloseTo(Math.exp(-3), within(4 * Math.sqrt(Math.exp(-3) / many)));
             }
         });
+    }
+
+    @Test
+    void seed_5_gives_normal_numbers_and_none_that_is_infinite() {
+        int many = 20_000;
+        Scope.free(() -> {
+            try (Draws draws = Draws.of(List.of(new Seed(5), new Seed(6)))) {
+                double[] normal = Tensors.toDoubles(draws.normal(many / 2));
+                assertThat(normal).hasSize(many);
+                double mean = Arrays.stream(normal).average().orElseThrow();
+                double variance =
+                        Arrays.stream(normal).map(z -> z * z).average().orElseThrow();
+                assertThat(mean).isCloseTo(0, within(4 / Math.sqrt(many)));
+                assertThat(variance).isCloseTo(1, within(4 * Math.sqrt(2.0 / many)));
+                double beyond = Arrays.stream(normal).filter(z -> z > 2).count() / (double) many;
+                assertThat(beyond).isCloseTo(0.02275, within(4 * Math.sqrt(0.02275 / many)));
+            }
+            try (Draws zero = new Zeros()) {
+                assertThat(Tensors.toDoubles(zero.normal(2))).containsExactly(new double[] {-8.2, -8.2}, within(0.1));
+            }
+        });
+    }
+
+    /** The smallest of all uniform numbers. */
+    private static final class Zeros implements Draws {
+        @Override
+        public long grids() {
+            return 1;
+        }
+
+        @Override
+        public Tensor uniform(long length) {
+            return Tensors.doubles(new double[(int) length]).view(1, -1);
+        }
+
+        @Override
+        public Tensor exponential(long[] at, long length, long codes) {
+            throw new UnsupportedOperationException("only uniform numbers are asked for");
+        }
+
+        @Override
+        public void close() {}
     }
 }

@@ -63,6 +63,21 @@ class GuidanceTest {
         assertThat(logits()).containsExactly(new double[] {6, 15, 7, 15, 9, -35}, within(1e-5));
     }
 
+    @Test
+    void without_positions_all_of_them_are_asked_for_and_vectors_may_stand_for_tokens() {
+        Denoiser sums = (xt, time, label, at) -> {
+            assertThat(at).isNull();
+            return xt.sum(2L).add(label.unsqueeze(1)).view(-1, 1); // [B, L, D], [B] -> [B·L, 1]
+        };
+        Guidance guided = new Guidance(sums, CLASSES);
+        guided.weight(1);
+        Scope.free(() -> {
+            Tensor z = Tensors.floats(1, 2, 3, 4, 5, 6, 7, 8).view(2, 2, 2);
+            assertThat(Tensors.toDoubles(guided.logits(z, null, Tensors.longs(3, 1), null)))
+                    .containsExactly(3 + 2 * 3 - 4, 7 + 2 * 3 - 4, 11 + 2 - 4, 15 + 2 - 4);
+        });
+    }
+
     private double[] logits() {
         return Scope.value(() -> {
             Tensor xt = Tensors.longs(5, 6, 7, 8, 9, 7).view(2, 3);

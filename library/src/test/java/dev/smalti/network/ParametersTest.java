@@ -31,6 +31,19 @@ class ParametersTest {
     }
 
     @Test
+    void what_is_registered_in_a_frozen_part_is_a_buffer_without_gradients() {
+        try (Parameters parameters = new Parameters(new Seed(1), Devices.cpu())) {
+            Parameters frozen = parameters.child("teacher").frozen();
+            new Linear(frozen.child("out"), 2, 3, true, 0.02);
+            new Linear(parameters.child("out"), 2, 3, true, 0.02);
+            assertThat(parameters.weights().keySet()).containsExactly("out.weight", "out.bias");
+            assertThat(parameters.buffers().keySet()).containsExactly("teacher.out.weight", "teacher.out.bias");
+            assertThat(parameters.buffers().get("teacher.out.weight").requires_grad())
+                    .isFalse();
+        }
+    }
+
+    @Test
     void draws_each_tensor_from_its_own_stream() {
         try (Parameters one = new Parameters(new Seed(1), Devices.cpu());
                 Parameters other = new Parameters(new Seed(1), Devices.cpu())) {

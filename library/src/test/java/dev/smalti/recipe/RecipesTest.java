@@ -80,6 +80,8 @@ class RecipesTest {
         "halton-imagenet-base, 16384, 1000, 142.2",
         "halton-imagenet-large, 16384, 1000, 479.7",
         "lcmd-ffhq-d3pm, 1024, 0, 63.9",
+        "lcmd-ffhq, 1024, 0, 56.1",
+        "lcmd-imagenet, 1024, 1000, 246.5",
         "lcmd-ffhq-vqdiffusion, 1024, 0, 57.0",
         "lcmd-imagenet-vqdiffusion, 1024, 1000, 248.6"
     })

@@ -1,0 +1,508 @@
+package dev.smalti.prior.lcmd;
+
+import dev.smalti.draw.Categorical;
+import dev.smalti.draw.Draws;
+import dev.smalti.draw.Guidance;
+import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Tempering;
+import dev.smalti.network.Denoiser;
+import dev.smalti.network.Loss;
+import dev.smalti.network.Objective;
+import dev.smalti.network.Parameters;
+import dev.smalti.prior.Chain;
+import dev.smalti.prior.Evaluation;
+import dev.smalti.prior.Prior;
+import dev.smalti.prior.Spread;
+import dev.smalti.prior.TokenBatch;
+import dev.smalti.prior.Training;
+import dev.smalti.prior.lcmd.LcmdConfiguration.Dropping;
+import dev.smalti.prior.lcmd.LcmdConfiguration.Sampler;
+import dev.smalti.prior.lcmd.LcmdConfiguration.Weights;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenFile;
+import dev.smalti.token.TokenSpace;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Tokens become learnt vectors, to which noise is added; a transformer learns the tokens back, and the same of all the noise
+ * along a path. VQ-LCMD, its baselines CSDM, and CDCD, by the weights of the loss.
+ *
+ * <p>Letters: B batch, L tokens, K codes, D dimension of embeddings, e(x) their vectors, z_t those with noise, x̂ the mean of
+ * the embeddings under the guess p(x | z_t).
+ */
+public final class Lcmd implements Prior {
+    private static final int MEASURE_EVERY = 50;
+    private static final int MEASURED_GRIDS = 32;
+    private static final double[] MEASURED_TIMES = {0.1, 0.5, 0.9};
+
+    private final LcmdConfiguration configuration;
+    private final TokenSpace space;
+    private final int classes;
+    private final Parameters parameters;
+    private final Guesser student;
+    private final Guesser teacher; // null where nothing is learnt of it
+
+    /** @param classes 0 for an unconditional prior */
+    public Lcmd(LcmdConfiguration configuration, TokenSpace space, int classes, Seed seed, Device device) {
+        this.configuration = configuration;
+        this.space = space;
+        this.classes = classes;
+        this.parameters = new Parameters(seed, device);
+        this.student = new Guesser(parameters, configuration, space, classes);
+        Parameters copy = parameters.child("teacher").frozen();
+        this.teacher =
+                configuration.weights().consistency() > 0 ? new Guesser(copy, configuration, space, classes) : null;
+        follow(0);
+    }
+
+    @Override
+    public TokenSpace space() {
+        return space;
+    }
+
+    @Override
+    public int classes() {
+        return classes;
+    }
+
+    @Override
+    public Parameters parameters() {
+        return parameters;
+    }
+
+    Guesser student() {
+        return student;
+    }
+
+    Guesser teacher() {
+        return teacher;
+    }
+
+    /** Takes the codebook for the embeddings, if so configured. */
+    @Override
+    public void prepare(TokenFile tokens) {
+        student.embeddings().prepare(tokens);
+        if (teacher != null) {
+            teacher.embeddings().prepare(tokens);
+        }
+    }
+
+    @Override
+    public List<Objective<TokenBatch>> objectives() {
+        return List.of(new Following());
+    }
+
+    /** The loss; the teacher moves on once a step, before it. */
+    private final class Following implements Objective<TokenBatch> {
+        private long last = -1;
+
+        @Override
+        public String name() {
+            return "prior";
+        }
+
+        @Override
+        public Parameters parameters() {
+            return parameters;
+        }
+
+        @Override
+        public Loss loss(TokenBatch batch, long step, Seed seed) {
+            if (step != last) {
+                follow(configuration.teacher());
+                last = step;
+            }
+            Training.Method method =
+                    (x0, label, generator) -> trainingLoss(x0, label, generator, step % MEASURE_EVERY == 0);
+            return new Training(parameters, classes, configuration.labelDropping(), method).loss(batch, step, seed);
+        }
+    }
+
+    /** θ⁻ ← decay θ⁻ + (1 - decay) θ, embeddings included. */
+    void follow(double decay) {
+        if (teacher == null) {
+            return;
+        }
+        Scope.free(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                Map<String, Tensor> own = parameters.buffers();
+                Scalar share = new Scalar(1 - decay);
+                parameters.weights().forEach((name, weight) -> own.get("teacher." + name)
+                        .lerp_(weight, share));
+            }
+        });
+    }
+
+    /**
+     * The random numbers of a loss.
+     *
+     * @param t times in [0, 1), float64 [B]
+     * @param s times from 0 to t, float64 [B]
+     * @param ratio uniform numbers, float64 [B], from which random dropping takes its ratio
+     * @param fate uniform numbers, float64 [B, L], which decide what is dropped
+     * @param start noise of z_0, float32 [B, L, D]
+     * @param noise noise of z_t, float32 [B, L, D]
+     */
+    record Chance(Tensor t, Tensor s, Tensor ratio, Tensor fate, Tensor start, Tensor noise) {}
+
+    Chance chance(Tensor x0, Generator generator) {
+        long size = x0.size(0);
+        Tensor t = Spread.numbers(generator, size);
+        Tensor s = t.mul(Tensors.uniform(generator, size));
+        Tensor ratio = Tensors.uniform(generator, size);
+        Tensor fate = Tensors.uniform(generator, size, space.length());
+        return new Chance(t, s, ratio, fate, noise(x0, generator), noise(x0, generator));
+    }
+
+    private Tensor noise(Tensor x0, Generator generator) { // [B, L, D]
+        long[] shape = {x0.size(0), space.length(), configuration.embedding().dimension()};
+        return torch.randn(shape, new GeneratorOptional(generator), Tensors.options(ScalarType.Float))
+                .to(x0.device(), ScalarType.Float);
+    }
+
+    /** The weighted sum of the terms, and those that weigh anything as measures, each in nats a token. */
+    Loss trainingLoss(Tensor x0, Tensor label, Generator generator, boolean measuring) {
+        Map<String, Tensor> terms = terms(x0, label, chance(x0, generator));
+        Weights weights = configuration.weights();
+        Map<String, Double> weight = Map.of(
+                "reconstruction", weights.reconstruction(),
+                "consistency", weights.consistency(),
+                "diffusion", weights.diffusion(),
+                "variational", weights.variational(),
+                "cross_entropy", weights.crossEntropy());
+        Tensor total = null;
+        Map<String, Tensor> measures = new LinkedHashMap<>();
+        for (Map.Entry<String, Tensor> term : terms.entrySet()) {
+            Tensor part = term.getValue().mul(new Scalar(weight.get(term.getKey())));
+            total = total == null ? part : total.add(part);
+            measures.put(term.getKey(), term.getValue().detach());
+        }
+        if (measuring) {
+            measures.putAll(collapse(x0, label, generator));
+        }
+        return new Loss(total, measures);
+    }
+
+    /**
+     * The terms of the loss that weigh anything, by name, means over tokens.
+     *
+     * @param x0 int64 [B, L]
+     */
+    Map<String, Tensor> terms(Tensor x0, Tensor label, Chance chance) {
+        Weights weights = configuration.weights();
+        Tensor vectors = student.embeddings().vectors(); // e, [K, D]
+        Tensor clean = Embeddings.of(vectors, x0); // e(x), [B, L, D]
+        Noisy start = noisy(clean, torch.zeros_like(chance.t()), chance, chance.start());
+        Noisy now = noisy(clean, chance.t(), chance, chance.noise());
+        Map<String, Tensor> terms = new LinkedHashMap<>();
+        Tensor logits = null; // of z_t, [B, L, K]
+        if (weights.reconstruction() > 0 && weights.between()) { // one call is faster than two
+            Tensor both = guess(start.and(now), label == null ? null : Tensors.cat(0, label, label));
+            terms.put("reconstruction", entropy(both.narrow(0, 0, x0.size(0)), x0));
+            logits = both.narrow(0, x0.size(0), x0.size(0));
+        } else if (weights.reconstruction() > 0) {
+            terms.put("reconstruction", entropy(guess(start, label), x0));
+        } else {
+            logits = guess(now, label);
+        }
+        if (weights.consistency() > 0) {
+            terms.put(
+                    "consistency", divergence(target(now, configuration.noise().at(chance.s()), label), logits));
+        }
+        if (weights.diffusion() > 0 || weights.variational() > 0) {
+            Tensor distance = clean.sub(student.mean(logits)).square().sum(-1); // [B, L]
+            if (weights.diffusion() > 0) {
+                terms.put("diffusion", distance.mean());
+            }
+            if (weights.variational() > 0) {
+                terms.put("variational", variational(distance, clean, chance.t(), now.level()));
+            }
+        }
+        if (weights.crossEntropy() > 0) {
+            terms.put("cross_entropy", entropy(logits, x0));
+        }
+        return terms;
+    }
+
+    /**
+     * Embeddings with noise.
+     *
+     * @param z float32 [B, L, D]
+     * @param dropped bool [B, L]; null if nothing ever is
+     */
+    private record Noisy(Tensor z, Gaussian level, Tensor dropped) {
+        Noisy and(Noisy other) {
+            return new Noisy(
+                    Tensors.cat(0, z, other.z),
+                    new Gaussian(Tensors.cat(0, level.lambda(), other.level.lambda())),
+                    dropped == null ? null : Tensors.cat(0, dropped, other.dropped));
+        }
+    }
+
+    private Noisy noisy(Tensor clean, Tensor t, Chance chance, Tensor noise) {
+        Gaussian level = configuration.noise().at(t);
+        Tensor dropped = dropped(t, chance, clean.device());
+        return new Noisy(level.noised(student.embeddings().dropped(clean, dropped), noise), level, dropped);
+    }
+
+    private Tensor guess(Noisy noisy, Tensor label) {
+        return student.logits(noisy.z(), noisy.level(), label, noisy.dropped());
+    }
+
+    /** Which tokens are dropped at times t; null where none ever is. bool [B, L] */
+    private Tensor dropped(Tensor t, Chance chance, Device device) {
+        Dropping dropping = configuration.dropping();
+        if (dropping.ratio() == 0) {
+            return null;
+        }
+        Tensor share =
+                switch (dropping.share()) {
+                    case FIXED -> torch.ones_like(t);
+                    case RANDOM -> chance.ratio();
+                    case LINEAR -> t;
+                };
+        Tensor most = share.mul(new Scalar(dropping.ratio())).unsqueeze(1); // [B, 1]
+        return chance.fate().lt(most).to(device, ScalarType.Bool);
+    }
+
+    /** -ln p(x), mean over tokens. [B, L, K], [B, L] -> [] */
+    private Tensor entropy(Tensor logits, Tensor x0) {
+        return torch.cross_entropy(logits.reshape(-1, space.codes()), x0.flatten());
+    }
+
+    /**
+     * ½ -dSNR/dt |e(x) - x̂|² and the distance of z_1 from noise: the bound in continuous time but for reconstruction,
+     * Kingma et al. 2021, eq. 17, with t even in [0, 1]. Mean over tokens.
+     */
+    private Tensor variational(Tensor distance, Tensor clean, Tensor t, Gaussian level) {
+        Tensor weight = configuration
+                .noise()
+                .slope(t)
+                .mul(level.lambda().exp())
+                .mul(new Scalar(0.5))
+                .to(distance.device(), ScalarType.Float)
+                .unsqueeze(1); // [B, 1]
+        Gaussian last = configuration.noise().at(torch.ones_like(t));
+        return distance.mul(weight)
+                .mean()
+                .add(last.divergenceFromNoise(clean).mean().to(ScalarType.Float));
+    }
+
+    /**
+     * What the teacher says of ẑ_s, to which its own guess leads from z_t by a step of the probability flow, eq. 3. Carries no
+     * gradient. -> [B, L, K]
+     */
+    private Tensor target(Noisy now, Gaussian less, Tensor label) {
+        return Scope.keep(() -> evaluated(() -> {
+            Tensor guess = teacher.logits(now.z(), now.level(), label, now.dropped());
+            Tensor further = now.level().ddim(now.z(), teacher.mean(guess), less); // ẑ_s, [B, L, D]
+            return teacher.logits(further, less, label, now.dropped());
+        }));
+    }
+
+    /** KL(softmax(target) ‖ softmax(logits)), mean over tokens. [B, L, K] twice -> [] */
+    static Tensor divergence(Tensor target, Tensor logits) {
+        Tensor log = torch.log_softmax(target, -1);
+        return log.exp().mul(log.sub(torch.log_softmax(logits, -1))).sum(-1).mean();
+    }
+
+    /** Without gradients and without dropout, in the midst of training. */
+    private <R> R evaluated(Supplier<R> body) {
+        boolean training = parameters.training();
+        try (NoGradGuard guard = new NoGradGuard()) {
+            parameters.training(false);
+            return body.get();
+        } finally {
+            parameters.training(training);
+        }
+    }
+
+    /**
+     * Whether embeddings collapse: their mean norm and mean distance from one another; and at some times the share of tokens
+     * whose embedding is the nearest to x̂, and the entropy of the guess in nats. Of the first grids of the batch.
+     */
+    Map<String, Tensor> collapse(Tensor x0, Tensor label, Generator generator) {
+        return Scope.keep(() -> evaluated(() -> {
+            Map<String, Tensor> measures = new LinkedHashMap<>();
+            Tensor vectors = student.embeddings().vectors(); // [K, D]
+            double k = space.codes();
+            Tensor norms = vectors.square().sum(1); // [K]
+            Tensor distances = squaredDistances(vectors, vectors).sqrt(); // [K, K]
+            measures.put("embedding_norm", norms.sqrt().mean());
+            measures.put("embedding_distance", distances.sum().div(new Scalar(k * (k - 1))));
+            long size = Math.min(MEASURED_GRIDS, x0.size(0));
+            Tensor x = x0.narrow(0, 0, size);
+            Tensor of = label == null ? null : label.narrow(0, 0, size);
+            for (double time : MEASURED_TIMES) {
+                Tensor t = torch.full(new long[] {size}, new Scalar(time), Tensors.options(ScalarType.Double));
+                Gaussian level = configuration.noise().at(t);
+                Tensor z = level.noised(Embeddings.of(vectors, x), noise(x, generator));
+                Tensor logits = student.logits(z, level, of, null); // [B, L, K]
+                Tensor p = torch.softmax(logits, -1);
+                Tensor mean = student.mean(logits).view(-1, vectors.size(1)); // [B·L, D]
+                Tensor nearest = squaredDistances(mean, vectors).argmin(new LongOptional(-1), false);
+                measures.put(
+                        "accuracy_at_" + time,
+                        nearest.eq(x.flatten()).to(ScalarType.Float).mean());
+                measures.put(
+                        "entropy_at_" + time,
+                        p.mul(torch.log_softmax(logits, -1)).sum(-1).mean().neg());
+            }
+            return measures;
+        }));
+    }
+
+    /** [M, D], [K, D] -> [M, K] */
+    private static Tensor squaredDistances(Tensor a, Tensor b) {
+        Tensor own = a.square().sum(1).unsqueeze(1);
+        return own.add(b.square().sum(1))
+                .sub(a.matmul(b.t()).mul(new Scalar(2.0)))
+                .clamp_min(new Scalar(0.0));
+    }
+
+    /** From noise to tokens, in S steps by the configured sampler and a last one that reads the tokens. Algorithm 2. */
+    @Override
+    public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+        return sample(student, sampling, labels, draws, watcher);
+    }
+
+    /** The same with logits of {@code denoiser}. */
+    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+        int steps = sampling.steps() == 0 ? configuration.sampling().steps() : sampling.steps();
+        Guidance guided = new Guidance(denoiser, classes);
+        Tensor[] z = new Tensor[1];
+        return Chain.run(
+                this,
+                sampling,
+                guided,
+                labels,
+                draws,
+                steps + 1,
+                () -> {
+                    z[0] = noise(draws);
+                    return Tensors.filled(0, draws.grids(), space.length());
+                },
+                (x, number) -> {
+                    double t = 1 - (number - 1.0) / steps;
+                    return number <= steps
+                            ? step(guided, sampling.tempering(), z[0], labels, t, 1 - (double) number / steps, draws)
+                            : read(guided, sampling.tempering(), z[0], labels, draws);
+                },
+                watcher);
+    }
+
+    private Tensor noise(Draws draws) { // [B, L, D]
+        long width = configuration.embedding().dimension();
+        return draws.normal(space.length() * width)
+                .to(parameters.device(), ScalarType.Float)
+                .view(-1, space.length(), width);
+    }
+
+    private Gaussian level(double t, long grids) {
+        return configuration
+                .noise()
+                .at(torch.full(new long[] {grids}, new Scalar(t), Tensors.options(ScalarType.Double)));
+    }
+
+    /** From t to s in place. [B, L, D] -> the likeliest codes on the way, [B, L] */
+    private Tensor step(
+            Denoiser denoiser, Tempering tempering, Tensor z, Tensor labels, double t, double s, Draws draws) {
+        return Scope.keep(() -> {
+            Gaussian level = level(t, z.size(0));
+            Gaussian next = level(s, z.size(0));
+            Tensor log = guess(denoiser, tempering, z, labels, level); // [B·L, K]
+            Tensor mean = student.mean(log).view_as(z);
+            z.copy_(
+                    configuration.sampling().sampler() == Sampler.ANCESTRAL
+                            ? level.ancestral(z, mean, next, noise(draws))
+                            : level.ddim(z, mean, next));
+            return log.argmax(new LongOptional(-1), false).cpu().view(-1, space.length());
+        });
+    }
+
+    /** Tokens of p(x | z_0). [B, L, D] -> [B, L] */
+    private Tensor read(Denoiser denoiser, Tempering tempering, Tensor z, Tensor labels, Draws draws) {
+        return Scope.keep(() -> {
+            Tensor log =
+                    guess(denoiser, tempering, z, labels, level(0, z.size(0))).cpu();
+            long[] all = LongStream.range(0, log.size(0)).toArray();
+            Tensor race = draws.exponential(all, space.length(), space.codes());
+            return Categorical.draw(log.to(ScalarType.Double), race).view(-1, space.length());
+        });
+    }
+
+    /** ln p(x | z), tempered. -> [B·L, K] on the device */
+    private Tensor guess(Denoiser denoiser, Tempering tempering, Tensor z, Tensor labels, Gaussian level) {
+        Tensor own = labels == null ? null : labels.to(z.device(), ScalarType.Long);
+        return tempering.logProbabilities(denoiser.logits(z, level.time(z.device()), own, null));
+    }
+
+    /**
+     * The bound on -ln p in continuous time, eq. 2: the distance of z_1 from noise, the diffusion loss, which does not depend
+     * on the schedule but for its ends, at levels spread over the batch, and reconstruction.
+     */
+    @Override
+    public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
+        return nats(student, codes, labels, seed);
+    }
+
+    /** The same with logits of {@code denoiser}. */
+    Tensor nats(Denoiser denoiser, Tensor codes, Tensor labels, Seed seed) {
+        return Evaluation.nats(this, codes, labels, () -> {
+            Generator generator = seed.generator();
+            long size = codes.size(0);
+            double limit = configuration.noise().limit();
+            Tensor clean = Embeddings.of(student.embeddings().vectors(), codes); // [B, L, D]
+            Tensor u = Spread.numbers(generator, size);
+            Gaussian level = configuration.noise().spread(u);
+            Tensor guess = logits(denoiser, level.noised(clean, noise(codes, generator)), level, labels);
+            Tensor distance = clean.sub(student.mean(guess).view_as(clean))
+                    .to(ScalarType.Double)
+                    .square()
+                    .flatten(1, -1)
+                    .sum(1)
+                    .cpu(); // [B]
+            Tensor weight = configuration.noise().density(level).reciprocal().mul(new Scalar(0.5));
+            Tensor diffusion = level.lambda().exp().mul(distance).mul(weight); // ½ e^λ |e - x̂|² dλ
+            Gaussian start = new Gaussian(torch.full_like(u, new Scalar(limit)));
+            Tensor first = logits(denoiser, start.noised(clean, noise(codes, generator)), start, labels);
+            Tensor log = torch.log_softmax(first.to(ScalarType.Double), -1); // [B·L, K]
+            Tensor reconstruction = log.gather(1, codes.flatten().unsqueeze(1))
+                    .neg()
+                    .view(size, -1)
+                    .sum(1);
+            Gaussian last = new Gaussian(torch.full_like(u, new Scalar(-limit)));
+            Tensor rest = last.divergenceFromNoise(clean).sum(1);
+            return reconstruction.add(rest).cpu().add(diffusion).to(ScalarType.Float);
+        });
+    }
+
+    private static Tensor logits(Denoiser denoiser, Tensor z, Gaussian level, Tensor labels) {
+        return denoiser.logits(z, level.time(z.device()), labels, null);
+    }
+
+    @Override
+    public boolean exact() {
+        return false;
+    }
+
+    @Override
+    public void close() {
+        parameters.close();
+    }
+}

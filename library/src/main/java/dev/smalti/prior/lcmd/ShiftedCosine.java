@@ -1,0 +1,78 @@
+package dev.smalti.prior.lcmd;
+
+import dev.smalti.tensor.Tensors;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * How the signal-to-noise ratio falls with time: λ(t) = -2 ln tan(πt/2) + 2 ln s, kept within ±limit. Hoogeboom et al. 2023,
+ * arXiv:2301.11093, eq. 6; the cosine schedule of Nichol and Dhariwal at s = 1.
+ *
+ * @param shift s, above 0; below 1 there is more noise at the same time, so that a larger part of training is spent where
+ *     little is known. 0.5 if left out; the paper's value is not in its text
+ * @param limit the greatest |λ|, above 0; 15 if left out
+ */
+public record ShiftedCosine(Double shift, Double limit) {
+    public ShiftedCosine {
+        shift = shift == null ? 0.5 : shift;
+        limit = limit == null ? 15.0 : limit;
+        if (!(shift > 0) || Double.isInfinite(shift)) {
+            throw new IllegalArgumentException("shift must be above 0, got " + shift);
+        }
+        if (!(limit > 0) || limit > 50) {
+            throw new IllegalArgumentException("limit must be above 0 and at most 50, got " + limit);
+        }
+    }
+
+    /** At times in [0, 1], float64 [B]. */
+    Gaussian at(Tensor t) {
+        Tensor lambda = t.mul(new Scalar(Math.PI / 2))
+                .tan()
+                .abs() // tan(π/2) may come out as a huge number of either sign
+                .log()
+                .mul(new Scalar(-2.0))
+                .add(new Scalar(2 * Math.log(shift)));
+        return new Gaussian(lambda.clamp_min(new Scalar(-limit)).clamp_max(new Scalar(limit)));
+    }
+
+    /** -dλ/dt where it is not cut off, 0 where it is. float64 [B] */
+    Tensor slope(Tensor t) {
+        Tensor lambda = at(t).lambda();
+        Tensor slope = t.mul(new Scalar(Math.PI)).sin().reciprocal().mul(new Scalar(2 * Math.PI));
+        return slope.masked_fill(lambda.abs().ge(new Scalar(limit)), new Scalar(0.0));
+    }
+
+    /** The time of a level that is not beyond the limit. [B] -> [B] */
+    private Tensor time(Tensor lambda) {
+        return lambda.mul(new Scalar(-0.5)).exp().mul(new Scalar(shift)).atan().mul(new Scalar(2 / Math.PI));
+    }
+
+    /**
+     * Levels for an integral over λ: half of them even in λ from -limit to limit, half even in time, where training has most
+     * of them.
+     *
+     * @param u even in [0, 1), float64 [B]
+     */
+    Gaussian spread(Tensor u) {
+        Tensor even = u.mul(new Scalar(4 * limit)).sub(new Scalar(limit)); // for u below a half
+        Tensor ends = time(Tensors.doubles(limit, -limit));
+        Tensor t = ends.select(0, 0)
+                .add(ends.select(0, 1)
+                        .sub(ends.select(0, 0))
+                        .mul(u.mul(new Scalar(2.0)).sub(new Scalar(1.0))));
+        return new Gaussian(torch.where(
+                u.lt(new Scalar(0.5)), even, at(t.clamp_min(ends.select(0, 0))).lambda()));
+    }
+
+    /** How dense {@link #spread}'s levels are in λ. [B] -> [B] */
+    Tensor density(Gaussian level) {
+        Tensor ends = time(Tensors.doubles(limit, -limit));
+        double length = ends.select(0, 1).sub(ends.select(0, 0)).item_double();
+        return time(level.lambda())
+                .mul(new Scalar(Math.PI))
+                .sin()
+                .div(new Scalar(4 * Math.PI * length)) // half of dt/dλ
+                .add(new Scalar(1 / (4 * limit)));
+    }
+}
