@@ -55,7 +55,7 @@ final class EncodeVerb extends Verb {
         facts.put("out", result.tokens());
         facts.put("images", result.images());
         facts.put("skipped", result.skipped());
-        facts.put("grid", result.space().height() + "x" + result.space().width());
+        facts.put("grid", result.space().grid());
         facts.put("codes", result.space().codes());
         facts.put("seconds", result.seconds());
         facts.put("images_per_second", result.images() / result.seconds());

@@ -10,12 +10,14 @@ import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -66,10 +68,11 @@ public record EncodeImages(
             TokenSpace space = tokenizer.space();
             Crop crop = crop(folder);
             Preparation preparation = new Preparation(tokenizer.imageSize(), crop, false);
-            Reconstruction reconstruction = reconstruct ? new Reconstruction(space.codes()) : null;
-            int length = Math.toIntExact(space.length());
+            Reconstruction reconstruction = reconstruct ? new Reconstruction(space) : null;
+            int length = Math.toIntExact(space.size());
             int[] codes = new int[Math.multiplyExact(images.size(), length)];
             long[] labels = new long[images.size()];
+            long[] noise = new long[images.size()];
             int[] done = {0};
             try (ImagePass pass = ImageBatches.inOrder(images, preparation, batch, skipBad)) {
                 while (pass.hasNext()) {
@@ -77,12 +80,13 @@ public record EncodeImages(
                         try (NoGradGuard guard = new NoGradGuard()) {
                             ImagePass.Batch next = pass.next();
                             Tensor pixels = next.images().pixels().to(place, ScalarType.Float);
-                            Tensor found = precision.run(place, () -> tokenizer.encode(pixels));
+                            Tensor found = precision.run(place, () -> tokenizer.encode(pixels, noise(next.indices())));
                             long[] values = Tensors.toLongs(found);
                             for (int i = 0; i < values.length; i++) {
                                 codes[done[0] * length + i] = (int) values[i];
                             }
                             for (int index : next.indices()) {
+                                noise[done[0]] = noise(index)[0];
                                 labels[done[0]++] = images.label(index);
                             }
                             if (reconstruction != null) {
@@ -95,7 +99,7 @@ public record EncodeImages(
                 if (done[0] == 0) {
                     throw new JobException("none of the " + images.size() + " images of " + data + " could be read");
                 }
-                write(folder, images, tokenizer, codes, labels, done[0]);
+                write(folder, images, tokenizer, codes, labels, noise, done[0]);
                 double seconds = (System.nanoTime() - started) / 1e9;
                 Map<String, Double> measures =
                         reconstruction == null ? new LinkedHashMap<>() : reconstruction.measures();
@@ -104,17 +108,32 @@ public record EncodeImages(
         }
     }
 
-    private void write(RunFolder folder, ImageSet images, Tokenizer tokenizer, int[] codes, long[] labels, int count) {
+    /** The seeds of a diffusion tokenizer's noise for some images of a set. */
+    static long[] noise(int... indices) {
+        return Arrays.stream(indices)
+                .mapToLong(index -> new Seed(0).child("noise").child(index).value())
+                .toArray();
+    }
+
+    private void write(
+            RunFolder folder,
+            ImageSet images,
+            Tokenizer tokenizer,
+            int[] codes,
+            long[] labels,
+            long[] noise,
+            int count) {
         TokenSpace space = tokenizer.space();
         Scope.free(() -> {
-            Tensor all =
-                    torch.tensor(codes).view(-1, space.height(), space.width()).narrow(0, 0, count);
+            Tensor all = space.grids(torch.tensor(codes)).narrow(0, 0, count);
             TokenFile.Builder builder = TokenFile.of(all, space.codes())
                     .codebook(new Codebook(tokenizer.codebook().detach().cpu()))
                     .tokenizer(folder.fingerprint())
                     .tokenizerRun(folder.path().toAbsolutePath().normalize().toString());
+            tokenizer.accumulation().ifPresent(each -> builder.accumulation(each)
+                    .noiseSeeds(Tensors.longs(noise).narrow(0, 0, count)));
             if (!images.classNames().isEmpty()) {
-                builder = builder.labels(Tensors.longs(labels).narrow(0, 0, count))
+                builder.labels(Tensors.longs(labels).narrow(0, 0, count))
                         .classes(images.classNames().size())
                         .classNames(images.classNames());
             }

@@ -13,6 +13,7 @@ import dev.smalti.prior.maskgit.MaskGitConfiguration;
 import dev.smalti.prior.sedd.SeddConfiguration;
 import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration;
 import dev.smalti.tokenizer.TokenizerConfiguration;
+import dev.smalti.tokenizer.residual.ResidualConfiguration;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import java.util.List;
 
@@ -21,6 +22,7 @@ public final class BuiltInKinds implements KindProvider {
     @Override
     public List<Kind> kinds() {
         return List.of(
+                new Kind(TokenizerConfiguration.class, "rdpm", ResidualConfiguration.class),
                 new Kind(TokenizerConfiguration.class, "vqgan", VqganConfiguration.class),
                 new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class),
                 new Kind(PriorConfiguration.class, "autoregressive", AutoregressiveConfiguration.class),
