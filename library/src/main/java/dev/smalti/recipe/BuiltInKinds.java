@@ -10,6 +10,7 @@ import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.autoregressive.AutoregressiveConfiguration;
 import dev.smalti.prior.d3pm.D3pmConfiguration;
 import dev.smalti.prior.maskgit.MaskGitConfiguration;
+import dev.smalti.prior.rdpm.RdpmConfiguration;
 import dev.smalti.prior.sedd.SeddConfiguration;
 import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration;
 import dev.smalti.tokenizer.TokenizerConfiguration;
@@ -28,6 +29,7 @@ public final class BuiltInKinds implements KindProvider {
                 new Kind(PriorConfiguration.class, "autoregressive", AutoregressiveConfiguration.class),
                 new Kind(PriorConfiguration.class, "d3pm", D3pmConfiguration.class),
                 new Kind(PriorConfiguration.class, "maskgit", MaskGitConfiguration.class),
+                new Kind(PriorConfiguration.class, "rdpm", RdpmConfiguration.class),
                 new Kind(PriorConfiguration.class, "sedd", SeddConfiguration.class),
                 new Kind(PriorConfiguration.class, "vqdiffusion", VqDiffusionConfiguration.class),
                 new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true),

@@ -1,0 +1,2 @@
+/** RDPM. */
+package dev.smalti.prior.rdpm;

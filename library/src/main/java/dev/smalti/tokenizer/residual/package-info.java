@@ -1,0 +1,2 @@
+/** RDPM's tokenizer. */
+package dev.smalti.tokenizer.residual;
