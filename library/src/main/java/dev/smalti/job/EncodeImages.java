@@ -37,14 +37,24 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param batch images at once
  * @param skipBad leaves broken images out instead of failing
  * @param reconstruct also decodes the tokens again and measures what comes back
+ * @param noises grids of each image, each with noise of its own, from a diffusion tokenizer; else 1
  * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
  */
 public record EncodeImages(
-        String run, Path data, Path out, int batch, boolean skipBad, boolean reconstruct, String device) {
+        String run, Path data, Path out, int batch, boolean skipBad, boolean reconstruct, int noises, String device) {
     public EncodeImages {
         if (batch < 1) {
             throw new JobException("batch must be at least 1, got " + batch);
         }
+        if (noises < 1) {
+            throw new JobException("noises must be at least 1, got " + noises);
+        }
+    }
+
+    /** A grid of each image. */
+    public EncodeImages(
+            String run, Path data, Path out, int batch, boolean skipBad, boolean reconstruct, String device) {
+        this(run, data, out, batch, skipBad, reconstruct, 1, device);
     }
 
     /**
@@ -63,6 +73,10 @@ public record EncodeImages(
         Precision precision = Precision.of("auto", place);
         try (ImageSet images = ImageSet.open(data);
                 Tokenizer tokenizer = folder.tokenizer(place)) {
+            if (noises > 1 && tokenizer.accumulation().isEmpty()) {
+                throw new JobException("noises needs a tokenizer that adds noise (kind rdpm), and " + folder.path()
+                        + " holds another: leave it out");
+            }
             total.accept(images.size());
             long started = System.nanoTime();
             TokenSpace space = tokenizer.space();
@@ -70,48 +84,58 @@ public record EncodeImages(
             Preparation preparation = new Preparation(tokenizer.imageSize(), crop, false);
             Reconstruction reconstruction = reconstruct ? new Reconstruction(space) : null;
             int length = Math.toIntExact(space.size());
-            int[] codes = new int[Math.multiplyExact(images.size(), length)];
-            long[] labels = new long[images.size()];
-            long[] noise = new long[images.size()];
+            int most = Math.multiplyExact(images.size(), noises);
+            int[] codes = new int[Math.multiplyExact(most, length)];
+            long[] labels = new long[most];
+            long[] seeds = new long[most];
             int[] done = {0};
+            Seed noise = noise(images);
             try (ImagePass pass = ImageBatches.inOrder(images, preparation, batch, skipBad)) {
                 while (pass.hasNext()) {
                     Scope.free(() -> {
                         try (NoGradGuard guard = new NoGradGuard()) {
                             ImagePass.Batch next = pass.next();
                             Tensor pixels = next.images().pixels().to(place, ScalarType.Float);
-                            Tensor found = precision.run(place, () -> tokenizer.encode(pixels, noise(next.indices())));
-                            long[] values = Tensors.toLongs(found);
-                            for (int i = 0; i < values.length; i++) {
-                                codes[done[0] * length + i] = (int) values[i];
-                            }
-                            for (int index : next.indices()) {
-                                noise[done[0]] = noise(index)[0];
-                                labels[done[0]++] = images.label(index);
-                            }
-                            if (reconstruction != null) {
-                                reconstruction.add(tokenizer, precision, pixels, found);
+                            for (int round = 0; round < noises; round++) {
+                                long[] own = noise(noise, round, next.indices());
+                                Tensor found = precision.run(place, () -> tokenizer.encode(pixels, own));
+                                long[] values = Tensors.toLongs(found);
+                                for (int i = 0; i < values.length; i++) {
+                                    codes[done[0] * length + i] = (int) values[i];
+                                }
+                                System.arraycopy(own, 0, seeds, done[0], own.length);
+                                for (int index : next.indices()) {
+                                    labels[done[0]++] = images.label(index);
+                                }
+                                if (reconstruction != null) {
+                                    reconstruction.add(tokenizer, precision, pixels, found);
+                                }
                             }
                         }
                     });
-                    progress.accept(done[0]);
+                    progress.accept(done[0] / noises);
                 }
                 if (done[0] == 0) {
                     throw new JobException("none of the " + images.size() + " images of " + data + " could be read");
                 }
-                write(folder, images, tokenizer, codes, labels, noise, done[0]);
+                write(folder, images, tokenizer, codes, labels, seeds, done[0]);
                 double seconds = (System.nanoTime() - started) / 1e9;
                 Map<String, Double> measures =
                         reconstruction == null ? new LinkedHashMap<>() : reconstruction.measures();
-                return new Result(out, done[0], pass.skipped(), seconds, space, measures);
+                return new Result(out, done[0] / noises, pass.skipped(), seconds, space, measures);
             }
         }
     }
 
-    /** The seeds of a diffusion tokenizer's noise for some images of a set. */
-    static long[] noise(int... indices) {
+    /** From which the noise of a set's images grows. */
+    static Seed noise(ImageSet images) {
+        return new Seed(0).child("noise").child(images.fingerprint());
+    }
+
+    /** The noise seeds of some images. */
+    static long[] noise(Seed set, int round, int... indices) {
         return Arrays.stream(indices)
-                .mapToLong(index -> new Seed(0).child("noise").child(index).value())
+                .mapToLong(index -> set.child(index).child(round).value())
                 .toArray();
     }
 

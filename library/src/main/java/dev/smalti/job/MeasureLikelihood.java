@@ -128,9 +128,10 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
                     new Preparation(size, EncodeImages.crop(model.folder().tokenizerFolder()), false);
             List<Double> bits = new ArrayList<>();
             List<Double> pixels = new ArrayList<>();
+            Seed noise = EncodeImages.noise(images);
             try (ImagePass pass = ImageBatches.inOrder(images, preparation, BATCH, skipBad)) {
                 while (pass.hasNext()) {
-                    Scope.free(() -> add(model, images, names, pass.next(), bits, pixels));
+                    Scope.free(() -> add(model, images, names, noise, pass.next(), bits, pixels));
                     progress.accept(bits.size());
                 }
             }
@@ -146,19 +147,20 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
             Model model,
             ImageSet images,
             List<String> names,
+            Seed noise,
             ImagePass.Batch batch,
             List<Double> bits,
             List<Double> dimensions) {
         try (NoGradGuard guard = new NoGradGuard()) {
             Tensor pixels = batch.images().pixels().to(model.device(), ScalarType.Float);
-            long[] noise = EncodeImages.noise(batch.indices());
-            Tensor codes = model.tokenizer().encode(pixels, noise);
+            long[] seeds = EncodeImages.noise(noise, 0, batch.indices());
+            Tensor codes = model.tokenizer().encode(pixels, seeds);
             Tensor labels = model.prior().classes() == 0
                     ? null
                     : Tensors.longs(LongStream.range(0, batch.indices().length)
                             .map(i -> label(images, names, batch.indices()[(int) i]))
                             .toArray());
-            double[] nats = nats(model, codes, labels, Tensors.longs(noise), bits.size());
+            double[] nats = nats(model, codes, labels, Tensors.longs(seeds), bits.size());
             Tensor density = model.tokenizer().pixelNats(pixels, codes);
             double[] given = density == null ? null : Tensors.toDoubles(density);
             double values =

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntFunction;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Scalar;
@@ -32,7 +33,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public final class ResidualQuantizer implements Quantizer {
     private final ResidualConfiguration configuration;
-    private final LayerNorm norm;
+    private final UnaryOperator<Tensor> norm; // over the last dimension
     private final VectorQuantizer codebook;
     private final Convolution convolution; // null for none
 
@@ -50,7 +51,9 @@ public final class ResidualQuantizer implements Quantizer {
     public ResidualQuantizer(Parameters parameters, ResidualConfiguration configuration) {
         this.configuration = configuration;
         long d = configuration.autoencoder().codebook().dimension();
-        this.norm = new LayerNorm(parameters.child("norm"), d);
+        this.norm = configuration.affine()
+                ? new LayerNorm(parameters.child("norm"), d)::forward
+                : x -> LayerNorm.normalise(x, d);
         this.codebook =
                 new VectorQuantizer(parameters, configuration.autoencoder().codebook());
         this.convolution =
@@ -113,7 +116,7 @@ public final class ResidualQuantizer implements Quantizer {
 
     /** LN over the channels. [B, d, h, w] -> the same */
     private Tensor normalise(Tensor z) {
-        return norm.forward(z.permute(0, 2, 3, 1)).permute(0, 3, 1, 2).contiguous();
+        return norm.apply(z.permute(0, 2, 3, 1)).permute(0, 3, 1, 2).contiguous();
     }
 
     /** α_t z_t + β_t ε_t, eq. 2. [B, d, h, w] -> the same */

@@ -59,7 +59,7 @@ class ResidualQuantizerTest {
     private static ResidualConfiguration configuration(
             Schedule schedule, Double base, boolean convolution, boolean stopGradients, boolean detach) {
         return new ResidualConfiguration(
-                autoencoder(false), STEPS, schedule, base, null, convolution, stopGradients, detach);
+                autoencoder(false), STEPS, true, schedule, base, null, convolution, stopGradients, detach, null);
     }
 
     private static ResidualConfiguration usual() {
@@ -115,6 +115,20 @@ class ResidualQuantizerTest {
             }
             Tensor looked = quantizer.lookUp(steps.codes());
             assertThat(distance(looked, steps.sum())).isLessThan(1e-5);
+        });
+    }
+
+    /** Over the channels of each place, without gains that could outgrow the noise. */
+    @Test
+    void the_map_has_mean_0_and_variance_1_at_every_place() {
+        with(new ResidualConfiguration(autoencoder(false), STEPS), (quantizer, parameters) -> {
+            Tensor v =
+                    quantizer.steps(map().mul(new Scalar(30)), noise(1), null).v();
+            assertThat(distance(v.mean(1), v.mean(1).mul(new Scalar(0)))).isLessThan(1e-5);
+            Tensor square = v.pow(new Scalar(2)).mean(1);
+            assertThat(distance(square, square.mul(new Scalar(0)).add(new Scalar(1.0))))
+                    .isLessThan(1e-3);
+            assertThat(parameters.weights().keySet()).noneMatch(name -> name.startsWith("norm"));
         });
     }
 
@@ -320,8 +334,8 @@ class ResidualQuantizerTest {
 
     @Test
     void weighs_every_step_alike_for_the_ablation() {
-        ResidualConfiguration alike =
-                new ResidualConfiguration(autoencoder(true), STEPS, null, null, Weights.ONE, null, null, null);
+        ResidualConfiguration alike = new ResidualConfiguration(
+                autoencoder(true), STEPS, null, null, null, Weights.ONE, null, null, null, null);
         assertThat(alike.gamma(1)).isEqualTo(1);
     }
 
