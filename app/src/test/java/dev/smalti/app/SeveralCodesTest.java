@@ -128,6 +128,8 @@ class SeveralCodesTest {
         JsonNode likely = run("likelihood", model, "--tokens", drawn, "--json").json();
         assertThat(likely.get("bits_per_token").get("mean").asDouble()).isBetween(0.5, 8.0);
         assertThat(likely.get("exact").asBoolean()).isTrue();
+        assertThat(run("likelihood", model, "--tokens", drawn).out())
+                .contains("bits per token given the noise, 3 tokens a place");
         // the images are the tokens' own, noise and all
         double ofImages = run("likelihood", model, "--data", images, "--json")
                 .json()

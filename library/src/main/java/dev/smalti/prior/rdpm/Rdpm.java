@@ -73,7 +73,7 @@ public final class Rdpm implements Prior {
                 space.height(),
                 space.width(),
                 2 * d,
-                d,
+                configuration.bottleneck(),
                 space.codes(),
                 classes);
     }

@@ -12,12 +12,19 @@ import org.bytedeco.pytorch.Device;
  *
  * @param network its size
  * @param dimension d, the width of the tokens' codebook; at least 1
+ * @param bottleneck to how many numbers the noise and the accumulated vectors of a place, 2d together, are projected before
+ *     they are widened; 2d if left out, which loses nothing. The paper projects them "back" to d
  * @param times which steps of a grid are trained on at once; {@code one} if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
  * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
  */
 public record RdpmConfiguration(
-        LlamaTransformerConfiguration network, int dimension, Times times, Boolean conditional, Double labelDropping)
+        LlamaTransformerConfiguration network,
+        int dimension,
+        Integer bottleneck,
+        Times times,
+        Boolean conditional,
+        Double labelDropping)
         implements PriorConfiguration {
     /** The steps t of a grid in a batch; the paper does not say. */
     public enum Times {
@@ -33,6 +40,10 @@ public record RdpmConfiguration(
         }
         if (dimension < 1) {
             throw new IllegalArgumentException("dimension must be at least 1, got " + dimension);
+        }
+        bottleneck = bottleneck == null ? Integer.valueOf(2 * dimension) : bottleneck;
+        if (bottleneck < 1) {
+            throw new IllegalArgumentException("bottleneck must be at least 1, got " + bottleneck);
         }
         times = times == null ? Times.ONE : times;
         conditional = conditional == null || conditional;
