@@ -130,18 +130,29 @@ class SeveralCodesTest {
         assertThat(likely.get("exact").asBoolean()).isTrue();
         assertThat(run("likelihood", model, "--tokens", drawn).out())
                 .contains("bits per token given the noise, 3 tokens a place");
-        // the images are the tokens' own, noise and all
-        double ofImages = run("likelihood", model, "--data", images, "--json")
+        // images get the noise that their tokens have
+        double ofImages = bits("--data", images);
+        assertThat(ofImages).isCloseTo(bits("--tokens", tokens), within(0.002));
+    }
+
+    private static double bits(String option, Path path) {
+        return run("likelihood", model, option, path, "--json")
                 .json()
                 .get("bits_per_token")
                 .get("mean")
                 .asDouble();
-        double ofTokens = run("likelihood", model, "--tokens", tokens, "--json")
-                .json()
-                .get("bits_per_token")
-                .get("mean")
-                .asDouble();
-        assertThat(ofImages).isCloseTo(ofTokens, within(1e-4));
+    }
+
+    @Test
+    void encodes_the_same_again_with_the_tokenizer_that_a_prior_carries() {
+        Path again = fresh.resolve("again.safetensors");
+        run("encode", model, "--data", images, "--out", again);
+        try (TokenFile first = TokenFile.read(tokens);
+                TokenFile second = TokenFile.read(again)) {
+            assertThat(Tensors.toLongs(second.codes())).isEqualTo(Tensors.toLongs(first.codes()));
+            assertThat(Tensors.toLongs(second.noiseSeeds().orElseThrow()))
+                    .isEqualTo(Tensors.toLongs(first.noiseSeeds().orElseThrow()));
+        }
     }
 
     @Test
