@@ -92,7 +92,10 @@ class ArchitectureTest {
                 .notDependOnEachOther()
                 .ignoreDependency(
                         DescribedPredicate.alwaysTrue(),
-                        JavaClass.Predicates.resideInAPackage("dev.smalti.tokenizer.quantize")));
+                        JavaClass.Predicates.resideInAPackage("dev.smalti.tokenizer.quantize"))
+                .ignoreDependency( // RDPM's autoencoder is VQGAN's, by the paper
+                        JavaClass.Predicates.resideInAPackage("dev.smalti.tokenizer.residual"),
+                        JavaClass.Predicates.resideInAPackage("dev.smalti.tokenizer.vqgan")));
         check(noClasses()
                 .that()
                 .resideInAPackage(inside("tokenizer.quantize"))

@@ -28,6 +28,13 @@ final class EncodeVerb extends Verb {
     @Option(names = "--reconstruct", description = "also decode the tokens and measure what comes back")
     private boolean reconstruct;
 
+    @Option(
+            names = "--noises",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "grids of each image, each with other noise, from a diffusion tokenizer (default: 1)")
+    private int noises;
+
     @Option(names = "--skip-bad", description = "leave broken images out, with a warning, instead of failing")
     private boolean skipBad;
 
@@ -43,7 +50,7 @@ final class EncodeVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        EncodeImages job = new EncodeImages(run, data, out, batch, skipBad, reconstruct, device.name());
+        EncodeImages job = new EncodeImages(run, data, out, batch, skipBad, reconstruct, noises, device.name());
         EncodeImages.Result result;
         try (Progress progress = progress("encode", "images")) {
             result = job.run(progress::start, done -> {
@@ -55,7 +62,7 @@ final class EncodeVerb extends Verb {
         facts.put("out", result.tokens());
         facts.put("images", result.images());
         facts.put("skipped", result.skipped());
-        facts.put("grid", result.space().height() + "x" + result.space().width());
+        facts.put("grid", result.space().grid());
         facts.put("codes", result.space().codes());
         facts.put("seconds", result.seconds());
         facts.put("images_per_second", result.images() / result.seconds());

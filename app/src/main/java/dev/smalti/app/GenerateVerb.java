@@ -91,7 +91,7 @@ final class GenerateVerb extends Verb {
         facts.put("set", model.overrides());
         facts.put("seed", options.seed());
         facts.put("size", result.size() == null ? null : result.size().toString());
-        facts.put("tokens", result.space().height() + "x" + result.space().width());
+        facts.put("tokens", result.space().grid());
         facts.put("classes", result.classes());
         facts.put("seconds", result.seconds());
         facts.put("images_per_second", rate);

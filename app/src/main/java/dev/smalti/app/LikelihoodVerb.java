@@ -53,8 +53,10 @@ final class LikelihoodVerb extends Verb {
     Answer answer(Interruption interruption) {
         MeasureLikelihood job = new MeasureLikelihood(source.tokens, source.data, repeats, seed, skipBad);
         MeasureLikelihood.Result result;
+        int depth;
         try (Model open = model.open();
                 Progress progress = progress("likelihood", "grids")) {
+            depth = open.prior().space().depth();
             result = job.run(open, progress::start, done -> {
                 interruption.check();
                 progress.done(done);
@@ -66,7 +68,8 @@ final class LikelihoodVerb extends Verb {
         facts.put("bits_per_token", facts(result.bitsPerToken()));
         facts.put("bits_per_dimension", facts(result.bitsPerDimension()));
         String bound = result.exact() ? "" : "at most ";
-        String text = bound + text(result.bitsPerToken(), "bits per token");
+        String unit = depth == 1 ? "bits per token" : "bits per token given the noise, " + depth + " tokens a place";
+        String text = bound + text(result.bitsPerToken(), unit);
         if (result.bitsPerDimension() != null) {
             text += "\n" + bound + text(result.bitsPerDimension(), "bits per pixel dimension");
         }

@@ -36,8 +36,18 @@ public interface Draws extends AutoCloseable {
      */
     Tensor exponential(long[] at, long length, long codes);
 
+    /** The seed of each grid's Gaussian noise, for methods of a diffusion tokenizer. [B] */
+    default long[] noiseSeeds() {
+        throw new UnsupportedOperationException("these draws have no noise");
+    }
+
     @Override
     void close();
+
+    /** The seed of the Gaussian noise of the grid that is drawn from {@code grid}. */
+    static long noiseSeed(Seed grid) {
+        return grid.child("noise").value();
+    }
 
     /** One generator a grid; grid i's is grown from {@code seeds.get(i)}. */
     static Draws of(List<Seed> seeds) {
@@ -47,8 +57,10 @@ public interface Draws extends AutoCloseable {
     /** {@link Draws#of}. */
     final class PerGrid implements Draws {
         private final List<SplittableRandom> random;
+        private final long[] noiseSeeds;
 
         PerGrid(List<Seed> seeds) {
+            this.noiseSeeds = seeds.stream().mapToLong(Draws::noiseSeed).toArray();
             this.random = seeds.stream().map(Seed::random).toList();
         }
 
@@ -78,6 +90,11 @@ public interface Draws extends AutoCloseable {
                 }
             }
             return Tensors.doubles(numbers).view(-1, codes);
+        }
+
+        @Override
+        public long[] noiseSeeds() {
+            return noiseSeeds.clone();
         }
 
         @Override

@@ -43,12 +43,12 @@ final class Decoding {
         this.model = model;
         this.taker = taker;
         this.space = model.prior().space();
-        this.length = Math.toIntExact(space.length());
+        this.length = Math.toIntExact(space.size());
         long side = model.tokenizer().imageSize();
         this.group = new long[length * (int) Math.min(MOST, Math.max(1, PIXELS / (side * side)))];
     }
 
-    /** @param codes int64 [B, h, w], the next grids */
+    /** @param codes int64 [B, h, w] or [B, T, h, w], the next grids */
     void add(Tensor codes) {
         add(Tensors.toLongs(codes));
     }
@@ -73,8 +73,7 @@ final class Decoding {
 
     private void decode() {
         List<Pixels> pictures = Scope.value(() -> {
-            Tensor codes = Tensors.longs(group).view(-1, space.height(), space.width());
-            return Pictures.fromTensor(model.decode(codes));
+            return Pictures.fromTensor(model.decode(space.grids(Tensors.longs(group))));
         });
         for (Pixels picture : pictures.subList(0, waiting)) {
             taker.take(done++, picture);

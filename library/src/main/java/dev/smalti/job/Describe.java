@@ -56,6 +56,9 @@ public record Describe(String pathOrName) {
         facts.put("path", folder.path().toString());
         facts.put("format", description.format());
         facts.put("grid", description.height() + "x" + description.width());
+        if (description.depth() > 1) {
+            facts.put("codes_a_position", description.depth());
+        }
         facts.put("codes", description.codes());
         Map<String, Object> recipe = recipe(folder.path().resolve("recipe.yaml"));
         Optional<Path> checkpoint = Checkpoints.latest(folder.path());
@@ -211,6 +214,14 @@ public record Describe(String pathOrName) {
             file.labels()
                     .ifPresent(labels -> facts.put("grids_by_class", byClass(file.classes(), Tensors.toLongs(labels))));
             facts.put("noise_seeds", file.noiseSeeds().isPresent());
+            file.accumulation().ifPresent(each -> {
+                List<Double> alpha = new ArrayList<>();
+                for (double share : Tensors.toDoubles(each.alpha())) {
+                    alpha.add(share);
+                }
+                facts.put("alpha", alpha);
+                facts.put("phi", each.weight().isPresent());
+            });
             if (!file.metadata().isEmpty()) {
                 facts.put("metadata", file.metadata());
             }

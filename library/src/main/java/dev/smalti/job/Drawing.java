@@ -14,7 +14,7 @@ import org.bytedeco.pytorch.Tensor;
  * @param labels of all grids; null for an unconditional model
  */
 record Drawing(Model model, long[] labels, int count, long seed, Sampling sampling) {
-    /** Takes a batch of grids, int64 [B, h, w], of which the first has the number {@code from}. */
+    /** Takes a batch of grids, int64 [B, h, w] or [B, T, h, w], of which the first has the number {@code from}. */
     @FunctionalInterface
     interface Taker {
         void take(int from, Tensor codes);

@@ -10,12 +10,14 @@ import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,14 +37,24 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param batch images at once
  * @param skipBad leaves broken images out instead of failing
  * @param reconstruct also decodes the tokens again and measures what comes back
+ * @param noises grids of each image, each with noise of its own, from a diffusion tokenizer; else 1
  * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
  */
 public record EncodeImages(
-        String run, Path data, Path out, int batch, boolean skipBad, boolean reconstruct, String device) {
+        String run, Path data, Path out, int batch, boolean skipBad, boolean reconstruct, int noises, String device) {
     public EncodeImages {
         if (batch < 1) {
             throw new JobException("batch must be at least 1, got " + batch);
         }
+        if (noises < 1) {
+            throw new JobException("noises must be at least 1, got " + noises);
+        }
+    }
+
+    /** A grid of each image. */
+    public EncodeImages(
+            String run, Path data, Path out, int batch, boolean skipBad, boolean reconstruct, String device) {
+        this(run, data, out, batch, skipBad, reconstruct, 1, device);
     }
 
     /**
@@ -61,60 +73,91 @@ public record EncodeImages(
         Precision precision = Precision.of("auto", place);
         try (ImageSet images = ImageSet.open(data);
                 Tokenizer tokenizer = folder.tokenizer(place)) {
+            if (noises > 1 && tokenizer.accumulation().isEmpty()) {
+                throw new JobException("noises needs a tokenizer that adds noise (kind rdpm), and " + folder.path()
+                        + " holds another: leave it out");
+            }
             total.accept(images.size());
             long started = System.nanoTime();
             TokenSpace space = tokenizer.space();
             Crop crop = crop(folder);
             Preparation preparation = new Preparation(tokenizer.imageSize(), crop, false);
-            Reconstruction reconstruction = reconstruct ? new Reconstruction(space.codes()) : null;
-            int length = Math.toIntExact(space.length());
-            int[] codes = new int[Math.multiplyExact(images.size(), length)];
-            long[] labels = new long[images.size()];
+            Reconstruction reconstruction = reconstruct ? new Reconstruction(space) : null;
+            int length = Math.toIntExact(space.size());
+            int most = Math.multiplyExact(images.size(), noises);
+            int[] codes = new int[Math.multiplyExact(most, length)];
+            long[] labels = new long[most];
+            long[] seeds = new long[most];
             int[] done = {0};
+            Seed noise = noise(images);
             try (ImagePass pass = ImageBatches.inOrder(images, preparation, batch, skipBad)) {
                 while (pass.hasNext()) {
                     Scope.free(() -> {
                         try (NoGradGuard guard = new NoGradGuard()) {
                             ImagePass.Batch next = pass.next();
                             Tensor pixels = next.images().pixels().to(place, ScalarType.Float);
-                            Tensor found = precision.run(place, () -> tokenizer.encode(pixels));
-                            long[] values = Tensors.toLongs(found);
-                            for (int i = 0; i < values.length; i++) {
-                                codes[done[0] * length + i] = (int) values[i];
-                            }
-                            for (int index : next.indices()) {
-                                labels[done[0]++] = images.label(index);
-                            }
-                            if (reconstruction != null) {
-                                reconstruction.add(tokenizer, precision, pixels, found);
+                            for (int round = 0; round < noises; round++) {
+                                long[] own = noise(noise, round, next.indices());
+                                Tensor found = precision.run(place, () -> tokenizer.encode(pixels, own));
+                                long[] values = Tensors.toLongs(found);
+                                for (int i = 0; i < values.length; i++) {
+                                    codes[done[0] * length + i] = (int) values[i];
+                                }
+                                System.arraycopy(own, 0, seeds, done[0], own.length);
+                                for (int index : next.indices()) {
+                                    labels[done[0]++] = images.label(index);
+                                }
+                                if (reconstruction != null) {
+                                    reconstruction.add(tokenizer, precision, pixels, found);
+                                }
                             }
                         }
                     });
-                    progress.accept(done[0]);
+                    progress.accept(done[0] / noises);
                 }
                 if (done[0] == 0) {
                     throw new JobException("none of the " + images.size() + " images of " + data + " could be read");
                 }
-                write(folder, images, tokenizer, codes, labels, done[0]);
+                write(folder, images, tokenizer, codes, labels, seeds, done[0]);
                 double seconds = (System.nanoTime() - started) / 1e9;
                 Map<String, Double> measures =
                         reconstruction == null ? new LinkedHashMap<>() : reconstruction.measures();
-                return new Result(out, done[0], pass.skipped(), seconds, space, measures);
+                return new Result(out, done[0] / noises, pass.skipped(), seconds, space, measures);
             }
         }
     }
 
-    private void write(RunFolder folder, ImageSet images, Tokenizer tokenizer, int[] codes, long[] labels, int count) {
+    /** From which the noise of a set's images grows. */
+    static Seed noise(ImageSet images) {
+        return new Seed(0).child("noise").child(images.fingerprint());
+    }
+
+    /** The noise seeds of some images. */
+    static long[] noise(Seed set, int round, int... indices) {
+        return Arrays.stream(indices)
+                .mapToLong(index -> set.child(index).child(round).value())
+                .toArray();
+    }
+
+    private void write(
+            RunFolder folder,
+            ImageSet images,
+            Tokenizer tokenizer,
+            int[] codes,
+            long[] labels,
+            long[] noise,
+            int count) {
         TokenSpace space = tokenizer.space();
         Scope.free(() -> {
-            Tensor all =
-                    torch.tensor(codes).view(-1, space.height(), space.width()).narrow(0, 0, count);
+            Tensor all = space.grids(torch.tensor(codes)).narrow(0, 0, count);
             TokenFile.Builder builder = TokenFile.of(all, space.codes())
                     .codebook(new Codebook(tokenizer.codebook().detach().cpu()))
                     .tokenizer(folder.fingerprint())
                     .tokenizerRun(folder.path().toAbsolutePath().normalize().toString());
+            tokenizer.accumulation().ifPresent(each -> builder.accumulation(each)
+                    .noiseSeeds(Tensors.longs(noise).narrow(0, 0, count)));
             if (!images.classNames().isEmpty()) {
-                builder = builder.labels(Tensors.longs(labels).narrow(0, 0, count))
+                builder.labels(Tensors.longs(labels).narrow(0, 0, count))
                         .classes(images.classNames().size())
                         .classNames(images.classNames());
             }

@@ -3,6 +3,7 @@ package dev.smalti.job;
 import dev.smalti.data.NumpyFile;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.draw.Draws;
 import dev.smalti.draw.Sampling;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
@@ -17,6 +18,7 @@ import java.util.Map;
 import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -303,7 +305,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
         Tokens(Model open, long[] labels) {
             this.open = open;
             this.labels = labels;
-            this.length = Math.toIntExact(open.prior().space().length());
+            this.length = Math.toIntExact(open.prior().space().size());
             this.all = new int[Math.multiplyExact(request.count(), length)];
         }
 
@@ -321,8 +323,13 @@ public record GenerateImages(String model, String device, Request request, Outpu
             RunFolder.Description description = open.folder().description();
             RunFolder tokenizer = open.folder().tokenizerFolder();
             Scope.free(() -> {
-                Tensor codes = torch.tensor(all).view(-1, space.height(), space.width());
+                Tensor codes = space.grids(torch.tensor(all));
                 TokenFile.Builder builder = TokenFile.of(codes, space.codes());
+                if (space.depth() > 1) {
+                    builder.noiseSeeds(Tensors.longs(LongStream.range(0, request.count())
+                            .map(i -> Draws.noiseSeed(Model.grid(request.seed(), i)))
+                            .toArray()));
+                }
                 if (labels != null) {
                     builder.labels(Tensors.longs(labels))
                             .classes(open.prior().classes())
@@ -339,6 +346,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
                                     .toAbsolutePath()
                                     .normalize()
                                     .toString());
+                    open.tokenizer().accumulation().ifPresent(builder::accumulation);
                 }
                 try (TokenFile file = builder.build()) {
                     file.write(output.path());

@@ -5,6 +5,7 @@ import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.Preparation;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.TokenBatch;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -21,7 +22,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * How likely a model finds tokens or images: bits per token, a bound from above where the method gives only that, and for
- * images also bits per pixel dimension where the tokenizer models pixels.
+ * images also bits per pixel dimension where the tokenizer models pixels. Where a tokenizer gives several codes at each
+ * place, each counts as a token, and what is measured is their likelihood given the tokenizer's noise.
  *
  * @param tokens token file, or null
  * @param data images, or null; one of both
@@ -79,7 +81,12 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
                 Scope.free(() -> {
                     Tensor which = Tensors.longs(LongStream.range(begin, end).toArray());
                     Tensor labels = file.labels().isEmpty() ? null : file.batchLabels(which);
-                    for (double nats : nats(model, file.batchCodes(which), labels, begin)) {
+                    for (double nats : nats(
+                            model,
+                            file.batchCodes(which),
+                            labels,
+                            file.batchNoiseSeeds(which).orElse(null),
+                            begin)) {
                         bits.add(bitsPerToken(model, nats));
                     }
                 });
@@ -92,8 +99,8 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
     private void check(Model model, TokenFile file) {
         TokenSpace own = model.prior().space();
         if (!file.space().equals(own)) {
-            throw new JobException(tokens + " has " + describe(file.space()) + ", and the model was trained on "
-                    + describe(own) + ": encode with its own tokenizer");
+            throw new JobException(tokens + " has " + file.space().text() + ", and the model was trained on "
+                    + own.text() + ": encode with its own tokenizer");
         }
         String known = model.folder().description().tokenizer();
         if (known != null
@@ -109,10 +116,6 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
         }
     }
 
-    private static String describe(TokenSpace space) {
-        return space.height() + "x" + space.width() + " tokens of " + space.codes() + " codes";
-    }
-
     private Result ofImages(Model model, LongConsumer total, LongConsumer progress) {
         if (model.tokenizer() == null) {
             throw new JobException(model.folder().path() + " has no tokenizer: give --tokens instead of --data");
@@ -125,9 +128,10 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
                     new Preparation(size, EncodeImages.crop(model.folder().tokenizerFolder()), false);
             List<Double> bits = new ArrayList<>();
             List<Double> pixels = new ArrayList<>();
+            Seed noise = EncodeImages.noise(images);
             try (ImagePass pass = ImageBatches.inOrder(images, preparation, BATCH, skipBad)) {
                 while (pass.hasNext()) {
-                    Scope.free(() -> add(model, images, names, pass.next(), bits, pixels));
+                    Scope.free(() -> add(model, images, names, noise, pass.next(), bits, pixels));
                     progress.accept(bits.size());
                 }
             }
@@ -143,18 +147,20 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
             Model model,
             ImageSet images,
             List<String> names,
+            Seed noise,
             ImagePass.Batch batch,
             List<Double> bits,
             List<Double> dimensions) {
         try (NoGradGuard guard = new NoGradGuard()) {
             Tensor pixels = batch.images().pixels().to(model.device(), ScalarType.Float);
-            Tensor codes = model.tokenizer().encode(pixels);
+            long[] seeds = EncodeImages.noise(noise, 0, batch.indices());
+            Tensor codes = model.tokenizer().encode(pixels, seeds);
             Tensor labels = model.prior().classes() == 0
                     ? null
                     : Tensors.longs(LongStream.range(0, batch.indices().length)
                             .map(i -> label(images, names, batch.indices()[(int) i]))
                             .toArray());
-            double[] nats = nats(model, codes, labels, bits.size());
+            double[] nats = nats(model, codes, labels, Tensors.longs(seeds), bits.size());
             Tensor density = model.tokenizer().pixelNats(pixels, codes);
             double[] given = density == null ? null : Tensors.toDoubles(density);
             double values =
@@ -177,7 +183,7 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
     }
 
     /** [B] means over the repeats */
-    private double[] nats(Model model, Tensor codes, Tensor labels, long first) {
+    private double[] nats(Model model, Tensor codes, Tensor labels, Tensor noise, long first) {
         Prior prior = model.prior();
         return Scope.value(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
@@ -190,8 +196,9 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
                 double[] sum = new double[(int) codes.size(0)];
                 for (int repeat = 0; repeat < repeats; repeat++) {
                     Seed draw = new Seed(seed).child(first).child(repeat);
-                    double[] each = Tensors.toDoubles(
-                            model.precision().run(model.device(), () -> prior.nats(flat, known, draw)));
+                    TokenBatch batch = new TokenBatch(flat, known, noise);
+                    double[] each =
+                            Tensors.toDoubles(model.precision().run(model.device(), () -> prior.nats(batch, draw)));
                     for (int i = 0; i < sum.length; i++) {
                         sum[i] += each[i] / repeats;
                     }
@@ -202,6 +209,6 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
     }
 
     private static double bitsPerToken(Model model, double nats) {
-        return nats / model.prior().space().length() / Math.log(2);
+        return nats / model.prior().space().size() / Math.log(2);
     }
 }

@@ -159,14 +159,14 @@ public final class Model implements AutoCloseable {
      * Draws the grids {@code from}..{@code from + size - 1}.
      *
      * @param labels of all grids; null for an unconditional model
-     * @return int64 [size, h, w]
+     * @return int64 [size, h, w], or [size, T, h, w] where there are several codes at each place
      */
     public Tensor codes(long[] labels, int from, int size, long seed, Sampling sampling, Prior.StepWatcher watcher) {
         return Scope.keep(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 List<Seed> seeds = new ArrayList<>();
                 for (int i = 0; i < size; i++) {
-                    seeds.add(new Seed(seed).child("grid").child((long) from + i));
+                    seeds.add(grid(seed, from + i));
                 }
                 Tensor classes = labels == null ? null : Tensors.longs(labels).narrow(0, from, size);
                 try (Draws draws = Draws.of(seeds)) {
@@ -176,8 +176,13 @@ public final class Model implements AutoCloseable {
         });
     }
 
+    /** From which all of a grid is drawn. */
+    static Seed grid(long seed, long number) {
+        return new Seed(seed).child("grid").child(number);
+    }
+
     /**
-     * int64 [B, h, w] -> [B, 3, H, W] in about [-1, 1]
+     * int64 [B, h, w] or [B, T, h, w] -> [B, 3, H, W] in about [-1, 1]
      *
      * @throws JobException if the run folder has no tokenizer
      */

@@ -3,7 +3,9 @@ package dev.smalti.job;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -13,18 +15,21 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * How well a tokenizer gives images back: PSNR in dB, of 8-bit images, the mean over images; the share of codes that were
- * used at all, and their perplexity, exp of the entropy of their frequencies.
+ * used at all, and their perplexity, exp of the entropy of their frequencies; these two also for each of several codes at
+ * one place.
  */
 final class Reconstruction {
-    private final long[] uses;
+    private final TokenSpace space;
+    private final long[][] uses; // [T][K]
     private double decibels;
     private long images;
 
-    Reconstruction(int codes) {
-        uses = new long[codes];
+    Reconstruction(TokenSpace space) {
+        this.space = space;
+        this.uses = new long[space.depth()][space.codes()];
     }
 
-    /** [B, 3, H, W] in [-1, 1], int64 [B, h, w] */
+    /** [B, 3, H, W] in [-1, 1], int64 [B, h, w] or [B, T, h, w] */
     void add(Tokenizer tokenizer, Precision precision, Tensor pixels, Tensor codes) {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
@@ -34,8 +39,9 @@ final class Reconstruction {
                     decibels += 10 * Math.log10(255.0 * 255.0 / Math.max(each, 1e-10));
                     images++;
                 }
-                for (long code : Tensors.toLongs(codes)) {
-                    uses[(int) code]++;
+                long[] all = Tensors.toLongs(codes);
+                for (int i = 0; i < all.length; i++) {
+                    uses[(int) (i / space.length() % space.depth())][(int) all[i]]++;
                 }
             }
         });
@@ -50,23 +56,33 @@ final class Reconstruction {
     }
 
     Map<String, Double> measures() {
-        long all = 0;
-        long used = 0;
-        for (long each : uses) {
-            all += each;
-            used += each > 0 ? 1 : 0;
+        Map<String, Double> measures = new LinkedHashMap<>();
+        measures.put("psnr", decibels / images);
+        long[] together = new long[space.codes()];
+        for (long[] step : uses) {
+            Arrays.setAll(together, code -> together[code] + step[code]);
         }
+        measures.put("codebook_usage", usage(together));
+        measures.put("perplexity", perplexity(together));
+        for (int t = 1; space.depth() > 1 && t <= space.depth(); t++) {
+            measures.put("codebook_usage_" + t, usage(uses[t - 1]));
+            measures.put("perplexity_" + t, perplexity(uses[t - 1]));
+        }
+        return measures;
+    }
+
+    private static double usage(long[] uses) {
+        return (double) Arrays.stream(uses).filter(each -> each > 0).count() / uses.length;
+    }
+
+    private static double perplexity(long[] uses) {
+        double all = Arrays.stream(uses).sum();
         double entropy = 0;
         for (long each : uses) {
             if (each > 0) {
-                double p = (double) each / all;
-                entropy -= p * Math.log(p);
+                entropy -= each / all * Math.log(each / all);
             }
         }
-        Map<String, Double> measures = new LinkedHashMap<>();
-        measures.put("psnr", decibels / images);
-        measures.put("codebook_usage", (double) used / uses.length);
-        measures.put("perplexity", Math.exp(entropy));
-        return measures;
+        return Math.exp(entropy);
     }
 }

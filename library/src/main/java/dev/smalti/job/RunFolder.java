@@ -50,6 +50,7 @@ public final class RunFolder {
      * What {@code model.json} says.
      *
      * @param kind {@code tokenizer} or {@code prior}
+     * @param depth codes at each place; 1 where the file doesn't say
      * @param classes 0 without classes
      * @param tokenizer fingerprint of the tokenizer whose tokens these are; null if unknown
      */
@@ -59,24 +60,39 @@ public final class RunFolder {
             int codes,
             int height,
             int width,
+            Integer depth,
             int classes,
             List<String> classNames,
             String tokenizer) {
         public Description {
+            depth = depth == null ? 1 : depth;
             classNames = classNames == null ? List.of() : List.copyOf(classNames);
         }
 
         static Description tokenizer(TokenSpace space) {
-            return new Description(FORMAT, "tokenizer", space.codes(), space.height(), space.width(), 0, null, null);
+            return of("tokenizer", space, 0, null, null);
         }
 
         static Description prior(TokenSpace space, int classes, List<String> classNames, String tokenizer) {
+            return of("prior", space, classes, classNames, tokenizer);
+        }
+
+        private static Description of(
+                String kind, TokenSpace space, int classes, List<String> classNames, String tokenizer) {
             return new Description(
-                    FORMAT, "prior", space.codes(), space.height(), space.width(), classes, classNames, tokenizer);
+                    FORMAT,
+                    kind,
+                    space.codes(),
+                    space.height(),
+                    space.width(),
+                    space.depth(),
+                    classes,
+                    classNames,
+                    tokenizer);
         }
 
         public TokenSpace space() {
-            return new TokenSpace(codes, height, width);
+            return new TokenSpace(codes, height, width, depth);
         }
     }
 

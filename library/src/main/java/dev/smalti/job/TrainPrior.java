@@ -58,15 +58,10 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         Seed seed = new Seed(read.seed());
         Device device = Devices.of(read.training().device());
         try (TokenFile file = TokenFile.read(tokens);
-                Prior prior = read.prior().build(file.space(), file.classes(), seed.child("weights"), device)) {
+                Prior prior = build(read, file, seed.child("weights"), device)) {
             if (file.size() < 2) {
                 throw new JobException(tokens + " has only " + file.size() + " grid; training needs more");
             }
-            if (file.steps() > 0) {
-                throw new JobException(tokens + " has " + file.steps()
-                        + " codes a position, and this prior takes one: encode with a tokenizer of one code");
-            }
-            prior.prepare(file);
             RunFolder source = source(file);
             RunFolder folder = RunFolder.prepare(
                     out,
@@ -106,6 +101,27 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         }
     }
 
+    /** A new prior, if it can take the tokens. */
+    private Prior build(PriorRecipe recipe, TokenFile file, Seed seed, Device device) {
+        fitting(() -> recipe.prior().check(file.space()));
+        Prior prior = recipe.prior().build(file.space(), file.classes(), seed, device);
+        try {
+            fitting(() -> prior.prepare(file));
+            return prior;
+        } catch (RuntimeException e) {
+            prior.close();
+            throw e;
+        }
+    }
+
+    private void fitting(Runnable check) {
+        try {
+            check.run();
+        } catch (IllegalArgumentException e) {
+            throw new JobException(tokens + ": " + e.getMessage(), e);
+        }
+    }
+
     /** The tokenizer's run folder; null, with a warning, if it can't be found. */
     private RunFolder source(TokenFile file) {
         if (tokenizer != null) {
@@ -140,7 +156,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         Tensor which = Tensors.longs(Arrays.stream(indices).asLongStream().toArray());
         Tensor codes = file.batchCodes(which).flatten(1, -1).to(device, ScalarType.Long);
         Tensor labels = prior.classes() == 0 ? null : file.batchLabels(which).to(device, ScalarType.Long);
-        return new TokenBatch(codes, labels);
+        return new TokenBatch(codes, labels, file.batchNoiseSeeds(which).orElse(null));
     }
 
     private static Map<String, Double> heldOut(
@@ -156,13 +172,13 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                 try (NoGradGuard guard = new NoGradGuard()) {
                     TokenBatch batch = batch(file, prior, indices, device);
                     return precision
-                            .run(device, () -> prior.nats(batch.codes(), batch.labels(), draw))
+                            .run(device, () -> prior.nats(batch, draw))
                             .sum()
                             .item_double();
                 }
             });
         }
-        double tokens = (double) held.length * prior.space().length();
+        double tokens = (double) held.length * prior.space().size();
         Map<String, Double> measures = new LinkedHashMap<>();
         measures.put("bits_per_token", nats / Math.log(2) / tokens);
         return measures;

@@ -100,7 +100,7 @@ public record TrainTokenizer(
         }
 
         Map<String, Double> measures() {
-            Reconstruction reconstruction = new Reconstruction(tokenizer.space().codes());
+            Reconstruction reconstruction = new Reconstruction(tokenizer.space());
             try (ImagePass pass = ImageBatches.inOrder(images, preparation, 32, skipBad)) {
                 while (pass.hasNext()) {
                     Scope.free(() -> {

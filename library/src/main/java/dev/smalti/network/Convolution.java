@@ -45,4 +45,9 @@ public final class Convolution {
     public Tensor weight() {
         return weight;
     }
+
+    /** Null without. */
+    public Tensor bias() {
+        return bias;
+    }
 }

@@ -1,6 +1,5 @@
 package dev.smalti.network;
 
-import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -9,7 +8,6 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * A transformer that is told time and class by adaptive layer norm: Peebles and Xie 2023, arXiv:2212.09748, with rotary
@@ -19,16 +17,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>Letters: B batch, L tokens, D width, H heads, d = D / H, C condition, K vocabulary, M positions asked for.
  */
 public final class DiffusionTransformer implements Denoiser {
-    private static final int FREQUENCIES = 128;
-
     private final DiffusionTransformerConfiguration configuration;
     private final Dropout dropout;
     private final Embedding tokens;
     private final Tensor positions;
-    private final Tensor frequencies;
-    private final Linear time1;
-    private final Linear time2;
-    private final Tensor classes;
+    private final Condition told;
     private final Rotary rotary;
     private final List<Block> blocks = new ArrayList<>();
     private final Tensor lastNorm;
@@ -46,17 +39,11 @@ public final class DiffusionTransformer implements Denoiser {
         this.positions = configuration.learntPositions()
                 ? parameters.child("pos_embed").normal("embedding", deviation(width), shape.length(), width)
                 : null;
-        this.frequencies = Scope.keep(
-                () -> parameters.table(torch.arange(new Scalar(FREQUENCIES), Tensors.options(ScalarType.Double))
-                        .mul(new Scalar(-Math.log(10_000) / FREQUENCIES))
-                        .exp()
-                        .to(ScalarType.Float)));
-        Parameters map = parameters.child("sigma_map").child("mlp");
-        this.time1 = linear(map.child(0), 2 * FREQUENCIES, condition, true);
-        this.time2 = linear(map.child(2), condition, condition, true);
-        this.classes = shape.classes() == 0
-                ? null
-                : parameters.child("label_embed").normal("weight", 0.02, shape.classes() + 1, condition);
+        this.told = new Condition(
+                parameters.child("sigma_map").child("mlp"),
+                parameters.child("label_embed"),
+                condition,
+                shape.classes());
         long channels = width / configuration.heads();
         this.rotary = switch (configuration.positions()) {
             case ROTARY_1D -> Rotary.line(parameters, shape.length(), channels);
@@ -76,13 +63,9 @@ public final class DiffusionTransformer implements Denoiser {
         return 1 / Math.sqrt(3.0 * in);
     }
 
-    private static Linear linear(Parameters parameters, long in, long out, boolean bias) {
-        return new Linear(parameters, in, out, bias, deviation(in));
-    }
-
     @Override
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
-        Tensor c = condition(time, label); // [B, C]
+        Tensor c = told.forward(time, label); // [B, C]
         Tensor x = tokens.forward(xt); // [B, L, D]
         x = positions == null ? x : x.add(positions);
         for (Block block : blocks) {
@@ -91,13 +74,6 @@ public final class DiffusionTransformer implements Denoiser {
         Tensor[] last = modulation(lastModulation, c, 2);
         x = modulate(x, lastNorm, last[0], last[1]).reshape(-1, configuration.width()); // [B·L, D]
         return head.forward(at == null ? x : x.index_select(0, at)); // [M, K]
-    }
-
-    /** What blocks are told of time and class. [B] -> [B, C] */
-    private Tensor condition(Tensor time, Tensor label) {
-        Tensor angles = time.to(ScalarType.Float).unsqueeze(1).mul(frequencies); // [B, 128]
-        Tensor c = time2.forward(torch.silu(time1.forward(Tensors.cat(1, angles.cos(), angles.sin()))));
-        return torch.silu(classes == null ? c : c.add(torch.embedding(classes, label)));
     }
 
     /** The parts of an adaptive layer norm's output, each [B, 1, D]. */
@@ -130,11 +106,11 @@ public final class DiffusionTransformer implements Denoiser {
         Block(Parameters parameters) {
             long width = configuration.width();
             norm1 = parameters.child("norm1").constant("weight", 1, width);
-            qkv = linear(parameters.child("attn_qkv"), width, 3 * width, false);
-            out = linear(parameters.child("attn_out"), width, width, false);
+            qkv = Linear.asPyTorch(parameters.child("attn_qkv"), width, 3 * width, false);
+            out = Linear.asPyTorch(parameters.child("attn_out"), width, width, false);
             norm2 = parameters.child("norm2").constant("weight", 1, width);
-            up = linear(parameters.child("mlp").child(0), width, 4 * width, true);
-            down = linear(parameters.child("mlp").child(2), 4 * width, width, true);
+            up = Linear.asPyTorch(parameters.child("mlp").child(0), width, 4 * width, true);
+            down = Linear.asPyTorch(parameters.child("mlp").child(2), 4 * width, width, true);
             modulation =
                     new Linear(parameters.child("adaLN_modulation"), configuration.condition(), 6 * width, true, 0);
         }

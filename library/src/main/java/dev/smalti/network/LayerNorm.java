@@ -17,6 +17,15 @@ public final class LayerNorm {
     }
 
     public Tensor forward(Tensor x) {
+        return normalise(x, shape, weight, bias);
+    }
+
+    /** The same without gains and biases. */
+    public static Tensor normalise(Tensor x, long width) {
+        return normalise(x, new long[] {width}, null, null);
+    }
+
+    private static Tensor normalise(Tensor x, long[] shape, Tensor weight, Tensor bias) {
         return torch.layer_norm(x, shape, Tensors.optional(weight), Tensors.optional(bias), 1e-5, false);
     }
 }

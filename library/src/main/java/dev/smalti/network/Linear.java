@@ -15,6 +15,11 @@ public final class Linear {
         this.bias = bias ? parameters.constant("bias", 0, out) : null;
     }
 
+    /** A layer with the deviation of PyTorch's initial weights, 1/√(3 in), and zero bias. */
+    static Linear asPyTorch(Parameters parameters, long in, long out, boolean bias) {
+        return new Linear(parameters, in, out, bias, 1 / Math.sqrt(3.0 * in));
+    }
+
     public Tensor forward(Tensor x) {
         return product(x, weight, bias);
     }

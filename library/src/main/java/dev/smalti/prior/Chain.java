@@ -28,7 +28,7 @@ public final class Chain {
      * @param guidance whose weight is set before each step
      * @param labels int64 [B]; null for an unconditional prior
      * @param first the state before the first step, int64 [B, L]
-     * @return int64 [B, h, w]
+     * @return int64 [B, h, w], or [B, T, h, w] where there are several codes at each place
      * @throws IllegalArgumentException naming the label that isn't one of the prior's, or guidance where there are no classes
      */
     public static Tensor run(
@@ -62,16 +62,14 @@ public final class Chain {
             throw new IllegalArgumentException(
                     "guidance needs a model with classes, and this one has none: leave it 0");
         }
-        int height = prior.space().height();
-        int width = prior.space().width();
         return Evaluation.of(prior, () -> {
             TokenBatch.checkLabels(labels, prior.classes(), draws.grids());
             Tensor x = first.get();
             for (int number = 1; number <= steps; number++) {
                 x = step.take(x, number);
-                watcher.step(number, steps, x.view(-1, height, width));
+                watcher.step(number, steps, prior.space().grids(x));
             }
-            return x.view(-1, height, width);
+            return prior.space().grids(x);
         });
     }
 }

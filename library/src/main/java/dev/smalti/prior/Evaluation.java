@@ -24,7 +24,12 @@ public final class Evaluation {
      * @return on the CPU
      */
     public static Tensor nats(Prior prior, Tensor codes, Tensor labels, Supplier<Tensor> estimate) {
-        new TokenBatch(codes, labels).check(prior.space(), prior.classes());
+        return nats(prior, new TokenBatch(codes, labels), estimate);
+    }
+
+    /** The same of a batch. */
+    public static Tensor nats(Prior prior, TokenBatch batch, Supplier<Tensor> estimate) {
+        batch.check(prior.space(), prior.classes());
         return of(prior, () -> estimate.get().cpu());
     }
 }

@@ -12,7 +12,7 @@ import org.bytedeco.pytorch.Tensor;
 
 /** A distribution of token grids that is learnt and drawn from. */
 public interface Prior extends AutoCloseable {
-    /** K, h and w. */
+    /** K, h, w and T. */
     TokenSpace space();
 
     /** Number of classes; 0 for an unconditional prior. */
@@ -37,7 +37,8 @@ public interface Prior extends AutoCloseable {
      * @param labels int64 [B]; the number of classes draws without class; null for an unconditional prior
      * @param draws of B grids
      * @param watcher called after every step
-     * @return int64 [B, h, w]
+     * @return int64 [B, h, w], or [B, T, h, w] where there are several codes at each place; the noise of grid i, where the
+     *     method has any, is then that of {@link Draws#noiseSeeds}
      * @throws IllegalArgumentException naming the option that the method can't honour, or the label that isn't one
      */
     Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher);
@@ -52,7 +53,15 @@ public interface Prior extends AutoCloseable {
      */
     Tensor nats(Tensor codes, Tensor labels, Seed seed);
 
-    /** Whether {@link #nats} is the likelihood rather than a bound from above. */
+    /**
+     * {@link #nats(Tensor, Tensor, Seed)} of a batch, whose noise a method of a diffusion tokenizer needs as well. Such a
+     * method gives the likelihood of the codes given their noise.
+     */
+    default Tensor nats(TokenBatch batch, Seed seed) {
+        return nats(batch.codes(), batch.labels(), seed);
+    }
+
+    /** Whether {@link #nats(TokenBatch, Seed) nats} is the likelihood rather than a bound from above. */
     boolean exact();
 
     @Override
@@ -65,7 +74,7 @@ public interface Prior extends AutoCloseable {
 
         /**
          * @param done steps taken, 1..of
-         * @param xt int64 [B, h, w], K where masked
+         * @param xt int64 [B, h, w] or [B, T, h, w], K where masked or not drawn yet
          */
         void step(int done, int of, Tensor xt);
     }

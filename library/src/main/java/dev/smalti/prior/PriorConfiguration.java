@@ -14,6 +14,19 @@ public interface PriorConfiguration {
     Prior build(TokenSpace space, int classes, Seed seed, Device device);
 
     /**
+     * Refuses tokens that the method can't take: here those with several codes at each place.
+     *
+     * @throws IllegalArgumentException saying which tokens it takes
+     */
+    default void check(TokenSpace space) {
+        if (space.depth() > 1) {
+            throw new IllegalArgumentException(
+                    "there are " + space.depth()
+                            + " codes a position, and this prior takes one: use kind rdpm, or encode with a tokenizer of one code");
+        }
+    }
+
+    /**
      * The share of training grids whose class is hidden: 0.1 if left out.
      *
      * @throws IllegalArgumentException if it is not in [0, 1]

@@ -8,17 +8,23 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * Grids to train on.
  *
- * @param codes int64 [B, L], row-major
+ * @param codes int64 [B, L], row-major; [B, T·L] where there are T codes at each place, those of a step together
  * @param labels int64 [B]; null without classes
+ * @param noiseSeeds of a diffusion tokenizer's noise, int64 [B]; null without
  */
-public record TokenBatch(Tensor codes, Tensor labels) {
+public record TokenBatch(Tensor codes, Tensor labels, Tensor noiseSeeds) {
+    /** Without noise. */
+    public TokenBatch(Tensor codes, Tensor labels) {
+        this(codes, labels, null);
+    }
+
     /**
      * Returns this if a prior over {@code space} with so many classes can take it.
      *
      * @throws IllegalArgumentException naming the first code or label that it can't, and the rule
      */
     public TokenBatch check(TokenSpace space, int classes) {
-        Dims.check("codes", codes, Dims.ANY, space.length());
+        Dims.check("codes", codes, Dims.ANY, space.size());
         space.check("the batch", codes);
         checkLabels(labels, classes, codes.size(0));
         return this;

@@ -17,8 +17,27 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param classes 0 for an unconditional prior
  * @param labelDropping share of grids whose class is hidden, [0, 1]
  */
-public record Training(Parameters parameters, int classes, double labelDropping, Method method)
+public record Training(Parameters parameters, int classes, double labelDropping, BatchMethod method)
         implements Objective<TokenBatch> {
+    /** Of a method that needs no more than codes and classes. */
+    public Training(Parameters parameters, int classes, double labelDropping, Method method) {
+        this(
+                parameters,
+                classes,
+                labelDropping,
+                (batch, generator) -> method.loss(batch.codes(), batch.labels(), generator));
+    }
+
+    /** The loss that a method adds, of all that a batch has. */
+    @FunctionalInterface
+    public interface BatchMethod {
+        /**
+         * @param batch with the number of classes as label where hidden
+         * @param generator of the loss's random numbers, on the CPU
+         */
+        Loss loss(TokenBatch batch, Generator generator);
+    }
+
     /** The loss that a method adds. */
     @FunctionalInterface
     public interface Method {
@@ -45,6 +64,6 @@ public record Training(Parameters parameters, int classes, double labelDropping,
             label = batch.labels()
                     .masked_fill(hidden.to(batch.labels().device(), ScalarType.Bool), new Scalar((long) classes));
         }
-        return method.loss(batch.codes(), label, seed.generator());
+        return method.loss(new TokenBatch(batch.codes(), label, batch.noiseSeeds()), seed.generator());
     }
 }

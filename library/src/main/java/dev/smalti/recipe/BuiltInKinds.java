@@ -11,9 +11,11 @@ import dev.smalti.prior.autoregressive.AutoregressiveConfiguration;
 import dev.smalti.prior.d3pm.D3pmConfiguration;
 import dev.smalti.prior.lcmd.LcmdConfiguration;
 import dev.smalti.prior.maskgit.MaskGitConfiguration;
+import dev.smalti.prior.rdpm.RdpmConfiguration;
 import dev.smalti.prior.sedd.SeddConfiguration;
 import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration;
 import dev.smalti.tokenizer.TokenizerConfiguration;
+import dev.smalti.tokenizer.residual.ResidualConfiguration;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import java.util.List;
 
@@ -22,12 +24,14 @@ public final class BuiltInKinds implements KindProvider {
     @Override
     public List<Kind> kinds() {
         return List.of(
+                new Kind(TokenizerConfiguration.class, "rdpm", ResidualConfiguration.class),
                 new Kind(TokenizerConfiguration.class, "vqgan", VqganConfiguration.class),
                 new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class),
                 new Kind(PriorConfiguration.class, "autoregressive", AutoregressiveConfiguration.class),
                 new Kind(PriorConfiguration.class, "d3pm", D3pmConfiguration.class),
                 new Kind(PriorConfiguration.class, "lcmd", LcmdConfiguration.class),
                 new Kind(PriorConfiguration.class, "maskgit", MaskGitConfiguration.class),
+                new Kind(PriorConfiguration.class, "rdpm", RdpmConfiguration.class),
                 new Kind(PriorConfiguration.class, "sedd", SeddConfiguration.class),
                 new Kind(PriorConfiguration.class, "vqdiffusion", VqDiffusionConfiguration.class),
                 new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true),

@@ -53,6 +53,7 @@ public final class TokenFile implements AutoCloseable {
     private final Optional<Tensor> labels; // [N]
     private final Optional<Codebook> codebook; // [K, D]
     private final Optional<Tensor> noiseSeeds; // [N]
+    private final Optional<Accumulation> accumulation;
     private final int classes;
     private final List<String> classNames;
     private final Optional<String> tokenizer;
@@ -66,6 +67,10 @@ public final class TokenFile implements AutoCloseable {
         this.labels = from.labels.map(each -> own(each, ScalarType.Long));
         this.codebook = from.codebook.map(each -> new Codebook(own(each.vectors(), ScalarType.Float)));
         this.noiseSeeds = from.noiseSeeds.map(each -> own(each, ScalarType.Long));
+        this.accumulation = from.accumulation.map(each -> new Accumulation(
+                own(each.alpha(), ScalarType.Float),
+                each.weight().map(tensor -> own(tensor, ScalarType.Float)),
+                each.bias().map(tensor -> own(tensor, ScalarType.Float))));
         this.classes = classes;
         this.classNames = from.classNames;
         this.tokenizer = from.tokenizer;
@@ -100,6 +105,11 @@ public final class TokenFile implements AutoCloseable {
         labels.ifPresent(each -> tensors.put("labels", each));
         codebook.ifPresent(each -> tensors.put("codebook", each.vectors()));
         noiseSeeds.ifPresent(each -> tensors.put("noise_seeds", each));
+        accumulation.ifPresent(each -> {
+            tensors.put("alpha", each.alpha());
+            each.weight().ifPresent(tensor -> tensors.put("phi.weight", tensor));
+            each.bias().ifPresent(tensor -> tensors.put("phi.bias", tensor));
+        });
         Map<String, String> strings = new LinkedHashMap<>(metadata);
         strings.put("format", Integer.toString(FORMAT));
         strings.put("codebook_size", Integer.toString(space.codes()));
@@ -154,6 +164,11 @@ public final class TokenFile implements AutoCloseable {
         return noiseSeeds;
     }
 
+    /** How the codes of several steps add up. */
+    public Optional<Accumulation> accumulation() {
+        return accumulation;
+    }
+
     /** How many classes there are; 0 without classes. */
     public int classes() {
         return classes;
@@ -191,11 +206,17 @@ public final class TokenFile implements AutoCloseable {
                         torch.full(new long[] {indices.size(0)}, new Scalar(-1L), new TensorOptions(ScalarType.Long))));
     }
 
-    /** SHA-256 of the codes, their shape and alphabet, and the labels, in hexadecimal. */
+    /** The noise seeds of some grids; empty without. {@code indices} int64 [B] -> int64 [B]. */
+    public Optional<Tensor> batchNoiseSeeds(Tensor indices) {
+        return noiseSeeds.map(each -> Scope.keep(() -> each.index_select(0, indices.cpu())));
+    }
+
+    /** SHA-256 of the codes, their shape and alphabet, the labels and the noise seeds, in hexadecimal. */
     public String fingerprint() {
         MessageDigest digest = sha256();
         update(digest, "codes of " + space.codes(), codes);
         labels.ifPresent(each -> update(digest, "labels", each));
+        noiseSeeds.ifPresent(each -> update(digest, "noise seeds", each));
         return HexFormat.of().formatHex(digest.digest());
     }
 
@@ -216,6 +237,9 @@ public final class TokenFile implements AutoCloseable {
         optional(file, "labels").ifPresent(builder::labels);
         optional(file, "codebook").ifPresent(each -> builder.codebook(new Codebook(each)));
         optional(file, "noise_seeds").ifPresent(builder::noiseSeeds);
+        optional(file, "alpha")
+                .ifPresent(each -> builder.accumulation(
+                        new Accumulation(each, optional(file, "phi.weight"), optional(file, "phi.bias"))));
         number("classes", strings).ifPresent(builder::classes);
         Optional.ofNullable(strings.get("class_names")).map(TokenFile::names).ifPresent(builder::classNames);
         Optional.ofNullable(strings.get("tokenizer")).ifPresent(builder::tokenizer);
@@ -306,6 +330,7 @@ public final class TokenFile implements AutoCloseable {
         private Optional<Tensor> labels = Optional.empty();
         private Optional<Codebook> codebook = Optional.empty();
         private Optional<Tensor> noiseSeeds = Optional.empty();
+        private Optional<Accumulation> accumulation = Optional.empty();
         private OptionalInt classes = OptionalInt.empty();
         private List<String> classNames = List.of();
         private Optional<String> tokenizer = Optional.empty();
@@ -347,6 +372,12 @@ public final class TokenFile implements AutoCloseable {
             return this;
         }
 
+        /** How the codes of several steps add up. */
+        public Builder accumulation(Accumulation accumulation) {
+            this.accumulation = Optional.of(accumulation);
+            return this;
+        }
+
         /** The fingerprint of the tokenizer that made the codes. */
         public Builder tokenizer(String fingerprint) {
             this.tokenizer = Optional.of(fingerprint);
@@ -379,6 +410,7 @@ public final class TokenFile implements AutoCloseable {
                     codebookSize,
                     each.codes()));
             noiseSeeds.ifPresent(each -> checkColumn("noise_seeds", each));
+            accumulation.ifPresent(this::checkAccumulation);
             metadata.keySet().forEach(key -> require(!KEYS.contains(key), "metadata %s is set by its own name", key));
             return new TokenFile(this, space, count);
         }
@@ -395,9 +427,21 @@ public final class TokenFile implements AutoCloseable {
             require(codebookSize >= 2, "codebook_size must be at least 2, got %d", codebookSize);
             int height = Math.toIntExact(shape[shape.length - 2]);
             int width = Math.toIntExact(shape[shape.length - 1]);
-            TokenSpace space = new TokenSpace(codebookSize, height, width);
+            int depth = shape.length == 4 ? Math.toIntExact(shape[1]) : 1;
+            TokenSpace space = new TokenSpace(codebookSize, height, width, depth);
             refuse(space.problem(codes));
             return space;
+        }
+
+        private void checkAccumulation(Accumulation each) {
+            require(codes.dim() == 4, "alpha needs codes [N, T, h, w], got %s", Dims.text(Dims.of(codes)));
+            Dims.check("alpha", each.alpha(), codes.size(1));
+            each.weight()
+                    .ifPresent(weight -> require(
+                            codebook.isPresent() && codebook.get().width() == weight.size(0),
+                            "phi.weight needs a codebook of its width, %d, got %s",
+                            weight.size(0),
+                            codebook.map(book -> Long.toString(book.width())).orElse("no codebook")));
         }
 
         private int checkClasses() {

@@ -11,9 +11,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * The alphabet and shape of a token grid: {@code codes} different codes (K, at least 2), {@code height} rows and
- * {@code width} columns.
+ * {@code width} columns, and at each place {@code depth} codes (T, of a tokenizer of several steps; usually 1).
  */
-public record TokenSpace(int codes, int height, int width) {
+public record TokenSpace(int codes, int height, int width, int depth) {
     /** @throws IllegalArgumentException naming the number that is too small or too large */
     public TokenSpace {
         if (codes < 2 || codes == Integer.MAX_VALUE) {
@@ -24,11 +24,40 @@ public record TokenSpace(int codes, int height, int width) {
             throw new IllegalArgumentException(
                     "a token grid must have at least one row and one column, got %d × %d".formatted(height, width));
         }
+        if (depth < 1) {
+            throw new IllegalArgumentException(
+                    "a token grid must have at least one code at each place, got %d".formatted(depth));
+        }
     }
 
-    /** How many tokens a grid has: L = h · w. */
+    /** One code at each place. */
+    public TokenSpace(int codes, int height, int width) {
+        this(codes, height, width, 1);
+    }
+
+    /** How many places a grid has: L = h · w. */
     public long length() {
         return (long) height * width;
+    }
+
+    /** How many codes a grid has: T · L. */
+    public long size() {
+        return depth * length();
+    }
+
+    /** Codes as grids. Any shape of B·T·L -> [B, h, w], or [B, T, h, w] where there are several at each place. */
+    public Tensor grids(Tensor codes) {
+        return depth == 1 ? codes.view(-1, height, width) : codes.view(-1, depth, height, width);
+    }
+
+    /** {@code 8x8 tokens of 512 codes}, {@code 8x8x6 tokens of 512 codes} */
+    public String text() {
+        return grid() + " tokens of " + codes + " codes";
+    }
+
+    /** {@code 8x8}, {@code 8x8x6} for six codes at each place */
+    public String grid() {
+        return height + "x" + width + (depth == 1 ? "" : "x" + depth);
     }
 
     /** The mask token, one behind the last code: K. */

@@ -7,7 +7,7 @@
  * </pre>
  *
  * <p>A {@link dev.smalti.token.TokenSpace} says which codes there are and how large the grid is: {@code K} codes, from 0
- * to {@code K - 1}, on {@code h × w} places; {@code K} itself is the mask, the mark of a code that is not known yet. A
+ * to {@code K - 1}, on {@code h × w} places, with {@code T} codes at each where the tokenizer takes several steps; {@code K} itself is the mask, the mark of a code that is not known yet. A
  * {@link dev.smalti.token.Codebook} holds the vectors {@code [K, D]} that the codes stand for, which some priors start
  * their embeddings from.
  *
@@ -20,7 +20,10 @@
  * <tr><td>{@code codes}</td><td>integers {@code [N, h, w]}, or {@code [N, T, h, w]} from a tokenizer of T steps</td></tr>
  * <tr><td>{@code labels}</td><td>integers {@code [N]}, from 0 (optional)</td></tr>
  * <tr><td>{@code codebook}</td><td>floats {@code [K, D]} (optional)</td></tr>
- * <tr><td>{@code noise_seeds}</td><td>integers {@code [N]}, of a diffusion tokenizer (optional)</td></tr>
+ * <tr><td>{@code noise_seeds}</td><td>integers {@code [N]}, of a diffusion tokenizer, from which
+ * {@link dev.smalti.token.DiffusionNoise} makes its noise again (optional)</td></tr>
+ * <tr><td>{@code alpha}, {@code phi.weight}, {@code phi.bias}</td><td>floats {@code [T]}, {@code [d, d, 3, 3]}, {@code [d]}:
+ * the {@link dev.smalti.token.Accumulation} of the codes of T steps (optional)</td></tr>
  * <tr><td>{@code codebook_size}</td><td>metadata: K</td></tr>
  * <tr><td>{@code classes}, {@code class_names}</td><td>metadata: a number, a JSON array of strings (optional)</td></tr>
  * <tr><td>{@code tokenizer}, {@code tokenizer_run}</td><td>metadata: its fingerprint, its run folder (optional)</td></tr>

@@ -2,8 +2,11 @@ package dev.smalti.tokenizer;
 
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
+import dev.smalti.token.Accumulation;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 
 /** Images to tokens and back. */
@@ -11,19 +14,33 @@ public interface Tokenizer extends AutoCloseable {
     /** H = W of the images it was made for. */
     int imageSize();
 
-    /** K, h and w. */
+    /** K, h, w and T. */
     TokenSpace space();
 
-    /** Codes of images in [-1, 1]. [B, 3, H, W] -> int64 [B, h, w]. */
-    Tensor encode(Tensor images);
+    /**
+     * Codes of images in [-1, 1]. [B, 3, H, W] -> int64 [B, h, w], or [B, T, h, w] where there are several at each place.
+     *
+     * @param noise a seed for each image, from which a diffusion tokenizer makes its noise; others don't mind it
+     */
+    Tensor encode(Tensor images, long[] noise);
 
-    /** Images in about [-1, 1] of codes, for a grid of any size. int64 [B, h, w] -> [B, 3, H, W]. */
+    /** The same with the seeds 0, 1, 2 and so on. */
+    default Tensor encode(Tensor images) {
+        return encode(images, LongStream.range(0, images.size(0)).toArray());
+    }
+
+    /** Images in about [-1, 1] of codes, for a grid of any size. int64 of that shape -> [B, 3, H, W]. */
     Tensor decode(Tensor codes);
 
     /** The code vectors. [K, D] */
     Tensor codebook();
 
-    /** All that {@link #encode} and {@link #decode} need; what training needs beside it is not among them. */
+    /** How the codes at one place add up, and so what a prior must know of them besides; empty where there is one. */
+    default Optional<Accumulation> accumulation() {
+        return Optional.empty();
+    }
+
+    /** All that {@link #encode(Tensor, long[]) encode} and {@link #decode} need; what training needs beside it is not among them. */
     Parameters parameters();
 
     /** What is trained, in the order in which it is trained on each batch of images [B, 3, H, W] in [-1, 1]. */
@@ -31,7 +48,7 @@ public interface Tokenizer extends AutoCloseable {
 
     /**
      * The density of images in [-1, 1] given their codes, where the tokenizer models one: its negative logarithm in nats,
-     * summed over pixels and channels. [B, 3, H, W], int64 [B, h, w] -> [B], or null where it doesn't.
+     * summed over pixels and channels. [B, 3, H, W], int64 codes -> [B], or null where it doesn't.
      */
     default Tensor pixelNats(Tensor images, Tensor codes) {
         return null;

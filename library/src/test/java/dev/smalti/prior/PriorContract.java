@@ -26,7 +26,19 @@ import org.junit.jupiter.api.Test;
 public abstract class PriorContract {
     protected static final TokenSpace SPACE = new TokenSpace(5, 2, 3);
     protected static final int CLASSES = 2;
-    private static final int LENGTH = 6;
+    private static final int LENGTH = 6; // of a step
+
+    private int size() {
+        return (int) space().size();
+    }
+
+    /** What the prior is of. */
+    protected TokenSpace space() {
+        return SPACE;
+    }
+
+    /** Gives a new prior what it takes from a token file. */
+    protected void prepare(Prior prior) {}
 
     /** A tiny prior of the method, conditional where there are classes, which a few hundred steps can train. */
     protected abstract PriorConfiguration configuration();
@@ -39,6 +51,13 @@ public abstract class PriorContract {
     /** One grid a class. */
     private static final long[][] GRIDS = {{0, 1, 2, 3, 4, 0}, {4, 4, 1, 0, 2, 3}};
 
+    /** The grid of a class; where there are several codes at a place, each step's are the ones before and one. */
+    private long[] grid(long label) {
+        return LongStream.range(0, size())
+                .map(i -> (GRIDS[(int) label][(int) (i % LENGTH)] + i / LENGTH) % SPACE.codes())
+                .toArray();
+    }
+
     @Test
     void learns_one_batch_by_heart() {
         try (Prior prior = build(CLASSES)) {
@@ -49,7 +68,7 @@ public abstract class PriorContract {
             long[] labels = LongStream.range(0, 40).map(i -> i % CLASSES).toArray();
             long[][] grids = sample(prior, Sampling.USUAL, labels, 1, 40);
             long right = LongStream.range(0, 40)
-                    .filter(i -> Arrays.equals(grids[(int) i], GRIDS[(int) labels[(int) i]]))
+                    .filter(i -> Arrays.equals(grids[(int) i], grid(labels[(int) i])))
                     .count();
             assertThat(right).as("draws of 40 that are the grid of their class").isGreaterThan(34);
         }
@@ -76,7 +95,7 @@ public abstract class PriorContract {
         }
     }
 
-    private static void draw(Prior prior) {
+    private void draw(Prior prior) {
         sample(prior, Sampling.USUAL.guidance(1), new long[] {0, 1, CLASSES}, 3, 3);
         bitsPerToken(prior);
     }
@@ -107,7 +126,7 @@ public abstract class PriorContract {
     void draws_codes_and_no_mask() {
         try (Prior prior = build(0)) {
             for (long[] grid : sample(prior, Sampling.USUAL, new long[50], 5, 50)) {
-                assertThat(grid).hasSize(LENGTH);
+                assertThat(grid).hasSize(size());
                 assertThat(LongStream.of(grid)).allMatch(code -> code >= 0 && code < SPACE.codes());
             }
         }
@@ -136,7 +155,7 @@ public abstract class PriorContract {
     void gives_a_finite_estimate_for_every_grid() {
         try (Prior prior = build(CLASSES)) {
             Scope.free(() -> {
-                Tensor nats = prior.nats(batch(16).codes(), Tensors.filled(CLASSES, 16), new Seed(1));
+                Tensor nats = nats(prior, batch(16).codes(), Tensors.filled(CLASSES, 16), new Seed(1));
                 assertThat(DoubleStream.of(Tensors.toDoubles(nats)).boxed())
                         .hasSize(16)
                         .allMatch(each -> Double.isFinite(each) && each >= 0);
@@ -149,17 +168,19 @@ public abstract class PriorContract {
         try (Prior prior = build(CLASSES)) {
             Scope.free(() -> {
                 Tensor labels = Tensors.filled(0, 1);
-                assertThatThrownBy(
-                                () -> prior.nats(Tensors.longs(0, 1, 2, 3, 4, 5).view(1, 6), labels, new Seed(1)))
+                long[] beyond = new long[size()];
+                beyond[size() - 1] = 5;
+                assertThatThrownBy(() -> nats(prior, Tensors.longs(beyond).view(1, size()), labels, new Seed(1)))
                         .isInstanceOf(IllegalArgumentException.class)
-                        .hasMessageContaining("codes must be below 5, got 5 at [0, 5]");
-                assertThatThrownBy(() ->
-                                prior.nats(Tensors.longs(0, -1, 2, 3, 4, 0).view(1, 6), labels, new Seed(1)))
+                        .hasMessageContaining("codes must be below 5, got 5 at [0, " + (size() - 1) + "]");
+                long[] negative = new long[size()];
+                negative[1] = -1;
+                assertThatThrownBy(() -> nats(prior, Tensors.longs(negative).view(1, size()), labels, new Seed(1)))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("codes must be 0 or more, got -1 at [0, 1]");
-                assertThatThrownBy(() -> prior.nats(Tensors.longs(0, 1, 2, 3).view(1, 4), labels, new Seed(1)))
+                assertThatThrownBy(() -> nats(prior, Tensors.longs(0, 1, 2, 3).view(1, 4), labels, new Seed(1)))
                         .isInstanceOf(IllegalArgumentException.class)
-                        .hasMessage("codes must have shape [?, 6], got [1, 4]");
+                        .hasMessage("codes must have shape [?, " + size() + "], got [1, 4]");
             });
         }
     }
@@ -168,9 +189,9 @@ public abstract class PriorContract {
     void refuses_labels_that_are_not_classes() {
         try (Prior prior = build(CLASSES)) {
             Scope.free(() -> {
-                Tensor codes = Tensors.filled(0, 2, LENGTH);
+                Tensor codes = Tensors.filled(0, 2, size());
                 for (Tensor bad : List.of(Tensors.longs(0, 3), Tensors.longs(1, -1))) {
-                    assertThatThrownBy(() -> prior.nats(codes, bad, new Seed(1)))
+                    assertThatThrownBy(() -> nats(prior, codes, bad, new Seed(1)))
                             .isInstanceOf(IllegalArgumentException.class)
                             .hasMessageContaining("labels must be in 0..2")
                             .hasMessageContaining("got " + Tensors.toLongs(bad)[1] + " at [1]");
@@ -178,10 +199,10 @@ public abstract class PriorContract {
                             .isInstanceOf(IllegalArgumentException.class)
                             .hasMessageContaining("labels must be in 0..2");
                 }
-                assertThatThrownBy(() -> prior.nats(codes, Tensors.longs(0), new Seed(1)))
+                assertThatThrownBy(() -> nats(prior, codes, Tensors.longs(0), new Seed(1)))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessage("labels must have shape [2], got [1]");
-                assertThatThrownBy(() -> prior.nats(codes, null, new Seed(1)))
+                assertThatThrownBy(() -> nats(prior, codes, null, new Seed(1)))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("labels are required");
             });
@@ -204,26 +225,39 @@ public abstract class PriorContract {
     }
 
     protected final Prior build(int classes) {
-        return configuration().build(SPACE, classes, new Seed(17), Devices.cpu());
+        Prior prior = configuration().build(space(), classes, new Seed(17), Devices.cpu());
+        prepare(prior);
+        return prior;
+    }
+
+    private static Tensor nats(Prior prior, Tensor codes, Tensor labels, Seed seed) {
+        Tensor noise = Tensors.longs(LongStream.range(0, codes.size(0)).toArray());
+        return prior.nats(new TokenBatch(codes, labels, noise), seed);
     }
 
     /** Grids of both classes in turn. */
-    private static TokenBatch batch(int size) {
-        long[] labels = LongStream.range(0, size).map(i -> i % CLASSES).toArray();
-        long[] codes = LongStream.of(labels)
-                .flatMap(i -> LongStream.of(GRIDS[(int) i]))
-                .toArray();
-        return new TokenBatch(Tensors.longs(codes).view(size, LENGTH), Tensors.longs(labels));
+    private TokenBatch batch(int grids) {
+        return batch(grids, 0);
+    }
+
+    private TokenBatch batch(int grids, long firstNoise) {
+        long[] labels = LongStream.range(0, grids).map(i -> i % CLASSES).toArray();
+        long[] codes =
+                LongStream.of(labels).flatMap(i -> LongStream.of(grid(i))).toArray();
+        return new TokenBatch(
+                Tensors.longs(codes).view(grids, size()),
+                Tensors.longs(labels),
+                Tensors.longs(LongStream.range(firstNoise, firstNoise + grids).toArray()));
     }
 
     /** Mean over both classes and many estimates. */
-    private static double bitsPerToken(Prior prior) {
+    private double bitsPerToken(Prior prior) {
         return Scope.value(() -> {
             TokenBatch batch = batch(120);
-            double nats = prior.nats(batch.codes(), batch.labels(), new Seed(99))
+            double nats = nats(prior, batch.codes(), batch.labels(), new Seed(99))
                     .mean()
                     .item_double();
-            return nats / LENGTH / Math.log(2);
+            return nats / size() / Math.log(2);
         });
     }
 
@@ -234,11 +268,12 @@ public abstract class PriorContract {
     }
 
     private OneBatch<TokenBatch> training(Prior prior) {
-        return new OneBatch<>(prior.objectives(), true, () -> batch(16), 16, learningRate());
+        long[] noise = {1000}; // other than what is measured with, and other each time
+        return new OneBatch<>(prior.objectives(), true, () -> batch(16, noise[0] += 16), 16, learningRate());
     }
 
     /** Grids with these labels, drawn so many at a time. */
-    private static long[][] sample(Prior prior, Sampling sampling, long[] labels, long seed, int atOnce) {
+    private long[][] sample(Prior prior, Sampling sampling, long[] labels, long seed, int atOnce) {
         long[][] grids = new long[labels.length][];
         for (int from = 0; from < labels.length; from += atOnce) {
             int begin = from;
@@ -248,7 +283,7 @@ public abstract class PriorContract {
                     Tensor own = prior.classes() == 0 ? null : Tensors.longs(Arrays.copyOfRange(labels, begin, end));
                     long[] codes = Tensors.toLongs(prior.sample(sampling, own, draws, Prior.StepWatcher.NONE));
                     for (int i = begin; i < end; i++) {
-                        grids[i] = Arrays.copyOfRange(codes, (i - begin) * LENGTH, (i - begin + 1) * LENGTH);
+                        grids[i] = Arrays.copyOfRange(codes, (i - begin) * size(), (i - begin + 1) * size());
                     }
                 }
             });

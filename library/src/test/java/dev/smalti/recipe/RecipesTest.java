@@ -83,13 +83,16 @@ class RecipesTest {
         "lcmd-ffhq, 1024, 0, 56.1",
         "lcmd-imagenet, 1024, 1000, 246.5",
         "lcmd-ffhq-vqdiffusion, 1024, 0, 57.0",
-        "lcmd-imagenet-vqdiffusion, 1024, 1000, 248.6"
+        "lcmd-imagenet-vqdiffusion, 1024, 1000, 248.6",
+        "rdpm-imagenet-12, 4096, 1000, 133.6",
+        "rdpm-imagenet-16, 4096, 1000, 311.0",
+        "rdpm-imagenet-20, 4096, 1000, 602.2"
     })
     void the_papers_priors_have_their_number_of_parameters(String name, int codes, int classes, String millions) {
         Path file = RECIPES.resolve("papers").resolve(name + ".yaml");
         PriorConfiguration configuration =
                 RecipeFile.read(file, PriorRecipe.class, List.of()).prior();
-        TokenSpace space = new TokenSpace(codes, 16, 16);
+        TokenSpace space = new TokenSpace(codes, 16, 16, name.startsWith("rdpm") ? 10 : 1);
         // on this device tensors have shapes and no numbers
         try (Prior prior = configuration.build(space, classes, new Seed(0), new Device("meta"))) {
             assertThat("%.1f".formatted(prior.parameters().count() / 1e6)).isEqualTo(millions);

@@ -168,7 +168,7 @@ class TokenFileTest {
         write(Map.of("codes", codes), Map.of("codebook_size", "12"));
         try (TokenFile file = TokenFile.read(path)) {
             assertThat(file.steps()).isEqualTo(3);
-            assertThat(file.space()).isEqualTo(new TokenSpace(12, 1, 2));
+            assertThat(file.space()).isEqualTo(new TokenSpace(12, 1, 2, 3));
             assertThat(Dims.of(file.batchCodes(Tensors.longs(1)))).containsExactly(1, 3, 1, 2);
         }
     }

@@ -64,9 +64,7 @@ public abstract class TokenizerContract {
             Scope.free(() -> {
                 Tensor codes = tokenizer.encode(images());
                 assertThat(codes.scalar_type().intern()).isEqualTo(ScalarType.Long);
-                assertThat(Dims.of(codes))
-                        .containsExactly(
-                                4, tokenizer.space().height(), tokenizer.space().width());
+                assertThat(Dims.of(codes)).containsExactly(Dims.of(grids(tokenizer, 4)));
                 tokenizer.space().check("the tokenizer", codes);
                 Tensor again = tokenizer.decode(codes);
                 assertThat(Dims.of(again)).containsExactly(4, 3, SIZE, SIZE);
@@ -83,7 +81,8 @@ public abstract class TokenizerContract {
         try (Tokenizer tokenizer = build()) {
             Scope.free(() -> {
                 long factor = SIZE / tokenizer.space().height();
-                Tensor codes = Tensors.filled(1, 2, 3, 11);
+                int depth = tokenizer.space().depth();
+                Tensor codes = depth == 1 ? Tensors.filled(1, 2, 3, 11) : Tensors.filled(1, 2, depth, 3, 11);
                 assertThat(Dims.of(tokenizer.decode(codes))).containsExactly(2, 3, 3 * factor, 11 * factor);
             });
         }
@@ -96,15 +95,21 @@ public abstract class TokenizerContract {
                 tokenizer.parameters().training(false);
                 List<float[]> before = state(tokenizer);
                 long[] together = Tensors.toLongs(tokenizer.encode(images()));
-                int length = (int) tokenizer.space().length();
+                int length = (int) tokenizer.space().size();
                 for (int i = 0; i < 4; i++) {
-                    assertThat(Tensors.toLongs(tokenizer.encode(images().narrow(0, i, 1))))
+                    assertThat(Tensors.toLongs(tokenizer.encode(images().narrow(0, i, 1), new long[] {i})))
                             .isEqualTo(Arrays.copyOfRange(together, i * length, (i + 1) * length));
                 }
                 tokenizer.decode(tokenizer.encode(images()));
                 assertThat(state(tokenizer)).usingRecursiveComparison().isEqualTo(before);
             });
         }
+    }
+
+    private static Tensor grids(Tokenizer tokenizer, int count) {
+        return tokenizer
+                .space()
+                .grids(Tensors.filled(0, count * tokenizer.space().size()));
     }
 
     private static List<float[]> state(Tokenizer tokenizer) {

@@ -19,7 +19,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * <p>Letters: B batch, D dimension, h w grid, N = B·h·w vectors, K codes.
  */
-public final class VectorQuantizer {
+public final class VectorQuantizer implements Quantizer {
     private final CodebookConfiguration configuration;
     private final Parameters parameters;
     private final Tensor codes; // [K, D]
@@ -30,7 +30,7 @@ public final class VectorQuantizer {
      * A map and its quantization.
      *
      * @param vectors the chosen codes, whose gradient passes straight through to the map; [B, D, h, w]
-     * @param codes int64 [B, h, w]
+     * @param codes int64 [B, h, w], or [B, T, h, w]
      * @param loss codebook and commitment terms, []
      */
     public record Quantized(Tensor vectors, Tensor codes, Tensor loss) {}
@@ -52,38 +52,61 @@ public final class VectorQuantizer {
         }
     }
 
-    /** [B, D, h, w] -> the nearest codes. In training a moving-average codebook also learns, and dead codes revive. */
+    @Override
     public Quantized quantize(Tensor z, Seed seed) {
         return Precision.exact(z.device(), () -> {
             Tensor map = z.to(ScalarType.Float);
-            Tensor flat = map.detach().permute(0, 2, 3, 1).reshape(-1, configuration.dimension()); // [N, D]
-            if (configuration.update() == Update.MOVING_AVERAGE && parameters.training()) {
-                revive(flat, seed);
-            }
-            Tensor index = nearest(flat); // [N]
-            Tensor chosen = lookUp(index.view(z.size(0), z.size(2), z.size(3))); // [B, D, h, w]
+            Tensor index = choose(map, seed); // [B, h, w]
+            Tensor chosen = lookUp(index); // [B, D, h, w]
             Tensor loss = loss(map, chosen);
-            if (configuration.update() == Update.MOVING_AVERAGE && parameters.training()) {
-                average(flat, index);
-            }
+            follow(map, index);
             Tensor through = map.add(chosen.sub(map).detach());
-            return new Quantized(through, index.view(z.size(0), z.size(2), z.size(3)), loss);
+            return new Quantized(through, index, loss);
         });
+    }
+
+    /** The nearest codes, once dead ones of a moving-average codebook in training are revived. [B, D, h, w] -> [B, h, w] */
+    public Tensor choose(Tensor map, Seed seed) {
+        Tensor flat = flat(map);
+        if (learning()) {
+            revive(flat, seed);
+        }
+        return nearest(flat).view(map.size(0), map.size(2), map.size(3));
+    }
+
+    /** Moves a moving-average codebook in training towards the vectors that chose it. [B, D, h, w], [B, h, w] */
+    public void follow(Tensor map, Tensor index) {
+        if (learning()) {
+            average(flat(map), index.flatten());
+        }
+    }
+
+    private boolean learning() {
+        return configuration.update() == Update.MOVING_AVERAGE && parameters.training();
+    }
+
+    /** [B, D, h, w] -> [N, D] */
+    private Tensor flat(Tensor map) {
+        return map.detach().permute(0, 2, 3, 1).reshape(-1, configuration.dimension());
+    }
+
+    @Override
+    public Tensor encode(Tensor z, long[] noise) {
+        return encode(z);
     }
 
     /** [B, D, h, w] -> int64 [B, h, w] */
     public Tensor encode(Tensor z) {
-        return Precision.exact(z.device(), () -> nearest(
-                        z.to(ScalarType.Float).permute(0, 2, 3, 1).reshape(-1, configuration.dimension()))
-                .view(z.size(0), z.size(2), z.size(3)));
+        return Precision.exact(
+                z.device(), () -> nearest(flat(z.to(ScalarType.Float))).view(z.size(0), z.size(2), z.size(3)));
     }
 
-    /** int64 [B, h, w] -> [B, D, h, w] */
+    @Override
     public Tensor lookUp(Tensor index) {
         return torch.embedding(codes, index).permute(0, 3, 1, 2).contiguous();
     }
 
-    /** [K, D] */
+    @Override
     public Tensor codebook() {
         return codes;
     }

@@ -8,14 +8,18 @@ import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
+import dev.smalti.token.Accumulation;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.tokenizer.quantize.Quantizer;
 import dev.smalti.tokenizer.quantize.VectorQuantizer;
 import dev.smalti.tokenizer.quantize.VectorQuantizer.Quantized;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Device;
@@ -29,7 +33,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * An autoencoder with a codebook, trained against a discriminator. Esser et al. 2021, arXiv:2012.09841, with the capped
- * adaptive weight and the differentiable augmentation of Bond-Taylor et al. 2022, arXiv:2111.12701, section 4.1.
+ * adaptive weight and the differentiable augmentation of Bond-Taylor et al. 2022, arXiv:2111.12701, section 4.1. What turns
+ * the encoder's map into codes may be another {@link Quantizer} than the nearest neighbour's.
  */
 public final class Vqgan implements Tokenizer {
     private final VqganConfiguration configuration;
@@ -37,12 +42,13 @@ public final class Vqgan implements Tokenizer {
     private final Parameters opponent;
     private final Encoder encoder;
     private final Decoder decoder;
-    private final VectorQuantizer quantizer;
+    private final Quantizer quantizer;
     private final Convolution before;
     private final Convolution after;
     private final PixelGaussian gaussian;
     private final PatchDiscriminator discriminator;
     private final PerceptualLoss perceptual;
+    private final UnaryOperator<Tensor> distance;
 
     /** What the objectives that follow on the same batch need of the first one's forward pass. */
     private Pass pass;
@@ -54,13 +60,36 @@ public final class Vqgan implements Tokenizer {
     }
 
     public Vqgan(VqganConfiguration configuration, Seed seed, Device device, PerceptualLoss perceptual) {
+        this(
+                configuration,
+                seed,
+                device,
+                perceptual,
+                Tensor::abs,
+                part -> new VectorQuantizer(part, configuration.codebook()));
+    }
+
+    /**
+     * An autoencoder around another quantizer, trained as a VQGAN.
+     *
+     * @param distance of each value of the reconstruction, given its difference to the image
+     * @param quantizer registers its tensors in the part that it is given
+     */
+    public Vqgan(
+            VqganConfiguration configuration,
+            Seed seed,
+            Device device,
+            PerceptualLoss perceptual,
+            UnaryOperator<Tensor> distance,
+            Function<Parameters, Quantizer> quantizer) {
         this.configuration = configuration;
         this.perceptual = perceptual;
+        this.distance = distance;
         this.parameters = new Parameters(seed.child("autoencoder"), device);
         this.opponent = new Parameters(seed.child("discriminator"), device);
         this.encoder = new Encoder(parameters.child("encoder"), configuration);
         this.decoder = new Decoder(parameters.child("decoder"), configuration);
-        this.quantizer = new VectorQuantizer(parameters.child("quantize"), configuration.codebook());
+        this.quantizer = quantizer.apply(parameters.child("quantize"));
         int latent = configuration.latent();
         int dimension = configuration.codebook().dimension();
         boolean convolved = configuration.quantConv();
@@ -84,12 +113,17 @@ public final class Vqgan implements Tokenizer {
     @Override
     public TokenSpace space() {
         int side = configuration.size() / configuration.factor();
-        return new TokenSpace(configuration.codebook().codes(), side, side);
+        return new TokenSpace(configuration.codebook().codes(), side, side, quantizer.depth());
     }
 
     @Override
     public Tensor codebook() {
         return quantizer.codebook();
+    }
+
+    @Override
+    public Optional<Accumulation> accumulation() {
+        return quantizer.accumulation();
     }
 
     @Override
@@ -103,14 +137,18 @@ public final class Vqgan implements Tokenizer {
     }
 
     @Override
-    public Tensor encode(Tensor images) {
+    public Tensor encode(Tensor images, long[] noise) {
         Dims.check("images", images, Dims.ANY, 3, configuration.size(), configuration.size());
-        return quantizer.encode(map(images));
+        return quantizer.encode(map(images), noise);
     }
 
     @Override
     public Tensor decode(Tensor codes) {
-        Dims.check("codes", codes, Dims.ANY, Dims.ANY, Dims.ANY);
+        if (quantizer.depth() == 1) {
+            Dims.check("codes", codes, Dims.ANY, Dims.ANY, Dims.ANY);
+        } else {
+            Dims.check("codes", codes, Dims.ANY, quantizer.depth(), Dims.ANY, Dims.ANY);
+        }
         return decoder.image(features(quantizer.lookUp(codes))).to(ScalarType.Float);
     }
 
@@ -143,7 +181,7 @@ public final class Vqgan implements Tokenizer {
         return encoder;
     }
 
-    VectorQuantizer quantizer() {
+    Quantizer quantizer() {
         return quantizer;
     }
 
@@ -175,7 +213,7 @@ public final class Vqgan implements Tokenizer {
         opponent.close();
     }
 
-    /** L = |x - x̂| + perceptual + codebook + d_w·g, and the pixel Gaussian on detached features. */
+    /** L = |x - x̂| (or another distance) + perceptual + codebook + d_w·g, and the pixel Gaussian on detached features. */
     private final class AutoencoderObjective implements Objective<Tensor> {
         @Override
         public String name() {
@@ -204,6 +242,9 @@ public final class Vqgan implements Tokenizer {
         measures.put("reconstruction", difference);
         measures.put("codebook", quantized.loss());
         measures.put("perplexity", perplexity(quantized.codes()));
+        for (int t = 1; quantizer.depth() > 1 && t <= quantizer.depth(); t++) {
+            measures.put("perplexity_" + t, perplexity(quantized.codes().select(1, t - 1L)));
+        }
         Tensor seen = null;
         if (discriminator != null && step >= configuration.adversarial().start()) {
             seen = augment.apply(reconstruction);
@@ -263,9 +304,9 @@ public final class Vqgan implements Tokenizer {
                 : images;
     }
 
-    /** mean(|x - x̂| + perceptual). [] */
+    /** mean(|x - x̂| (or another distance) + perceptual). [] */
     Tensor reconstructionLoss(Tensor images, Tensor reconstruction) {
-        Tensor difference = images.sub(reconstruction).abs();
+        Tensor difference = distance.apply(images.sub(reconstruction));
         Tensor seen = perceptual.distance(images, reconstruction);
         return (seen == null ? difference : difference.add(seen)).mean();
     }

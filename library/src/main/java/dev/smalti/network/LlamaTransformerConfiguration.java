@@ -1,0 +1,28 @@
+package dev.smalti.network;
+
+/**
+ * The size of a {@link LlamaTransformer}. RDPM's have 12, 16 and 20 layers, as many heads, and 64 channels a head.
+ *
+ * @param layers blocks; at least 1
+ * @param width D; a multiple of heads, and width / heads a multiple of 4 with {@code rotary}
+ * @param heads attention heads
+ * @param rotary whether queries and keys also turn with row and column; false if left out. A learnt vector is added at each
+ *     position in any case, since rotations tell only how far apart two positions are
+ * @param dropout share of activations dropped in training, [0, 1); 0 if left out
+ */
+public record LlamaTransformerConfiguration(int layers, int width, int heads, Boolean rotary, Double dropout) {
+    public LlamaTransformerConfiguration {
+        rotary = rotary != null && rotary;
+        dropout = NetworkConfiguration.dropout(dropout);
+        NetworkConfiguration.checkSize(layers, width, heads);
+        if (rotary && width / heads % 4 != 0) {
+            throw new IllegalArgumentException(
+                    "width / heads must be a multiple of 4 with rotary, got " + width / heads);
+        }
+    }
+
+    /** With learnt positions alone and without dropout. */
+    public LlamaTransformerConfiguration(int layers, int width, int heads) {
+        this(layers, width, heads, null, null);
+    }
+}

@@ -1,0 +1,300 @@
+package dev.smalti.prior.rdpm;
+
+import dev.smalti.draw.Categorical;
+import dev.smalti.draw.Draws;
+import dev.smalti.draw.Guidance;
+import dev.smalti.draw.Sampling;
+import dev.smalti.network.LlamaTransformer;
+import dev.smalti.network.Loss;
+import dev.smalti.network.Objective;
+import dev.smalti.network.Parameters;
+import dev.smalti.prior.Chain;
+import dev.smalti.prior.Evaluation;
+import dev.smalti.prior.Prior;
+import dev.smalti.prior.Spread;
+import dev.smalti.prior.TokenBatch;
+import dev.smalti.prior.Training;
+import dev.smalti.prior.rdpm.RdpmConfiguration.Times;
+import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.Accumulation;
+import dev.smalti.token.Codebook;
+import dev.smalti.token.DiffusionNoise;
+import dev.smalti.token.TokenFile;
+import dev.smalti.token.TokenSpace;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Guesses the codes of step t at all places at once, from fresh noise and from what the codes before add up to. Wu, Hu and
+ * Wei 2024, section 3.2.
+ *
+ * <p>Codebook and convolution are the tokenizer's: {@link #prepare} takes them from the token file into buffers.
+ *
+ * <p>Letters: B grids, R rows of the network (a grid at a step), L = h·w places, d dimension, T steps, K codes.
+ */
+public final class Rdpm implements Prior {
+    private final RdpmConfiguration configuration;
+    private final TokenSpace space;
+    private final int classes;
+    private final int steps;
+    private final Parameters parameters;
+    private final Tensor codebook; // [K, d]
+    private final Tensor weight; // of φ's convolution, [d, d, 3, 3]; zero where φ is the identity
+    private final Tensor bias; // [d]
+    private final LlamaTransformer network;
+
+    /** @param classes 0 for an unconditional prior */
+    public Rdpm(RdpmConfiguration configuration, TokenSpace space, int classes, Seed seed, Device device) {
+        this.configuration = configuration;
+        this.space = space;
+        this.classes = classes;
+        this.steps = space.depth();
+        this.parameters = new Parameters(seed, device);
+        long d = configuration.dimension();
+        this.codebook = Scope.keep(() -> parameters.buffer("codebook", Tensors.zeros(space.codes(), d)));
+        this.weight = Scope.keep(() -> parameters.child("phi").buffer("weight", Tensors.zeros(d, d, 3, 3)));
+        this.bias = Scope.keep(() -> parameters.child("phi").buffer("bias", Tensors.zeros(d)));
+        this.network = new LlamaTransformer(
+                parameters.child("network"),
+                configuration.network(),
+                space.height(),
+                space.width(),
+                2 * d,
+                configuration.bottleneck(),
+                space.codes(),
+                classes);
+    }
+
+    @Override
+    public TokenSpace space() {
+        return space;
+    }
+
+    @Override
+    public int classes() {
+        return classes;
+    }
+
+    @Override
+    public Parameters parameters() {
+        return parameters;
+    }
+
+    /**
+     * Takes the codebook and the convolution φ.
+     *
+     * @throws IllegalArgumentException if there is no codebook of the recipe's dimension, or no noise seeds
+     */
+    @Override
+    public void prepare(TokenFile tokens) {
+        Codebook book = tokens.codebook()
+                .orElseThrow(
+                        () -> new IllegalArgumentException("there is no codebook, and kind rdpm needs the vectors of"
+                                + " the codes: encode with a tokenizer of kind rdpm"));
+        if (tokens.noiseSeeds().isEmpty()) {
+            throw new IllegalArgumentException("there are no noise_seeds, and kind rdpm needs the noise that was"
+                    + " quantized: encode with a tokenizer of kind rdpm");
+        }
+        if (book.width() != configuration.dimension()) {
+            throw new IllegalArgumentException("prior.dimension must be the width of the codebook, " + book.width()
+                    + ", got " + configuration.dimension());
+        }
+        Scope.free(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                codebook.copy_(book.vectors());
+                tokens.accumulation().flatMap(Accumulation::weight).ifPresent(weight::copy_);
+                tokens.accumulation().flatMap(Accumulation::bias).ifPresent(bias::copy_);
+            }
+        });
+    }
+
+    @Override
+    public List<Objective<TokenBatch>> objectives() {
+        return List.of(new Training(parameters, classes, configuration.labelDropping(), this::trainingLoss));
+    }
+
+    /** Cross-entropy of C_t, the mean over rows and places, eq. 7; in bits a code. */
+    private Loss trainingLoss(TokenBatch batch, Generator generator) {
+        long grids = batch.codes().size(0);
+        boolean all = configuration.times() == Times.ALL;
+        Tensor rows = all
+                ? Tensors.longs(
+                        LongStream.range(0, grids * steps).map(i -> i / steps).toArray())
+                : Tensors.longs(LongStream.range(0, grids).toArray());
+        Tensor t = all
+                ? Tensors.longs(LongStream.range(0, grids * steps)
+                        .map(i -> i % steps + 1)
+                        .toArray())
+                : Spread.times(generator, grids, steps);
+        Tensor bits = entropy(batch, rows, t).mean().mul(new Scalar(1 / Math.log(2)));
+        return new Loss(bits, Map.of());
+    }
+
+    /**
+     * -ln p(C_t | ε_t, z'_{t-1}, y) at each place.
+     *
+     * @param rows the grid of each row, int64 [R] on the CPU
+     * @param t the step of each row, int64 [R] on the CPU, 1..T
+     * @return float32 [R, L]
+     */
+    private Tensor entropy(TokenBatch batch, Tensor rows, Tensor t) {
+        Device device = parameters.device();
+        Tensor at = rows.to(device, ScalarType.Long);
+        Tensor codes = batch.codes().to(device, ScalarType.Long).view(-1, steps, space.length());
+        Tensor own = codes.index_select(0, at); // [R, T, L]
+        Tensor label = batch.labels() == null
+                ? null
+                : batch.labels().to(device, ScalarType.Long).index_select(0, at);
+        long[] seeds = Tensors.toLongs(batch.noiseSeeds().cpu().index_select(0, rows));
+        Tensor logits = network.logits(input(own, seeds, t), t.to(device, ScalarType.Float), label); // [R, L, K]
+        Tensor place = t.sub(new Scalar(1L)).to(device, ScalarType.Long).view(-1, 1, 1);
+        Tensor target = own.take_along_dim(place, new LongOptional(1)); // [R, 1, L]
+        return torch.cross_entropy_loss(
+                        logits.to(ScalarType.Float).flatten(0, 1),
+                        target.flatten(),
+                        new TensorOptional(),
+                        0 /* no reduction */,
+                        -100,
+                        0)
+                .view(-1, space.length());
+    }
+
+    /** concat(ε_t, z'_{t-1}). int64 [R, T, L], [R], [R] -> float32 [R, L, 2d] */
+    private Tensor input(Tensor codes, long[] seeds, Tensor t) {
+        Tensor noise = DiffusionNoise.of(
+                        seeds, Tensors.toLongs(t), configuration.dimension(), space.height(), space.width())
+                .to(codes.device(), ScalarType.Float); // [R, d, h, w]
+        Tensor both = Tensors.cat(1, noise, accumulated(codes, t.sub(new Scalar(1L)))); // [R, 2d, h, w]
+        return both.flatten(2, -1).transpose(1, 2);
+    }
+
+    /**
+     * z'_t = Σ_{i ≤ t} φ(e[C_i]). φ is q + conv(q), so the sum goes through the convolution once, and its bias t times.
+     *
+     * @param codes int64 [R, T, L]; those of later steps do not matter
+     * @param t int64 [R], 0..T
+     * @return float32 [R, d, h, w]
+     */
+    Tensor accumulated(Tensor codes, Tensor t) {
+        return Precision.exact(codes.device(), () -> {
+            Tensor count = t.to(codes.device(), ScalarType.Long).view(-1, 1); // [R, 1]
+            Tensor step = torch.arange(new Scalar((long) steps), Tensors.options(ScalarType.Long, codes.device()));
+            Tensor known = step.unsqueeze(0).lt(count).unsqueeze(2); // [R, T, 1]
+            Tensor vectors = torch.embedding(codebook, codes.masked_fill(known.logical_not(), new Scalar(0L)));
+            Tensor sum = vectors.mul(known.unsqueeze(3).to(ScalarType.Float)).sum(1); // [R, L, d]
+            Tensor map = sum.transpose(1, 2)
+                    .unflatten(2, space.height(), space.width())
+                    .contiguous();
+            Tensor added = torch.conv2d(
+                    map, weight, new TensorOptional(), new long[] {1, 1}, new long[] {1, 1}, new long[] {1, 1}, 1);
+            Tensor biases = bias.view(1, -1).mul(count.to(ScalarType.Float)); // [R, d]
+            return map.add(added).add(biases.unsqueeze(2).unsqueeze(3));
+        });
+    }
+
+    /**
+     * Algorithm 2 in T steps, with the noise of {@link Draws#noiseSeeds}. The paper's τ, which multiplies the logits, is
+     * 1 / temperature, its Gumbel noise is how every draw is made here, and plain argmax is top-k 1.
+     */
+    @Override
+    public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+        if (sampling.steps() != 0 && sampling.steps() != steps) {
+            throw new IllegalArgumentException("steps must be left out or " + steps
+                    + ", the codes at each place, which are drawn one after the other, got " + sampling.steps());
+        }
+        long[] seeds = draws.noiseSeeds();
+        return Chain.run(
+                this,
+                sampling,
+                labels,
+                draws,
+                steps,
+                () -> Tensors.filled(space.mask(), draws.grids(), space.size()),
+                (x, t) -> step(sampling, x, labels, t, seeds, draws),
+                watcher);
+    }
+
+    /** Draws the codes of step t. int64 [B, T·L] -> the same */
+    private Tensor step(Sampling sampling, Tensor x, Tensor labels, int t, long[] seeds, Draws draws) {
+        return Scope.keep(() -> {
+            Device device = parameters.device();
+            Tensor codes = x.view(-1, steps, space.length()); // [B, T, L]
+            Tensor time = Tensors.filled(t, seeds.length);
+            Tensor label = labels == null ? null : labels.to(device, ScalarType.Long);
+            Tensor vectors = input(codes.to(device, ScalarType.Long), seeds, time);
+            Tensor logits = guided(vectors, time.to(device, ScalarType.Float), label, sampling.weight(t, steps));
+            long[] at = LongStream.range(0, seeds.length * space.length()).toArray();
+            Tensor race = draws.exponential(at, space.length(), space.codes());
+            Tensor flat = logits.flatten(0, 1).cpu(); // [B·L, K]
+            Tensor drawn = Categorical.draw(sampling.tempering().logProbabilities(flat), race);
+            return codes.index_copy(1, Tensors.longs(t - 1L), drawn.view(-1, 1, space.length()))
+                    .flatten(1, -1);
+        });
+    }
+
+    /** ℓ_c + λ_t (ℓ_c - ℓ_u), of one call with twice the rows. -> [B, L, K] */
+    private Tensor guided(Tensor vectors, Tensor time, Tensor label, double weight) {
+        if (weight == 0) {
+            return network.logits(vectors, time, label);
+        }
+        Tensor none = torch.full_like(label, new Scalar((long) classes));
+        Tensor both = network.logits(
+                Tensors.cat(0, vectors, vectors), Tensors.cat(0, time, time), Tensors.cat(0, label, none));
+        long grids = label.size(0);
+        return Guidance.mix(both.narrow(0, 0, grids), both.narrow(0, grids, grids), weight);
+    }
+
+    /**
+     * Σ_t -ln p(C_t | C_1..C_{t-1}, ε_1..ε_t): the likelihood of the codes given their noise, exactly; what it takes to tell
+     * them to somebody who has the same noise. It is not -ln p of the codes alone, in which the noise would be averaged
+     * over; but the noise is the same N(0, 1) in data and model, so that its mean is the entropy of the codes given noise
+     * plus the divergence from data to model of codes and noise together, and falls as the model gets better.
+     */
+    @Override
+    public Tensor nats(TokenBatch batch, Seed seed) {
+        return Evaluation.nats(this, batch, () -> {
+            if (batch.noiseSeeds() == null) {
+                throw new IllegalArgumentException("noise seeds are required: kind rdpm knows codes by their noise");
+            }
+            long grids = batch.codes().size(0);
+            Tensor rows = Tensors.longs(LongStream.range(0, grids).toArray());
+            Tensor sum = torch.zeros(new long[] {grids}, Tensors.options(ScalarType.Float, parameters.device()));
+            for (int t = 1; t <= steps; t++) {
+                int now = t;
+                sum.add_(Scope.keep(
+                        () -> entropy(batch, rows, Tensors.filled(now, grids)).sum(1)));
+            }
+            return sum;
+        });
+    }
+
+    /** @throws IllegalArgumentException always: the codes' noise is missing */
+    @Override
+    public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
+        return nats(new TokenBatch(codes, labels), seed);
+    }
+
+    /** {@link #nats(TokenBatch, Seed)} is exact, as the likelihood of codes given noise. */
+    @Override
+    public boolean exact() {
+        return true;
+    }
+
+    @Override
+    public void close() {
+        parameters.close();
+    }
+}

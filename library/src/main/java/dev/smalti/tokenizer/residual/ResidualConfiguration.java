@@ -1,0 +1,121 @@
+package dev.smalti.tokenizer.residual;
+
+import dev.smalti.tensor.Seed;
+import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.tokenizer.TokenizerConfiguration;
+import dev.smalti.tokenizer.vqgan.PerceptualLoss;
+import dev.smalti.tokenizer.vqgan.Vqgan;
+import dev.smalti.tokenizer.vqgan.VqganConfiguration;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * RDPM's tokenizer: a VQGAN around a {@link ResidualQuantizer}.
+ *
+ * @param autoencoder encoder, decoder, discriminator and codebook; the codebook's dimension is d, its {@code commitment}
+ *     the paper's δ, 0.25 if left out, and {@code adversarial.weight} its η, 0.75 in the paper
+ * @param steps T, the codes at each place; at least 2
+ * @param affine whether the layer norm has learnt gains and biases; false if left out. With them the encoder outgrows the
+ *     noise, which the norm is there to prevent: on fruits the gains were 1.1 to 1.6 after 1,400 steps, and rising
+ * @param schedule of α_t; {@code power} if left out
+ * @param base φ of {@code power}, (0, 1]; 0.75 if left out. With 1 no noise is added: plain residual quantization
+ * @param weights γ_t of the quantization loss; {@code alpha} if left out
+ * @param convolution whether a 3×3 convolution of the quantized vectors, one for all steps, is added to them; true if left
+ *     out
+ * @param stopGradients whether the quantization loss is VQGAN's, |sg(v_t) - v'_t|² + δ |v_t - sg(v'_t)|², rather than
+ *     eq. 4 to the letter, δ |v_t - v'_t|²; true if left out. The paper prints no stop-gradients and calls the loss
+ *     "consistent with" VQGAN's, whose δ belongs to the encoder's term alone
+ * @param difference of reconstruction and image in L_recon; {@code squared} if left out, eq. 3. The mean over values, which
+ *     is small beside a sum of T quantization losses: {@code absolute}, VQGAN's, weighs several times more
+ * @param detach whether the residuals z_{t+1} = z_t - v'_t carry no gradient to the codes and the convolution of earlier
+ *     steps; true if left out. The paper does not say
+ */
+public record ResidualConfiguration(
+        VqganConfiguration autoencoder,
+        int steps,
+        Boolean affine,
+        Schedule schedule,
+        Double base,
+        Weights weights,
+        Boolean convolution,
+        Boolean stopGradients,
+        Boolean detach,
+        Difference difference)
+        implements TokenizerConfiguration {
+    /** How much the quantization error of step t counts. */
+    public enum Weights {
+        /** γ_t = α_t, as the paper. */
+        ALPHA,
+        /** γ_t = 1, its ablation. */
+        ONE
+    }
+
+    /** Of two values. */
+    public enum Difference {
+        SQUARED,
+        ABSOLUTE
+    }
+
+    public ResidualConfiguration {
+        if (autoencoder == null) {
+            throw new IllegalArgumentException("autoencoder is required: give what kind vqgan takes");
+        }
+        if (steps < 2) {
+            throw new IllegalArgumentException("steps must be at least 2 (kind vqgan takes one), got " + steps);
+        }
+        if (autoencoder.codebook().legacy()) {
+            throw new IllegalArgumentException("codebook.legacy is for kind vqgan alone: leave it out");
+        }
+        affine = affine != null && affine;
+        schedule = schedule == null ? Schedule.POWER : schedule;
+        if (base != null && schedule != Schedule.POWER) {
+            throw new IllegalArgumentException("base needs schedule: power");
+        }
+        base = base == null ? (schedule == Schedule.POWER ? 0.75 : null) : base;
+        if (base != null && !(base > 0 && base <= 1)) {
+            throw new IllegalArgumentException("base must be in (0, 1], got " + base);
+        }
+        weights = weights == null ? Weights.ALPHA : weights;
+        convolution = convolution == null || convolution;
+        stopGradients = stopGradients == null || stopGradients;
+        detach = detach == null || detach;
+        difference = difference == null ? Difference.SQUARED : difference;
+    }
+
+    /** All but these as the paper. */
+    public ResidualConfiguration(VqganConfiguration autoencoder, int steps) {
+        this(autoencoder, steps, null, null, null, null, null, null, null, null);
+    }
+
+    /** α_t of t = 1..T. */
+    double alpha(int t) {
+        return schedule.alpha(t, steps, base == null ? Double.NaN : base);
+    }
+
+    /** β_t, the share of the noise: α_t² + β_t² = 1. */
+    double beta(int t) {
+        return Math.sqrt(Math.max(0, 1 - alpha(t) * alpha(t)));
+    }
+
+    /** γ_t */
+    double gamma(int t) {
+        return weights == Weights.ALPHA ? alpha(t) : 1;
+    }
+
+    @Override
+    public int size() {
+        return autoencoder.size();
+    }
+
+    @Override
+    public Tokenizer build(Seed seed, Device device) {
+        return new Vqgan(
+                autoencoder,
+                seed,
+                device,
+                PerceptualLoss.NONE,
+                difference == Difference.SQUARED ? each -> each.pow(new Scalar(2)) : Tensor::abs,
+                parameters -> new ResidualQuantizer(parameters, this));
+    }
+}
