@@ -10,7 +10,7 @@ class KnownJointLcmdTest extends KnownJointContract {
     @Test
     void comes_near_to_the_joint() {
         Path run = train("lcmd");
-        assertThat(distance(run)).as("total variation").isLessThan(0.3);
+        assertThat(distance(run)).as("total variation").isLessThan(0.25);
         checkLikelihood(run, 0.2);
     }
 }
