@@ -94,13 +94,22 @@ class SeveralCodesTest {
     @Test
     void encodes_each_image_several_times_with_other_noise() {
         Path twice = fresh.resolve("twice.safetensors");
-        run("encode", tokenizer, "--data", images, "--out", twice, "--noises", 2);
-        try (TokenFile file = TokenFile.read(twice)) {
+        run("encode", tokenizer, "--data", images, "--out", twice, "--noises", 2, "--batch", 5);
+        try (TokenFile file = TokenFile.read(twice);
+                TokenFile once = TokenFile.read(tokens)) {
             assertThat(file.size()).isEqualTo(24);
+            assertThat(file.copies()).isEqualTo(2);
             assertThat(Tensors.toLongs(file.noiseSeeds().orElseThrow())).doesNotHaveDuplicates();
             long[] codes = Tensors.toLongs(file.codes());
-            int half = codes.length / 2; // all images are one batch
-            assertThat(Arrays.copyOfRange(codes, 0, half)).isNotEqualTo(Arrays.copyOfRange(codes, half, 2 * half));
+            long[] first = Tensors.toLongs(once.codes());
+            int length = first.length / 12;
+            for (int image = 0; image < 12; image++) { // the copies of an image follow one another, whatever the batch
+                long[] own = Arrays.copyOfRange(first, image * length, (image + 1) * length);
+                assertThat(Arrays.copyOfRange(codes, 2 * image * length, (2 * image + 1) * length))
+                        .isEqualTo(own);
+                assertThat(Arrays.copyOfRange(codes, (2 * image + 1) * length, 2 * (image + 1) * length))
+                        .isNotEqualTo(own);
+            }
         }
     }
 

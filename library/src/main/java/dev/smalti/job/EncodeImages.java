@@ -73,7 +73,7 @@ public record EncodeImages(
         Precision precision = Precision.of("auto", place);
         try (ImageSet images = ImageSet.open(data);
                 Tokenizer tokenizer = folder.tokenizer(place)) {
-            if (noises > 1 && tokenizer.accumulation().isEmpty()) {
+            if (noises > 1 && tokenizer.space().depth() == 1) {
                 throw new JobException("noises needs a tokenizer that adds noise (kind rdpm), and " + folder.path()
                         + " holds another: leave it out");
             }
@@ -96,21 +96,24 @@ public record EncodeImages(
                         try (NoGradGuard guard = new NoGradGuard()) {
                             ImagePass.Batch next = pass.next();
                             Tensor pixels = next.images().pixels().to(place, ScalarType.Float);
+                            int[] indices = next.indices();
                             for (int round = 0; round < noises; round++) {
-                                long[] own = noise(noise, round, next.indices());
+                                long[] own = noise(noise, round, indices);
                                 Tensor found = precision.run(place, () -> tokenizer.encode(pixels, own));
                                 long[] values = Tensors.toLongs(found);
-                                for (int i = 0; i < values.length; i++) {
-                                    codes[done[0] * length + i] = (int) values[i];
-                                }
-                                System.arraycopy(own, 0, seeds, done[0], own.length);
-                                for (int index : next.indices()) {
-                                    labels[done[0]++] = images.label(index);
+                                for (int i = 0; i < indices.length; i++) { // those of an image one after the other
+                                    int row = done[0] + i * noises + round;
+                                    for (int j = 0; j < length; j++) {
+                                        codes[row * length + j] = (int) values[i * length + j];
+                                    }
+                                    seeds[row] = own[i];
+                                    labels[row] = images.label(indices[i]);
                                 }
                                 if (reconstruction != null) {
                                     reconstruction.add(tokenizer, precision, pixels, found);
                                 }
                             }
+                            done[0] += indices.length * noises;
                         }
                     });
                     progress.accept(done[0] / noises);
@@ -155,7 +158,8 @@ public record EncodeImages(
                     .tokenizer(folder.fingerprint())
                     .tokenizerRun(folder.path().toAbsolutePath().normalize().toString());
             tokenizer.accumulation().ifPresent(each -> builder.accumulation(each)
-                    .noiseSeeds(Tensors.longs(noise).narrow(0, 0, count)));
+                    .noiseSeeds(Tensors.longs(noise).narrow(0, 0, count))
+                    .copies(noises));
             if (!images.classNames().isEmpty()) {
                 builder.labels(Tensors.longs(labels).narrow(0, 0, count))
                         .classes(images.classNames().size())

@@ -102,6 +102,11 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
             throw new JobException(tokens + " has " + file.space().text() + ", and the model was trained on "
                     + own.text() + ": encode with its own tokenizer");
         }
+        if (own.depth() > 1 && file.noiseSeeds().isEmpty()) {
+            throw new JobException(
+                    tokens + " has no noise_seeds, and the model knows codes by their noise: encode with its"
+                            + " own tokenizer");
+        }
         String known = model.folder().description().tokenizer();
         if (known != null
                 && file.tokenizer().isPresent()

@@ -26,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -79,8 +80,8 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
             Provenance provenance =
                     Provenance.of(read.seed(), TrainTokenizer.name(tokens), file.fingerprint(), parents);
             int size = Math.toIntExact(file.size());
-            int[] order = Subset.shuffled(size, seed.child("held out"));
-            int out = Subset.heldOutSize(size, read.heldOut());
+            int[] order = shuffled(size, file.copies(), seed.child("held out"));
+            int out = Subset.heldOutSize(size / file.copies(), read.heldOut()) * file.copies();
             Shuffled batches = new Shuffled(Arrays.copyOfRange(order, out, size), seed.child("data"));
             int part = read.training().batch() / read.training().accumulation();
             List<Objective<TokenBatch>> objectives = prior.objectives();
@@ -120,6 +121,13 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         } catch (IllegalArgumentException e) {
             throw new JobException(tokens + ": " + e.getMessage(), e);
         }
+    }
+
+    /** All grids in an order of chance, those of an image together, so that none of it is both held out and trained on. */
+    private static int[] shuffled(int size, int copies, Seed seed) {
+        return Arrays.stream(Subset.shuffled(size / copies, seed))
+                .flatMap(image -> IntStream.range(image * copies, (image + 1) * copies))
+                .toArray();
     }
 
     /** The tokenizer's run folder; null, with a warning, if it can't be found. */

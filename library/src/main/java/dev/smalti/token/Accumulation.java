@@ -19,6 +19,7 @@ public record Accumulation(Tensor alpha, Optional<Tensor> weight, Optional<Tenso
         if (weight.isPresent() != bias.isPresent()) {
             throw new IllegalArgumentException("phi.weight and phi.bias must both be there or neither");
         }
+        weight.ifPresent(each -> check("phi.weight", each, Dims.ANY, Dims.ANY, 3, 3));
         weight.ifPresent(each -> check("phi.weight", each, each.size(0), each.size(0), 3, 3));
         bias.ifPresent(each -> check("phi.bias", each, weight.orElseThrow().size(0)));
     }

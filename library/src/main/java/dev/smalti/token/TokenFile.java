@@ -45,7 +45,7 @@ public final class TokenFile implements AutoCloseable {
     private static final int FORMAT = 1;
     private static final Set<String> LIBRARIES = Set.of("pt", "np", "tf", "flax", "mlx"); // what Python calls a format
     private static final Set<String> KEYS =
-            Set.of("format", "codebook_size", "classes", "class_names", "tokenizer", "tokenizer_run");
+            Set.of("format", "codebook_size", "classes", "class_names", "tokenizer", "tokenizer_run", "copies");
     private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     private final TokenSpace space;
@@ -55,6 +55,7 @@ public final class TokenFile implements AutoCloseable {
     private final Optional<Tensor> noiseSeeds; // [N]
     private final Optional<Accumulation> accumulation;
     private final int classes;
+    private final int copies;
     private final List<String> classNames;
     private final Optional<String> tokenizer;
     private final Optional<String> tokenizerRun;
@@ -72,6 +73,7 @@ public final class TokenFile implements AutoCloseable {
                 each.weight().map(tensor -> own(tensor, ScalarType.Float)),
                 each.bias().map(tensor -> own(tensor, ScalarType.Float))));
         this.classes = classes;
+        this.copies = from.copies;
         this.classNames = from.classNames;
         this.tokenizer = from.tokenizer;
         this.tokenizerRun = from.tokenizerRun;
@@ -121,6 +123,9 @@ public final class TokenFile implements AutoCloseable {
         }
         tokenizer.ifPresent(each -> strings.put("tokenizer", each));
         tokenizerRun.ifPresent(each -> strings.put("tokenizer_run", each));
+        if (copies > 1) {
+            strings.put("copies", Integer.toString(copies));
+        }
         TensorFile.write(file, tensors, strings);
     }
 
@@ -169,6 +174,11 @@ public final class TokenFile implements AutoCloseable {
         return accumulation;
     }
 
+    /** How many grids, one after the other, are of the same image, each with other noise; 1 usually. */
+    public int copies() {
+        return copies;
+    }
+
     /** How many classes there are; 0 without classes. */
     public int classes() {
         return classes;
@@ -211,12 +221,14 @@ public final class TokenFile implements AutoCloseable {
         return noiseSeeds.map(each -> Scope.keep(() -> each.index_select(0, indices.cpu())));
     }
 
-    /** SHA-256 of the codes, their shape and alphabet, the labels and the noise seeds, in hexadecimal. */
+    /** SHA-256 of the codes, their shape and alphabet, the labels and, of several codes a place, the noise seeds, in hexadecimal. */
     public String fingerprint() {
         MessageDigest digest = sha256();
         update(digest, "codes of " + space.codes(), codes);
         labels.ifPresent(each -> update(digest, "labels", each));
-        noiseSeeds.ifPresent(each -> update(digest, "noise seeds", each));
+        if (space.depth() > 1) {
+            noiseSeeds.ifPresent(each -> update(digest, "noise seeds", each));
+        }
         return HexFormat.of().formatHex(digest.digest());
     }
 
@@ -238,9 +250,11 @@ public final class TokenFile implements AutoCloseable {
         optional(file, "codebook").ifPresent(each -> builder.codebook(new Codebook(each)));
         optional(file, "noise_seeds").ifPresent(builder::noiseSeeds);
         optional(file, "alpha")
+                .filter(each -> builder.codes.dim() == 4) // else it is somebody else's
                 .ifPresent(each -> builder.accumulation(
                         new Accumulation(each, optional(file, "phi.weight"), optional(file, "phi.bias"))));
         number("classes", strings).ifPresent(builder::classes);
+        number("copies", strings).ifPresent(builder::copies);
         Optional.ofNullable(strings.get("class_names")).map(TokenFile::names).ifPresent(builder::classNames);
         Optional.ofNullable(strings.get("tokenizer")).ifPresent(builder::tokenizer);
         Optional.ofNullable(strings.get("tokenizer_run")).ifPresent(builder::tokenizerRun);
@@ -332,6 +346,7 @@ public final class TokenFile implements AutoCloseable {
         private Optional<Tensor> noiseSeeds = Optional.empty();
         private Optional<Accumulation> accumulation = Optional.empty();
         private OptionalInt classes = OptionalInt.empty();
+        private int copies = 1;
         private List<String> classNames = List.of();
         private Optional<String> tokenizer = Optional.empty();
         private Optional<String> tokenizerRun = Optional.empty();
@@ -351,6 +366,12 @@ public final class TokenFile implements AutoCloseable {
         /** How many classes there are; if not said, as many as there are names, or the largest label and one. */
         public Builder classes(int classes) {
             this.classes = OptionalInt.of(classes);
+            return this;
+        }
+
+        /** How many grids, one after the other, are of the same image; a divisor of their number. */
+        public Builder copies(int copies) {
+            this.copies = copies;
             return this;
         }
 
@@ -403,6 +424,7 @@ public final class TokenFile implements AutoCloseable {
          */
         public TokenFile build() {
             TokenSpace space = checkCodes();
+            checkCopies();
             int count = checkClasses();
             codebook.ifPresent(each -> require(
                     each.codes() == codebookSize,
@@ -431,6 +453,14 @@ public final class TokenFile implements AutoCloseable {
             TokenSpace space = new TokenSpace(codebookSize, height, width, depth);
             refuse(space.problem(codes));
             return space;
+        }
+
+        private void checkCopies() {
+            require(
+                    copies >= 1 && codes.size(0) % copies == 0,
+                    "copies must be a divisor of the %d grids, got %d",
+                    codes.size(0),
+                    copies);
         }
 
         private void checkAccumulation(Accumulation each) {

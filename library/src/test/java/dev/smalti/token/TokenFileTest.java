@@ -3,6 +3,7 @@ package dev.smalti.token;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
@@ -267,6 +268,23 @@ class TokenFileTest {
             assertThat(file.size()).isEqualTo(1_000_000);
             assertThat(file.codes().nbytes()).isEqualTo(8_000_000);
         }
+    }
+
+    @Test
+    void keeps_how_many_grids_are_of_one_image() {
+        Scope.free(() -> {
+            try (TokenFile file =
+                    TokenFile.of(Tensors.filled(1, 6, 2, 2), 5).copies(3).build()) {
+                file.write(folder.resolve("copies.safetensors"));
+            }
+            try (TokenFile file = TokenFile.read(folder.resolve("copies.safetensors"))) {
+                assertThat(file.copies()).isEqualTo(3);
+            }
+            assertThatThrownBy(() -> TokenFile.of(Tensors.filled(1, 6, 2, 2), 5)
+                            .copies(4)
+                            .build())
+                    .hasMessage("copies must be a divisor of the 6 grids, got 4");
+        });
     }
 
     @Test

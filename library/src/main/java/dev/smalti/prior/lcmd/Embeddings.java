@@ -3,6 +3,7 @@ package dev.smalti.prior.lcmd;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Embedding;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Origin;
+import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
@@ -77,10 +78,12 @@ final class Embeddings {
             throw new IllegalArgumentException("embedding.dimension must be the " + codebook.width()
                     + " of the token file's codebook, got " + configuration.dimension());
         }
-        try (NoGradGuard guard = new NoGradGuard()) {
-            Tensor vectors = codebook.vectors();
-            Tensor scale = vectors.square().mean().sqrt().clamp_min(new Scalar(1e-12));
-            weight.copy_(vectors.div(scale));
-        }
+        Scope.free(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                Tensor vectors = codebook.vectors();
+                Tensor scale = vectors.square().mean().sqrt().clamp_min(new Scalar(1e-12));
+                weight.copy_(vectors.div(scale));
+            }
+        });
     }
 }

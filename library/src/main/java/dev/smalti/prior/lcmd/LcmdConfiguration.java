@@ -1,6 +1,7 @@
 package dev.smalti.prior.lcmd;
 
 import dev.smalti.network.NetworkConfiguration;
+import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.tensor.Seed;
@@ -167,6 +168,10 @@ public record LcmdConfiguration(
         weights = weights == null ? new Weights(null, null, null, null, null) : weights;
         dropping = dropping == null ? new Dropping(null, null) : dropping;
         evidence = evidence != null && evidence;
+        if (!evidence && network instanceof TransformerConfiguration) {
+            throw new IllegalArgumentException("network: kind transformer is not told the noise, which kind lcmd needs:"
+                    + " take dit or vq-diffusion, or evidence: true");
+        }
         teacher = teacher == null ? 0.99 : teacher;
         if (!(teacher >= 0 && teacher < 1)) {
             throw new IllegalArgumentException("teacher must be in [0, 1), got " + teacher);

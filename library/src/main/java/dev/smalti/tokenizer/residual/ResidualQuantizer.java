@@ -82,7 +82,7 @@ public final class ResidualQuantizer implements Quantizer {
                         z,
                         t -> DiffusionNoise.of(noise, t, z.size(1), z.size(2), z.size(3))
                                 .to(z.device(), ScalarType.Float),
-                        new Seed(0))
+                        null)
                 .codes());
     }
 

@@ -10,6 +10,7 @@ import dev.smalti.draw.Tempering;
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
+import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Dropping;
@@ -359,6 +360,9 @@ class LcmdTest {
         assertThatThrownBy(() -> new Embedding(0, null, null)).hasMessage("dimension must be at least 1, got 0");
         assertThatThrownBy(() -> new LcmdConfiguration(NETWORK, null, null, null, null, null, 1.0, null, null, null))
                 .hasMessage("teacher must be in [0, 1), got 1.0");
+        NetworkConfiguration untold = new TransformerConfiguration(1, 16, 2, null);
+        assertThatThrownBy(() -> new LcmdConfiguration(untold, null, null, null, null, null, null, null, null, null))
+                .hasMessageContaining("kind transformer is not told the noise");
     }
 
     private static final Prior.StepWatcher NONE = Prior.StepWatcher.NONE;
