@@ -12,14 +12,17 @@ import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.autoregressive.AutoregressiveConfiguration;
+import dev.smalti.prior.rdpm.RdpmConfiguration;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.RecipeFile;
+import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
+import dev.smalti.tokenizer.residual.ResidualConfiguration;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,7 +62,7 @@ record Priors(Path recipes, RunFolder.Description like, Precision precision, dou
             if (Files.readAllLines(file).stream().anyMatch(line -> line.startsWith("prior:"))) {
                 String name = file.getFileName().toString().replace(".yaml", "");
                 Map<String, Object> result = new LinkedHashMap<>();
-                result.put("training", training(recipe(name), 20));
+                result.put("training", training(recipe(name), 8));
                 result.put("drawing", drawing(recipe(name), GRIDS, Sampling.USUAL));
                 results.put(name, result);
             }
@@ -78,24 +81,39 @@ record Priors(Path recipes, RunFolder.Description like, Precision precision, dou
                     prior.objectives(),
                     recipe.training(),
                     steps,
-                    number -> tokens(like.space(), prior.classes(), batch, number),
+                    number -> tokens(prior.space(), prior.classes(), batch, number),
                     peak);
         }
     }
 
     private Prior build(PriorConfiguration configuration) {
-        return configuration.build(like.space(), like.classes(), new Seed(0), Devices.cpu());
+        return configuration.build(space(configuration), like.classes(), new Seed(0), Devices.cpu());
+    }
+
+    /** That of the model's tokens; for RDPM with as many codes a place as its tokenizer's recipe gives. */
+    private TokenSpace space(PriorConfiguration configuration) {
+        if (!(configuration instanceof RdpmConfiguration)) {
+            return like.space();
+        }
+        TokenizerRecipe recipe =
+                RecipeFile.read(recipes.resolve("rdpm-tokenizer.yaml"), TokenizerRecipe.class, List.of());
+        int depth = ((ResidualConfiguration) recipe.tokenizer()).steps();
+        return new TokenSpace(
+                like.space().codes(), like.space().height(), like.space().width(), depth);
     }
 
     /** Random ones. */
     static TokenBatch tokens(TokenSpace space, int classes, int batch, long number) {
-        Tensor codes = Tensors.uniform(new Seed(number).generator(), batch, space.length())
+        Tensor codes = Tensors.uniform(new Seed(number).generator(), batch, space.size())
                 .mul(new Scalar((double) space.codes()))
                 .to(ScalarType.Long);
-        return new TokenBatch(codes, classes == 0 ? null : Tensors.filled(number % classes, batch));
+        return new TokenBatch(
+                codes,
+                classes == 0 ? null : Tensors.filled(number % classes, batch),
+                Tensors.longs(LongStream.range(0, batch).toArray()));
     }
 
-    /** Grids drawn at once, three times after once to warm up; no images are made of them. */
+    /** Grids drawn at once, twice after once to warm up; no images are made of them. */
     Map<String, Object> drawing(PriorRecipe recipe, int grids, Sampling sampling) {
         LongAdder passes = new LongAdder();
         PriorConfiguration counted = Counting.of(recipe.prior(), passes);
@@ -105,20 +123,20 @@ record Priors(Path recipes, RunFolder.Description like, Precision precision, dou
             List<Double> seconds = new ArrayList<>();
             long before = Work.done();
             int[] steps = new int[1];
-            for (int i = 1; i <= 3; i++) {
+            for (int i = 1; i <= 2; i++) {
                 long start = System.nanoTime();
                 draw(prior, grids, i, sampling, (done, of, xt) -> steps[0] = of);
                 seconds.add((System.nanoTime() - start) / 1e9);
             }
-            double operations = (Work.done() - before) / 3.0;
-            double median = seconds.stream().sorted().toList().get(1);
+            double operations = (Work.done() - before) / 2.0;
+            double median = (seconds.get(0) + seconds.get(1)) / 2;
             Map<String, Object> result = new LinkedHashMap<>();
             result.put("images", grids);
             result.put("steps", steps[0]);
             result.put("seconds", seconds);
             result.put("images_per_second", grids / median);
             // a network that can't be counted takes one pass a step, over one token with those before it in memory
-            result.put("forward_passes_per_image", counted == null ? steps[0] : passes.sum() / 3.0 / grids);
+            result.put("forward_passes_per_image", counted == null ? steps[0] : passes.sum() / 2.0 / grids);
             result.put("gflop_per_image", operations / grids / 1e9);
             result.put("share_of_peak", operations / median / 1e9 / peak);
             return result;
