@@ -198,8 +198,8 @@ public record Describe(String pathOrName) {
             facts.put("path", path.toString());
             facts.put("grids", file.size());
             facts.put("grid", file.space().height() + "x" + file.space().width());
-            if (file.steps() > 0) {
-                facts.put("codes_a_position", file.steps());
+            if (file.space().depth() > 1) {
+                facts.put("codes_a_position", file.space().depth());
             }
             facts.put("codes", file.codebookSize());
             facts.put("codes_used", used(file));

@@ -104,8 +104,9 @@ public record TrainTokenizer(
             try (ImagePass pass = ImageBatches.inOrder(images, preparation, 32, skipBad)) {
                 while (pass.hasNext()) {
                     Scope.free(() -> {
-                        Tensor pixels = pass.next().images().pixels().to(device, ScalarType.Float);
-                        reconstruction.add(tokenizer, precision, pixels, encode(pixels));
+                        ImagePass.Batch next = pass.next();
+                        Tensor pixels = next.images().pixels().to(device, ScalarType.Float);
+                        reconstruction.add(tokenizer, precision, pixels, encode(pixels, next.indices()));
                     });
                 }
             }
@@ -120,8 +121,9 @@ public record TrainTokenizer(
                     if (!pass.hasNext()) {
                         return;
                     }
-                    Tensor pixels = pass.next().images().pixels().to(device, ScalarType.Float);
-                    Tensor codes = encode(pixels);
+                    ImagePass.Batch next = pass.next();
+                    Tensor pixels = next.images().pixels().to(device, ScalarType.Float);
+                    Tensor codes = encode(pixels, next.indices());
                     List<Pixels> rows = new ArrayList<>(Pictures.fromTensor(pixels));
                     rows.addAll(Pictures.fromTensor(precision.run(device, () -> tokenizer.decode(codes))));
                     Pictures.writePng(file, Pictures.grid(rows, (int) pixels.size(0), 2));
@@ -129,10 +131,12 @@ public record TrainTokenizer(
             });
         }
 
-        private Tensor encode(Tensor pixels) {
+        /** Each image with noise of its own, the same at every look. */
+        private Tensor encode(Tensor pixels, int[] indices) {
             try (NoGradGuard guard = new NoGradGuard()) {
                 tokenizer.parameters().training(false);
-                return precision.run(device, () -> tokenizer.encode(pixels));
+                long[] noise = EncodeImages.noise(new Seed(0).child("held out noise"), 0, indices);
+                return precision.run(device, () -> tokenizer.encode(pixels, noise));
             }
         }
     }

@@ -36,6 +36,11 @@ final class Condition {
         this.classes = count == 0 ? null : labels.normal("weight", 0.02, count + 1, width);
     }
 
+    /** What an adaptive norm does to normed vectors: x (1 + scale) + shift. Shapes that broadcast -> that of x */
+    static Tensor modulate(Tensor x, Tensor shift, Tensor scale) {
+        return x.mul(scale.add(new Scalar(1.0))).add(shift);
+    }
+
     /** @param label int64 [B]; null without classes */
     Tensor forward(Tensor time, Tensor label) {
         Tensor angles = time.to(ScalarType.Float).unsqueeze(1).mul(frequencies); // [B, 128]

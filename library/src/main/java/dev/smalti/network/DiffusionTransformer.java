@@ -3,7 +3,6 @@ package dev.smalti.network;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorVector;
@@ -90,7 +89,7 @@ public final class DiffusionTransformer implements Denoiser {
     private Tensor modulate(Tensor x, Tensor weight, Tensor shift, Tensor scale) {
         Tensor normed = torch.layer_norm(
                 x, new long[] {configuration.width()}, Tensors.optional(weight), new TensorOptional(), 1e-5, false);
-        return normed.mul(scale.add(new Scalar(1.0))).add(shift);
+        return Condition.modulate(normed, shift, scale);
     }
 
     private final class Block {

@@ -135,17 +135,13 @@ public final class HaltonTransformer implements Denoiser {
 
     /** [..., D], [..., 2 D] -> [..., K] */
     private Tensor head(Tensor x, Tensor modulation) {
-        Tensor y = modulate(last.forward(x), part(modulation, SHIFT), part(modulation, SCALE));
+        Tensor y = Condition.modulate(last.forward(x), part(modulation, SHIFT), part(modulation, SCALE));
         return Linear.product(y, tokens.narrow(0, 0, shape.outputs()), bias.narrow(0, 0, shape.outputs()));
     }
 
     /** The {@code index}-th D of the last dimension. */
     private Tensor part(Tensor modulation, int index) {
         return modulation.narrow(-1, index * width, width);
-    }
-
-    private static Tensor modulate(Tensor x, Tensor shift, Tensor scale) {
-        return x.mul(scale.add(new Scalar(1.0))).add(shift);
     }
 
     private Tensor drop(Tensor x) {
@@ -188,7 +184,7 @@ public final class HaltonTransformer implements Denoiser {
 
         Tensor forward(Tensor x, Tensor condition) { // [B, N, D], [B, D] -> [B, N, D]
             Tensor all = modulation.forward(condition).unsqueeze(1); // [B, 1, 6 D]
-            Tensor normed = modulate(ln1.forward(x), part(all, SHIFT), part(all, SCALE));
+            Tensor normed = Condition.modulate(ln1.forward(x), part(all, SHIFT), part(all, SCALE));
             Tensor q = split(RmsNorm.normalise(query.forward(normed)), x.size(0)); // [B, H, N, d]
             Tensor mixed = attend(q, normed).transpose(1, 2).reshape(x.size(0), -1, heads * channels);
             return rest(x, mixed, all);
@@ -197,7 +193,7 @@ public final class HaltonTransformer implements Denoiser {
         /** The block's output at some positions: keys and values of all, queries and what follows of those alone. */
         Tensor forward(Tensor x, Tensor condition, Tensor at, Tensor grid) { // [B, N, D], [B, D], [M], [M] -> [M, D]
             Tensor all = modulation.forward(condition); // [B, 6 D]
-            Tensor normed = modulate(
+            Tensor normed = Condition.modulate(
                     ln1.forward(x),
                     part(all, SHIFT).unsqueeze(1),
                     part(all, SCALE).unsqueeze(1));
@@ -223,7 +219,7 @@ public final class HaltonTransformer implements Denoiser {
         /** What follows attention. [..., D], [..., H·d], [..., 6 D] -> [..., D] */
         private Tensor rest(Tensor x, Tensor mixed, Tensor all) {
             Tensor y = x.add(part(all, GATE).mul(drop(out.forward(mixed))));
-            Tensor normed = modulate(ln2.forward(y), part(all, 3 + SHIFT), part(all, 3 + SCALE));
+            Tensor normed = Condition.modulate(ln2.forward(y), part(all, 3 + SHIFT), part(all, 3 + SCALE));
             Tensor hidden = drop(torch.silu(gate.forward(normed)).mul(up.forward(normed)));
             return y.add(part(all, 3 + GATE).mul(down.forward(hidden)));
         }

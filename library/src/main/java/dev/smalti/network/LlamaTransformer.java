@@ -2,7 +2,6 @@ package dev.smalti.network;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -74,11 +73,7 @@ public final class LlamaTransformer {
             x = block.forward(x, c);
         }
         TensorVector part = lastModulation.forward(c).unsqueeze(1).chunk(2, 2);
-        return head.forward(modulate(last.forward(x), part.get(0), part.get(1)));
-    }
-
-    private static Tensor modulate(Tensor x, Tensor shift, Tensor scale) {
-        return x.mul(scale.add(new Scalar(1.0))).add(shift);
+        return head.forward(Condition.modulate(last.forward(x), part.get(0), part.get(1)));
     }
 
     private final class Block {
@@ -106,9 +101,9 @@ public final class LlamaTransformer {
 
         Tensor forward(Tensor x, Tensor c) { // [B, L, D], [B, D]
             TensorVector part = modulation.forward(c).unsqueeze(1).chunk(6, 2); // shift, scale, gate; twice [B, 1, D]
-            Tensor mixed = attention(modulate(norm1.forward(x), part.get(0), part.get(1)));
+            Tensor mixed = attention(Condition.modulate(norm1.forward(x), part.get(0), part.get(1)));
             Tensor y = x.add(part.get(2).mul(dropout.forward(mixed)));
-            Tensor normed = modulate(norm2.forward(y), part.get(3), part.get(4));
+            Tensor normed = Condition.modulate(norm2.forward(y), part.get(3), part.get(4));
             Tensor fed = down.forward(torch.silu(gate.forward(normed)).mul(up.forward(normed)));
             return y.add(part.get(5).mul(dropout.forward(fed)));
         }

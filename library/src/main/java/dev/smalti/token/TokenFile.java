@@ -144,11 +144,6 @@ public final class TokenFile implements AutoCloseable {
         return space.codes();
     }
 
-    /** How many grids a tokenizer of several steps made of each image: T, or 0 where there is one of {@code [h, w]}. */
-    public int steps() {
-        return codes.dim() == 4 ? (int) codes.size(1) : 0;
-    }
-
     /** All codes, {@code [N, h, w]} or {@code [N, T, h, w]}, in the smallest of uint8, int16 and int32 that fits. */
     public Tensor codes() {
         return codes;

@@ -60,7 +60,7 @@ class TokenFileTest {
             assertThat(file.size()).isEqualTo(3);
             assertThat(file.space()).isEqualTo(new TokenSpace(5, 2, 2));
             assertThat(file.codebookSize()).isEqualTo(5);
-            assertThat(file.steps()).isZero();
+            assertThat(file.space().depth()).isEqualTo(1);
             assertThat(file.codes().to(ScalarType.Long).equal(codes)).isTrue();
             assertThat(Tensors.toLongs(file.labels().orElseThrow())).containsExactly(1, 0, 1);
             assertThat(file.classes()).isEqualTo(2);
@@ -168,7 +168,7 @@ class TokenFileTest {
         Tensor codes = Tensors.longs(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11).reshape(2, 3, 1, 2);
         write(Map.of("codes", codes), Map.of("codebook_size", "12"));
         try (TokenFile file = TokenFile.read(path)) {
-            assertThat(file.steps()).isEqualTo(3);
+            assertThat(file.space().depth()).isEqualTo(3);
             assertThat(file.space()).isEqualTo(new TokenSpace(12, 1, 2, 3));
             assertThat(Dims.of(file.batchCodes(Tensors.longs(1)))).containsExactly(1, 3, 1, 2);
         }

@@ -17,7 +17,7 @@ import org.bytedeco.pytorch.Device;
  * @param noise of uniform transitions; {@code cosine} if left out. Absorbing ones have one of their own
  * @param steps T, at least 1; 1000 if left out, as the paper
  * @param posterior what the guess of the clean tokens means; {@code normalised} if left out, {@code joint} in the paper;
- *     {@code context} learns best
+ *     see the package for {@code context}
  * @param crossEntropy λ, the weight of the cross-entropy beside the bound, at least 0; 0.001 if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
  * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out

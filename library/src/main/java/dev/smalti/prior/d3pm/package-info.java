@@ -29,7 +29,9 @@
  *     the cross-entropy pulls it away. In both p(x_0 | x_1) is the guess itself. A chain in fewer steps ends with a step
  *     from a later time, which is then read as the network learnt that time. {@code context} is exact like the first and has
  *     the best guess of the second: what the other tokens tell, times q(x_t | x_0), is p(x_0 | x_t), and bound and
- *     cross-entropy agree on it. On the known joint of the tests it is the best of the three by far.
+ *     cross-entropy agree on it. After 5,500 steps of 128 of
+ *     {@code recipes/toy/d3pm-uniform.yaml} its draws were 0.13 from the known joint of the tests ({@code cross_entropy:
+ *     0.02}), those of {@code joint} 0.16 ({@code 0}).
  * <li>The last step is drawn, like the others, and not the likeliest tokens taken: the bound is of what is drawn.
  * <li>The loss is T times a term, so that its mean is the bound, in bits per token; so λ T weighs the mean cross-entropy, as
  *     in the paper's code, whose loss is 1/T of this.

@@ -59,7 +59,7 @@
  * <p>Collapse shows in {@code metrics.jsonl} and {@code training.png}: mean norm and distance of the embeddings, and at t = 0.1,
  * 0.5, 0.9 the share of tokens whose embedding is the nearest to x̂ and the entropy of the guess, every 50 steps.
  *
- * <p>Measured: a total variation of 0.20 from the known joint (independent tokens 0.69, perfect draws 0.06), with evidence and
+ * <p>Measured: a total variation of 0.20 from the known joint (independent tokens 0.68, perfect draws 0.06), with evidence and
  * cross-entropy; in short runs the paper's own weights collapse and its baselines stay at independent tokens. More in docs/lcmd.md.
  */
 package dev.smalti.prior.lcmd;

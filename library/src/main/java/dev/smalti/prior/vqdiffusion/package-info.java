@@ -36,7 +36,7 @@
  * <li>Whether a mask stays is drawn before the network is asked, which it doesn't depend on, and only the others are computed.
  * <li>Fewer steps: the posterior is over several at once. The released code treats x_t as if it were of the time between.
  * <li>{@code posterior: context} takes the network's guess as what the other tokens tell, and multiplies what the token
- *     itself tells, q(x_t | x_0), which is known. It is the same model, and learns faster where tokens are replaced.
+ *     itself tells, q(x_t | x_0), which is known. It is the same model, with less to learn where tokens are replaced.
  * <li>The purity rule draws as many tokens at each step, L/T' or {@code sampling.tokens}; the released code has fixed lists.
  * <li>The bound that is reported has the prior's term, and no weight of masks.
  * <li>Classes, by guidance or by label; no text.
