@@ -2,70 +2,12 @@ package dev.smalti;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.smalti.data.ImageSet;
-import dev.smalti.data.NumpyFile;
-import dev.smalti.data.Pixels;
-import dev.smalti.job.EncodeImages;
-import dev.smalti.job.GenerateImages;
-import dev.smalti.job.TrainPrior;
-import dev.smalti.job.TrainTokenizer;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-/** Tokenizer and prior together recover a world of images that is known exactly, through the jobs that users call. */
-class KnownTilesTest {
-    private static final Path RECIPES = Path.of("..", "recipes", "toy");
-
-    @TempDir
-    Path folder;
-
+/** VQGAN and absorbing diffusion. */
+class KnownTilesTest extends KnownTilesContract {
     @Test
     void images_of_a_tiles_world_come_back_with_their_distribution() {
-        TilesWorld world = new TilesWorld();
-        Random random = new Random(7);
-        List<Pixels> images = new ArrayList<>();
-        int[] labels = new int[20_000];
-        for (int i = 0; i < labels.length; i++) {
-            labels[i] = i % KnownJoint.CLASSES;
-            images.add(world.draw(labels[i], random));
-        }
-        Path data = folder.resolve("tiles.npz");
-        NumpyFile.writeNpz(data, images, labels);
-        Path tokenizer = folder.resolve("tokenizer");
-        Path tokens = folder.resolve("tokens.safetensors");
-        Path prior = folder.resolve("prior");
-        new TrainTokenizer(RECIPES.resolve("vqgan.yaml"), List.of(), data, tokenizer, false, false)
-                .run(List.of(), () -> false);
-        EncodeImages.Result encoded = new EncodeImages(tokenizer.toString(), data, tokens, 64, false, true, "cpu")
-                .run(total -> {}, done -> {});
-        new TrainPrior(RECIPES.resolve("absorbing.yaml"), List.of(), tokens, prior, false, null)
-                .run(List.of(), () -> false);
-        Path drawn = folder.resolve("drawn");
-        new GenerateImages(
-                        prior.toString(),
-                        "cpu",
-                        GenerateImages.Request.of(10_000, List.of(), 3),
-                        GenerateImages.Output.png(drawn))
-                .run(done -> {});
-        double distance = 0;
-        try (ImageSet set = ImageSet.open(drawn)) {
-            assertThat(set.size()).isEqualTo(10_000);
-            assertThat(set.classNames()).containsExactly("0", "1");
-            long[][] counts = new long[KnownJoint.CLASSES][KnownJoint.STATES];
-            for (int i = 0; i < set.size(); i++) {
-                counts[set.label(i)][world.read(set.read(i))]++;
-            }
-            for (int label = 0; label < KnownJoint.CLASSES; label++) {
-                distance += world.joint().totalVariation(label, counts[label]) / KnownJoint.CLASSES;
-            }
-        }
-        System.out.printf("tiles world: %s, total variation %.3f%n", encoded.measures(), distance);
-        assertThat(distance)
-                .as("total variation of 10,000 images to the truth, seed 3, mean over classes")
-                .isLessThan(0.2);
+        assertThat(distance("vqgan", 1, "absorbing")).as("total variation").isLessThan(0.2);
     }
 }

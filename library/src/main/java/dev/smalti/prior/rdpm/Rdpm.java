@@ -54,6 +54,8 @@ public final class Rdpm implements Prior {
     private final Tensor codebook; // [K, d]
     private final Tensor weight; // of φ's convolution, [d, d, 3, 3]; zero where φ is the identity
     private final Tensor bias; // [d]
+    private final Tensor alpha; // [T]
+    private final NearestCode nearest; // null for none
     private final LlamaTransformer network;
 
     /** @param classes 0 for an unconditional prior */
@@ -67,6 +69,10 @@ public final class Rdpm implements Prior {
         this.codebook = Scope.keep(() -> parameters.buffer("codebook", Tensors.zeros(space.codes(), d)));
         this.weight = Scope.keep(() -> parameters.child("phi").buffer("weight", Tensors.zeros(d, d, 3, 3)));
         this.bias = Scope.keep(() -> parameters.child("phi").buffer("bias", Tensors.zeros(d)));
+        this.alpha = Scope.keep(() -> parameters.buffer("alpha", Tensors.zeros(steps)));
+        this.nearest = configuration.guesses() == 0
+                ? null
+                : new NearestCode(parameters.child("guesses"), configuration.guesses(), d);
         this.network = new LlamaTransformer(
                 parameters.child("network"),
                 configuration.network(),
@@ -74,7 +80,7 @@ public final class Rdpm implements Prior {
                 space.width(),
                 2 * d,
                 configuration.bottleneck(),
-                space.codes(),
+                space.codes() + (nearest == null ? 0 : nearest.outputs()),
                 classes);
     }
 
@@ -96,7 +102,8 @@ public final class Rdpm implements Prior {
     /**
      * Takes the codebook and the convolution φ.
      *
-     * @throws IllegalArgumentException if there is no codebook of the recipe's dimension, or no noise seeds
+     * @throws IllegalArgumentException if there is no codebook of the recipe's dimension, no noise seeds, or no α where they are
+     *     needed
      */
     @Override
     public void prepare(TokenFile tokens) {
@@ -108,6 +115,10 @@ public final class Rdpm implements Prior {
             throw new IllegalArgumentException("there are no noise_seeds, and kind rdpm needs the noise that was"
                     + " quantized: encode with a tokenizer of kind rdpm");
         }
+        if (nearest != null && tokens.accumulation().isEmpty()) {
+            throw new IllegalArgumentException("there is no alpha, and prior.guesses needs to know how much of what was"
+                    + " quantized was noise: encode with a tokenizer of kind rdpm, or leave guesses out");
+        }
         if (book.width() != configuration.dimension()) {
             throw new IllegalArgumentException("prior.dimension must be the width of the codebook, " + book.width()
                     + ", got " + configuration.dimension());
@@ -115,6 +126,7 @@ public final class Rdpm implements Prior {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 codebook.copy_(book.vectors());
+                tokens.accumulation().map(Accumulation::alpha).ifPresent(alpha::copy_);
                 tokens.accumulation().flatMap(Accumulation::weight).ifPresent(weight::copy_);
                 tokens.accumulation().flatMap(Accumulation::bias).ifPresent(bias::copy_);
             }
@@ -159,7 +171,7 @@ public final class Rdpm implements Prior {
                 ? null
                 : batch.labels().to(device, ScalarType.Long).index_select(0, at);
         long[] seeds = Tensors.toLongs(batch.noiseSeeds().cpu().index_select(0, rows));
-        Tensor logits = network.logits(input(own, seeds, t), t.to(device, ScalarType.Float), label); // [R, L, K]
+        Tensor logits = logits(input(own, seeds, t), t.to(device, ScalarType.Float), label); // [R, L, K]
         Tensor place = t.sub(new Scalar(1L)).to(device, ScalarType.Long).view(-1, 1, 1);
         Tensor target = own.take_along_dim(place, new LongOptional(1)); // [R, 1, L]
         return torch.cross_entropy_loss(
@@ -170,6 +182,20 @@ public final class Rdpm implements Prior {
                         -100,
                         0)
                 .view(-1, space.length());
+    }
+
+    /** ln p(C_t = k) up to a number of each place, of {@link #input}. -> [R, L, K] */
+    private Tensor logits(Tensor vectors, Tensor time, Tensor label) {
+        Tensor all = network.logits(vectors, time, label);
+        if (nearest == null) {
+            return all;
+        }
+        long d = configuration.dimension();
+        Tensor at = time.to(ScalarType.Long).sub(new Scalar(1L));
+        Tensor share = alpha.index_select(0, at).view(-1, 1, 1);
+        Tensor numbers = all.narrow(2, space.codes(), nearest.outputs());
+        Tensor found = nearest.logits(numbers, share, vectors.narrow(2, 0, d), vectors.narrow(2, d, d), codebook);
+        return all.narrow(2, 0, space.codes()).to(ScalarType.Float).add(found);
     }
 
     /** concat(ε_t, z'_{t-1}). int64 [R, T, L], [R], [R] -> float32 [R, L, 2d] */
@@ -248,11 +274,10 @@ public final class Rdpm implements Prior {
     /** ℓ_c + λ_t (ℓ_c - ℓ_u), of one call with twice the rows. -> [B, L, K] */
     private Tensor guided(Tensor vectors, Tensor time, Tensor label, double weight) {
         if (weight == 0) {
-            return network.logits(vectors, time, label);
+            return logits(vectors, time, label);
         }
         Tensor none = torch.full_like(label, new Scalar((long) classes));
-        Tensor both = network.logits(
-                Tensors.cat(0, vectors, vectors), Tensors.cat(0, time, time), Tensors.cat(0, label, none));
+        Tensor both = logits(Tensors.cat(0, vectors, vectors), Tensors.cat(0, time, time), Tensors.cat(0, label, none));
         long grids = label.size(0);
         return Guidance.mix(both.narrow(0, 0, grids), both.narrow(0, grids, grids), weight);
     }

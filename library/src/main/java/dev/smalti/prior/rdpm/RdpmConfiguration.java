@@ -14,6 +14,8 @@ import org.bytedeco.pytorch.Device;
  * @param dimension d, the width of the tokens' codebook; at least 1
  * @param bottleneck to how many numbers the noise and the accumulated vectors of a place, 2d together, are projected before
  *     they are widened; 2d if left out, which loses nothing. The paper projects them "back" to d
+ * @param guesses M, guesses of the tokenizer's map at each place, from which the codes' probabilities follow by arithmetic and
+ *     to whose logarithms the network's own logits are added; 0, the paper's head of logits alone, if left out
  * @param times which steps of a grid are trained on at once; {@code one} if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
  * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
@@ -22,6 +24,7 @@ public record RdpmConfiguration(
         LlamaTransformerConfiguration network,
         int dimension,
         Integer bottleneck,
+        Integer guesses,
         Times times,
         Boolean conditional,
         Double labelDropping)
@@ -44,6 +47,10 @@ public record RdpmConfiguration(
         bottleneck = bottleneck == null ? Integer.valueOf(2 * dimension) : bottleneck;
         if (bottleneck < 1) {
             throw new IllegalArgumentException("bottleneck must be at least 1, got " + bottleneck);
+        }
+        guesses = guesses == null ? 0 : guesses;
+        if (guesses < 0) {
+            throw new IllegalArgumentException("guesses must be at least 0, got " + guesses);
         }
         times = times == null ? Times.ONE : times;
         conditional = conditional == null || conditional;

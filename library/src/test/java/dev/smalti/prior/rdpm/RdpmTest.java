@@ -10,6 +10,7 @@ import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Tempering;
 import dev.smalti.network.LlamaTransformerConfiguration;
 import dev.smalti.network.Parameters;
+import dev.smalti.prior.Prior;
 import dev.smalti.prior.Prior.StepWatcher;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.rdpm.RdpmConfiguration.Times;
@@ -67,7 +68,7 @@ class RdpmTest {
     /** A prior whose weights are random where they begin as zero, so that it minds all it is told. */
     private static Rdpm prior(TokenSpace space, int classes, Times times) {
         Rdpm prior = (Rdpm) new RdpmConfiguration(
-                        new LlamaTransformerConfiguration(2, 16, 2, true, null), D, null, times, null, 0.0)
+                        new LlamaTransformerConfiguration(2, 16, 2, true, null), D, null, null, times, null, 0.0)
                 .build(space, classes, new Seed(3), Devices.cpu());
         try (TokenFile tokens = tokens(space, D, true)) {
             prior.prepare(tokens);
@@ -229,7 +230,7 @@ class RdpmTest {
                         .accumulation(quantizer.accumulation().orElseThrow());
                 try (TokenFile tokens = builder.build();
                         Rdpm prior = (Rdpm) new RdpmConfiguration(
-                                        new LlamaTransformerConfiguration(1, 8, 1), D, null, null, null, null)
+                                        new LlamaTransformerConfiguration(1, 8, 1), D, null, null, null, null, null)
                                 .build(space, 0, new Seed(1), Devices.cpu())) {
                     prior.prepare(tokens);
                     Tensor flat = codes.flatten(2, -1);
@@ -251,20 +252,29 @@ class RdpmTest {
     @Test
     void refuses_tokens_without_what_it_needs_and_steps_that_are_not_its_own() {
         RdpmConfiguration configuration =
-                new RdpmConfiguration(new LlamaTransformerConfiguration(1, 8, 1), D, null, null, null, null);
+                new RdpmConfiguration(new LlamaTransformerConfiguration(1, 8, 1), D, null, null, null, null, null);
+        RdpmConfiguration guesses =
+                new RdpmConfiguration(new LlamaTransformerConfiguration(1, 8, 1), D, null, 2, null, null, null);
         assertThatThrownBy(() -> configuration.check(new TokenSpace(2, 1, 2)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("there is one code a position");
         Scope.free(() -> {
             Tensor codes = SMALL.grids(Tensors.filled(0, 2 * SMALL.size()));
             try (Rdpm prior = prior(SMALL, 0, null);
+                    Prior guessing = guesses.build(SMALL, 0, new Seed(1), Devices.cpu());
                     TokenFile bare = TokenFile.of(codes, 2).build();
                     TokenFile silent = TokenFile.of(codes, 2)
                             .codebook(new Codebook(Tensors.zeros(2, D)))
                             .build();
+                    TokenFile pure = TokenFile.of(codes, 2)
+                            .codebook(new Codebook(Tensors.zeros(2, D)))
+                            .noiseSeeds(Tensors.longs(1, 2))
+                            .build();
                     TokenFile wide = tokens(SMALL, D + 1, false)) {
                 assertThatThrownBy(() -> prior.prepare(bare)).hasMessageContaining("there is no codebook");
                 assertThatThrownBy(() -> prior.prepare(silent)).hasMessageContaining("there are no noise_seeds");
+                assertThatThrownBy(() -> guessing.prepare(pure))
+                        .hasMessageContaining("there is no alpha, and prior.guesses");
                 assertThatThrownBy(() -> prior.prepare(wide))
                         .hasMessage("prior.dimension must be the width of the codebook, 5, got 4");
                 assertThatThrownBy(() -> prior.nats(codes.flatten(1, -1), null, new Seed(1)))
@@ -350,5 +360,11 @@ class RdpmTest {
         float[] numbers = new float[count];
         Gaussian.fill(new SplittableRandom(seed), numbers, 0, count);
         return numbers;
+    }
+
+    /** N(0, 1), the same for a seed. */
+    static Tensor random(long seed, long... sizes) {
+        return Tensors.floats(numbers(seed, (int) Arrays.stream(sizes).reduce(1, (a, b) -> a * b)))
+                .view(sizes);
     }
 }

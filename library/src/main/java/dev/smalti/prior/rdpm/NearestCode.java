@@ -1,0 +1,78 @@
+package dev.smalti.prior.rdpm;
+
+import dev.smalti.network.Parameters;
+import dev.smalti.network.Work;
+import dev.smalti.tensor.Precision;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Turns guesses of the map v into probabilities of the next code. The tokenizer took the code nearest to v_t = α_t (v -
+ * z'_{t-1}) + β_t ε_t, of which only v is unknown here, so the network guesses v and the rest is arithmetic:
+ *
+ * <pre>
+ * p(C_t = k) = Σ_m w_m softmax_k(-g_m |α_t v^m + β_t ε_t - α_t z'_{t-1} - e_k|² / 2)
+ * </pre>
+ *
+ * with M guesses v^m, how sure each is, g_m, and how likely, w_m. Ours; the paper's head gives a logit for each code, and so
+ * has to learn the arithmetic too.
+ *
+ * <p>Letters: R rows, L places, M guesses, d dimension, K codes.
+ */
+final class NearestCode {
+    private static final double MOST = 6; // |ln g|
+
+    private final long guesses;
+    private final long dimension;
+    private final Tensor vectors; // [M, d]: what the network's guesses are added to
+
+    /** The tokenizer's maps are normed, so guesses begin as N(0, 1). */
+    NearestCode(Parameters parameters, long guesses, long dimension) {
+        this.guesses = guesses;
+        this.dimension = dimension;
+        this.vectors = parameters.normal("vectors", 1, guesses, dimension);
+    }
+
+    /** M (d + 2), the numbers that it needs of each place. */
+    long outputs() {
+        return guesses * (dimension + 2);
+    }
+
+    /**
+     * ln p(C_t = k).
+     *
+     * @param numbers what the network says, float [R, L, M (d + 2)]: v^m without {@code vectors}, ln g_m, ln w_m
+     * @param alpha α_t, float32 [R, 1, 1]
+     * @param noise ε_t, float32 [R, L, d]
+     * @param sum z'_{t-1}, float32 [R, L, d]
+     * @param codebook float32 [K, d]
+     * @return float32 [R, L, K]
+     */
+    Tensor logits(Tensor numbers, Tensor alpha, Tensor noise, Tensor sum, Tensor codebook) {
+        return Precision.exact(numbers.device(), () -> {
+            Tensor all = numbers.to(ScalarType.Float);
+            long maps = guesses * dimension;
+            Tensor v = all.narrow(2, 0, maps).unflatten(2, guesses, dimension).add(vectors); // [R, L, M, d]
+            Tensor g = all.narrow(2, maps, guesses)
+                    .clamp_min(new Scalar(-MOST))
+                    .clamp_max(new Scalar(MOST))
+                    .exp()
+                    .unsqueeze(3);
+            Tensor w =
+                    torch.log_softmax(all.narrow(2, maps + guesses, guesses), 2).unsqueeze(3);
+            Tensor beta = alpha.square()
+                    .neg()
+                    .add(new Scalar(1.0))
+                    .clamp_min(new Scalar(0.0))
+                    .sqrt();
+            Tensor rest = v.sub(sum.unsqueeze(2)); // z_t
+            Tensor mixed = rest.mul(alpha.unsqueeze(3)).add(noise.mul(beta).unsqueeze(2)); // v_t
+            Tensor half = codebook.square().sum(1).mul(new Scalar(0.5)); // |e_k|² / 2; |v_t|² is the same for all k
+            Work.add(2 * mixed.numel() * codebook.size(0));
+            Tensor near = mixed.matmul(codebook.t()).sub(half).mul(g); // [R, L, M, K]
+            return torch.logsumexp(torch.log_softmax(near, 3).add(w), 2);
+        });
+    }
+}
