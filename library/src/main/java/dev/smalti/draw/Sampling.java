@@ -5,12 +5,45 @@ package dev.smalti.draw;
  *
  * @param steps T', or 0 for the method's usual number
  * @param tempering of every draw
+ * @param lastTemperature to which the temperature goes in equal steps from that of {@code tempering}, above 0; null if it stays
  * @param guidance w of {@link Guidance}; 0 for none
  * @param schedule of the guidance over the steps
+ * @param interval of the steps in which there is guidance
+ * @param negative the label from which guidance leads away; null for no class, as usual
+ * @param canvas the size of the grids; null for that of training
+ * @param known tokens that stay as they are; null for none
  */
-public record Sampling(int steps, Tempering tempering, double guidance, GuidanceSchedule schedule) {
+public record Sampling(
+        int steps,
+        Tempering tempering,
+        Double lastTemperature,
+        double guidance,
+        GuidanceSchedule schedule,
+        Interval interval,
+        Long negative,
+        Canvas canvas,
+        Known known) {
     /** The method's usual number of steps, and draws from the model as it is. */
     public static final Sampling USUAL = new Sampling(0, Tempering.NONE, 0, GuidanceSchedule.CONSTANT);
+
+    /**
+     * A part of the steps: guidance that acts in the middle alone costs less variety. Kynkäänniemi et al. 2024,
+     * arXiv:2404.07724.
+     *
+     * @param from share of the steps after which it begins, [0, 1]
+     * @param to share of the steps after which it ends, [from, 1]
+     */
+    public record Interval(double from, double to) {
+        public static final Interval ALL = new Interval(0, 1);
+
+        public Interval {
+            if (!(from >= 0 && from <= to && to <= 1)) {
+                throw new IllegalArgumentException(
+                        "a guidance interval must be two shares of the steps, 0 <= from <= to <= 1, got " + from
+                                + " and " + to);
+            }
+        }
+    }
 
     public Sampling {
         if (steps < 0) {
@@ -19,6 +52,24 @@ public record Sampling(int steps, Tempering tempering, double guidance, Guidance
         if (!(guidance >= 0) || Double.isInfinite(guidance)) {
             throw new IllegalArgumentException("guidance must be at least 0, got " + guidance);
         }
+        if (lastTemperature != null && (!(lastTemperature > 0) || lastTemperature.isInfinite())) {
+            throw new IllegalArgumentException("the last temperature must be above 0, got " + lastTemperature);
+        }
+        if (known != null
+                && canvas != null
+                && (known.open().size(0) != canvas.height() || known.open().size(1) != canvas.width())) {
+            throw new IllegalArgumentException("known tokens must have the size of the canvas, %d × %d, got %d × %d"
+                    .formatted(
+                            canvas.height(),
+                            canvas.width(),
+                            known.open().size(0),
+                            known.open().size(1)));
+        }
+    }
+
+    /** Grids of the size of training, all of them drawn, with one temperature. */
+    public Sampling(int steps, Tempering tempering, double guidance, GuidanceSchedule schedule) {
+        this(steps, tempering, null, guidance, schedule, Interval.ALL, null, null, null);
     }
 
     /**
@@ -27,18 +78,60 @@ public record Sampling(int steps, Tempering tempering, double guidance, Guidance
      * @param number 1..steps
      */
     public double weight(int number, int steps) {
-        return guidance * schedule.share(steps == 1 ? 1 : (number - 1.0) / (steps - 1));
+        double progress = progress(number, steps);
+        boolean within = steps == 1 || (progress >= interval.from() && progress <= interval.to());
+        return within ? guidance * schedule.share(progress) : 0;
+    }
+
+    /**
+     * The tempering of a step.
+     *
+     * @param number 1..steps
+     */
+    public Tempering tempering(int number, int steps) {
+        if (lastTemperature == null) {
+            return tempering;
+        }
+        double first = tempering.temperature();
+        return tempering.temperature(first + progress(number, steps) * (lastTemperature - first));
+    }
+
+    /** 0 at the first step, 1 at the last, and 1 where there is one alone. */
+    private static double progress(int number, int steps) {
+        return steps == 1 ? 1 : Math.min(1, (number - 1.0) / (steps - 1));
+    }
+
+    /** The label for which guidance stands against. @param classes the label of no class */
+    public long against(long classes) {
+        return negative == null ? classes : negative;
     }
 
     public Sampling steps(int steps) {
-        return new Sampling(steps, tempering, guidance, schedule);
+        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     public Sampling guidance(double guidance) {
-        return new Sampling(steps, tempering, guidance, schedule);
+        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+    }
+
+    /** @param negative null for no class */
+    public Sampling guidance(double guidance, GuidanceSchedule schedule, Interval interval, Long negative) {
+        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     public Sampling tempering(Tempering tempering) {
-        return new Sampling(steps, tempering, guidance, schedule);
+        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+    }
+
+    public Sampling lastTemperature(Double lastTemperature) {
+        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+    }
+
+    public Sampling canvas(Canvas canvas) {
+        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+    }
+
+    public Sampling known(Known known) {
+        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 }
