@@ -58,21 +58,27 @@ public final class Tensors {
     /** int64 [n] */
     public static Tensor longs(long... values) {
         Tensor tensor = torch.empty(new long[] {values.length}, options(Long), null);
-        tensor.data_ptr_long().put(values, 0, values.length);
+        if (values.length > 0) {
+            tensor.data_ptr_long().put(values, 0, values.length);
+        }
         return tensor;
     }
 
     /** float32 [n] */
     public static Tensor floats(float... values) {
         Tensor tensor = torch.empty(new long[] {values.length}, options(Float), null);
-        tensor.data_ptr_float().put(values, 0, values.length);
+        if (values.length > 0) {
+            tensor.data_ptr_float().put(values, 0, values.length);
+        }
         return tensor;
     }
 
     /** float64 [n] */
     public static Tensor doubles(double... values) {
         Tensor tensor = torch.empty(new long[] {values.length}, options(Double), null);
-        tensor.data_ptr_double().put(values, 0, values.length);
+        if (values.length > 0) {
+            tensor.data_ptr_double().put(values, 0, values.length);
+        }
         return tensor;
     }
 
