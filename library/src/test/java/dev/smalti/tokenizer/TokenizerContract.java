@@ -2,17 +2,20 @@ package dev.smalti.tokenizer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
 import dev.smalti.train.OneBatch;
 import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
@@ -84,6 +87,27 @@ public abstract class TokenizerContract {
                 int depth = tokenizer.space().depth();
                 Tensor codes = depth == 1 ? Tensors.filled(1, 2, 3, 11) : Tensors.filled(1, 2, depth, 3, 11);
                 assertThat(Dims.of(tokenizer.decode(codes))).containsExactly(2, 3, 3 * factor, 11 * factor);
+            });
+        }
+    }
+
+    @Test
+    void decodes_grids_of_16_times_the_area_each_by_itself() {
+        try (Tokenizer tokenizer = build()) {
+            Scope.free(() -> {
+                tokenizer.parameters().training(false);
+                TokenSpace space = tokenizer.space();
+                Tensor codes = Tensors.uniform(new Seed(5).generator(), 32 * space.size())
+                        .mul(new Scalar((double) space.codes()))
+                        .to(ScalarType.Long);
+                Tensor grids = new TokenSpace(space.codes(), 4 * space.height(), 4 * space.width(), space.depth())
+                        .grids(codes);
+                Tensor images = tokenizer.decode(grids);
+                assertThat(Dims.of(images)).containsExactly(2, 3, 4 * SIZE, 4 * SIZE);
+                for (int i = 0; i < 2; i++) {
+                    assertThat(Tensors.toDoubles(tokenizer.decode(grids.narrow(0, i, 1))))
+                            .containsExactly(Tensors.toDoubles(images.narrow(0, i, 1)), within(1e-4));
+                }
             });
         }
     }

@@ -4,12 +4,18 @@ import dev.smalti.network.Convolution;
 import dev.smalti.network.GroupNorm;
 import dev.smalti.network.Parameters;
 import dev.smalti.network.Work;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /** Self-attention of one head over the positions of a map, with a residual. [B, C, h, w] -> the same. */
 final class AttentionBlock {
+    private static final long MOST = 1 << 24; // 64 MiB of scores
+
     private final GroupNorm norm;
     private final Convolution query;
     private final Convolution key;
@@ -25,14 +31,30 @@ final class AttentionBlock {
     }
 
     Tensor forward(Tensor x) {
-        long channels = x.size(1);
         Tensor normed = norm.forward(x);
         Tensor q = query.forward(normed).flatten(2, 3); // [B, C, L]
         Tensor k = key.forward(normed).flatten(2, 3);
         Tensor v = value.forward(normed).flatten(2, 3);
         Work.add(4 * q.numel() * q.size(2));
-        Tensor scores = torch.bmm(q.transpose(1, 2), k).mul(new Scalar(1 / Math.sqrt(channels))); // [B, L, L]
-        Tensor mixed = torch.bmm(v, torch.softmax(scores, -1).transpose(1, 2)); // [B, C, L]
-        return x.add(out.forward(mixed.view_as(x)));
+        return x.add(out.forward(mixed(q, k, v, MOST).view_as(x)));
+    }
+
+    /**
+     * v softmax(qᵀk/√C)ᵀ, for some queries after the other where there would be more than {@code most} scores at once. [B, C, L]
+     * three times -> [B, C, L]
+     */
+    static Tensor mixed(Tensor q, Tensor k, Tensor v, long most) {
+        long length = q.size(2);
+        long together = Math.max(1, most / (q.size(0) * length));
+        List<Tensor> parts = new ArrayList<>();
+        for (long from = 0; from < length; from += together) {
+            Tensor some = q.narrow(2, from, Math.min(together, length - from)); // [B, C, L']
+            parts.add(Scope.keep(() -> {
+                Tensor scores =
+                        torch.bmm(some.transpose(1, 2), k).mul(new Scalar(1 / Math.sqrt(q.size(1)))); // [B, L', L]
+                return torch.bmm(v, torch.softmax(scores, -1).transpose(1, 2)); // [B, C, L']
+            }));
+        }
+        return parts.size() == 1 ? parts.get(0) : Tensors.cat(2, parts.toArray(Tensor[]::new));
     }
 }

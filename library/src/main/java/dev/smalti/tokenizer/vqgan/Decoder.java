@@ -3,6 +3,7 @@ package dev.smalti.tokenizer.vqgan;
 import dev.smalti.network.Convolution;
 import dev.smalti.network.GroupNorm;
 import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Scope;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -52,11 +53,12 @@ final class Decoder {
 
     /** What the last convolution sees. [B, z, h, w] -> [B, C, H/patch, W/patch] */
     Tensor features(Tensor z) {
-        Tensor x = z;
-        for (UnaryOperator<Tensor> layer : layers) {
-            x = layer.apply(x);
-        }
-        return x;
+        return features(z, layers.size());
+    }
+
+    /** After so many layers; what each but the last has made is freed, so that large maps fit. */
+    private Tensor features(Tensor z, int depth) {
+        return depth == 0 ? z : Scope.keep(() -> layers.get(depth - 1).apply(features(z, depth - 1)));
     }
 
     /** [B, C, H/patch, W/patch] -> [B, 3, H, W] */
