@@ -19,7 +19,7 @@ public record Known(Tensor codes, Tensor open, Tensor noiseSeeds) {
                     "known codes must be [B, h, w] or [B, T, h, w], got " + Dims.text(Dims.of(codes)));
         }
         Dims.check("open", open, codes.size(-2), codes.size(-1));
-        if (open.scalar_type() != ScalarType.Bool) {
+        if (open.scalar_type().intern() != ScalarType.Bool) {
             throw new IllegalArgumentException(
                     "open must be bool, got " + open.scalar_type().intern());
         }

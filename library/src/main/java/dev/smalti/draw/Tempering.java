@@ -72,6 +72,11 @@ public record Tempering(double temperature, int topK, double topP, double typica
         return torch.log_softmax(torch.empty_like(log).scatter_(-1, order, kept), -1);
     }
 
+    /** The same with another topP. */
+    public Tempering topP(double topP) {
+        return new Tempering(temperature, topK, topP, typical);
+    }
+
     /** The same with another temperature. */
     Tempering temperature(double temperature) {
         return new Tempering(temperature, topK, topP, typical);

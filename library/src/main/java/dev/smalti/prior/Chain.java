@@ -25,6 +25,7 @@ public final class Chain {
     /**
      * Takes {@code steps} steps from {@code first}, without gradients.
      *
+     * @param frame of the grids
      * @param guidance whose weight is set before each step
      * @param labels int64 [B]; null for an unconditional prior
      * @param first the state before the first step, int64 [B, L]
@@ -33,6 +34,7 @@ public final class Chain {
      */
     public static Tensor run(
             Prior prior,
+            Frame frame,
             Sampling sampling,
             Guidance guidance,
             Tensor labels,
@@ -45,12 +47,13 @@ public final class Chain {
             guidance.weight(sampling.weight(number, steps));
             return step.take(x, number);
         };
-        return run(prior, sampling, labels, draws, steps, first, guided, watcher);
+        return run(prior, frame, sampling, labels, draws, steps, first, guided, watcher);
     }
 
     /** The same where the step minds the guidance itself. */
     public static Tensor run(
             Prior prior,
+            Frame frame,
             Sampling sampling,
             Tensor labels,
             Draws draws,
@@ -62,14 +65,18 @@ public final class Chain {
             throw new IllegalArgumentException(
                     "guidance needs a model with classes, and this one has none: leave it 0");
         }
+        if (sampling.negative() != null && !(sampling.negative() >= 0 && sampling.negative() <= prior.classes())) {
+            throw new IllegalArgumentException("the negative label must be in 0.." + prior.classes() + " ("
+                    + prior.classes() + " for no class), got " + sampling.negative());
+        }
         return Evaluation.of(prior, () -> {
             TokenBatch.checkLabels(labels, prior.classes(), draws.grids());
             Tensor x = first.get();
             for (int number = 1; number <= steps; number++) {
                 x = step.take(x, number);
-                watcher.step(number, steps, prior.space().grids(x));
+                watcher.step(number, steps, frame.space().grids(x));
             }
-            return prior.space().grids(x);
+            return frame.space().grids(x);
         });
     }
 }

@@ -6,12 +6,16 @@ import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
 import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
+import dev.smalti.draw.Guidance;
+import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
+import dev.smalti.prior.Prior.StepWatcher;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.LongOptional;
@@ -183,12 +187,71 @@ public final class Reversal {
                 .to(ScalarType.Float);
     }
 
+    /**
+     * Walks from grids of which nothing is left to clean ones. Known tokens stay as they are where lost ones are masked, so
+     * that the network sees which they are, and the walk begins when as many are known by rights; otherwise they are as noisy
+     * as the grid, along a path of their own.
+     *
+     * @param steps T'
+     * @param first the grids before the first step, int64 [B, L]
+     * @param step from {@link #time time(number, steps)} to that of the next number
+     * @return int64 [B, h, w]
+     */
+    public Tensor walk(
+            Prior prior,
+            Frame frame,
+            Sampling sampling,
+            Guidance guided,
+            Tensor labels,
+            Draws draws,
+            int steps,
+            Supplier<Tensor> first,
+            Chain.Step step,
+            StepWatcher watcher) {
+        boolean masking = corruption.states() > space.codes();
+        Tensor u = frame.partial() && !masking ? draws.uniform(frame.space().length()) : null;
+        int skipped = masking ? skipped(frame, steps) : 0;
+        return Chain.run(
+                prior,
+                frame,
+                sampling,
+                guided,
+                labels,
+                draws,
+                steps - skipped,
+                () -> keep(frame, first.get(), u, time(1, steps)),
+                (x, number) -> {
+                    int now = number + skipped;
+                    return keep(frame, step.take(x, now), u, time(now + 1, steps));
+                },
+                watcher);
+    }
+
+    private Tensor keep(Frame frame, Tensor x, Tensor u, int t) {
+        return u == null || t == 0 ? frame.keep(x) : frame.keep(x, x0 -> lose(x0, Tensors.filled(t, x0.size(0)), u));
+    }
+
+    /** The steps before whose ends fewer tokens are kept than are known. */
+    private int skipped(Frame frame, int steps) {
+        double share = 1 - (double) frame.unknown() / frame.space().length();
+        int skipped = 0;
+        while (skipped < steps - 1 && kept(time(skipped + 2, steps)) <= share) {
+            skipped++;
+        }
+        return skipped;
+    }
+
+    private double kept(int t) {
+        return Scope.value(
+                () -> schedule.at(Tensors.filled(t, 1), Devices.cpu()).kept().item_double());
+    }
+
     /** Grids of which nothing is left. int64 [B, L] */
-    public Tensor start(Draws draws) {
-        Tensor nothing = Tensors.filled(0, draws.grids(), space.length());
+    public Tensor start(Draws draws, long length) {
+        Tensor nothing = Tensors.filled(0, draws.grids(), length);
         Level last = schedule.at(Tensors.filled(steps(), draws.grids()), nothing.device())
                 .lost();
-        return corruption.lose(nothing, last, draws.uniform(space.length()));
+        return corruption.lose(nothing, last, draws.uniform(length));
     }
 
     /**
@@ -231,11 +294,11 @@ public final class Reversal {
             Tensor times = Tensors.filled(t, xt.size(0)); // [B]
             Level before = schedule.at(times.mul(new Scalar(0L)).add(new Scalar((long) s)), xt.device());
             Level after = schedule.at(times, xt.device());
-            Tensor changes = corruption.changes(xt, before, after, draws.uniform(space.length())); // [B, L]
+            Tensor changes = corruption.changes(xt, before, after, draws.uniform(xt.size(1))); // [B, L]
             return Places.of(changes)
                     .map(places -> {
                         Tensor logits = places.logits(denoiser, xt, t - 1, labels, device); // [M, K]
-                        Tensor rows = places.at().floor_divide(new Scalar(space.length()));
+                        Tensor rows = places.at().floor_divide(new Scalar(xt.size(1)));
                         Tensor now = places.read(xt); // [M]
                         Level then = after.rows(rows);
                         Tensor codes = back(
@@ -245,7 +308,7 @@ public final class Reversal {
                                         before.rows(rows),
                                         then)
                                 .narrow(1, 0, space.codes()); // [M, K]
-                        Tensor race = draws.exponential(places.indices(), space.length(), space.codes());
+                        Tensor race = draws.exponential(places.indices(), xt.size(1), space.codes());
                         return places.write(xt, Categorical.draw(codes, race));
                     })
                     .orElse(xt);

@@ -3,8 +3,10 @@ package dev.smalti.prior;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.smalti.draw.Canvas;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.Known;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Tempering;
 import dev.smalti.tensor.Devices;
@@ -16,10 +18,14 @@ import dev.smalti.train.OneBatch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.SplittableRandom;
 import java.util.stream.DoubleStream;
 import java.util.stream.LongStream;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 /** What every prior must do. The tests train a tiny one on a grid of 2×3 tokens, 5 codes and two classes. */
@@ -148,6 +154,131 @@ public abstract class PriorContract {
             });
             assertThat(steps).isEqualTo(steps.stream().sorted().distinct().toList());
             assertThat(steps.get(0)).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void keeps_known_tokens_and_draws_the_others() {
+        try (Prior prior = build(CLASSES)) {
+            train(prior, 20);
+            TokenSpace space = space();
+            long[] labels = {0, 1, 2, 0, 1, 2};
+            Scope.free(() -> {
+                Tensor open = torch.zeros(new long[] {space.height(), space.width()}, Tensors.options(ScalarType.Bool));
+                open.select(0, space.height() - 1L).fill_(new Scalar(1L)); // the last row
+                Tensor codes = space.grids(Tensors.longs(new SplittableRandom(4)
+                        .longs(6L * size(), 0, space.codes())
+                        .toArray()));
+                Tensor noise = Tensors.longs(1, 2, 3, 4, 5, 6);
+                Sampling partial = Sampling.USUAL.known(new Known(codes, open, noise));
+                for (Sampling sampling : List.of(partial, partial.guidance(1))) {
+                    Tensor drawn = space.grids(Tensors.longs(Arrays.stream(sample(prior, sampling, labels, 9, 6))
+                            .flatMapToLong(Arrays::stream)
+                            .toArray()));
+                    assertThat(drawn.ne(codes)
+                                    .logical_and(open.logical_not())
+                                    .any()
+                                    .item_bool())
+                            .as("kept tokens changed")
+                            .isFalse();
+                    assertThat(drawn.ne(codes).any().item_bool())
+                            .as("something is drawn")
+                            .isTrue();
+                    assertThat(drawn.lt(new Scalar(space.codes())).all().item_bool())
+                            .isTrue();
+                }
+            });
+        }
+    }
+
+    @Test
+    void drawing_everything_anew_and_a_canvas_of_its_own_size_are_plain_draws() {
+        try (Prior prior = build(CLASSES)) {
+            TokenSpace space = space();
+            long[] labels = {0, 1, 2};
+            Scope.free(() -> {
+                Tensor open = torch.ones(new long[] {space.height(), space.width()}, Tensors.options(ScalarType.Bool));
+                Tensor codes = space.grids(Tensors.filled(0, 3L * size()));
+                Sampling all = Sampling.USUAL
+                        .known(new Known(codes, open, Tensors.longs(1, 2, 3)))
+                        .canvas(new Canvas(space.height(), space.width()));
+                assertThat(sample(prior, all, labels, 9, 3)).isDeepEqualTo(sample(prior, Sampling.USUAL, labels, 9, 3));
+            });
+        }
+    }
+
+    /** What is drawn on a canvas of two rows and one column more, or the reason why there is none. */
+    @Test
+    void draws_larger_canvases_or_says_why_it_does_not() {
+        try (Prior prior = build(CLASSES);
+                Draws draws = Draws.of(seeds(5, 0, 2));
+                Draws again = Draws.of(seeds(5, 0, 2))) {
+            TokenSpace space = space();
+            Canvas canvas = new Canvas(space.height() + 2, space.width() + 1);
+            Scope.free(() -> {
+                Tensor labels = Tensors.longs(0, 1);
+                Sampling sampling = Sampling.USUAL.canvas(canvas).guidance(1);
+                if (!growsBeyondTraining()) {
+                    assertThatThrownBy(() -> prior.sample(sampling, labels, draws, Prior.StepWatcher.NONE))
+                            .isInstanceOf(IllegalArgumentException.class)
+                            .hasMessageContaining("of its own size alone");
+                    return;
+                }
+                Tensor drawn = prior.sample(sampling, labels, draws, Prior.StepWatcher.NONE);
+                TokenSpace larger = new TokenSpace(space.codes(), canvas.height(), canvas.width(), space.depth());
+                larger.check("the canvas", drawn);
+                assertThat(drawn.size(-2)).isEqualTo(canvas.height());
+                assertThat(drawn.size(-1)).isEqualTo(canvas.width());
+                assertThat(drawn.numel()).isEqualTo(2 * larger.size());
+                assertThat(Tensors.toLongs(prior.sample(sampling, labels, again, Prior.StepWatcher.NONE)))
+                        .isEqualTo(Tensors.toLongs(drawn));
+            });
+        }
+    }
+
+    /** Whether the method draws canvases larger than the grids of training. */
+    protected boolean growsBeyondTraining() {
+        return true;
+    }
+
+    @Test
+    void guidance_away_from_a_class_is_another_than_from_none() {
+        try (Prior prior = build(CLASSES)) {
+            train(prior, 100);
+            long[] labels = new long[60];
+            Arrays.fill(labels, CLASSES); // of both kinds, if nothing leads away from one
+            Sampling usual = Sampling.USUAL.guidance(6);
+            Sampling none = usual.guidance(6, GuidanceSchedule.CONSTANT, Sampling.Interval.ALL, (long) CLASSES);
+            Sampling away = usual.guidance(6, GuidanceSchedule.CONSTANT, Sampling.Interval.ALL, 1L);
+            long[][] plain = sample(prior, usual, labels, 3, 60);
+            assertThat(sample(prior, none, labels, 3, 60)).isDeepEqualTo(plain);
+            assertThat(sample(prior, away, labels, 3, 60)).isNotEqualTo(plain);
+            Sampling beyond = usual.guidance(6, GuidanceSchedule.CONSTANT, Sampling.Interval.ALL, CLASSES + 1L);
+            assertThatThrownBy(() -> sample(prior, beyond, labels, 3, 60))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("the negative label must be in 0..2");
+        }
+    }
+
+    @Test
+    void refuses_known_tokens_of_another_size() {
+        try (Prior prior = build(0);
+                Draws draws = Draws.of(seeds(5, 0, 1))) {
+            TokenSpace space = space();
+            Scope.free(() -> {
+                Tensor open = torch.zeros(new long[] {space.height(), space.width()}, Tensors.options(ScalarType.Bool));
+                open.select(0, space.height() - 1L).fill_(new Scalar(1L));
+                Tensor two = space.grids(Tensors.filled(0, 2L * size()));
+                Sampling sampling = Sampling.USUAL.known(new Known(two, open, Tensors.longs(1, 2)));
+                assertThatThrownBy(() -> prior.sample(sampling, null, draws, Prior.StepWatcher.NONE))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("known tokens must be 1 grids of " + space.grid());
+                Tensor bad = space.grids(Tensors.filled(space.codes(), size()));
+                Sampling beyond = Sampling.USUAL.known(new Known(bad, open, Tensors.longs(1)));
+                assertThatThrownBy(() -> prior.sample(beyond, null, draws, Prior.StepWatcher.NONE))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("of the known tokens");
+            });
         }
     }
 

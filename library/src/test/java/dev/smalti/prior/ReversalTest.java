@@ -440,7 +440,7 @@ class ReversalTest {
         Scope.free(() -> {
             try (Draws draws = Draws.of(seeds);
                     NoGradGuard guard = new NoGradGuard()) {
-                Tensor x = world.reversal.start(draws);
+                Tensor x = world.reversal.start(draws, L);
                 for (int number = 1; number <= taken; number++) {
                     int t = world.reversal.time(number, taken);
                     int s = world.reversal.time(number + 1, taken);

@@ -5,6 +5,7 @@ import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
@@ -12,6 +13,7 @@ import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
 import dev.smalti.prior.Evaluation;
+import dev.smalti.prior.Frame;
 import dev.smalti.prior.MaskedBound;
 import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
@@ -156,34 +158,42 @@ public final class AbsorbingDiffusion implements Prior {
 
     /** The same with logits of {@code denoiser}. */
     Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
-        int last = sampling.steps() == 0 ? steps : sampling.steps();
-        if (last > steps) {
-            throw new IllegalArgumentException(
-                    "steps must be at most the " + steps + " that the model was trained with, got " + last);
-        }
-        Guidance guided = new Guidance(denoiser, classes);
-        return Chain.run(
-                this,
-                sampling,
-                guided,
-                labels,
-                draws,
-                last,
-                () -> absorbing.nothing(draws.grids()),
-                (xt, number) -> step(guided, sampling, xt, labels, last - number + 1, draws),
-                watcher);
+        return Scope.keep(() -> {
+            Frame frame = Frame.of(space, sampling, draws);
+            int most = frame.grown(steps);
+            int all = sampling.steps() == 0 ? most : sampling.steps();
+            if (all > most) {
+                throw new IllegalArgumentException(
+                        "steps must be at most the " + most + " that the model was trained with, got " + all);
+            }
+            int last = frame.rest(all);
+            Guidance guided = new Guidance(frame.around(denoiser), sampling.against(classes));
+            return Chain.run(
+                    this,
+                    frame,
+                    sampling,
+                    guided,
+                    labels,
+                    draws,
+                    last,
+                    () -> frame.keep(new Absorbing(frame.space()).nothing(draws.grids())),
+                    (xt, number) ->
+                            step(guided, sampling.tempering(number, last), xt, labels, last - number + 1, draws),
+                    watcher);
+        });
     }
 
     /** One reverse step. The network sees only grids in which something is revealed. [B, L] -> [B, L] */
-    private Tensor step(Guidance guided, Sampling sampling, Tensor xt, Tensor labels, int t, Draws draws) {
+    private Tensor step(Guidance guided, Tempering tempering, Tensor xt, Tensor labels, int t, Draws draws) {
         return Scope.keep(() -> {
-            Tensor u = draws.uniform(space.length());
+            Tensor u = draws.uniform(xt.size(1));
             Tensor reveal = absorbing.masked(xt).logical_and(u.lt(new Scalar(1.0 / t))); // [B, L]
             return Places.of(reveal)
                     .map(places -> {
-                        Tensor logits = places.logits(guided, xt, t - 1, labels, parameters.device()); // [M, K]
-                        Tensor race = draws.exponential(places.indices(), space.length(), space.codes());
-                        Tensor x0 = Categorical.draw(sampling.tempering().logProbabilities(logits), race); // [M]
+                        int time = Math.min(t, steps) - 1; // a canvas may have more steps
+                        Tensor logits = places.logits(guided, xt, time, labels, parameters.device()); // [M, K]
+                        Tensor race = draws.exponential(places.indices(), xt.size(1), space.codes());
+                        Tensor x0 = Categorical.draw(tempering.logProbabilities(logits), race); // [M]
                         return places.write(xt, x0);
                     })
                     .orElse(xt);

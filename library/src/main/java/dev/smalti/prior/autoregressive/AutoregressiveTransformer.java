@@ -12,6 +12,7 @@ import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
 import dev.smalti.prior.Evaluation;
+import dev.smalti.prior.Frame;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.Training;
@@ -92,7 +93,10 @@ public final class AutoregressiveTransformer implements Prior {
                 .sum(1);
     }
 
-    /** Ancestral sampling in L steps, a token each. */
+    /**
+     * Ancestral sampling in L steps, a token each. Known tokens are read rather than drawn, and must come before all others,
+     * since what follows a token has no say in it.
+     */
     @Override
     public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
         int length = Math.toIntExact(space.length());
@@ -100,44 +104,71 @@ public final class AutoregressiveTransformer implements Prior {
             throw new IllegalArgumentException("steps must be left out or " + length
                     + ", the number of tokens, each of which is drawn given all before it, got " + sampling.steps());
         }
+        if (sampling.canvas() != null
+                && (sampling.canvas().height() != space.height()
+                        || sampling.canvas().width() != space.width())) {
+            throw new IllegalArgumentException("an autoregressive model draws grids of its own size alone, "
+                    + space.grid() + ", since each place has an order and a position of its own: take a model of"
+                    + " another kind for larger ones");
+        }
         boolean guided = sampling.guidance() > 0;
         return Scope.keep(() -> {
+            Frame frame = Frame.of(space, sampling, draws);
+            int first = Math.toIntExact(space.length() - frame.unknown()); // known tokens, if all come first
+            if (frame.open().narrow(1, 0, first).any().item_bool()) {
+                throw new IllegalArgumentException(
+                        "an autoregressive model completes what follows, row by row from the top"
+                                + " left: it can't fill in before tokens that are kept. Redraw all below and to the right, or take"
+                                + " a model of another kind");
+            }
+            Tensor known = frame.keep(Tensors.filled(0, draws.grids(), space.length()));
             CausalTransformer.Cache cache = network.cache(guided ? 2 * draws.grids() : draws.grids());
             return Chain.run(
                     this,
+                    frame,
                     sampling,
                     labels,
                     draws,
                     length,
                     () -> new Absorbing(space).nothing(draws.grids()),
-                    (x, number) -> step(sampling, x, labels, number, draws, cache),
+                    (x, number) -> step(sampling, x, number <= first ? known : null, labels, number, draws, cache),
                     watcher);
         });
     }
 
-    /** Draws token {@code number}, counted from 1. [B, L] -> [B, L] */
+    /** Draws token {@code number}, counted from 1, or takes it from {@code known}. [B, L] -> [B, L] */
     private Tensor step(
-            Sampling sampling, Tensor x, Tensor labels, int number, Draws draws, CausalTransformer.Cache cache) {
+            Sampling sampling,
+            Tensor x,
+            Tensor known,
+            Tensor labels,
+            int number,
+            Draws draws,
+            CausalTransformer.Cache cache) {
         return Scope.keep(() -> {
             long length = space.length();
+            int steps = Math.toIntExact(length);
             long i = number - 1L;
             Tensor previous = i == 0 ? null : x.select(1, i - 1).to(parameters.device(), ScalarType.Long); // [B]
             Tensor label = labels == null ? null : labels.to(parameters.device(), ScalarType.Long);
-            double weight = sampling.weight(number, Math.toIntExact(length));
             Tensor logits = (sampling.guidance() > 0
-                            ? guided(previous, label, cache, weight)
+                            ? guided(previous, label, cache, sampling.weight(number, steps), sampling.against(classes))
                             : network.next(previous, label, cache))
                     .cpu(); // [B, K]
+            if (known != null) { // the cache had to see it
+                return x.index_copy(1, Tensors.longs(i), known.narrow(1, i, 1));
+            }
             long[] at = LongStream.range(0, x.size(0)).map(b -> b * length + i).toArray();
             Tensor exponential = draws.exponential(at, length, space.codes());
-            Tensor token = Categorical.draw(sampling.tempering().logProbabilities(logits), exponential); // [B]
+            Tensor log = sampling.tempering(number, steps).logProbabilities(logits);
+            Tensor token = Categorical.draw(log, exponential); // [B]
             return x.index_copy(1, Tensors.longs(i), token.unsqueeze(1));
         });
     }
 
-    /** {@link Guidance} with a cache of 2B grids: the second half never sees a class. */
-    private Tensor guided(Tensor previous, Tensor label, CausalTransformer.Cache cache, double weight) {
-        Tensor none = torch.full_like(label, new Scalar((long) classes));
+    /** {@link Guidance} with a cache of 2B grids: the second half sees the class that is to be avoided, or none. */
+    private Tensor guided(Tensor previous, Tensor label, CausalTransformer.Cache cache, double weight, long against) {
+        Tensor none = torch.full_like(label, new Scalar(against));
         Tensor both = network.next(
                 previous == null ? null : Tensors.cat(0, previous, previous), Tensors.cat(0, label, none), cache);
         long grids = label.size(0);

@@ -11,8 +11,8 @@ import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.Chain;
 import dev.smalti.prior.Evaluation;
+import dev.smalti.prior.Frame;
 import dev.smalti.prior.Losing;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.Reversal;
@@ -20,6 +20,7 @@ import dev.smalti.prior.Reversal.Terms;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.Training;
 import dev.smalti.prior.d3pm.D3pmConfiguration.Transitions;
+import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
@@ -114,25 +115,29 @@ public final class D3pm implements Prior {
     /** The same with logits of {@code denoiser}. */
     Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
         int steps = reversal.steps(sampling.steps());
-        Guidance guided = new Guidance(denoiser, classes);
-        return Chain.run(
-                this,
-                sampling,
-                guided,
-                labels,
-                draws,
-                steps,
-                () -> reversal.start(draws),
-                (xt, number) -> reversal.step(
-                        guided,
-                        sampling.tempering(),
-                        xt,
-                        labels,
-                        reversal.time(number, steps),
-                        reversal.time(number + 1, steps),
-                        draws,
-                        parameters.device()),
-                watcher);
+        return Scope.keep(() -> {
+            Frame frame = Frame.of(space, sampling, draws);
+            Guidance guided = new Guidance(frame.around(denoiser), sampling.against(classes));
+            return reversal.walk(
+                    this,
+                    frame,
+                    sampling,
+                    guided,
+                    labels,
+                    draws,
+                    steps,
+                    () -> reversal.start(draws, frame.space().length()),
+                    (xt, number) -> reversal.step(
+                            guided,
+                            sampling.tempering(number, steps),
+                            xt,
+                            labels,
+                            reversal.time(number, steps),
+                            reversal.time(number + 1, steps),
+                            draws,
+                            parameters.device()),
+                    watcher);
+        });
     }
 
     @Override

@@ -11,6 +11,7 @@ import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
 import dev.smalti.prior.Evaluation;
+import dev.smalti.prior.Frame;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.Spread;
 import dev.smalti.prior.TokenBatch;
@@ -381,36 +382,66 @@ public final class Lcmd implements Prior {
         return sample(student, sampling, labels, draws, watcher);
     }
 
-    /** The same with logits of {@code denoiser}. */
+    /**
+     * The same with logits of {@code denoiser}. The vectors of known tokens are as noisy as the grid, along a path of their own.
+     */
     Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
         int steps = sampling.steps() == 0 ? configuration.sampling().steps() : sampling.steps();
-        Guidance guided = new Guidance(denoiser, classes);
-        Tensor[] z = new Tensor[1];
-        return Chain.run(
-                this,
-                sampling,
-                guided,
-                labels,
-                draws,
-                steps + 1,
-                () -> {
-                    z[0] = noise(draws);
-                    return Tensors.filled(0, draws.grids(), space.length());
-                },
-                (x, number) -> {
-                    double t = 1 - (number - 1.0) / steps;
-                    return number <= steps
-                            ? step(guided, sampling.tempering(), z[0], labels, t, 1 - (double) number / steps, draws)
-                            : read(guided, sampling.tempering(), z[0], labels, draws);
-                },
-                watcher);
+        return Scope.keep(() -> {
+            Frame frame = Frame.of(space, sampling, draws);
+            long length = frame.space().length();
+            Guidance guided = new Guidance(frame.around(denoiser), sampling.against(classes));
+            Tensor noise = frame.partial() ? noise(draws, length) : null;
+            Tensor[] z = new Tensor[1];
+            return Chain.run(
+                    this,
+                    frame,
+                    sampling,
+                    guided,
+                    labels,
+                    draws,
+                    steps + 1,
+                    () -> {
+                        z[0] = noise(draws, length);
+                        keep(frame, z[0], noise, 1);
+                        return frame.keep(Tensors.filled(0, draws.grids(), length));
+                    },
+                    (x, number) -> {
+                        Tempering tempering = sampling.tempering(number, steps + 1);
+                        double t = 1 - (number - 1.0) / steps;
+                        double s = 1 - (double) number / steps;
+                        if (number > steps) {
+                            return frame.keep(read(guided, tempering, z[0], labels, draws));
+                        }
+                        Tensor likeliest = frame.keep(step(guided, tempering, z[0], labels, t, s, draws));
+                        keep(frame, z[0], noise, s);
+                        return likeliest;
+                    },
+                    watcher);
+        });
     }
 
-    private Tensor noise(Draws draws) { // [B, L, D]
+    /** Puts the vectors of known tokens at time t into their places. z and noise [B, L, D] */
+    private void keep(Frame frame, Tensor z, Tensor noise, double t) {
+        if (noise == null) {
+            return;
+        }
+        Scope.free(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                Tensor codes =
+                        frame.keep(Tensors.filled(0, z.size(0), z.size(1))).to(z.device(), ScalarType.Long);
+                Tensor clean = Embeddings.of(student.embeddings().vectors(), codes);
+                Tensor open = frame.open().unsqueeze(2).to(z.device(), ScalarType.Bool); // [1, L, 1]
+                z.copy_(torch.where(open, z, level(t, z.size(0)).noised(clean, noise)));
+            }
+        });
+    }
+
+    private Tensor noise(Draws draws, long length) { // [B, L, D]
         long width = configuration.embedding().dimension();
-        return draws.normal(space.length() * width)
+        return draws.normal(length * width)
                 .to(parameters.device(), ScalarType.Float)
-                .view(-1, space.length(), width);
+                .view(-1, length, width);
     }
 
     private Gaussian level(double t, long grids) {
@@ -429,9 +460,9 @@ public final class Lcmd implements Prior {
             Tensor mean = student.mean(log).view_as(z);
             z.copy_(
                     configuration.sampling().sampler() == Sampler.ANCESTRAL
-                            ? level.ancestral(z, mean, next, noise(draws))
+                            ? level.ancestral(z, mean, next, noise(draws, z.size(1)))
                             : level.ddim(z, mean, next));
-            return log.argmax(new LongOptional(-1), false).cpu().view(-1, space.length());
+            return log.argmax(new LongOptional(-1), false).cpu().view(-1, z.size(1));
         });
     }
 
@@ -441,8 +472,8 @@ public final class Lcmd implements Prior {
             Tensor log =
                     guess(denoiser, tempering, z, labels, level(0, z.size(0))).cpu();
             long[] all = LongStream.range(0, log.size(0)).toArray();
-            Tensor race = draws.exponential(all, space.length(), space.codes());
-            return Categorical.draw(log.to(ScalarType.Double), race).view(-1, space.length());
+            Tensor race = draws.exponential(all, z.size(1), space.codes());
+            return Categorical.draw(log.to(ScalarType.Double), race).view(-1, z.size(1));
         });
     }
 

@@ -12,6 +12,7 @@ import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
 import dev.smalti.prior.Evaluation;
+import dev.smalti.prior.Frame;
 import dev.smalti.prior.MaskedBound;
 import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
@@ -160,31 +161,47 @@ public final class MaskGit implements Prior {
 
     /** The same with logits of {@code denoiser}. */
     Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
-        int last = sampling.steps() == 0 ? steps : MaskGitSampling.check(sampling.steps(), length);
-        Guidance guided = new Guidance(denoiser, classes);
         return Scope.keep(() -> {
-            Walk walk = new Walk(guided, sampling, labels, draws, last);
+            Frame frame = Frame.of(space, sampling, draws);
+            int all = sampling.steps() == 0
+                    ? frame.grown(steps)
+                    : MaskGitSampling.check(sampling.steps(), frame.space().length());
+            int last = (int) Math.min(all, frame.unknown());
+            Guidance guided = new Guidance(frame.around(denoiser), sampling.against(classes));
             return Chain.run(
-                    this, sampling, guided, labels, draws, last, () -> absorbing.nothing(draws.grids()), walk, watcher);
+                    this,
+                    frame,
+                    sampling,
+                    guided,
+                    labels,
+                    draws,
+                    last,
+                    () -> frame.keep(new Absorbing(frame.space()).nothing(draws.grids())),
+                    new Walk(frame, guided, sampling, labels, draws, last),
+                    watcher);
         });
     }
 
     /** The steps of one draw. The network sees the positions whose token may change; every grid has some in every step. */
     private final class Walk implements Chain.Step {
+        private final long length;
+        private final long unknown;
         private final Guidance guided;
         private final Sampling sampling;
         private final Tensor labels;
         private final Draws draws;
-        private final int[] known;
+        private final int[] known; // of those that were not known from the first
         private final Tensor rank;
 
-        Walk(Guidance guided, Sampling sampling, Tensor labels, Draws draws, int steps) {
+        Walk(Frame frame, Guidance guided, Sampling sampling, Tensor labels, Draws draws, int steps) {
+            this.length = frame.space().length();
+            this.unknown = frame.unknown();
             this.guided = guided;
             this.sampling = sampling;
             this.labels = labels;
             this.draws = draws;
-            this.known = configuration.sampling().known(length, steps);
-            this.rank = configuration.sampling().rank(space, draws);
+            this.known = configuration.sampling().known(Math.toIntExact(unknown), steps);
+            this.rank = configuration.sampling().rank(frame, draws);
         }
 
         @Override
@@ -196,14 +213,14 @@ public final class MaskGit implements Prior {
         private Tensor nextInOrder(Tensor xt, int number) {
             Tensor due = rank.lt(new Scalar((long) known[number - 1]));
             Places places = Places.of(absorbing.masked(xt).logical_and(due)).orElseThrow();
-            return places.write(xt, draw(logits(places, xt, number), places));
+            return places.write(xt, draw(logits(places, xt, number), places, number));
         }
 
         /** All masked tokens are drawn, and those that the model is least sure of are masked again. [B, L] -> [B, L] */
         private Tensor mostConfident(Tensor xt, int number) {
             Places places = Places.of(absorbing.masked(xt)).orElseThrow();
             Tensor logits = logits(places, xt, number); // [M, K]
-            Tensor drawn = draw(logits, places); // [M]
+            Tensor drawn = draw(logits, places, number); // [M]
             Tensor filled = places.write(xt, drawn);
             if (number == known.length) {
                 return filled;
@@ -215,18 +232,20 @@ public final class MaskGit implements Prior {
                     new Scalar(Double.POSITIVE_INFINITY),
                     Tensors.options(ScalarType.Double)); // known ones stay
             confidence = places.write(confidence, Confidence.of(logits, drawn, exponential, noise));
-            return torch.where(Confidence.most(confidence, known[number - 1]), filled, xt);
+            long count = length - unknown + known[number - 1];
+            return torch.where(Confidence.most(confidence, count), filled, xt);
         }
 
         /** All grids have the same number of masks before a step. -> [M, K], on the CPU */
         private Tensor logits(Places places, Tensor xt, int number) {
             int before = number == 1 ? 0 : known[number - 2];
-            return places.logits(guided, xt, (double) (length - before) / length, labels, parameters.device());
+            return places.logits(guided, xt, (double) (unknown - before) / length, labels, parameters.device());
         }
 
-        private Tensor draw(Tensor logits, Places places) {
+        private Tensor draw(Tensor logits, Places places, int number) {
             Tensor exponential = draws.exponential(places.indices(), length, space.codes());
-            return Categorical.draw(sampling.tempering().logProbabilities(logits), exponential);
+            Tensor log = sampling.tempering(number, known.length).logProbabilities(logits);
+            return Categorical.draw(log, exponential);
         }
     }
 

@@ -1,11 +1,13 @@
 package dev.smalti.prior.maskgit;
 
 import dev.smalti.draw.Draws;
+import dev.smalti.prior.Frame;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.Locale;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -104,21 +106,28 @@ public record MaskGitSampling(
     }
 
     /**
-     * The place of each position in the order of its grid.
+     * The place of each open position in the order of its grid; known ones come last.
      *
      * @return int64 [B, L]; null by confidence, where there is none before the draw
      */
-    Tensor rank(TokenSpace space, Draws draws) {
-        return switch (order) {
-            case CONFIDENCE -> null;
-            case RANDOM -> draws.uniform(space.length()).argsort(1, false);
-            case HALTON -> {
-                Tensor rank = Tensors.longs(Halton.order(space.height(), space.width()))
-                        .argsort()
-                        .expand(draws.grids(), space.length());
-                yield roll ? rolled(rank, draws.uniform(1)) : rank;
-            }
-        };
+    Tensor rank(Frame frame, Draws draws) {
+        TokenSpace space = frame.space();
+        Tensor rank =
+                switch (order) {
+                    case CONFIDENCE -> null;
+                    case RANDOM -> draws.uniform(space.length()).argsort(1, false);
+                    case HALTON -> {
+                        Tensor halton = Tensors.longs(Halton.order(space.height(), space.width()))
+                                .argsort()
+                                .expand(draws.grids(), space.length());
+                        yield roll ? rolled(halton, draws.uniform(1)) : halton;
+                    }
+                };
+        if (rank == null || !frame.partial()) {
+            return rank;
+        }
+        Tensor late = rank.add(new Scalar(space.length()));
+        return torch.where(frame.open(), rank, late).argsort(1, false).argsort(1, false);
     }
 
     /** Each grid's order moved on cyclically by a random number of places. [B, L], [B, 1] in [0, 1) -> [B, L] */

@@ -4,12 +4,15 @@ import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Tempering;
+import dev.smalti.network.Denoiser;
 import dev.smalti.network.LlamaTransformer;
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
 import dev.smalti.prior.Evaluation;
+import dev.smalti.prior.Frame;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.Spread;
 import dev.smalti.prior.TokenBatch;
@@ -171,7 +174,9 @@ public final class Rdpm implements Prior {
                 ? null
                 : batch.labels().to(device, ScalarType.Long).index_select(0, at);
         long[] seeds = Tensors.toLongs(batch.noiseSeeds().cpu().index_select(0, rows));
-        Tensor logits = logits(input(own, seeds, t), t.to(device, ScalarType.Float), label); // [R, L, K]
+        Tensor noise =
+                DiffusionNoise.of(seeds, Tensors.toLongs(t), configuration.dimension(), space.height(), space.width());
+        Tensor logits = logits(input(own, noise, t, space), t.to(device, ScalarType.Float), label); // [R, L, K]
         Tensor place = t.sub(new Scalar(1L)).to(device, ScalarType.Long).view(-1, 1, 1);
         Tensor target = own.take_along_dim(place, new LongOptional(1)); // [R, 1, L]
         return torch.cross_entropy_loss(
@@ -198,12 +203,10 @@ public final class Rdpm implements Prior {
         return all.narrow(2, 0, space.codes()).to(ScalarType.Float).add(found);
     }
 
-    /** concat(ε_t, z'_{t-1}). int64 [R, T, L], [R], [R] -> float32 [R, L, 2d] */
-    private Tensor input(Tensor codes, long[] seeds, Tensor t) {
-        Tensor noise = DiffusionNoise.of(
-                        seeds, Tensors.toLongs(t), configuration.dimension(), space.height(), space.width())
-                .to(codes.device(), ScalarType.Float); // [R, d, h, w]
-        Tensor both = Tensors.cat(1, noise, accumulated(codes, t.sub(new Scalar(1L)))); // [R, 2d, h, w]
+    /** concat(ε_t, z'_{t-1}). int64 [R, T, L], float32 [R, d, h, w], int64 [R] -> float32 [R, L, 2d] */
+    private Tensor input(Tensor codes, Tensor noise, Tensor t, TokenSpace of) {
+        Tensor own = noise.to(codes.device(), ScalarType.Float);
+        Tensor both = Tensors.cat(1, own, accumulated(codes, t.sub(new Scalar(1L)), of)); // [R, 2d, h, w]
         return both.flatten(2, -1).transpose(1, 2);
     }
 
@@ -212,18 +215,18 @@ public final class Rdpm implements Prior {
      *
      * @param codes int64 [R, T, L]; those of later steps do not matter
      * @param t int64 [R], 0..T
+     * @param of the grids
      * @return float32 [R, d, h, w]
      */
-    Tensor accumulated(Tensor codes, Tensor t) {
+    Tensor accumulated(Tensor codes, Tensor t, TokenSpace of) {
         return Precision.exact(codes.device(), () -> {
             Tensor count = t.to(codes.device(), ScalarType.Long).view(-1, 1); // [R, 1]
             Tensor step = torch.arange(new Scalar((long) steps), Tensors.options(ScalarType.Long, codes.device()));
             Tensor known = step.unsqueeze(0).lt(count).unsqueeze(2); // [R, T, 1]
             Tensor vectors = torch.embedding(codebook, codes.masked_fill(known.logical_not(), new Scalar(0L)));
             Tensor sum = vectors.mul(known.unsqueeze(3).to(ScalarType.Float)).sum(1); // [R, L, d]
-            Tensor map = sum.transpose(1, 2)
-                    .unflatten(2, space.height(), space.width())
-                    .contiguous();
+            Tensor map =
+                    sum.transpose(1, 2).unflatten(2, of.height(), of.width()).contiguous();
             Tensor added = torch.conv2d(
                     map, weight, new TensorOptional(), new long[] {1, 1}, new long[] {1, 1}, new long[] {1, 1}, 1);
             Tensor biases = bias.view(1, -1).mul(count.to(ScalarType.Float)); // [R, d]
@@ -241,45 +244,71 @@ public final class Rdpm implements Prior {
             throw new IllegalArgumentException("steps must be left out or " + steps
                     + ", the codes at each place, which are drawn one after the other, got " + sampling.steps());
         }
-        long[] seeds = draws.noiseSeeds();
-        return Chain.run(
-                this,
-                sampling,
-                labels,
-                draws,
-                steps,
-                () -> Tensors.filled(space.mask(), draws.grids(), space.size()),
-                (x, t) -> step(sampling, x, labels, t, seeds, draws),
-                watcher);
-    }
-
-    /** Draws the codes of step t. int64 [B, T·L] -> the same */
-    private Tensor step(Sampling sampling, Tensor x, Tensor labels, int t, long[] seeds, Draws draws) {
         return Scope.keep(() -> {
-            Device device = parameters.device();
-            Tensor codes = x.view(-1, steps, space.length()); // [B, T, L]
-            Tensor time = Tensors.filled(t, seeds.length);
-            Tensor label = labels == null ? null : labels.to(device, ScalarType.Long);
-            Tensor vectors = input(codes.to(device, ScalarType.Long), seeds, time);
-            Tensor logits = guided(vectors, time.to(device, ScalarType.Float), label, sampling.weight(t, steps));
-            long[] at = LongStream.range(0, seeds.length * space.length()).toArray();
-            Tensor race = draws.exponential(at, space.length(), space.codes());
-            Tensor flat = logits.flatten(0, 1).cpu(); // [B·L, K]
-            Tensor drawn = Categorical.draw(sampling.tempering().logProbabilities(flat), race);
-            return codes.index_copy(1, Tensors.longs(t - 1L), drawn.view(-1, 1, space.length()))
-                    .flatten(1, -1);
+            Frame frame = Frame.of(space, sampling, draws);
+            Denoiser seen = frame.around((vectors, time, label, at) -> {
+                Tensor all = logits(vectors, time, label).flatten(0, 1); // [R·L, K]
+                return at == null ? all : all.index_select(0, at);
+            });
+            Guidance guided = new Guidance(seen, sampling.against(classes));
+            return Chain.run(
+                    this,
+                    frame,
+                    sampling,
+                    guided,
+                    labels,
+                    draws,
+                    steps,
+                    () -> Tensors.filled(
+                            space.mask(), draws.grids(), frame.space().size()),
+                    (x, t) -> step(frame, guided, sampling.tempering(t, steps), x, labels, t, draws),
+                    watcher);
         });
     }
 
-    /** ℓ_c + λ_t (ℓ_c - ℓ_u), of one call with twice the rows. -> [B, L, K] */
-    private Tensor guided(Tensor vectors, Tensor time, Tensor label, double weight) {
-        if (weight == 0) {
-            return logits(vectors, time, label);
-        }
-        Tensor none = torch.full_like(label, new Scalar((long) classes));
-        Tensor both = logits(Tensors.cat(0, vectors, vectors), Tensors.cat(0, time, time), Tensors.cat(0, label, none));
-        long grids = label.size(0);
-        return Guidance.mix(both.narrow(0, 0, grids), both.narrow(0, grids, grids), weight);
+    /**
+     * Draws the codes of step t, and takes those of known places as they are, with the noise that they were encoded with. int64
+     * [B, T·L] -> the same
+     */
+    private Tensor step(
+            Frame frame, Guidance guided, Tempering tempering, Tensor x, Tensor labels, int t, Draws draws) {
+        return Scope.keep(() -> {
+            Device device = parameters.device();
+            TokenSpace own = frame.space();
+            Tensor codes = x.view(-1, steps, own.length()); // [B, T, L]
+            Tensor time = Tensors.filled(t, codes.size(0));
+            Tensor noise = noise(draws.noiseSeeds(), t, own);
+            if (frame.partial()) {
+                noise = torch.where(
+                        frame.open().view(1, 1, own.height(), own.width()), noise, noise(frame.noiseSeeds(), t, own));
+            }
+            Tensor vectors = input(codes.to(device, ScalarType.Long), noise, time, own);
+            Tensor label = labels == null ? null : labels.to(device, ScalarType.Long);
+            Tensor at = frame.open()
+                    .expand(codes.size(0), own.length())
+                    .flatten()
+                    .nonzero()
+                    .squeeze(1); // [M]
+            Tensor logits = guided.logits(
+                            vectors, time.to(device, ScalarType.Float), label, at.to(device, ScalarType.Long))
+                    .cpu(); // [M, K]
+            Tensor race = draws.exponential(Tensors.toLongs(at), own.length(), own.codes());
+            Tensor drawn = Categorical.draw(tempering.logProbabilities(logits), race); // [M]
+            Tensor now =
+                    codes.select(1, t - 1L).reshape(-1).index_copy(0, at, drawn).view(-1, 1, own.length());
+            Tensor all = codes.index_copy(1, Tensors.longs(t - 1L), now).flatten(1, -1);
+            return frame.partial() ? upTo(t, frame.keep(all), all, own) : all;
+        });
+    }
+
+    /** {@code known} in the first t steps and {@code x} in those to come. int64 [B, T·L] */
+    private Tensor upTo(int t, Tensor known, Tensor x, TokenSpace own) {
+        long so = t * own.length();
+        return Tensors.cat(1, known.narrow(1, 0, so), x.narrow(1, so, own.size() - so));
+    }
+
+    private Tensor noise(long[] seeds, int t, TokenSpace own) { // float32 [B, d, h, w]
+        return DiffusionNoise.of(seeds, t, configuration.dimension(), own.height(), own.width());
     }
 
     /**

@@ -15,7 +15,7 @@ import org.bytedeco.pytorch.Device;
  * @param bottleneck to how many numbers the noise and the accumulated vectors of a place, 2d together, are projected before
  *     they are widened; 2d if left out, which loses nothing. The paper projects them "back" to d
  * @param guesses M, guesses of the tokenizer's map at each place, from which the codes' probabilities follow by arithmetic and
- *     to whose logarithms the network's own logits are added; 0, the paper's head of logits alone, if left out
+ *     to whose logarithms the network's own logits are added; 4 if left out, and 0 for the paper's head of logits alone
  * @param times which steps of a grid are trained on at once; {@code one} if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
  * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
@@ -48,7 +48,7 @@ public record RdpmConfiguration(
         if (bottleneck < 1) {
             throw new IllegalArgumentException("bottleneck must be at least 1, got " + bottleneck);
         }
-        guesses = guesses == null ? 0 : guesses;
+        guesses = guesses == null ? 4 : guesses;
         if (guesses < 0) {
             throw new IllegalArgumentException("guesses must be at least 0, got " + guesses);
         }

@@ -12,6 +12,7 @@ import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Chain;
 import dev.smalti.prior.Evaluation;
+import dev.smalti.prior.Frame;
 import dev.smalti.prior.Losing;
 import dev.smalti.prior.MaskedBound;
 import dev.smalti.prior.Places;
@@ -47,6 +48,7 @@ public final class Sedd implements Prior {
     private static final double FIRST = 1e-3;
 
     private static final double LAST = 1e-5;
+    private static final int HALVINGS = 40;
 
     private final SeddConfiguration configuration;
     private final TokenSpace space;
@@ -164,25 +166,63 @@ public final class Sedd implements Prior {
                 .view_as(x);
     }
 
-    /** From noise back to grids in so many steps from t = 1 to t = 0.00001, and one more that denoises. */
+    /**
+     * From noise back to grids in so many steps from t = 1 to t = 0.00001, and one more that denoises. Known tokens stay as they
+     * are with {@code absorb}, and t begins where as many are known by rights; otherwise they are as noisy as the grid, along
+     * a path of their own.
+     */
     @Override
     public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
-        Integer usual = configuration.sampling().steps();
-        int steps = sampling.steps() > 0 ? sampling.steps() : usual == null ? Math.toIntExact(space.length()) : usual;
-        double dt = (1 - LAST) / steps;
-        Guidance guided = new Guidance(this::logScore, classes);
-        return Chain.run(
-                this,
-                sampling,
-                guided,
-                labels,
-                draws,
-                steps + 1,
-                () -> noise(draws),
-                (xt, number) -> number <= steps
-                        ? step(guided, sampling.tempering(), xt, labels, 1 - (number - 1) * dt, dt, draws)
-                        : denoise(guided, sampling.tempering(), xt, labels, LAST, draws),
-                watcher);
+        return Scope.keep(() -> {
+            Frame frame = Frame.of(space, sampling, draws);
+            Integer usual = configuration.sampling().steps();
+            int whole = sampling.steps() > 0
+                    ? sampling.steps()
+                    : usual == null ? Math.toIntExact(frame.space().length()) : frame.grown(usual);
+            boolean absorb = configuration.transitions() == Transitions.ABSORB;
+            double first = absorb && frame.partial() ? time(frame) : 1;
+            int steps = (int) Math.max(1, Math.ceil(whole * first));
+            double dt = (first - LAST) / steps;
+            Tensor u = frame.partial() && !absorb ? draws.uniform(frame.space().length()) : null;
+            Guidance guided = new Guidance(frame.around(this::logScore, true), sampling.against(classes));
+            return Chain.run(
+                    this,
+                    frame,
+                    sampling,
+                    guided,
+                    labels,
+                    draws,
+                    steps + 1,
+                    () -> keep(frame, noise(draws, frame.space().length()), u, 1),
+                    (xt, number) -> {
+                        double t = first - (number - 1) * dt;
+                        Tempering tempering = sampling.tempering(number, steps + 1);
+                        return number <= steps
+                                ? keep(frame, step(guided, tempering, xt, labels, t, dt, draws), u, t - dt)
+                                : frame.keep(denoise(guided, tempering, xt, labels, LAST, draws));
+                    },
+                    watcher);
+        });
+    }
+
+    private Tensor keep(Frame frame, Tensor x, Tensor u, double t) {
+        return u == null ? frame.keep(x) : frame.keep(x, x0 -> graph.lose(x0, filled(sigma(t), x0.size(0)), u));
+    }
+
+    /** The t at which as many tokens are masked in the mean as are not known, by halving. */
+    private double time(Frame frame) {
+        double masked = (double) frame.unknown() / frame.space().length();
+        double low = LAST;
+        double high = 1;
+        for (int i = 0; i < HALVINGS; i++) {
+            double t = (low + high) / 2;
+            if (-Math.expm1(-sigma(t)) < masked) {
+                low = t;
+            } else {
+                high = t;
+            }
+        }
+        return high;
     }
 
     /** From t to t - dt. [B, L] -> [B, L] */
@@ -236,7 +276,7 @@ public final class Sedd implements Prior {
                     Tensor log = places.logits(logScore, xt, sigma, labels, parameters.device());
                     Tensor score = tempered(log.to(ScalarType.Double), x, sigma, tempering)
                             .exp();
-                    Tensor race = draws.exponential(places.indices(), space.length(), states);
+                    Tensor race = draws.exponential(places.indices(), xt.size(1), states);
                     Tensor probabilities = way.back(x, score).clamp_min(new Scalar(0.0));
                     return places.write(xt, Categorical.draw(probabilities.log(), race));
                 })
@@ -337,11 +377,13 @@ public final class Sedd implements Prior {
     }
 
     /** Grids of which nothing is left. [B, L] */
-    private Tensor noise(Draws draws) {
-        Tensor any = Tensors.filled(0, draws.grids(), space.length());
-        Tensor infinite = torch.full(
-                new long[] {draws.grids()}, new Scalar(Double.POSITIVE_INFINITY), Tensors.options(ScalarType.Double));
-        return graph.lose(any, infinite, draws.uniform(space.length()));
+    private Tensor noise(Draws draws, long length) {
+        Tensor any = Tensors.filled(0, draws.grids(), length);
+        return graph.lose(any, filled(Double.POSITIVE_INFINITY, draws.grids()), draws.uniform(length));
+    }
+
+    private static Tensor filled(double value, long size) {
+        return torch.full(new long[] {size}, new Scalar(value), Tensors.options(ScalarType.Double));
     }
 
     /** KL of the last state from uniform tokens, the same for every grid. */

@@ -12,8 +12,8 @@ import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.Chain;
 import dev.smalti.prior.Evaluation;
+import dev.smalti.prior.Frame;
 import dev.smalti.prior.Losing;
 import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
@@ -21,7 +21,6 @@ import dev.smalti.prior.Reversal;
 import dev.smalti.prior.Reversal.Terms;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.Training;
-import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration.Drawing;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -171,41 +170,50 @@ public final class VqDiffusion implements Prior {
     /** The same with logits of {@code denoiser}. */
     Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
         int steps = reversal.steps(sampling.steps());
-        Drawing drawing = configuration.sampling();
-        Tempering given = sampling.tempering();
-        Tempering tempering =
-                given.topP() < 1 ? given : new Tempering(given.temperature(), given.topK(), drawing.truncation());
-        Guidance guided = new Guidance(denoiser, classes);
-        return Chain.run(
-                this,
-                sampling,
-                guided,
-                labels,
-                draws,
-                steps,
-                () -> drawing.purity() == null
-                        ? reversal.start(draws)
-                        : Tensors.filled(space.mask(), draws.grids(), space.length()),
-                (xt, number) -> {
-                    int t = reversal.time(number, steps);
-                    return drawing.purity() == null || number == steps
-                            ? reversal.step(
-                                    guided,
-                                    tempering,
-                                    xt,
-                                    labels,
-                                    t,
-                                    reversal.time(number + 1, steps),
-                                    draws,
-                                    parameters.device())
-                            : surest(guided, tempering, xt, labels, t, tokens(number, steps), draws);
-                },
-                watcher);
+        Double purity = configuration.sampling().purity();
+        return Scope.keep(() -> {
+            Frame frame = Frame.of(space, sampling, draws);
+            Guidance guided = new Guidance(frame.around(denoiser), sampling.against(classes));
+            return reversal.walk(
+                    this,
+                    frame,
+                    sampling,
+                    guided,
+                    labels,
+                    draws,
+                    steps,
+                    () -> purity == null
+                            ? reversal.start(draws, frame.space().length())
+                            : Tensors.filled(
+                                    space.mask(), draws.grids(), frame.space().length()),
+                    (xt, number) -> {
+                        Tempering tempering = truncated(sampling.tempering(number, steps));
+                        int t = reversal.time(number, steps);
+                        return purity == null || number == steps
+                                ? reversal.step(
+                                        guided,
+                                        tempering,
+                                        xt,
+                                        labels,
+                                        t,
+                                        reversal.time(number + 1, steps),
+                                        draws,
+                                        parameters.device())
+                                : surest(guided, tempering, xt, labels, t, tokens(number, steps, frame), draws);
+                    },
+                    watcher);
+        });
     }
 
-    private long tokens(int number, int steps) {
+    /** With the truncation of the recipe where the caller asks for none. */
+    private Tempering truncated(Tempering given) {
+        return given.topP() < 1 ? given : given.topP(configuration.sampling().truncation());
+    }
+
+    private long tokens(int number, int steps, Frame frame) {
+        long all = frame.unknown();
         return configuration.sampling().tokens() == null
-                ? space.length() * number / steps - space.length() * (number - 1) / steps
+                ? all * number / steps - all * (number - 1) / steps
                 : configuration.sampling().tokens();
     }
 
@@ -216,7 +224,7 @@ public final class VqDiffusion implements Prior {
      */
     Tensor surest(Denoiser denoiser, Tempering tempering, Tensor xt, Tensor labels, int t, long count, Draws draws) {
         return Scope.keep(() -> {
-            long length = space.length();
+            long length = xt.size(1);
             Tensor masked = xt.eq(new Scalar(space.mask())); // [B, L]
             Places all = Places.of(masked.any(1).unsqueeze(1).expand_as(masked)).orElse(null); // of grids that change
             if (count == 0 || all == null) {

@@ -19,4 +19,9 @@ class AutoregressiveContractTest extends PriorContract {
     protected int stepsByHeart() {
         return 300;
     }
+
+    @Override
+    protected boolean growsBeyondTraining() {
+        return false;
+    }
 }

@@ -9,6 +9,7 @@ import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.TransformerConfiguration;
+import dev.smalti.prior.Frame;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.maskgit.MaskGitConfiguration.Masking;
 import dev.smalti.prior.maskgit.MaskGitSampling.Order;
@@ -130,7 +131,7 @@ class MaskGitTest {
         Map<Integer, Long> begun = new TreeMap<>();
         Scope.free(() -> {
             try (Draws draws = Draws.of(seeds(11, 600))) {
-                long[] rank = Tensors.toLongs(rolling.rank(SPACE, draws));
+                long[] rank = Tensors.toLongs(rolling.rank(Frame.of(SPACE, Sampling.USUAL, draws), draws));
                 for (int grid = 0; grid < 600; grid++) {
                     int moved = (int) rank[grid * L + (int) order[0]];
                     for (int i = 0; i < L; i++) {
@@ -149,7 +150,8 @@ class MaskGitTest {
         MaskGitSampling random = sampling(null, null, Order.RANDOM);
         Map<List<Long>, Long> orders = Scope.value(() -> {
             try (Draws draws = Draws.of(seeds(12, 3000))) {
-                long[] rank = Tensors.toLongs(random.rank(new TokenSpace(K, 1, 3), draws));
+                long[] rank =
+                        Tensors.toLongs(random.rank(Frame.of(new TokenSpace(K, 1, 3), Sampling.USUAL, draws), draws));
                 return IntStream.range(0, 3000)
                         .mapToObj(i -> List.of(rank[3 * i], rank[3 * i + 1], rank[3 * i + 2]))
                         .collect(Collectors.groupingBy(each -> each, Collectors.counting()));

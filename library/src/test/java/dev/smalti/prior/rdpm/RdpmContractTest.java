@@ -24,7 +24,7 @@ class RdpmContractTest extends PriorContract {
 
     @Override
     protected PriorConfiguration configuration() {
-        return new RdpmConfiguration(new LlamaTransformerConfiguration(2, 32, 2), 4, null, null, null, null, null);
+        return new RdpmConfiguration(new LlamaTransformerConfiguration(2, 32, 2), 4, null, 0, null, null, null);
     }
 
     @Override

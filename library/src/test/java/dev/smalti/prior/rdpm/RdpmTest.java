@@ -68,7 +68,7 @@ class RdpmTest {
     /** A prior whose weights are random where they begin as zero, so that it minds all it is told. */
     private static Rdpm prior(TokenSpace space, int classes, Times times) {
         Rdpm prior = (Rdpm) new RdpmConfiguration(
-                        new LlamaTransformerConfiguration(2, 16, 2, true, null), D, null, null, times, null, 0.0)
+                        new LlamaTransformerConfiguration(2, 16, 2, true, null), D, null, 0, times, null, 0.0)
                 .build(space, classes, new Seed(3), Devices.cpu());
         try (TokenFile tokens = tokens(space, D, true)) {
             prior.prepare(tokens);
@@ -230,19 +230,19 @@ class RdpmTest {
                         .accumulation(quantizer.accumulation().orElseThrow());
                 try (TokenFile tokens = builder.build();
                         Rdpm prior = (Rdpm) new RdpmConfiguration(
-                                        new LlamaTransformerConfiguration(1, 8, 1), D, null, null, null, null, null)
+                                        new LlamaTransformerConfiguration(1, 8, 1), D, null, 0, null, null, null)
                                 .build(space, 0, new Seed(1), Devices.cpu())) {
                     prior.prepare(tokens);
                     Tensor flat = codes.flatten(2, -1);
-                    Tensor all = prior.accumulated(flat, Tensors.longs(3, 3));
+                    Tensor all = prior.accumulated(flat, Tensors.longs(3, 3), space);
                     assertThat(farthest(all, quantizer.lookUp(codes))).isLessThan(1e-4);
-                    assertThat(farthest(prior.accumulated(flat, Tensors.longs(0, 0)), all.mul(new Scalar(0))))
+                    assertThat(farthest(prior.accumulated(flat, Tensors.longs(0, 0), space), all.mul(new Scalar(0))))
                             .isZero();
                     Tensor other = codes.clone();
                     other.select(1, 2).fill_(new Scalar(5L));
                     assertThat(farthest(
-                                    prior.accumulated(flat, Tensors.longs(2, 2)),
-                                    prior.accumulated(other.flatten(2, -1), Tensors.longs(2, 2))))
+                                    prior.accumulated(flat, Tensors.longs(2, 2), space),
+                                    prior.accumulated(other.flatten(2, -1), Tensors.longs(2, 2), space)))
                             .isZero();
                 }
             });
@@ -252,7 +252,7 @@ class RdpmTest {
     @Test
     void refuses_tokens_without_what_it_needs_and_steps_that_are_not_its_own() {
         RdpmConfiguration configuration =
-                new RdpmConfiguration(new LlamaTransformerConfiguration(1, 8, 1), D, null, null, null, null, null);
+                new RdpmConfiguration(new LlamaTransformerConfiguration(1, 8, 1), D, null, 0, null, null, null);
         RdpmConfiguration guesses =
                 new RdpmConfiguration(new LlamaTransformerConfiguration(1, 8, 1), D, null, 2, null, null, null);
         assertThatThrownBy(() -> configuration.check(new TokenSpace(2, 1, 2)))

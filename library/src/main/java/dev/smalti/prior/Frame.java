@@ -1,0 +1,145 @@
+package dev.smalti.prior;
+
+import dev.smalti.draw.Canvas;
+import dev.smalti.draw.Draws;
+import dev.smalti.draw.Known;
+import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Windows;
+import dev.smalti.network.Denoiser;
+import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** The grids to be drawn: their size, which may be above that of training, and the tokens that are known already. */
+public final class Frame {
+    private final TokenSpace trained;
+    private final TokenSpace space;
+    private final Canvas canvas; // null for the size of training
+    private final Known known; // null for none
+    private final Tensor open; // bool [1, L]
+    private final long unknown;
+
+    private Frame(TokenSpace trained, TokenSpace space, Sampling sampling) {
+        this.trained = trained;
+        this.space = space;
+        boolean larger = space.height() != trained.height() || space.width() != trained.width();
+        boolean kept =
+                sampling.known() != null && !sampling.known().open().all().item_bool();
+        this.canvas = larger ? sampling.canvas() : null;
+        this.known = kept ? sampling.known() : null;
+        this.open = known == null
+                ? torch.ones(new long[] {1, space.length()}, Tensors.options(ScalarType.Bool))
+                : known.open().cpu().view(1, space.length());
+        this.unknown = known == null ? space.length() : open.sum().item_long();
+    }
+
+    /** @throws IllegalArgumentException if the known tokens are not those of such grids */
+    public static Frame of(TokenSpace trained, Sampling sampling, Draws draws) {
+        Canvas canvas = sampling.canvas();
+        TokenSpace space = canvas == null
+                ? trained
+                : new TokenSpace(trained.codes(), canvas.height(), canvas.width(), trained.depth());
+        Frame frame = new Frame(trained, space, sampling);
+        if (frame.known != null) {
+            frame.check(draws.grids());
+        }
+        return frame;
+    }
+
+    private void check(long grids) {
+        Tensor codes = known.codes();
+        long depth = codes.dim() == 4 ? codes.size(1) : 1;
+        if (codes.size(0) != grids
+                || depth != space.depth()
+                || codes.size(-2) != space.height()
+                || codes.size(-1) != space.width()) {
+            throw new IllegalArgumentException("known tokens must be %d grids of %s, got %s"
+                    .formatted(grids, space.grid(), Dims.text(Dims.of(codes))));
+        }
+        if (space.depth() > 1 && known.noiseSeeds() == null) {
+            throw new IllegalArgumentException(
+                    "known tokens of a diffusion tokenizer need the noise seeds that they were encoded with");
+        }
+        space.check("the known tokens", codes().masked_fill(open().unsqueeze(1), new Scalar(0L)));
+    }
+
+    /** K, T, and the size of the grids to be drawn. */
+    public TokenSpace space() {
+        return space;
+    }
+
+    /** Whether some tokens are known. */
+    public boolean partial() {
+        return known != null;
+    }
+
+    /** The places to be drawn, bool [1, L]. */
+    public Tensor open() {
+        return open;
+    }
+
+    /** How many there are. */
+    public long unknown() {
+        return unknown;
+    }
+
+    /** int64 [B, T, L] on the CPU; nothing of meaning where {@link #open}. */
+    private Tensor codes() {
+        return known.codes().cpu().to(ScalarType.Long).reshape(-1, space.depth(), space.length());
+    }
+
+    /** The noise seeds of the known tokens, [B]. */
+    public long[] noiseSeeds() {
+        return Tensors.toLongs(known.noiseSeeds());
+    }
+
+    /**
+     * {@code x} with the known tokens in their places.
+     *
+     * @param x int64 [B, T·L]
+     */
+    public Tensor keep(Tensor x) {
+        return keep(x, codes -> codes);
+    }
+
+    /**
+     * The same with what has become of the known tokens.
+     *
+     * @param lost is given the known tokens, int64 [B, T·L], with code 0 at open places, and gives the same shape
+     */
+    public Tensor keep(Tensor x, UnaryOperator<Tensor> lost) {
+        if (known == null) {
+            return x;
+        }
+        Tensor where = open.unsqueeze(1)
+                .expand(x.size(0), space.depth(), space.length())
+                .reshape(-1, space.size());
+        Tensor clean = codes().view(-1, space.size()).masked_fill(where, new Scalar(0L));
+        return torch.where(where, x, lost.apply(clean));
+    }
+
+    /** The network as it sees such grids: through windows of the size of training where they are larger. */
+    public Denoiser around(Denoiser network) {
+        return around(network, false);
+    }
+
+    /** @param scores whether it gives logarithms of ratios rather than logits */
+    public Denoiser around(Denoiser network, boolean scores) {
+        return canvas == null ? network : new Windows(network, trained.height(), trained.width(), canvas, scores);
+    }
+
+    /** So many steps for a grid of training, as many as that for each of the tokens of such a grid. */
+    public int grown(int steps) {
+        return Math.toIntExact(Math.max(steps, (long) steps * space.length() / trained.length()));
+    }
+
+    /** The part of the steps that remains where some tokens are known, at least 1. */
+    public int rest(int steps) {
+        return (int) Math.max(1, Math.ceil((double) steps * unknown / space.length()));
+    }
+}
