@@ -1,0 +1,14 @@
+/**
+ * How good images are, by the definitions that papers report. Letters: N images, D features of each, B images of a batch.
+ *
+ * <p>Two sets of images, each known by its features [N, D]:
+ *
+ * <ul>
+ *   <li>{@link dev.smalti.metric.FrechetDistance} between the Gaussians of two sets (FID, sFID), of which
+ *       {@link dev.smalti.metric.FeatureMoments} needs one batch at a time.
+ * </ul>
+ *
+ * <p>Everything is computed in float64, for features of either precision. The numbers are those of the features: which
+ * network gave them, and how images were resized for it, belongs beside every number that is reported.
+ */
+package dev.smalti.metric;
