@@ -2,11 +2,15 @@ package dev.smalti.metric;
 
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
+import java.util.function.ObjLongConsumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** What all features must be. */
+/** What all features must be, and a part of them at a time. */
 final class Features {
+    private static final long BLOCK = 1024;
+
     private Features() {}
 
     /** @throws IllegalArgumentException if the shape isn't [N, D], there are fewer than {@code least}, or one isn't finite */
@@ -35,12 +39,26 @@ final class Features {
     }
 
     static void finite(String name, Tensor values) {
-        long wrong = Scope.value(
-                () -> values.numel() - torch.isfinite(values).count_nonzero().item_long());
-        if (wrong > 0) {
+        long[] wrong = {0};
+        blocks(
+                values,
+                (block, start) ->
+                        wrong[0] += torch.isfinite(block).logical_not().sum().item_long());
+        if (wrong[0] > 0) {
             throw new IllegalArgumentException(
                     "%s must be finite, got %d of %d that are not; look for broken images, or for a network in half precision"
-                            .formatted(name, wrong, values.numel()));
+                            .formatted(name, wrong[0], values.numel()));
+        }
+    }
+
+    /** Gives {@code body} the number of the first row of every block, and the block in float64. [N, ...] -> [n, ...] */
+    static void blocks(Tensor features, ObjLongConsumer<Tensor> body) {
+        for (long start = 0; start < features.size(0); start += BLOCK) {
+            long from = start;
+            Scope.free(() -> {
+                long n = Math.min(BLOCK, features.size(0) - from);
+                body.accept(features.detach().narrow(0, from, n).to(ScalarType.Double), from);
+            });
         }
     }
 }

@@ -5,7 +5,9 @@
  *
  * <ul>
  *   <li>{@link dev.smalti.metric.FrechetDistance} between the Gaussians of two sets (FID, sFID), of which
- *       {@link dev.smalti.metric.FeatureMoments} needs one batch at a time.
+ *       {@link dev.smalti.metric.FeatureMoments} needs one batch at a time;
+ *   <li>{@link dev.smalti.metric.KernelDistance} (KID), unbiased, for fewer images;
+ *   <li>{@link dev.smalti.metric.InceptionScore} of one set, from the logits of a classifier.
  * </ul>
  *
  * <p>Everything is computed in float64, for features of either precision. The numbers are those of the features: which
