@@ -7,6 +7,7 @@
  *   <li>{@link dev.smalti.metric.FrechetDistance} between the Gaussians of two sets (FID, sFID), of which
  *       {@link dev.smalti.metric.FeatureMoments} needs one batch at a time;
  *   <li>{@link dev.smalti.metric.KernelDistance} (KID), unbiased, for fewer images;
+ *   <li>{@link dev.smalti.metric.Manifolds}: precision, recall, density and coverage, which tell bad images from missing ones;
  *   <li>{@link dev.smalti.metric.InceptionScore} of one set, from the logits of a classifier.
  * </ul>
  *
