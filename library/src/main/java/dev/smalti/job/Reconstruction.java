@@ -1,5 +1,6 @@
 package dev.smalti.job;
 
+import dev.smalti.metric.PeakSignalToNoise;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
@@ -34,9 +35,8 @@ final class Reconstruction {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 Tensor decoded = precision.run(pixels.device(), () -> tokenizer.decode(codes));
-                Tensor error = levels(pixels).sub(levels(decoded)).pow(new Scalar(2));
-                for (double each : Tensors.toDoubles(error.mean(1, 2, 3))) {
-                    decibels += 10 * Math.log10(255.0 * 255.0 / Math.max(each, 1e-10));
+                for (double each : PeakSignalToNoise.of(levels(pixels), levels(decoded), 255)) {
+                    decibels += each;
                     images++;
                 }
                 long[] all = Tensors.toLongs(codes);

@@ -10,8 +10,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Mean and covariance of features that come batch by batch, in float64 on their device; it holds one [D, D], whatever N.
- * Deviations from the running mean are summed, which loses no digits where features lie far from 0. Chan, Golub and
+ * Mean and covariance of features that come batch by batch, in float64 on their device; it holds one [D, D], whatever
+ * N. Deviations from the running mean are summed, which loses no digits where features lie far from 0. Chan, Golub and
  * LeVeque 1983, "Algorithms for Computing the Sample Variance", the pairwise algorithm.
  */
 public final class FeatureMoments implements AutoCloseable {

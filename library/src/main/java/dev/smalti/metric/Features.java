@@ -13,7 +13,10 @@ final class Features {
 
     private Features() {}
 
-    /** @throws IllegalArgumentException if the shape isn't [N, D], there are fewer than {@code least}, or one isn't finite */
+    /**
+     * @throws IllegalArgumentException if the shape isn't [N, D], there are fewer than {@code least}, or one isn't
+     *     finite
+     */
     static void check(String name, Tensor features, long least) {
         Dims.check(name, features, Dims.ANY, Dims.ANY);
         if (features.size(0) < least) {
@@ -45,9 +48,9 @@ final class Features {
                 (block, start) ->
                         wrong[0] += torch.isfinite(block).logical_not().sum().item_long());
         if (wrong[0] > 0) {
-            throw new IllegalArgumentException(
-                    "%s must be finite, got %d of %d that are not; look for broken images, or for a network in half precision"
-                            .formatted(name, wrong[0], values.numel()));
+            throw new IllegalArgumentException(("%s must be finite, got %d of %d that are not; "
+                            + "look for broken images, or for a network in half precision")
+                    .formatted(name, wrong[0], values.numel()));
         }
     }
 

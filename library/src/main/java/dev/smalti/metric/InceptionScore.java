@@ -13,8 +13,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * How sure a classifier is of each image, and of how many classes: exp(mean KL(p(y|x) ‖ p(y))), from 1 to the number of
  * classes K. Salimans et al. 2016, arXiv:1606.03498, section 4. It sees no real images.
  *
- * <p>The score of a split, a part of the images, is lower than that of all. Splits are cut in the order given, so images
- * that lie sorted by class must be shuffled before.
+ * <p>The score of a split, a part of the images, is lower than that of all. Splits are cut in the order given, so
+ * images that lie sorted by class must be shuffled before.
  */
 public final class InceptionScore {
     private InceptionScore() {}
@@ -31,7 +31,8 @@ public final class InceptionScore {
     /**
      * From the probabilities of the classes. [N, K] in [0, 1]
      *
-     * @throws IllegalArgumentException if a row isn't a distribution, or there are fewer images than splits or no splits
+     * @throws IllegalArgumentException if a row isn't a distribution, or there are fewer images than splits or no
+     *     splits
      */
     public static Estimate ofProbabilities(Tensor probabilities, int splits) {
         Features.check("probabilities", probabilities, 1);
@@ -40,7 +41,8 @@ public final class InceptionScore {
                 () -> probabilities.sum(1).sub(new Scalar(1.0)).abs().max().item_double());
         if (least < 0 || off > 1e-3) {
             throw new IllegalArgumentException(
-                    "probabilities must be at least 0 and add up to 1, got one of %g and a sum that is off by %g; logits have a method of their own"
+                    ("probabilities must be at least 0 and add up to 1, got one of %g and a sum that is off by %g; "
+                                    + "logits have a method of their own")
                             .formatted(least, off));
         }
         return of("probabilities", probabilities, splits, block -> block);

@@ -11,17 +11,19 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Kernel distance between two sets of features: the squared maximum mean discrepancy under the kernel k(x, y) = (xᵀy / D
- * + 1)³. Of Inception's pool features it is the KID. Bińkowski et al. 2018, arXiv:1801.01401. The estimate is unbiased whatever N: around 0, and as often below it, for two sets of one distribution.
+ * Kernel distance between two sets of features: the squared maximum mean discrepancy under the kernel
+ * k(x, y) = (xᵀy / D + 1)³. Of Inception's pool features it is the KID. Bińkowski et al. 2018, arXiv:1801.01401. The
+ * estimate is unbiased whatever N: around 0, and often below it, for two sets of one distribution.
  */
 public final class KernelDistance {
     private KernelDistance() {}
 
     /**
-     * The distance over random subsets of both sets, drawn without replacement. Usual are 100 subsets of 1,000. [N, D], [M, D]
+     * The distance over random subsets of both sets, drawn without replacement. Usual are 100 subsets of 1,000.
+     * [N, D], [M, D]
      *
-     * @throws IllegalArgumentException if the dimensions differ, a feature isn't finite, there are no subsets, or the subsets
-     *     have fewer than 2 images or more than there are
+     * @throws IllegalArgumentException if the dimensions differ, a feature isn't finite, there are no subsets, or the
+     *     subsets have fewer than 2 images or more than there are
      */
     public static Estimate of(Tensor real, Tensor fake, int subsets, int size, Seed seed) {
         if (subsets < 1 || size < 2) {
@@ -32,7 +34,8 @@ public final class KernelDistance {
         Features.check(real, fake, 2);
         if (size > Math.min(real.size(0), fake.size(0))) {
             throw new IllegalArgumentException(
-                    "subsets must not be larger than either set, got %d of %d real and %d fake images; add images or take smaller subsets"
+                    ("subsets must not be larger than either set, got %d of %d real and %d fake images; "
+                                    + "add images or take smaller subsets")
                             .formatted(size, real.size(0), fake.size(0)));
         }
         double[] each = new double[subsets];
@@ -51,10 +54,11 @@ public final class KernelDistance {
     }
 
     /**
-     * The distance of all images at once: the mean of k over pairs of reals, plus that over pairs of fakes, less twice that
-     * over pairs of one and the other, where no image is paired with itself. [N, D], [M, D]
+     * The distance of all images at once: the mean of k over pairs of reals, plus that over pairs of fakes, less twice
+     * that over pairs of one and the other, where no image is paired with itself. [N, D], [M, D]
      *
-     * @throws IllegalArgumentException if the dimensions differ, a feature isn't finite or there are fewer than 2 images
+     * @throws IllegalArgumentException if the dimensions differ, a feature isn't finite or there are fewer than 2
+     *     images
      */
     public static double of(Tensor real, Tensor fake) {
         Features.check(real, fake, 2);

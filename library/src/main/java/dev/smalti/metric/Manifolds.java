@@ -11,8 +11,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * How two sets of features cover one another, where the manifold of a set is the union of balls around its members, each
- * reaching to the k-th nearest of the others. Letters: x real, y fake, B(x) the ball around x.
+ * How two sets of features cover one another, where the manifold of a set is the union of balls around its members,
+ * each reaching to the k-th nearest of the others. Letters: x real, y fake, B(x) the ball around x.
  *
  * <p>Precision and recall are those of Kynkäänniemi et al. 2019, arXiv:1904.06991, equations 1 and 2, whose balls have
  * their border in them; usually k = 3. Density and coverage are those of Naeem et al. 2020, arXiv:2002.09797, by
@@ -25,11 +25,11 @@ import org.bytedeco.pytorch.global.torch;
  */
 public record Manifolds(double precision, double recall, double density, double coverage) {
     /**
-     * Measures [N, D] real and [M, D] fake features with balls to the {@code neighbours}-th nearest. Distances come a block
-     * at a time, so that besides the features about 150 MB are held in 2,048 dimensions, whatever N and M.
+     * Measures [N, D] real and [M, D] fake features with balls to the {@code neighbours}-th nearest. Distances come a
+     * block at a time, so that besides the features about 150 MB are held in 2,048 dimensions, whatever N and M.
      *
-     * @throws IllegalArgumentException if the dimensions differ, a feature isn't finite, {@code neighbours} is below 1 or
-     *     one of the sets has no more images than that
+     * @throws IllegalArgumentException if the dimensions differ, a feature isn't finite, {@code neighbours} is below 1
+     *     or one of the sets has no more images than that
      */
     public static Manifolds of(Tensor real, Tensor fake, int neighbours) {
         if (neighbours < 1) {
@@ -98,8 +98,8 @@ public record Manifolds(double precision, double recall, double density, double 
     }
 
     /**
-     * |x - y|² = |x|² + |y|² - 2 xᵀy. What is nothing but rounding becomes 0, so that copies of one image are at no distance
-     * in whichever blocks they come. [n, D], [m, D] -> [n, m]
+     * |x - y|² = |x|² + |y|² - 2 xᵀy. What is nothing but rounding becomes 0, so that copies of one image are at no
+     * distance in whichever blocks they come. [n, D], [m, D] -> [n, m]
      */
     private static Tensor squaredDistances(Tensor x, Tensor y) {
         Tensor squares = x.square().sum(1).unsqueeze(1).add(y.square().sum(1)); // [n, m]

@@ -1,5 +1,6 @@
 /**
- * How good images are, by the definitions that papers report. Letters: N images, D features of each, B images of a batch.
+ * How good images are, by the definitions that papers report. Letters: N images, D features of each, B images of a
+ * batch.
  *
  * <p>Two sets of images, each known by its features [N, D]:
  *
@@ -7,9 +8,13 @@
  *   <li>{@link dev.smalti.metric.FrechetDistance} between the Gaussians of two sets (FID, sFID), of which
  *       {@link dev.smalti.metric.FeatureMoments} needs one batch at a time;
  *   <li>{@link dev.smalti.metric.KernelDistance} (KID), unbiased, for fewer images;
- *   <li>{@link dev.smalti.metric.Manifolds}: precision, recall, density and coverage, which tell bad images from missing ones;
+ *   <li>{@link dev.smalti.metric.Manifolds}: precision, recall, density and coverage, which tell bad images from
+ *       missing ones;
  *   <li>{@link dev.smalti.metric.InceptionScore} of one set, from the logits of a classifier.
  * </ul>
+ *
+ * <p>Pairs of images, pixel by pixel: {@link dev.smalti.metric.PeakSignalToNoise} and
+ * {@link dev.smalti.metric.StructuralSimilarity}.
  *
  * <p>Everything is computed in float64, for features of either precision. The numbers are those of the features: which
  * network gave them, and how images were resized for it, belongs beside every number that is reported.
