@@ -2,6 +2,7 @@ package dev.smalti;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.smalti.draw.Known;
 import dev.smalti.draw.Sampling;
 import dev.smalti.job.MeasureLikelihood;
 import dev.smalti.job.Model;
@@ -12,6 +13,11 @@ import dev.smalti.tensor.Tensors;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
+import java.util.function.IntFunction;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -21,6 +27,13 @@ import org.junit.jupiter.api.io.TempDir;
 abstract class KnownJointContract {
     private static final Path RECIPES = Path.of("..", "recipes", "toy");
     private static final int DRAWN = 20_000;
+    private static final int AT_ONCE = 2000;
+
+    /** The cells of the lower row. */
+    static final boolean[] BELOW = {false, false, true, true};
+
+    /** A cell of each row. */
+    static final boolean[] ACROSS = {true, false, false, true};
 
     @TempDir
     Path folder;
@@ -46,7 +59,7 @@ abstract class KnownJointContract {
     /** The total variation of 20,000 grids of the first class, seed 5. */
     final double distance(Path run, String... overrides) {
         try (Model model = Model.open(run.toString(), "cpu", List.of(overrides))) {
-            double distance = joint.totalVariation(0, counts(model, 0));
+            double distance = joint.totalVariation(0, counts(model, 0, from -> Sampling.USUAL));
             System.out.printf(
                     "total variation of %s %s, seed 5: %.3f%n",
                     run.getFileName(), String.join(" ", overrides), distance);
@@ -54,20 +67,52 @@ abstract class KnownJointContract {
         }
     }
 
-    private static long[] counts(Model model, int label) {
-        int atOnce = 2000;
+    /** How often each state is drawn, by the sampling of each batch, of which the first grid is given. */
+    private static long[] counts(Model model, int label, IntFunction<Sampling> sampling) {
         long[] counts = new long[KnownJoint.STATES];
         long[] labels = new long[DRAWN];
         Arrays.fill(labels, label);
-        for (int from = 0; from < DRAWN; from += atOnce) {
+        for (int from = 0; from < DRAWN; from += AT_ONCE) {
             int begin = from;
-            long[] codes = Scope.value(() ->
-                    Tensors.toLongs(model.codes(labels, begin, atOnce, 5, Sampling.USUAL, Prior.StepWatcher.NONE)));
+            long[] codes = Scope.value(() -> Tensors.toLongs(
+                    model.codes(labels, begin, AT_ONCE, 5, sampling.apply(begin), Prior.StepWatcher.NONE)));
             for (int i = 0; i < codes.length; i += KnownJoint.CELLS) {
                 counts[KnownJoint.state(codes[i], codes[i + 1], codes[i + 2], codes[i + 3])]++;
             }
         }
         return counts;
+    }
+
+    /**
+     * The same where two cells are known and the others drawn: the known ones are those of grids drawn from the truth, so that
+     * what comes of it should be distributed as the truth is.
+     *
+     * @param open whether each cell is drawn
+     */
+    final double conditionalDistance(Path run, boolean[] open, String... overrides) {
+        try (Model model = Model.open(run.toString(), "cpu", List.of(overrides))) {
+            Random random = new Random(6);
+            long[] given = new long[DRAWN * KnownJoint.CELLS];
+            for (int i = 0; i < DRAWN; i++) {
+                int[] cells = KnownJoint.cells(joint.draw(0, random));
+                for (int cell = 0; cell < cells.length; cell++) {
+                    given[i * KnownJoint.CELLS + cell] = open[cell] ? 0 : cells[cell];
+                }
+            }
+            double distance = joint.totalVariation(0, counts(model, 0, from -> {
+                long[] batch = Arrays.copyOfRange(given, from * 4, (from + AT_ONCE) * 4);
+                Tensor where = Tensors.longs(LongStream.range(0, 4)
+                                .map(cell -> open[(int) cell] ? 1 : 0)
+                                .toArray())
+                        .view(2, 2)
+                        .to(ScalarType.Bool);
+                return Sampling.USUAL.known(new Known(Tensors.longs(batch).view(-1, 2, 2), where));
+            }));
+            System.out.printf(
+                    "total variation of %s %s with %s drawn given the rest: %.3f%n",
+                    run.getFileName(), String.join(" ", overrides), Arrays.toString(open), distance);
+            return distance;
+        }
     }
 
     /**

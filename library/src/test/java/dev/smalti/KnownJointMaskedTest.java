@@ -11,6 +11,12 @@ class KnownJointMaskedTest extends KnownJointContract {
     void absorbing_diffusion_recovers_the_joint() {
         Path run = train("absorbing");
         assertThat(distance(run)).as("total variation").isLessThan(0.12);
+        assertThat(conditionalDistance(run, BELOW))
+                .as("lower row given the upper")
+                .isLessThan(0.15);
+        assertThat(conditionalDistance(run, ACROSS))
+                .as("diagonal given the other")
+                .isLessThan(0.15);
         checkLikelihood(run, 0.03);
     }
 
@@ -22,6 +28,9 @@ class KnownJointMaskedTest extends KnownJointContract {
         double random = distance(run, "prior.sampling={order: random, steps: 4}");
         assertThat(halton).as("total variation in the order of Halton").isLessThan(0.12);
         assertThat(random).as("total variation in random order").isLessThan(0.12);
+        assertThat(conditionalDistance(run, ACROSS, "prior.sampling={order: halton, steps: 4}"))
+                .as("diagonal given the other")
+                .isLessThan(0.15);
         assertThat(distance(run)).as("total variation by confidence").isGreaterThan(halton);
         checkLikelihood(run, 0.03);
     }

@@ -11,6 +11,9 @@ class KnownJointOrderedTest extends KnownJointContract {
     void recovers_the_joint() {
         Path run = train("autoregressive");
         assertThat(distance(run)).as("total variation").isLessThan(0.12);
+        assertThat(conditionalDistance(run, BELOW))
+                .as("lower row given the upper")
+                .isLessThan(0.15);
         checkLikelihood(run, 0.03);
     }
 }
