@@ -36,6 +36,7 @@ public final class Main {
         line.addSubcommand(new TrainPriorVerb(console));
         line.addSubcommand(new GenerateVerb(console));
         line.addSubcommand(new LikelihoodVerb(console));
+        line.addSubcommand(new SearchStepsVerb(console));
         line.addSubcommand(new InfoVerb(console));
         line.addSubcommand(new PackVerb(console));
         line.setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8));

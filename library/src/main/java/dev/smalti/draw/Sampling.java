@@ -1,9 +1,12 @@
 package dev.smalti.draw;
 
+import java.util.List;
+
 /**
  * What a caller may say of how grids are drawn.
  *
  * @param steps T', or 0 for the method's usual number
+ * @param times the share of the noise before each step, from 1 down, above 0 and falling; null for equal steps
  * @param tempering of every draw
  * @param lastTemperature to which the temperature goes in equal steps from that of {@code tempering}, above 0; null if it stays
  * @param guidance w of {@link Guidance}; 0 for none
@@ -15,6 +18,7 @@ package dev.smalti.draw;
  */
 public record Sampling(
         int steps,
+        List<Double> times,
         Tempering tempering,
         Double lastTemperature,
         double guidance,
@@ -46,6 +50,11 @@ public record Sampling(
     }
 
     public Sampling {
+        if (times != null) {
+            times = List.copyOf(times);
+            check(times);
+            steps = times.size();
+        }
         if (steps < 0) {
             throw new IllegalArgumentException("steps must be at least 1 (or 0 for the usual number), got " + steps);
         }
@@ -69,7 +78,32 @@ public record Sampling(
 
     /** Grids of the size of training, all of them drawn, with one temperature. */
     public Sampling(int steps, Tempering tempering, double guidance, GuidanceSchedule schedule) {
-        this(steps, tempering, null, guidance, schedule, Interval.ALL, null, null, null);
+        this(steps, null, tempering, null, guidance, schedule, Interval.ALL, null, null, null);
+    }
+
+    private static void check(List<Double> times) {
+        double before = Double.POSITIVE_INFINITY;
+        for (double time : times) {
+            if (!(time > 0 && time < before)) {
+                throw new IllegalArgumentException("times must be above 0 and fall, got " + times);
+            }
+            before = time;
+        }
+        if (times.isEmpty() || times.get(0) != 1) {
+            throw new IllegalArgumentException("times must begin with 1, got " + times);
+        }
+    }
+
+    /**
+     * The share of the noise before a step, which is that after the one before.
+     *
+     * @param number 1..steps, or steps + 1 for the end, 0
+     */
+    public double time(int number, int steps) {
+        if (number > steps) {
+            return 0;
+        }
+        return times == null ? (steps - number + 1.0) / steps : times.get(number - 1);
     }
 
     /**
@@ -106,32 +140,46 @@ public record Sampling(
         return negative == null ? classes : negative;
     }
 
+    /** In equal steps. */
     public Sampling steps(int steps) {
-        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+        return new Sampling(
+                steps, null, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+    }
+
+    /** @param times the share of the noise before each step */
+    public Sampling times(List<Double> times) {
+        return new Sampling(
+                times.size(), times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     public Sampling guidance(double guidance) {
-        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+        return new Sampling(
+                steps, times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     /** @param negative null for no class */
     public Sampling guidance(double guidance, GuidanceSchedule schedule, Interval interval, Long negative) {
-        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+        return new Sampling(
+                steps, times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     public Sampling tempering(Tempering tempering) {
-        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+        return new Sampling(
+                steps, times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     public Sampling lastTemperature(Double lastTemperature) {
-        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+        return new Sampling(
+                steps, times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     public Sampling canvas(Canvas canvas) {
-        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+        return new Sampling(
+                steps, times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     public Sampling known(Known known) {
-        return new Sampling(steps, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+        return new Sampling(
+                steps, times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 }

@@ -78,6 +78,13 @@ public record Describe(String pathOrName) {
                 facts.put("class_names", description.classNames());
             }
         }
+        if (folder.isPrior()) {
+            Map<String, Object> lists = new LinkedHashMap<>();
+            SearchSteps.read(folder.path()).forEach((steps, found) -> lists.put(steps.toString(), found.bits()));
+            if (!lists.isEmpty()) {
+                facts.put("bits_per_token_in_steps", lists);
+            }
+        }
         facts.putAll(lastMetrics(folder.path().resolve("metrics.jsonl")));
         facts.put("recipe", recipe);
         Path provenance = folder.path().resolve("provenance.json");

@@ -13,6 +13,7 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -37,10 +38,13 @@ public final class Model implements AutoCloseable {
     private final Prior prior;
     private final Tokenizer tokenizer;
 
+    private final Map<Integer, SearchSteps.Found> stepLists;
+
     private Model(RunFolder folder, Device device, List<String> overrides) {
         this.folder = folder;
         this.device = device;
         this.precision = Precision.of("auto", device);
+        this.stepLists = SearchSteps.read(folder.path());
         this.prior = folder.prior(device, overrides);
         RunFolder inside = folder.tokenizerFolder();
         this.tokenizer = inside == null ? null : inside.tokenizer(device);
@@ -170,10 +174,16 @@ public final class Model implements AutoCloseable {
                 }
                 Tensor classes = labels == null ? null : Tensors.longs(labels).narrow(0, from, size);
                 try (Draws draws = Draws.of(seeds)) {
-                    return precision.run(device, () -> prior.sample(sampling, classes, draws, watcher));
+                    return precision.run(device, () -> prior.sample(bestSteps(sampling), classes, draws, watcher));
                 }
             }
         });
+    }
+
+    /** By the best times known for so many steps, where {@link SearchSteps} has found some. */
+    private Sampling bestSteps(Sampling sampling) {
+        SearchSteps.Found list = sampling.times() == null ? stepLists.get(sampling.steps()) : null;
+        return list == null ? sampling : sampling.times(list.times());
     }
 
     /** From which all of a grid is drawn. */

@@ -360,7 +360,7 @@ public final class RunFolder {
     private void fill(Path target, ScalarType dtype) throws IOException {
         Path checkpoint = target.resolve(checkpoint().getFileName());
         Files.createDirectories(checkpoint);
-        for (String name : List.of("recipe.yaml", "provenance.json", "model.json")) {
+        for (String name : List.of("recipe.yaml", "provenance.json", "model.json", "steps.json")) {
             if (Files.exists(path.resolve(name))) {
                 Files.copy(path.resolve(name), target.resolve(name));
             }

@@ -32,4 +32,15 @@ public final class Evaluation {
         batch.check(prior.space(), prior.classes());
         return of(prior, () -> estimate.get().cpu());
     }
+
+    /** {@link Prior#leaps} by {@code measure}, once the grids are checked. */
+    public static double[][] leaps(Prior prior, TokenBatch batch, Supplier<double[][]> measure) {
+        batch.check(prior.space(), prior.classes());
+        return Scope.value(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                prior.parameters().training(false);
+                return measure.get();
+            }
+        });
+    }
 }

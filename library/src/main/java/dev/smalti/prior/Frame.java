@@ -138,8 +138,17 @@ public final class Frame {
         return Math.toIntExact(Math.max(steps, (long) steps * space.length() / trained.length()));
     }
 
-    /** The part of the steps that remains where some tokens are known, at least 1. */
-    public int rest(int steps) {
-        return (int) Math.max(1, Math.ceil((double) steps * unknown / space.length()));
+    /**
+     * The steps that may be left out since as much is known already as after them.
+     *
+     * @param steps of a walk in which nothing is known
+     */
+    public int skipped(Sampling sampling, int steps) {
+        double lost = (double) unknown / space.length();
+        int skipped = 0;
+        while (skipped < steps - 1 && sampling.time(skipped + 2, steps) >= lost) {
+            skipped++;
+        }
+        return skipped;
     }
 }

@@ -1,11 +1,13 @@
 package dev.smalti.prior;
 
 import dev.smalti.corruption.Absorbing;
+import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -37,5 +39,34 @@ public final class MaskedBound {
         Tensor share = u.masked_fill(lost.logical_not(), new Scalar(0.0)).amax(new long[] {1}, false); // m-th smallest
         Tensor nats = entropy.sum(lost.to(device, ScalarType.Bool), share);
         return nats.mul(m.reciprocal().mul(new Scalar((double) length)).to(device, nats.scalar_type()));
+    }
+
+    /**
+     * {@link Prior#leaps} of such a method: of the tokens masked at share τ_i, all but τ_j / τ_i are revealed at once, each given
+     * what was known before.
+     *
+     * @param codes int64 [B, L]
+     */
+    public static double[][] leaps(Tensor codes, double[] shares, Generator generator, Entropy entropy) {
+        long batch = codes.size(0);
+        long length = codes.size(1);
+        double[][] leaps = new double[shares.length][shares.length];
+        for (int i = 1; i < shares.length; i++) {
+            double share = shares[i];
+            double nats = Scope.value(() -> {
+                long m = Math.max(1, Math.round(share * length));
+                Tensor lost = Absorbing.exactly(Tensors.filled(m, batch), Tensors.uniform(generator, batch, length));
+                Tensor at =
+                        torch.full(new long[] {batch}, new Scalar(share - 1e-9), Tensors.options(ScalarType.Double));
+                double sum = entropy.sum(lost.to(codes.device(), ScalarType.Bool), at)
+                        .mean()
+                        .item_double();
+                return sum * share * length / m;
+            });
+            for (int j = 0; j < i; j++) {
+                leaps[i][j] = nats * (share - shares[j]) / share;
+            }
+        }
+        return leaps;
     }
 }

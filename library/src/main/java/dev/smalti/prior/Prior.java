@@ -61,6 +61,18 @@ public interface Prior extends AutoCloseable {
         return nats(batch.codes(), batch.labels(), seed);
     }
 
+    /**
+     * What leaps cost: the nats by which a step of a walk back, from one share of noise to a smaller one at once, adds to the
+     * bound on -ln p of a grid, the mean over the batch. Along a list of times they add up to the bound of that walk.
+     *
+     * @param shares of noise as in {@link Sampling#times}, ascending, the first 0 and the last 1
+     * @return [i][j] of the step from shares[i] to shares[j], j below i
+     * @throws IllegalArgumentException if the method's steps can't be chosen
+     */
+    default double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+        throw new IllegalArgumentException("the steps of this method can't be chosen by what they cost in likelihood");
+    }
+
     /** Whether {@link #nats(TokenBatch, Seed) nats} is the likelihood rather than a bound from above. */
     boolean exact();
 

@@ -194,7 +194,7 @@ public final class Reversal {
      *
      * @param steps T'
      * @param first the grids before the first step, int64 [B, L]
-     * @param step from {@link #time time(number, steps)} to that of the next number
+     * @param step from {@link #time(Sampling, int, int)} to that of the next number
      * @return int64 [B, h, w]
      */
     public Tensor walk(
@@ -210,7 +210,7 @@ public final class Reversal {
             StepWatcher watcher) {
         boolean masking = corruption.states() > space.codes();
         Tensor u = frame.partial() && !masking ? draws.uniform(frame.space().length()) : null;
-        int skipped = masking ? skipped(frame, steps) : 0;
+        int skipped = masking ? skipped(frame, sampling, steps) : 0;
         return Chain.run(
                 prior,
                 frame,
@@ -219,10 +219,10 @@ public final class Reversal {
                 labels,
                 draws,
                 steps - skipped,
-                () -> keep(frame, first.get(), u, time(1, steps)),
+                () -> keep(frame, first.get(), u, steps()),
                 (x, number) -> {
                     int now = number + skipped;
-                    return keep(frame, step.take(x, now), u, time(now + 1, steps));
+                    return keep(frame, step.take(x, now), u, time(sampling, now + 1, steps));
                 },
                 watcher);
     }
@@ -231,11 +231,11 @@ public final class Reversal {
         return u == null || t == 0 ? frame.keep(x) : frame.keep(x, x0 -> lose(x0, Tensors.filled(t, x0.size(0)), u));
     }
 
-    /** The steps before whose ends fewer tokens are kept than are known. */
-    private int skipped(Frame frame, int steps) {
+    /** The steps after whose ends fewer tokens are kept than are known. */
+    private int skipped(Frame frame, Sampling sampling, int steps) {
         double share = 1 - (double) frame.unknown() / frame.space().length();
         int skipped = 0;
-        while (skipped < steps - 1 && kept(time(skipped + 2, steps)) <= share) {
+        while (skipped < steps - 1 && kept(time(sampling, skipped + 2, steps)) <= share) {
             skipped++;
         }
         return skipped;
@@ -244,6 +244,48 @@ public final class Reversal {
     private double kept(int t) {
         return Scope.value(
                 () -> schedule.at(Tensors.filled(t, 1), Devices.cpu()).kept().item_double());
+    }
+
+    /**
+     * {@link Prior#leaps}: KL(q(x_s | x_t, x_0) ‖ p(x_s | x_t)) over all positions for all pairs of times, where shares are t / T.
+     *
+     * @param x0 int64 [B, L]
+     */
+    public double[][] leaps(Denoiser network, Tensor x0, Tensor label, double[] shares, Generator generator) {
+        double[][] leaps = new double[shares.length][shares.length];
+        long batch = x0.size(0);
+        for (int i = 1; i < shares.length; i++) {
+            int now = time(shares[i]);
+            double[] row = leaps[i];
+            Scope.free(() -> {
+                Tensor t = Tensors.filled(now, batch);
+                Tensor xt = lose(
+                        x0, t, Tensors.uniform(generator, batch, space.length()).to(ScalarType.Double));
+                Tensor at = corruption.uncertain(xt).flatten().nonzero().squeeze(1); // [M]
+                Tensor rows = at.floor_divide(new Scalar(space.length()));
+                Tensor clean = x0.flatten().index_select(0, at);
+                Tensor token = xt.flatten().index_select(0, at);
+                Tensor times = t.to(x0.device(), ScalarType.Long).index_select(0, rows);
+                Level after = schedule.at(t, x0.device()).rows(rows);
+                Tensor guess = guess(network.logits(xt, time(t, x0.device()), label, at), token, after); // [M, K]
+                for (int j = 0; j < row.length && time(shares[j]) < now; j++) {
+                    Tensor s = Tensors.filled(time(shares[j]), batch);
+                    row[j] = Scope.value(() -> {
+                        Level before = schedule.at(s, x0.device()).rows(rows);
+                        Tensor truth = corruption
+                                .logPosterior(clean, token, before, after)
+                                .clamp_min(new Scalar(FLOOR));
+                        Tensor model = back(guess, token, times, before, after);
+                        return truth.exp().mul(truth.sub(model)).sum().item_double() / batch;
+                    });
+                }
+            });
+        }
+        return leaps;
+    }
+
+    private int time(double share) {
+        return Math.toIntExact(Math.round(share * steps()));
     }
 
     /** Grids of which nothing is left. int64 [B, L] */
@@ -259,6 +301,13 @@ public final class Reversal {
      */
     public int time(int number, int steps) {
         return Math.toIntExact((long) steps() * (steps - number + 1) / steps);
+    }
+
+    /** The same where a caller says the times: at least one for each step that remains. */
+    public int time(Sampling sampling, int number, int steps) {
+        return sampling.times() == null || number > steps
+                ? time(number, steps)
+                : Math.max(steps - number + 1, time(sampling.time(number, steps)));
     }
 
     /**

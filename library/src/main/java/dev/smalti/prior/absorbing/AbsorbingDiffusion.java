@@ -166,7 +166,8 @@ public final class AbsorbingDiffusion implements Prior {
                 throw new IllegalArgumentException(
                         "steps must be at most the " + most + " that the model was trained with, got " + all);
             }
-            int last = frame.rest(all);
+            int skipped = frame.skipped(sampling, all);
+            int last = all - skipped;
             Guidance guided = new Guidance(frame.around(denoiser), sampling.against(classes));
             return Chain.run(
                     this,
@@ -177,17 +178,27 @@ public final class AbsorbingDiffusion implements Prior {
                     draws,
                     last,
                     () -> frame.keep(new Absorbing(frame.space()).nothing(draws.grids())),
-                    (xt, number) ->
-                            step(guided, sampling.tempering(number, last), xt, labels, last - number + 1, draws),
+                    (xt, number) -> {
+                        double lost = sampling.time(number + skipped, all);
+                        double left = sampling.time(number + skipped + 1, all);
+                        int t = sampling.times() == null ? last - number + 1 : (int) Math.ceil(lost * steps);
+                        Tempering tempering = sampling.tempering(number, last);
+                        return step(guided, tempering, xt, labels, t, 1 - left / lost, draws);
+                    },
                     watcher);
         });
     }
 
-    /** One reverse step. The network sees only grids in which something is revealed. [B, L] -> [B, L] */
-    private Tensor step(Guidance guided, Tempering tempering, Tensor xt, Tensor labels, int t, Draws draws) {
+    /**
+     * One reverse step. The network sees only grids in which something is revealed. [B, L] -> [B, L]
+     *
+     * @param share of the masked tokens that are revealed in the mean
+     */
+    private Tensor step(
+            Guidance guided, Tempering tempering, Tensor xt, Tensor labels, int t, double share, Draws draws) {
         return Scope.keep(() -> {
             Tensor u = draws.uniform(xt.size(1));
-            Tensor reveal = absorbing.masked(xt).logical_and(u.lt(new Scalar(1.0 / t))); // [B, L]
+            Tensor reveal = absorbing.masked(xt).logical_and(u.lt(new Scalar(share))); // [B, L]
             return Places.of(reveal)
                     .map(places -> {
                         int time = Math.min(t, steps) - 1; // a canvas may have more steps
@@ -208,11 +219,24 @@ public final class AbsorbingDiffusion implements Prior {
                 codes,
                 labels,
                 () -> MaskedBound.nats(
-                        codes.size(0), space.length(), codes.device(), seed.generator(), (lost, share) -> {
-                            Tensor time = share.mul(new Scalar((double) steps)).floor(); // t - 1 of the first such t
-                            return entropy(codes, time.to(codes.device(), ScalarType.Float), labels, lost)
-                                    .sum(1);
-                        }));
+                        codes.size(0), space.length(), codes.device(), seed.generator(), entropy(codes, labels)));
+    }
+
+    private MaskedBound.Entropy entropy(Tensor codes, Tensor labels) {
+        return (lost, share) -> {
+            Tensor time = share.mul(new Scalar((double) steps)).floor(); // t - 1 of the first such t
+            return entropy(codes, time.to(codes.device(), ScalarType.Float), labels, lost)
+                    .sum(1);
+        };
+    }
+
+    @Override
+    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+        return Evaluation.leaps(
+                this,
+                batch,
+                () -> MaskedBound.leaps(
+                        batch.codes(), shares, seed.generator(), entropy(batch.codes(), batch.labels())));
     }
 
     @Override

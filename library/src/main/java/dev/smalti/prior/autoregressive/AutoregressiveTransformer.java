@@ -104,6 +104,11 @@ public final class AutoregressiveTransformer implements Prior {
             throw new IllegalArgumentException("steps must be left out or " + length
                     + ", the number of tokens, each of which is drawn given all before it, got " + sampling.steps());
         }
+        if (sampling.times() != null) {
+            throw new IllegalArgumentException(
+                    "times must be left out: each step draws the next codes, and there is no share"
+                            + " of noise to choose");
+        }
         if (sampling.canvas() != null
                 && (sampling.canvas().height() != space.height()
                         || sampling.canvas().width() != space.width())) {

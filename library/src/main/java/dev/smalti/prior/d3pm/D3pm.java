@@ -132,8 +132,8 @@ public final class D3pm implements Prior {
                             sampling.tempering(number, steps),
                             xt,
                             labels,
-                            reversal.time(number, steps),
-                            reversal.time(number + 1, steps),
+                            reversal.time(sampling, number, steps),
+                            reversal.time(sampling, number + 1, steps),
                             draws,
                             parameters.device()),
                     watcher);
@@ -143,6 +143,12 @@ public final class D3pm implements Prior {
     @Override
     public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
         return Evaluation.nats(this, codes, labels, () -> reversal.nats(network, codes, labels, seed.generator()));
+    }
+
+    @Override
+    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+        return Evaluation.leaps(
+                this, batch, () -> reversal.leaps(network, batch.codes(), batch.labels(), shares, seed.generator()));
     }
 
     @Override

@@ -408,8 +408,8 @@ public final class Lcmd implements Prior {
                     },
                     (x, number) -> {
                         Tempering tempering = sampling.tempering(number, steps + 1);
-                        double t = 1 - (number - 1.0) / steps;
-                        double s = 1 - (double) number / steps;
+                        double t = sampling.time(number, steps);
+                        double s = sampling.time(number + 1, steps);
                         if (number > steps) {
                             return frame.keep(read(guided, tempering, z[0], labels, draws));
                         }

@@ -200,7 +200,9 @@ public final class MaskGit implements Prior {
             this.sampling = sampling;
             this.labels = labels;
             this.draws = draws;
-            this.known = configuration.sampling().known(Math.toIntExact(unknown), steps);
+            this.known = sampling.times() == null
+                    ? configuration.sampling().known(Math.toIntExact(unknown), steps)
+                    : known(sampling, frame, steps);
             this.rank = configuration.sampling().rank(frame, draws);
         }
 
@@ -249,6 +251,27 @@ public final class MaskGit implements Prior {
         }
     }
 
+    /** How many of the unknown tokens are known after each step of a list of times, each of which reveals one at least. */
+    private static int[] known(Sampling sampling, Frame frame, int steps) {
+        int unknown = Math.toIntExact(frame.unknown());
+        int[] known = new int[steps];
+        for (int s = 0; s < steps; s++) {
+            // where some are known, the list begins as many steps later
+            int number = s + 2 + sampling.steps() - steps;
+            long masked = Math.round(Math.min(
+                            1,
+                            sampling.time(number, sampling.steps())
+                                    * frame.space().length()
+                                    / unknown)
+                    * unknown);
+            int most = unknown - (steps - 1 - s);
+            known[s] = s == steps - 1
+                    ? unknown
+                    : Math.min(most, Math.max(s == 0 ? 1 : known[s - 1] + 1, unknown - Math.toIntExact(masked)));
+        }
+        return known;
+    }
+
     /** bool [B, L] -> where it is true, int64 [M] */
     private static Tensor positions(Tensor where) {
         return where.flatten().nonzero().squeeze(1);
@@ -266,12 +289,26 @@ public final class MaskGit implements Prior {
                 this,
                 codes,
                 labels,
-                () -> MaskedBound.nats(codes.size(0), length, codes.device(), seed.generator(), (lost, share) -> {
-                    Tensor at = positions(lost);
-                    Tensor nats = nats(guess(codes, labels, lost, at), codes, at);
-                    return fill(torch.zeros_like(lost).to(ScalarType.Float), at, nats)
-                            .sum(1);
-                }));
+                () -> MaskedBound.nats(
+                        codes.size(0), length, codes.device(), seed.generator(), entropy(codes, labels)));
+    }
+
+    private MaskedBound.Entropy entropy(Tensor codes, Tensor labels) {
+        return (lost, share) -> {
+            Tensor at = positions(lost);
+            Tensor nats = nats(guess(codes, labels, lost, at), codes, at);
+            return fill(torch.zeros_like(lost).to(ScalarType.Float), at, nats).sum(1);
+        };
+    }
+
+    /** For orders that do not mind what was drawn; by confidence other tokens are revealed than these reckon with. */
+    @Override
+    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+        return Evaluation.leaps(
+                this,
+                batch,
+                () -> MaskedBound.leaps(
+                        batch.codes(), shares, seed.generator(), entropy(batch.codes(), batch.labels())));
     }
 
     @Override

@@ -244,6 +244,11 @@ public final class Rdpm implements Prior {
             throw new IllegalArgumentException("steps must be left out or " + steps
                     + ", the codes at each place, which are drawn one after the other, got " + sampling.steps());
         }
+        if (sampling.times() != null) {
+            throw new IllegalArgumentException(
+                    "times must be left out: each step draws the next codes, and there is no share"
+                            + " of noise to choose");
+        }
         return Scope.keep(() -> {
             Frame frame = Frame.of(space, sampling, draws);
             Denoiser seen = frame.around((vectors, time, label, at) -> {

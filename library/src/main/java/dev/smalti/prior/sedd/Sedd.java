@@ -29,6 +29,7 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Scalar;
@@ -181,8 +182,8 @@ public final class Sedd implements Prior {
                     : usual == null ? Math.toIntExact(frame.space().length()) : frame.grown(usual);
             boolean absorb = configuration.transitions() == Transitions.ABSORB;
             double first = absorb && frame.partial() ? time(frame) : 1;
-            int steps = (int) Math.max(1, Math.ceil(whole * first));
-            double dt = (first - LAST) / steps;
+            int skipped = first < 1 ? skipped(sampling, whole, first) : 0;
+            int steps = whole - skipped;
             Tensor u = frame.partial() && !absorb ? draws.uniform(frame.space().length()) : null;
             Guidance guided = new Guidance(frame.around(this::logScore, true), sampling.against(classes));
             return Chain.run(
@@ -195,7 +196,8 @@ public final class Sedd implements Prior {
                     steps + 1,
                     () -> keep(frame, noise(draws, frame.space().length()), u, 1),
                     (xt, number) -> {
-                        double t = first - (number - 1) * dt;
+                        double t = Math.min(first, time(sampling.time(number + skipped, whole)));
+                        double dt = t - time(sampling.time(number + skipped + 1, whole));
                         Tempering tempering = sampling.tempering(number, steps + 1);
                         return number <= steps
                                 ? keep(frame, step(guided, tempering, xt, labels, t, dt, draws), u, t - dt)
@@ -207,6 +209,20 @@ public final class Sedd implements Prior {
 
     private Tensor keep(Frame frame, Tensor x, Tensor u, double t) {
         return u == null ? frame.keep(x) : frame.keep(x, x0 -> graph.lose(x0, filled(sigma(t), x0.size(0)), u));
+    }
+
+    /** The t of a share of the way. */
+    private static double time(double share) {
+        return LAST + share * (1 - LAST);
+    }
+
+    /** The steps that end before {@code first}. */
+    private static int skipped(Sampling sampling, int steps, double first) {
+        int skipped = 0;
+        while (skipped < steps - 1 && time(sampling.time(skipped + 2, steps)) >= first) {
+            skipped++;
+        }
+        return skipped;
     }
 
     /** The t at which as many tokens are masked in the mean as are not known, by halving. */
@@ -313,6 +329,65 @@ public final class Sedd implements Prior {
                     ? absorbBound(codes, labels, generator)
                     : uniformBound(codes, labels, generator);
         });
+    }
+
+    /** KL of what the analytic predictor gives from what it would give with the true ratios, over all positions. */
+    @Override
+    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+        return Evaluation.leaps(this, batch, () -> {
+            Generator generator = seed.generator();
+            double[][] leaps = new double[shares.length][shares.length];
+            for (int i = 1; i < shares.length; i++) {
+                double[] row = leaps[i];
+                double[] sigmas = DoubleStream.of(shares)
+                        .limit(i + 1L)
+                        .map(each -> sigma(time(each)))
+                        .toArray();
+                Scope.free(() -> leap(batch, sigmas, row, generator));
+            }
+            return leaps;
+        });
+    }
+
+    /** From the last of these σ to each of the others, the first of which means to clean tokens. */
+    private void leap(TokenBatch batch, double[] sigmas, double[] row, Generator generator) {
+        Tensor x0 = batch.codes();
+        long grids = x0.size(0);
+        double from = sigmas[sigmas.length - 1];
+        Tensor u = Tensors.uniform(generator, grids, space.length()).to(ScalarType.Double);
+        Tensor noisy = graph.lose(x0.cpu(), filled(from, grids), u).to(x0.device(), ScalarType.Long);
+        Tensor at = graph.open(noisy).flatten().nonzero().squeeze(1); // [M]
+        Tensor x = noisy.flatten().index_select(0, at);
+        Tensor sigma = filled(from, grids).to(x0.device(), ScalarType.Float);
+        Tensor model =
+                logScore(noisy, sigma, batch.labels(), at).to(ScalarType.Double).exp();
+        Tensor clean = x0.flatten().index_select(0, at).unsqueeze(1);
+        Tensor sure = torch.full(
+                        new long[] {at.numel(), space.codes()},
+                        new Scalar(Double.NEGATIVE_INFINITY),
+                        Tensors.options(ScalarType.Double, x0.device()))
+                .scatter(1, clean, new Scalar(0.0));
+        Tensor size = ofPlaces(sigma, at).to(ScalarType.Double).expm1().log().unsqueeze(1);
+        Tensor truth = graph.logRatio(sure, size, x.unsqueeze(1))
+                .scatter(1, x.unsqueeze(1), new Scalar(0.0))
+                .exp();
+        for (int j = 0; j < row.length && j < sigmas.length - 1; j++) {
+            double step = j == 0 ? from : from - sigmas[j];
+            row[j] = Scope.value(() -> {
+                Tensor p = logShares(analytic(x, truth, step));
+                return p.exp()
+                                .mul(p.sub(logShares(analytic(x, model, step))))
+                                .sum()
+                                .item_double()
+                        / grids;
+            });
+        }
+    }
+
+    /** ln of what is above 0 as a share of the sum, at least 10⁻³⁰. [M, S] -> the same */
+    private static Tensor logShares(Tensor numbers) {
+        Tensor some = numbers.clamp_min(new Scalar(0.0));
+        return some.div(some.sum(1).unsqueeze(1)).clamp_min(new Scalar(1e-30)).log();
     }
 
     private Tensor absorbBound(Tensor x0, Tensor labels, Generator generator) {

@@ -188,7 +188,7 @@ public final class VqDiffusion implements Prior {
                                     space.mask(), draws.grids(), frame.space().length()),
                     (xt, number) -> {
                         Tempering tempering = truncated(sampling.tempering(number, steps));
-                        int t = reversal.time(number, steps);
+                        int t = reversal.time(sampling, number, steps);
                         return purity == null || number == steps
                                 ? reversal.step(
                                         guided,
@@ -196,7 +196,7 @@ public final class VqDiffusion implements Prior {
                                         xt,
                                         labels,
                                         t,
-                                        reversal.time(number + 1, steps),
+                                        reversal.time(sampling, number + 1, steps),
                                         draws,
                                         parameters.device())
                                 : surest(guided, tempering, xt, labels, t, tokens(number, steps, frame), draws);
@@ -260,6 +260,12 @@ public final class VqDiffusion implements Prior {
     @Override
     public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
         return Evaluation.nats(this, codes, labels, () -> reversal.nats(network, codes, labels, seed.generator()));
+    }
+
+    @Override
+    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+        return Evaluation.leaps(
+                this, batch, () -> reversal.leaps(network, batch.codes(), batch.labels(), shares, seed.generator()));
     }
 
     @Override
