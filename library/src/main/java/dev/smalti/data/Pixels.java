@@ -20,6 +20,9 @@ import java.util.Arrays;
  * <p>The array is not copied: whoever hands it over or takes it out leaves its contents alone.
  */
 public record Pixels(int width, int height, byte[] rgb) {
+    /** How many pixels a picture may have that is to be decoded. */
+    public static final long MOST = Decoder.MOST_PIXELS;
+
     /**
      * @throws IllegalArgumentException if a side is less than 1, or {@code rgb} is not {@code 3 * width * height} long
      */

@@ -40,7 +40,12 @@ public final class AtomicFile implements AutoCloseable {
 
     /** Names a place beside {@code file}, in the same folder; nothing is there yet. */
     public static AtomicFile of(Path file) {
-        return new AtomicFile(file, file.toAbsolutePath().resolveSibling(".smalti-" + UUID.randomUUID() + ".part"));
+        return of(file, file.toAbsolutePath().getParent());
+    }
+
+    /** The same in another folder of the same disk, for a file whose own folder isn't there yet. */
+    public static AtomicFile of(Path file, Path folder) {
+        return new AtomicFile(file, folder.resolve(".smalti-" + UUID.randomUUID() + ".part"));
     }
 
     /** Where to write. */
