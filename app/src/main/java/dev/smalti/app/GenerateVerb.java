@@ -40,8 +40,15 @@ final class GenerateVerb extends Verb {
     @Option(
             names = "--size",
             paramLabel = "HxW",
-            description = "pixels; for now only the size that the model was trained on")
+            description = "pixels, at least those of training (default: as trained)")
     private String size;
+
+    @Option(
+            names = "--stride",
+            paramLabel = "S",
+            description =
+                    "with --size, tokens between the windows that the model looks through (default: half a window)")
+    private Integer stride;
 
     @Option(
             names = "--format",
@@ -57,7 +64,7 @@ final class GenerateVerb extends Verb {
             names = "--batch",
             paramLabel = "N",
             defaultValue = "64",
-            description = "images at once; does not change them (default: 64)")
+            description = "images of the size of training at once; does not change them (default: 64)")
     private int batch;
 
     GenerateVerb(Console console) {
@@ -66,9 +73,12 @@ final class GenerateVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
+        if (stride != null && stride < 1) {
+            throw new IllegalArgumentException("--stride must be at least 1, got " + stride);
+        }
         GenerateImages.Size wanted = size == null ? null : GenerateImages.Size.parse(size);
-        GenerateImages.Request request =
-                new GenerateImages.Request(count, labels, options.seed(), options.sampling(), wanted);
+        GenerateImages.Request request = new GenerateImages.Request(
+                count, labels, options.seed(), options.sampling(), wanted, stride == null ? 0 : stride);
         GenerateImages.Output output = new GenerateImages.Output(out, format, grid);
         GenerateImages job = new GenerateImages(model.name(), model.device(), request, output, batch);
         GenerateImages.Result result;

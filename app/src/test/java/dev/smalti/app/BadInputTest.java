@@ -182,7 +182,12 @@ class BadInputTest {
         refused(generate(model, out, "--temperature", 0), "temperature");
         refused(generate(model, out, "--top-p", 1.5), "top-p");
         refused(generate(model, out, "--guidance", 1, "--guidance-schedule", "sine"), "--guidance-schedule", "sine");
-        refused(generate(model, out, "--size", "32x32"), "16x16", "later");
+        refused(generate(model, out, "--size", "8x33"), "4 pixels", "16x16", "8x33", "16x32 or 16x36");
+        refused(generate(model, out, "--size", "12x12"), "nearest that works is 16x16");
+        refused(generate(model, out, "--size", "40000x40000"), "100,000,000 pixels", "40000x40000");
+        refused(generate(model, out, "--size", "32x32", "--stride", 5), "stride must be from 1 to 4", "got 5");
+        refused(generate(model, out, "--size", "32x32", "--stride", 0), "--stride must be at least 1, got 0");
+        refused(generate(model, out, "--stride", 2), "stride needs a size");
         refused(generate(model, out, "--size", "big"), "HEIGHTxWIDTH");
         refused(generate(model, out, "--device", "gpu"), "device");
         refused(generate(model, out, "--batch", 0), "batch");

@@ -34,18 +34,21 @@ final class Decoding {
         void take(int number, Pixels image);
     }
 
-    /** @throws JobException if the model has no tokenizer */
-    Decoding(Model model, Taker taker) {
+    /**
+     * @param space of the grids
+     * @throws JobException if the model has no tokenizer
+     */
+    Decoding(Model model, TokenSpace space, Taker taker) {
         if (model.tokenizer() == null) {
             throw new JobException(model.folder().path() + " has no tokenizer, so it can draw tokens but not images:"
                     + " use --format tokens, or train the prior with --tokenizer");
         }
         this.model = model;
         this.taker = taker;
-        this.space = model.prior().space();
+        this.space = space;
         this.length = Math.toIntExact(space.size());
-        long side = model.tokenizer().imageSize();
-        this.group = new long[length * (int) Math.min(MOST, Math.max(1, PIXELS / (side * side)))];
+        long pixels = space.length() * model.patch() * model.patch();
+        this.group = new long[length * (int) Math.min(MOST, Math.max(1, PIXELS / pixels))];
     }
 
     /** @param codes int64 [B, h, w] or [B, T, h, w], the next grids */

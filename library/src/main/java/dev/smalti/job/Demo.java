@@ -117,7 +117,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
      * cell's edge, it takes the code of the nearest cell that is not.
      */
     private List<Pixels> reveal(Model open, Drawing drawing) {
-        TokenSpace space = open.prior().space();
+        TokenSpace space = drawing.space();
         List<long[]> grids = new ArrayList<>();
         long[] nothing = new long[Math.toIntExact(space.length())];
         Arrays.fill(nothing, space.mask());
@@ -133,7 +133,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             System.arraycopy(fill(grids.get(i), space), 0, filled, i * nothing.length, nothing.length);
         }
         List<Pixels> pictures = new ArrayList<>();
-        Decoding decoding = new Decoding(open, (number, image) -> pictures.add(image));
+        Decoding decoding = new Decoding(open, space, (number, image) -> pictures.add(image));
         decoding.add(filled);
         decoding.finish();
         List<Pixels> frames = new ArrayList<>();

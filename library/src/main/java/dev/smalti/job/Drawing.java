@@ -3,6 +3,7 @@ package dev.smalti.job;
 import dev.smalti.data.Pixels;
 import dev.smalti.draw.Sampling;
 import dev.smalti.tensor.Scope;
+import dev.smalti.token.TokenSpace;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongConsumer;
@@ -20,11 +21,21 @@ record Drawing(Model model, long[] labels, int count, long seed, Sampling sampli
         void take(int from, Tensor codes);
     }
 
-    /** @param progress told of the grids done, counting those in the making by their steps */
+    /** Of the grids. */
+    TokenSpace space() {
+        return model.space(sampling);
+    }
+
+    /**
+     * @param batch grids of the size of training at once; of a larger canvas so many fewer that memory stays the same
+     * @param progress told of the grids done, counting those in the making by their steps
+     */
     void run(int batch, LongConsumer progress, Taker taker) {
-        for (int begin = 0; begin < count; begin += batch) {
+        long area = model.prior().space().length();
+        int together = (int) Math.max(1, batch * area / space().length());
+        for (int begin = 0; begin < count; begin += together) {
             int from = begin;
-            int size = Math.min(batch, count - from);
+            int size = Math.min(together, count - from);
             Scope.free(() -> taker.take(
                     from,
                     model.codes(
@@ -40,7 +51,7 @@ record Drawing(Model model, long[] labels, int count, long seed, Sampling sampli
     /** All of them, decoded. */
     List<Pixels> images(int batch, LongConsumer progress) {
         List<Pixels> images = new ArrayList<>();
-        Decoding decoding = new Decoding(model, (number, image) -> images.add(image));
+        Decoding decoding = new Decoding(model, space(), (number, image) -> images.add(image));
         run(batch, progress, (from, codes) -> decoding.add(codes));
         decoding.finish();
         return images;

@@ -1,7 +1,7 @@
 package dev.smalti.job;
 
+import dev.smalti.data.GridFile;
 import dev.smalti.data.NumpyFile;
-import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Sampling;
@@ -11,7 +11,6 @@ import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,14 +49,27 @@ public record GenerateImages(String model, String device, Request request, Outpu
      * What is to be drawn.
      *
      * @param labels names of classes in turn; empty for all classes evenly
-     * @param size of the images; null for the size that the model was trained on
+     * @param size of the images; null for that of the canvas of {@code sampling}, or of training where it has none
+     * @param stride with a size, that of the windows in tokens; 0 for the usual
      */
-    public record Request(int count, List<String> labels, long seed, Sampling sampling, Size size) {
+    public record Request(int count, List<String> labels, long seed, Sampling sampling, Size size, int stride) {
         public Request {
             labels = List.copyOf(labels);
             if (count < 1) {
                 throw new JobException("count must be at least 1, got " + count);
             }
+            if (stride != 0 && size == null) {
+                throw new JobException(
+                        "stride needs a size: there are windows only on a canvas larger than in training");
+            }
+            if (size != null && sampling.canvas() != null) {
+                throw new JobException("the size must be given once, as pixels or as a canvas of tokens, got both");
+            }
+        }
+
+        /** With the usual stride. */
+        public Request(int count, List<String> labels, long seed, Sampling sampling, Size size) {
+            this(count, labels, seed, sampling, size, 0);
         }
 
         /** In the method's usual number of steps, from the model as it is. */
@@ -155,24 +167,27 @@ public record GenerateImages(String model, String device, Request request, Outpu
     /** {@link #run(LongConsumer)} with a model that is open already. */
     public Result run(Model open, LongConsumer progress) {
         output.check();
-        Size size = size(open);
+        Sampling sampling = sampling(open);
+        TokenSpace space = open.space(sampling);
+        Size size =
+                open.tokenizer() == null ? null : new Size(space.height() * open.patch(), space.width() * open.patch());
         if (!request.labels().isEmpty()) {
             open.labels(request.labels(), request.labels().size(), request.seed()); // refuses unknown ones
         }
         long[] labels = open.labels(request.labels(), request.count(), request.seed());
         long started = System.nanoTime();
-        List<Pixels> all = new ArrayList<>();
-        try (Sink sink = sink(open, labels)) {
+        try (Sink sink = sink(open, space, size, labels);
+                GridFile grid = grid(size)) {
             boolean images = output.format() != Format.TOKENS || output.grid() != null;
             Decoding decoding = !images
                     ? null
-                    : new Decoding(open, (number, image) -> {
+                    : new Decoding(open, space, (number, image) -> {
                         sink.image(number, image);
-                        if (output.grid() != null) {
-                            all.add(image);
+                        if (grid != null) {
+                            grid.add(image);
                         }
                     });
-            Drawing drawing = new Drawing(open, labels, request.count(), request.seed(), request.sampling());
+            Drawing drawing = new Drawing(open, labels, request.count(), request.seed(), sampling);
             drawing.run(batch, progress, (from, codes) -> {
                 sink.codes(from, codes);
                 if (images) {
@@ -183,31 +198,37 @@ public record GenerateImages(String model, String device, Request request, Outpu
                 decoding.finish();
             }
             sink.finish();
-        }
-        if (output.grid() != null) {
-            int columns = (int) Math.ceil(Math.sqrt(request.count()));
-            Pictures.writePng(output.grid(), Pictures.grid(all, columns, 2));
+            if (grid != null) {
+                grid.finish();
+            }
         }
         double seconds = (System.nanoTime() - started) / 1e9;
-        TokenSpace space = open.prior().space();
         return new Result(output.path(), output.grid(), request.count(), space, size, counts(open, labels), seconds);
     }
 
-    private Size size(Model open) {
-        Size wanted = request.size();
-        if (open.tokenizer() == null) {
-            if (output.format() != Format.TOKENS || output.grid() != null || wanted != null) {
-                throw new JobException(model + " has no tokenizer, so it can draw tokens but not images:"
-                        + " use --format tokens without --size and --grid, or train the prior with --tokenizer");
-            }
+    /** With the canvas for the size that is asked for, if it isn't that of training. */
+    private Sampling sampling(Model open) {
+        Size size = request.size();
+        boolean images = output.format() != Format.TOKENS || output.grid() != null || size != null;
+        if (open.tokenizer() == null && images) {
+            throw new JobException(model + " has no tokenizer, so it can draw tokens but not images:"
+                    + " use --format tokens without --size and --grid, or train the prior with --tokenizer");
+        }
+        if (size == null) {
+            return request.sampling();
+        }
+        Sampling sized = request.sampling().canvas(open.canvas(size.height(), size.width(), request.stride()));
+        boolean asTrained = open.space(sized).equals(open.prior().space());
+        return asTrained ? request.sampling() : sized; // every method can draw that
+    }
+
+    /** Null if there is to be none. */
+    private GridFile grid(Size size) {
+        if (output.grid() == null) {
             return null;
         }
-        Size own = new Size(open.tokenizer().imageSize(), open.tokenizer().imageSize());
-        if (wanted != null && !wanted.equals(own)) {
-            throw new JobException("size must be " + own + ", which " + model + " was trained on, got " + wanted
-                    + ": larger canvases come in a later version");
-        }
-        return own;
+        int columns = (int) Math.ceil(Math.sqrt(request.count()));
+        return new GridFile(output.grid(), request.count(), columns, 2, size.width(), size.height());
     }
 
     private static Map<String, Integer> counts(Model open, long[] labels) {
@@ -233,11 +254,11 @@ public record GenerateImages(String model, String device, Request request, Outpu
         void close();
     }
 
-    private Sink sink(Model open, long[] labels) {
+    private Sink sink(Model open, TokenSpace space, Size size, long[] labels) {
         return switch (output.format()) {
             case PNG -> new Folder(open, labels);
-            case NPZ -> new Arrays(open, labels);
-            case TOKENS -> new Tokens(open, labels);
+            case NPZ -> new Arrays(size, labels);
+            case TOKENS -> new Tokens(open, space, labels);
         };
     }
 
@@ -270,9 +291,8 @@ public record GenerateImages(String model, String device, Request request, Outpu
         private final NumpyFile.Writer writer;
         private final long[] labels;
 
-        Arrays(Model open, long[] labels) {
-            int side = open.tokenizer().imageSize();
-            this.writer = NumpyFile.writer(output.path(), request.count(), side, side);
+        Arrays(Size size, long[] labels) {
+            this.writer = NumpyFile.writer(output.path(), request.count(), size.width(), size.height());
             this.labels = labels;
         }
 
@@ -298,14 +318,16 @@ public record GenerateImages(String model, String device, Request request, Outpu
 
     private final class Tokens implements Sink {
         private final Model open;
+        private final TokenSpace space;
         private final long[] labels;
         private final int length;
         private final int[] all;
 
-        Tokens(Model open, long[] labels) {
+        Tokens(Model open, TokenSpace space, long[] labels) {
             this.open = open;
+            this.space = space;
             this.labels = labels;
-            this.length = Math.toIntExact(open.prior().space().size());
+            this.length = Math.toIntExact(space.size());
             this.all = new int[Math.multiplyExact(request.count(), length)];
         }
 
@@ -319,7 +341,6 @@ public record GenerateImages(String model, String device, Request request, Outpu
 
         @Override
         public void finish() {
-            TokenSpace space = open.prior().space();
             RunFolder.Description description = open.folder().description();
             RunFolder tokenizer = open.folder().tokenizerFolder();
             Scope.free(() -> {

@@ -1,6 +1,7 @@
 package dev.smalti.job;
 
 import dev.smalti.data.Pixels;
+import dev.smalti.draw.Canvas;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Sampling;
 import dev.smalti.prior.Prior;
@@ -10,8 +11,10 @@ import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
@@ -78,6 +81,72 @@ public final class Model implements AutoCloseable {
 
     public Prior prior() {
         return prior;
+    }
+
+    /** K, h, w and T of the grids that are drawn so: those of training, or those of the canvas. */
+    public TokenSpace space(Sampling sampling) {
+        Canvas canvas = sampling.canvas();
+        return canvas == null ? prior.space() : prior.space().sized(canvas.height(), canvas.width());
+    }
+
+    /**
+     * The canvas of images of another size than those of training.
+     *
+     * @param height in pixels
+     * @param width in pixels
+     * @param stride of the windows in tokens; 0 for the usual
+     * @throws JobException naming the nearest sizes that work if this one doesn't, or the strides
+     */
+    public Canvas canvas(int height, int width, int stride) {
+        int patch = patch();
+        String below = nearest(height, prior.space().height(), false) + "x"
+                + nearest(width, prior.space().width(), false);
+        String above = nearest(height, prior.space().height(), true) + "x"
+                + nearest(width, prior.space().width(), true);
+        if (!below.equals(height + "x" + width)) {
+            throw new JobException(
+                    ("size must be whole tokens, %d pixels each, and at least %dx%d, on which %s was trained, got %dx%d:"
+                                    + " the nearest that works is %s")
+                            .formatted(
+                                    patch,
+                                    prior.space().height() * patch,
+                                    prior.space().width() * patch,
+                                    folder.path(),
+                                    height,
+                                    width,
+                                    below.equals(above) ? below : below + " or " + above));
+        }
+        if ((long) height * width > Pixels.MOST) {
+            throw new JobException(
+                    "size must be at most %,d pixels, the most that can be read again, got %dx%d, which are %,d"
+                            .formatted(Pixels.MOST, height, width, (long) height * width));
+        }
+        int longest = Math.min(prior.space().height(), prior.space().width());
+        if (stride < 0 || stride > longest) {
+            throw new JobException(
+                    "stride must be from 1 to %d, the smaller side of the %s tokens that %s was trained on, got %d"
+                            .formatted(longest, prior.space().grid(), folder.path(), stride));
+        }
+        return new Canvas(height / patch, width / patch, stride);
+    }
+
+    /** The pixels of whole tokens, no fewer than {@code least}, that are nearest to {@code side} from below or above. */
+    private int nearest(int side, int least, boolean above) {
+        int tokens = above ? (side + patch() - 1) / patch() : side / patch();
+        return Math.max(least, tokens) * patch();
+    }
+
+    /** Pixels a token along a side. */
+    int patch() {
+        if (tokenizer == null) {
+            throw noTokenizer();
+        }
+        return tokenizer.imageSize() / tokenizer.space().height();
+    }
+
+    private JobException noTokenizer() {
+        return new JobException(folder.path() + " has no tokenizer, so it can draw tokens but not images:"
+                + " use --format tokens, or train the prior with --tokenizer");
     }
 
     /** Null if the run folder has no tokenizer. */
@@ -163,7 +232,9 @@ public final class Model implements AutoCloseable {
      * Draws the grids {@code from}..{@code from + size - 1}.
      *
      * @param labels of all grids; null for an unconditional model
-     * @return int64 [size, h, w], or [size, T, h, w] where there are several codes at each place
+     * @return int64 [size, h, w], or [size, T, h, w] where there are several codes at each place, of the size of the canvas
+     *     where there is one
+     * @throws JobException if the method can't draw on a canvas of another size
      */
     public Tensor codes(long[] labels, int from, int size, long seed, Sampling sampling, Prior.StepWatcher watcher) {
         return Scope.keep(() -> {
@@ -172,7 +243,7 @@ public final class Model implements AutoCloseable {
                 for (int i = 0; i < size; i++) {
                     seeds.add(grid(seed, from + i));
                 }
-                Tensor classes = labels == null ? null : Tensors.longs(labels).narrow(0, from, size);
+                Tensor classes = labels == null ? null : Tensors.longs(Arrays.copyOfRange(labels, from, from + size));
                 try (Draws draws = Draws.of(seeds)) {
                     return precision.run(device, () -> prior.sample(bestSteps(sampling), classes, draws, watcher));
                 }
@@ -198,8 +269,7 @@ public final class Model implements AutoCloseable {
      */
     public Tensor decode(Tensor codes) {
         if (tokenizer == null) {
-            throw new JobException(folder.path() + " has no tokenizer, so it can draw tokens but not images:"
-                    + " use --format tokens, or train the prior with --tokenizer");
+            throw noTokenizer();
         }
         return Scope.keep(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {

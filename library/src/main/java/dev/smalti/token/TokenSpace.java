@@ -50,6 +50,11 @@ public record TokenSpace(int codes, int height, int width, int depth) {
         return depth == 1 ? codes.view(-1, height, width) : codes.view(-1, depth, height, width);
     }
 
+    /** The same alphabet on grids of another size. */
+    public TokenSpace sized(int height, int width) {
+        return new TokenSpace(codes, height, width, depth);
+    }
+
     /** {@code 8x8 tokens of 512 codes}, {@code 8x8x6 tokens of 512 codes} */
     public String text() {
         return grid() + " tokens of " + codes + " codes";
