@@ -144,6 +144,20 @@ class SeveralCodesTest {
         assertThat(ofImages).isCloseTo(bits("--tokens", tokens), within(0.002));
     }
 
+    @Test
+    void draws_larger_images_with_noise_of_their_size() {
+        Path npz = fresh.resolve("large.npz");
+        Path drawn = fresh.resolve("large.safetensors");
+        run("generate", model, "--out", npz, "--count", 2, "--size", "24x32", "--format", "npz");
+        run("generate", model, "--out", drawn, "--count", 2, "--size", "24x32", "--format", "tokens");
+        try (ImageSet set = ImageSet.open(npz)) {
+            assertThat(set.read(1).width()).isEqualTo(32);
+        }
+        try (TokenFile file = TokenFile.read(drawn)) {
+            assertThat(file.space()).isEqualTo(new TokenSpace(16, 6, 8, 3));
+        }
+    }
+
     private static double bits(String option, Path path) {
         return run("likelihood", model, option, path, "--json")
                 .json()

@@ -3,6 +3,7 @@ package dev.smalti.bench;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.draw.Canvas;
 import dev.smalti.draw.Sampling;
 import dev.smalti.job.EncodeImages;
 import dev.smalti.job.Model;
@@ -44,7 +45,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Measures drawing, training steps, encoding, memory. Arguments name what to measure
- * ({@code peak generate prior priors cache tokenizer encode memory}); none measures all.
+ * ({@code peak generate canvas prior priors cache tokenizer encode memory}); none measures all.
  */
 public final class Main {
     private static final Path RECIPES = Path.of(System.getProperty("smalti.home", ""), "recipes", "fruits");
@@ -54,7 +55,7 @@ public final class Main {
 
     public static void main(String[] arguments) throws IOException {
         List<String> asked = arguments.length == 0
-                ? List.of("generate", "prior", "priors", "cache", "tokenizer", "encode", "memory")
+                ? List.of("generate", "canvas", "prior", "priors", "cache", "tokenizer", "encode", "memory")
                 : List.of(arguments);
         Map<String, Object> results = new LinkedHashMap<>();
         results.put("threads", torch.get_num_threads());
@@ -70,6 +71,7 @@ public final class Main {
             switch (name) {
                 case "peak" -> {}
                 case "generate" -> results.put(name, generate(priors, peak));
+                case "canvas" -> results.put(name, canvas(peak));
                 case "prior" -> results.put(name, priors.training(priors.recipe("absorbing"), 60));
                 case "priors" -> results.put(name, priors.all());
                 case "cache" -> results.put(name, priors.cache());
@@ -78,7 +80,7 @@ public final class Main {
                 case "memory" -> results.put(name, memory());
                 default ->
                     throw new IllegalArgumentException("unknown benchmark " + name
-                            + "; there are peak, generate, prior, priors, cache, tokenizer, encode and memory");
+                            + "; there are peak, generate, canvas, prior, priors, cache, tokenizer, encode and memory");
             }
         }
         System.out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(results));
@@ -129,6 +131,36 @@ public final class Main {
             result.put("share_of_peak", operations / median / 1e9 / peak);
             return result;
         }
+    }
+
+    /** Two images of 1 to 16 times the area of training with the bundled model, one step a token, drawing and decoding. */
+    private static List<Map<String, Object>> canvas(double peak) {
+        int images = 2;
+        List<Map<String, Object>> results = new ArrayList<>();
+        try (Model model = Model.open(MODEL)) {
+            TokenSpace trained = model.prior().space();
+            model.images(List.of(), 1, 0, Sampling.USUAL.steps(4));
+            for (int area = 1; area <= 16; area *= 2) {
+                int down = area >= 4 ? (int) Math.sqrt(area) : 1;
+                Canvas canvas = new Canvas(down * trained.height(), area / down * trained.width());
+                long before = Work.done();
+                long start = System.nanoTime();
+                model.images(List.of(), images, area, Sampling.USUAL.canvas(canvas));
+                double seconds = (System.nanoTime() - start) / 1e9 / images;
+                double operations = (double) (Work.done() - before) / images;
+                double tokens = canvas.height() * canvas.width();
+                Map<String, Object> result = new LinkedHashMap<>();
+                result.put("tokens", canvas.height() + "x" + canvas.width());
+                result.put("areas", area);
+                result.put("seconds_per_image", seconds);
+                result.put("seconds_per_token", seconds / tokens);
+                result.put("gflop_per_token", operations / tokens / 1e9);
+                result.put("share_of_peak", operations / seconds / 1e9 / peak);
+                result.put("most_resident_mb", Memory.megabytes("VmHWM"));
+                results.add(result);
+            }
+        }
+        return results;
     }
 
     private static Map<String, Object> tokenizer(double peak, int steps) {
