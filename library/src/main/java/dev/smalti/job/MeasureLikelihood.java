@@ -160,7 +160,9 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
         try (NoGradGuard guard = new NoGradGuard()) {
             Tensor pixels = batch.images().pixels().to(model.device(), ScalarType.Float);
             long[] seeds = EncodeImages.noise(noise, 0, batch.indices());
-            Tensor codes = model.tokenizer().encode(pixels, seeds);
+            Tensor codes = // as encode does
+                    model.precision()
+                            .run(model.device(), () -> model.tokenizer().encode(pixels, seeds));
             Tensor labels = model.prior().classes() == 0
                     ? null
                     : Tensors.longs(LongStream.range(0, batch.indices().length)
