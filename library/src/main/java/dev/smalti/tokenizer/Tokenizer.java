@@ -17,10 +17,17 @@ public interface Tokenizer extends AutoCloseable {
     /** K, h, w and T. */
     TokenSpace space();
 
+    /** Pixels along each side of the square that a token stands for. */
+    default int factor() {
+        return imageSize() / space().height();
+    }
+
     /**
-     * Codes of images in [-1, 1]. [B, 3, H, W] -> int64 [B, h, w], or [B, T, h, w] where there are several at each place.
+     * Codes of images in [-1, 1], whose sides may be any multiples of {@link #factor}. [B, 3, H, W] -> int64 [B, h, w], or
+     * [B, T, h, w] where there are several at each place.
      *
      * @param noise a seed for each image, from which a diffusion tokenizer makes its noise; others don't mind it
+     * @throws IllegalArgumentException naming the size that doesn't tile into tokens
      */
     Tensor encode(Tensor images, long[] noise);
 

@@ -113,6 +113,19 @@ public abstract class TokenizerContract {
     }
 
     @Test
+    void encodes_images_of_any_size_that_tiles() {
+        try (Tokenizer tokenizer = build()) {
+            Scope.free(() -> {
+                long factor = tokenizer.factor();
+                int depth = tokenizer.space().depth();
+                Tensor codes = tokenizer.encode(Tensors.zeros(2, 3, 3 * factor, 11 * factor));
+                long[] shape = depth == 1 ? new long[] {2, 3, 11} : new long[] {2, depth, 3, 11};
+                assertThat(Dims.of(codes)).containsExactly(shape);
+            });
+        }
+    }
+
+    @Test
     void encodes_each_image_by_itself_and_without_changing_anything() {
         try (Tokenizer tokenizer = build()) {
             Scope.free(() -> {
@@ -143,12 +156,13 @@ public abstract class TokenizerContract {
     }
 
     @Test
-    void refuses_images_of_another_size_and_flat_codes() {
+    void refuses_images_that_do_not_tile_and_flat_codes() {
         try (Tokenizer tokenizer = build()) {
             Scope.free(() -> {
-                assertThatThrownBy(() -> tokenizer.encode(Tensors.zeros(1, 3, 32, SIZE)))
+                assertThatThrownBy(() -> tokenizer.encode(Tensors.zeros(1, 3, SIZE, SIZE + 1)))
                         .isInstanceOf(IllegalArgumentException.class)
-                        .hasMessage("images must have shape [?, 3, 16, 16], got [1, 3, 32, 16]");
+                        .hasMessage("images must have sides that are multiples of %d, got 16 x 17"
+                                .formatted(tokenizer.factor()));
                 assertThatThrownBy(() -> tokenizer.encode(Tensors.zeros(1, 1, SIZE, SIZE)))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("images must have shape");

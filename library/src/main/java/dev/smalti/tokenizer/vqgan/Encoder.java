@@ -3,6 +3,7 @@ package dev.smalti.tokenizer.vqgan;
 import dev.smalti.network.Convolution;
 import dev.smalti.network.GroupNorm;
 import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Scope;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -51,10 +52,11 @@ final class Encoder {
     }
 
     Tensor forward(Tensor images) {
-        Tensor x = images;
-        for (UnaryOperator<Tensor> layer : layers) {
-            x = layer.apply(x);
-        }
-        return x;
+        return forward(images, layers.size());
+    }
+
+    /** After so many layers; what each but the last has made is freed, so that large images fit. */
+    private Tensor forward(Tensor images, int depth) {
+        return depth == 0 ? images : Scope.keep(() -> layers.get(depth - 1).apply(forward(images, depth - 1)));
     }
 }

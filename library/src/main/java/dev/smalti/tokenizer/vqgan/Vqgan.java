@@ -138,7 +138,12 @@ public final class Vqgan implements Tokenizer {
 
     @Override
     public Tensor encode(Tensor images, long[] noise) {
-        Dims.check("images", images, Dims.ANY, 3, configuration.size(), configuration.size());
+        Dims.check("images", images, Dims.ANY, 3, Dims.ANY, Dims.ANY);
+        int factor = configuration.factor();
+        if (images.size(2) < 1 || images.size(3) < 1 || images.size(2) % factor + images.size(3) % factor > 0) {
+            throw new IllegalArgumentException("images must have sides that are multiples of %d, got %d x %d"
+                    .formatted(factor, images.size(2), images.size(3)));
+        }
         return quantizer.encode(map(images), noise);
     }
 
