@@ -10,6 +10,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.spi.IIORegistry;
@@ -61,17 +62,17 @@ final class Decoder {
                 case JPEG -> jpeg(file, name);
                 case PNG -> {
                     Structure.checkPng(file);
-                    yield read(format, file, name);
+                    yield read(format, file, name, Pixels::of);
                 }
                 case GIF -> {
                     Structure.checkGif(file);
-                    yield read(format, file, name);
+                    yield read(format, file, name, Pixels::of);
                 }
                 case WEBP -> {
                     Structure.checkWebp(file);
-                    yield read(format, file, name);
+                    yield read(format, file, name, Pixels::of);
                 }
-                case BMP -> read(format, file, name);
+                case BMP -> read(format, file, name, Pixels::of);
             };
         } catch (IOException | RuntimeException e) { // the readers throw both on broken files
             READERS.get().remove(format);
@@ -106,14 +107,46 @@ final class Decoder {
         }
     }
 
-    private static Pixels read(Format format, byte[] file, String name) throws IOException {
+    /**
+     * How opaque each pixel of a file is that {@link #decode} could read: rows from top to bottom, 0 to 255; null where the
+     * file knows no transparency.
+     */
+    static byte[] alpha(byte[] file, String name) {
+        Format format = format(file);
+        if (format == Format.JPEG || format == Format.BMP) {
+            return null;
+        }
+        try {
+            return read(format, file, name, Decoder::alpha);
+        } catch (IOException e) {
+            throw new DataException("%s cannot be read: %s; export it again".formatted(name, e.getMessage()), e);
+        }
+    }
+
+    private static byte[] alpha(BufferedImage image) {
+        if (!image.getColorModel().hasAlpha()) {
+            return null;
+        }
+        int width = image.getWidth();
+        int[] row = new int[width];
+        byte[] alpha = new byte[width * image.getHeight()];
+        for (int y = 0; y < image.getHeight(); y++) {
+            image.getRGB(0, y, width, 1, row, 0, width);
+            for (int x = 0; x < width; x++) {
+                alpha[y * width + x] = (byte) (row[x] >>> 24);
+            }
+        }
+        return alpha;
+    }
+
+    private static <R> R read(Format format, byte[] file, String name, Function<BufferedImage, R> take)
+            throws IOException {
         Decoder decoder = reader(format);
         decoder.warnings.clear();
         try {
             decoder.reader.setInput(new ByteArrayImageInputStream(file), false, true);
             checkSize(decoder.reader.getWidth(0), decoder.reader.getHeight(0), name);
-            BufferedImage image = decoder.reader.read(0);
-            return Pixels.of(image);
+            return take.apply(decoder.reader.read(0));
         } finally {
             decoder.reader.setInput(null);
         }

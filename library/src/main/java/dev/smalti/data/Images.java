@@ -15,14 +15,17 @@ import org.bytedeco.pytorch.global.torch;
 public record Images(Tensor pixels, Tensor labels) {
     /** RGB bytes [B, size, size, 3] -> a batch in the caller's scope. */
     static Images of(byte[] rgb, long[] labels, int size) {
-        return Scope.keep(() -> {
-            Tensor bytes = AbstractTensor.create(rgb, false, labels.length, size, size, 3); // unsigned
-            Tensor pixels = bytes.permute(0, 3, 1, 2) // [B, 3, H, W]
-                    .contiguous()
-                    .to(torch.ScalarType.Float)
-                    .div_(new Scalar(127.5f))
-                    .sub_(new Scalar(1f));
-            return new Images(pixels, AbstractTensor.create(labels, labels.length));
-        });
+        return Scope.keep(
+                () -> new Images(pixels(rgb, labels.length, size, size), AbstractTensor.create(labels, labels.length)));
+    }
+
+    /** RGB bytes [B, H, W, 3] -> float32 [B, 3, H, W], from -1 to 1. */
+    static Tensor pixels(byte[] rgb, int count, int height, int width) {
+        return Scope.keep(() -> AbstractTensor.create(rgb, false, count, height, width, 3) // unsigned
+                .permute(0, 3, 1, 2)
+                .contiguous()
+                .to(torch.ScalarType.Float)
+                .div_(new Scalar(127.5f))
+                .sub_(new Scalar(1f)));
     }
 }

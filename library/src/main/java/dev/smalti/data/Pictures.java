@@ -17,7 +17,7 @@ import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/** Pictures out: from tensors, as files, in grids, as animations. Files are there wholly or not at all. */
+/** Pictures out: from tensors and back, as files, in grids, as animations. Files are there wholly or not at all. */
 public final class Pictures {
     private Pictures() {}
 
@@ -67,6 +67,11 @@ public final class Pictures {
             pictures.add(new Pixels(width, height, Arrays.copyOfRange(all, i * each, (i + 1) * each)));
         }
         return pictures;
+    }
+
+    /** A picture as a batch of one for a model. -> float32 [1, 3, H, W], from -1 (black) to 1 */
+    public static Tensor toTensor(Pixels image) {
+        return Images.pixels(image.rgb(), 1, image.height(), image.width());
     }
 
     /**
