@@ -7,6 +7,9 @@ import static org.assertj.core.api.Assertions.within;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
@@ -62,6 +65,58 @@ class TemperingTest {
         assertThat(probabilities(new Tempering(1, 0, 1e-9), LOGITS)).containsExactly(near(0, 1, 0, 0), within(1e-6));
     }
 
+    /** -ln p is 3.00, 0.69, 1.90 and 1.20, and the entropy 1.14: the code of 0.3 is the most ordinary, that of 0.5 the next. */
+    @Test
+    void keeps_the_fewest_of_most_ordinary_surprise() {
+        assertThat(probabilities(new Tempering(1, 0, 1, 0.25), LOGITS)).containsExactly(near(0, 0, 0, 1), within(1e-6));
+        assertThat(probabilities(new Tempering(1, 0, 1, 0.7), LOGITS))
+                .containsExactly(near(0, 0.625, 0, 0.375), within(1e-6));
+        assertThat(probabilities(new Tempering(1, 0, 1, 0.9), LOGITS))
+                .containsExactly(near(0, 0.5 / 0.95, 0.15 / 0.95, 0.3 / 0.95), within(1e-6));
+        assertThat(probabilities(new Tempering(1, 0, 1, 1e-9), LOGITS)).containsExactly(near(0, 0, 0, 1), within(1e-6));
+    }
+
+    /** Against the definition, for every set that a share can leave. Seed 8. */
+    @Test
+    void keeps_the_typical_set_of_any_distribution() {
+        SplittableRandom random = new SplittableRandom(8);
+        for (int round = 0; round < 50; round++) {
+            double[] p = random.doubles(6, 0.01, 1).toArray();
+            double all = Arrays.stream(p).sum();
+            double entropy = 0;
+            for (int i = 0; i < p.length; i++) {
+                p[i] /= all;
+                entropy -= p[i] * Math.log(p[i]);
+            }
+            double share = random.nextDouble(0.05, 0.95);
+            double h = entropy;
+            int[] order = IntStream.range(0, p.length)
+                    .boxed()
+                    .sorted(Comparator.comparingDouble(i -> Math.abs(-Math.log(p[i]) - h)))
+                    .mapToInt(i -> i)
+                    .toArray();
+            double[] expected = new double[p.length];
+            double sum = 0;
+            for (int i = 0; sum < share; i++) {
+                expected[order[i]] = p[order[i]];
+                sum += p[order[i]];
+            }
+            for (int i = 0; i < expected.length; i++) {
+                expected[i] /= sum;
+            }
+            assertThat(probabilities(new Tempering(1, 0, 1, share), logarithms(p)))
+                    .containsExactly(expected, within(1e-5));
+        }
+    }
+
+    /** Of the three of the nucleus, 0.5, 0.3 and 0.15 of 0.95, the code of 0.3 is the most ordinary. */
+    @Test
+    void keeps_the_typical_of_the_nucleus() {
+        assertThat(probabilities(new Tempering(1, 0, 0.9, 0.2), LOGITS))
+                .containsExactly(near(0, 0, 0, 1), within(1e-6));
+        assertThat(probabilities(new Tempering(1, 1, 1, 0.5), LOGITS)).containsExactly(near(0, 1, 0, 0), within(1e-6));
+    }
+
     /** At temperature 0.5 three codes have 0.993; of these the nucleus of 0.8 is two: 0.25 and 0.09 of 0.3625. */
     @Test
     void cools_then_keeps_k_then_the_nucleus() {
@@ -85,6 +140,7 @@ class TemperingTest {
                 .hasMessageContaining("-1");
         for (double bad : new double[] {0, 1.01, Double.NaN}) {
             assertThatThrownBy(() -> new Tempering(1, 0, bad)).hasMessage("top-p must be in (0, 1], got " + bad);
+            assertThatThrownBy(() -> new Tempering(1, 0, 1, bad)).hasMessage("typical must be in (0, 1], got " + bad);
         }
     }
 

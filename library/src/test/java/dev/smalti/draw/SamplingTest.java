@@ -1,0 +1,129 @@
+package dev.smalti.draw;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.smalti.draw.Sampling.Interval;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+
+class SamplingTest {
+    @Test
+    void guides_by_the_schedule() {
+        assertThat(weights(Sampling.USUAL, 4)).containsOnly(0);
+        assertThat(weights(Sampling.USUAL.guidance(2), 4)).containsOnly(2);
+        assertThat(weights(guided(GuidanceSchedule.LINEAR, Interval.ALL), 5)).containsExactly(0, 0.5, 1, 1.5, 2);
+        assertThat(weights(guided(GuidanceSchedule.COSINE, Interval.ALL), 3))
+                .containsExactly(near(0, 1, 2), within(1e-12));
+    }
+
+    @Test
+    void guides_in_its_interval_of_the_steps_alone() {
+        Interval middle = new Interval(0.25, 0.75);
+        assertThat(weights(guided(GuidanceSchedule.CONSTANT, middle), 5)).containsExactly(0, 2, 2, 2, 0);
+        assertThat(weights(guided(GuidanceSchedule.LINEAR, middle), 5)).containsExactly(0, 0.5, 1, 1.5, 0);
+        assertThat(weights(guided(GuidanceSchedule.CONSTANT, new Interval(0, 0)), 3))
+                .containsExactly(2, 0, 0);
+        assertThat(weights(guided(GuidanceSchedule.CONSTANT, new Interval(1, 1)), 3))
+                .containsExactly(0, 0, 2);
+    }
+
+    /** There is no middle of one step: it is the last one, and every interval has it. */
+    @Test
+    void guides_a_single_step_wholly() {
+        assertThat(weights(guided(GuidanceSchedule.LINEAR, new Interval(0.2, 0.4)), 1))
+                .containsExactly(2);
+    }
+
+    @Test
+    void goes_to_the_last_temperature_in_equal_steps() {
+        Tempering first = new Tempering(2, 7, 0.9, 0.8);
+        Sampling cooling = Sampling.USUAL.tempering(first).lastTemperature(0.5);
+        assertThat(temperatures(cooling, 4)).containsExactly(near(2, 1.5, 1, 0.5), within(1e-12));
+        assertThat(cooling.tempering(1, 4)).isEqualTo(first);
+        assertThat(cooling.tempering(4, 4)).isEqualTo(new Tempering(0.5, 7, 0.9, 0.8));
+        assertThat(temperatures(cooling, 1)).containsExactly(0.5);
+        assertThat(temperatures(Sampling.USUAL.tempering(first), 3)).containsOnly(2);
+    }
+
+    @Test
+    void guides_away_from_no_class_unless_one_is_named() {
+        assertThat(Sampling.USUAL.against(10)).isEqualTo(10);
+        assertThat(Sampling.USUAL
+                        .guidance(1, GuidanceSchedule.CONSTANT, Interval.ALL, 3L)
+                        .against(10))
+                .isEqualTo(3);
+    }
+
+    @Test
+    void changes_one_thing_and_keeps_the_rest() {
+        Scope.free(() -> {
+            Tensor open = Tensors.longs(1, 0).view(1, 2).to(ScalarType.Bool);
+            Known known = new Known(Tensors.filled(0, 3, 1, 2), open);
+            Sampling all = Sampling.USUAL
+                    .steps(5)
+                    .tempering(new Tempering(1.5, 2, 0.5))
+                    .lastTemperature(0.7)
+                    .guidance(2, GuidanceSchedule.COSINE, new Interval(0.1, 0.9), 4L)
+                    .canvas(new Canvas(1, 2))
+                    .known(known);
+            assertThat(all)
+                    .isEqualTo(new Sampling(
+                            5,
+                            new Tempering(1.5, 2, 0.5),
+                            0.7,
+                            2,
+                            GuidanceSchedule.COSINE,
+                            new Interval(0.1, 0.9),
+                            4L,
+                            new Canvas(1, 2),
+                            known));
+            assertThat(all.guidance(0.5).schedule()).isEqualTo(GuidanceSchedule.COSINE);
+            assertThatThrownBy(() -> all.canvas(new Canvas(2, 2)))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("known tokens must have the size of the canvas, 2 × 2, got 1 × 2");
+        });
+    }
+
+    @Test
+    void refuses_numbers_that_are_none() {
+        assertThatThrownBy(() -> Sampling.USUAL.steps(-1)).hasMessageContaining("steps must be at least 1");
+        for (double bad : new double[] {-0.1, Double.NaN, Double.POSITIVE_INFINITY}) {
+            assertThatThrownBy(() -> Sampling.USUAL.guidance(bad))
+                    .hasMessage("guidance must be at least 0, got " + bad);
+        }
+        for (double bad : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
+            assertThatThrownBy(() -> Sampling.USUAL.lastTemperature(bad))
+                    .hasMessage("the last temperature must be above 0, got " + bad);
+        }
+        for (double[] bad : new double[][] {{-0.1, 1}, {0, 1.1}, {0.6, 0.5}, {Double.NaN, 1}}) {
+            assertThatThrownBy(() -> new Interval(bad[0], bad[1]))
+                    .hasMessageContaining("0 <= from <= to <= 1, got " + bad[0] + " and " + bad[1]);
+        }
+    }
+
+    private static Sampling guided(GuidanceSchedule schedule, Interval interval) {
+        return Sampling.USUAL.guidance(2, schedule, interval, null);
+    }
+
+    private static double[] weights(Sampling sampling, int steps) {
+        return IntStream.rangeClosed(1, steps)
+                .mapToDouble(number -> sampling.weight(number, steps))
+                .toArray();
+    }
+
+    private static double[] temperatures(Sampling sampling, int steps) {
+        return IntStream.rangeClosed(1, steps)
+                .mapToDouble(number -> sampling.tempering(number, steps).temperature())
+                .toArray();
+    }
+
+    private static double[] near(double... values) {
+        return values;
+    }
+}
