@@ -72,7 +72,7 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
 
     private Result ofTokens(Model model, LongConsumer total, LongConsumer progress) {
         try (TokenFile file = TokenFile.read(tokens)) {
-            check(model, file, tokens);
+            check(model, file);
             total.accept(file.size());
             List<Double> bits = new ArrayList<>();
             for (long from = 0; from < file.size(); from += BATCH) {
@@ -96,8 +96,7 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
         }
     }
 
-    /** @throws JobException if the tokens are not those of the model */
-    static void check(Model model, TokenFile file, Path tokens) {
+    private void check(Model model, TokenFile file) {
         TokenSpace own = model.prior().space();
         if (!file.space().equals(own)) {
             throw new JobException(tokens + " has " + file.space().text() + ", and the model was trained on "
@@ -160,9 +159,7 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
         try (NoGradGuard guard = new NoGradGuard()) {
             Tensor pixels = batch.images().pixels().to(model.device(), ScalarType.Float);
             long[] seeds = EncodeImages.noise(noise, 0, batch.indices());
-            Tensor codes = // as encode does
-                    model.precision()
-                            .run(model.device(), () -> model.tokenizer().encode(pixels, seeds));
+            Tensor codes = model.encode(pixels, seeds); // as encode does it, in its precision too
             Tensor labels = model.prior().classes() == 0
                     ? null
                     : Tensors.longs(LongStream.range(0, batch.indices().length)

@@ -189,8 +189,7 @@ public final class Model implements AutoCloseable {
     public long[] labels(List<String> named, int count, long seed) {
         if (prior.classes() == 0) {
             if (!named.isEmpty()) {
-                throw new JobException(
-                        "label " + named.get(0) + " can't be given: " + folder.path() + " was trained without classes");
+                label(named.get(0)); // refuses it
             }
             return null;
         }
@@ -202,20 +201,32 @@ public final class Model implements AutoCloseable {
             }
             return labels;
         }
-        List<String> known = classNames();
         for (int i = 0; i < count; i++) {
-            String name = named.get(i % named.size());
-            int index = known.indexOf(name);
-            if (index < 0) {
-                throw new JobException("there is no class " + name
-                        + Nearest.name(name, known)
-                                .map(near -> "; did you mean " + near + "?")
-                                .orElse("")
-                        + " (smalti info lists the " + known.size() + " classes)");
-            }
-            labels[i] = index;
+            labels[i] = label(named.get(i % named.size()));
         }
         return labels;
+    }
+
+    /**
+     * The label of a class.
+     *
+     * @throws JobException naming the nearest class if it is unknown, or if the model has no classes
+     */
+    public long label(String name) {
+        if (prior.classes() == 0) {
+            throw new JobException(
+                    "label " + name + " can't be given: " + folder.path() + " was trained without classes");
+        }
+        List<String> known = classNames();
+        int index = known.indexOf(name);
+        if (index < 0) {
+            throw new JobException("there is no class " + name
+                    + Nearest.name(name, known)
+                            .map(near -> "; did you mean " + near + "?")
+                            .orElse("")
+                    + " (smalti info lists the " + known.size() + " classes)");
+        }
+        return index;
     }
 
     /**
@@ -275,6 +286,26 @@ public final class Model implements AutoCloseable {
             try (NoGradGuard guard = new NoGradGuard()) {
                 tokenizer.parameters().training(false);
                 return precision.run(device, () -> tokenizer.decode(codes.to(device, ScalarType.Long)));
+            }
+        });
+    }
+
+    /**
+     * Images in [-1, 1], whose sides tile into tokens -> their codes. [B, 3, H, W] -> int64 [B, h, w] or [B, T, h, w]
+     *
+     * @param noise a seed for each image, for a tokenizer that adds noise
+     * @throws JobException if the run folder has no tokenizer
+     */
+    public Tensor encode(Tensor images, long[] noise) {
+        if (tokenizer == null) {
+            throw new JobException(folder.path() + " has no tokenizer, so it can't take images:"
+                    + " train the prior with --tokenizer");
+        }
+        return Scope.keep(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                tokenizer.parameters().training(false);
+                Tensor pixels = images.to(device, ScalarType.Float);
+                return precision.run(device, () -> tokenizer.encode(pixels, noise));
             }
         });
     }
