@@ -77,15 +77,14 @@ final class GenerateVerb extends Verb {
             throw new IllegalArgumentException("--stride must be at least 1, got " + stride);
         }
         GenerateImages.Size wanted = size == null ? null : GenerateImages.Size.parse(size);
-        GenerateImages.Request request = new GenerateImages.Request(
-                count, labels, options.seed(), options.sampling(), wanted, stride == null ? 0 : stride);
         GenerateImages.Output output = new GenerateImages.Output(out, format, grid);
-        GenerateImages job = new GenerateImages(model.name(), model.device(), request, output, batch);
         GenerateImages.Result result;
         try (Model open = model.open();
                 Progress progress = progress("generate", "images")) {
+            GenerateImages.Request request = new GenerateImages.Request(
+                    count, labels, options.seed(), options.sampling(open), wanted, stride == null ? 0 : stride);
             progress.start(count);
-            result = job.run(open, done -> {
+            result = new GenerateImages(model.name(), model.device(), request, output, batch).run(open, done -> {
                 interruption.check();
                 progress.done(done);
             });

@@ -35,6 +35,7 @@ public final class Main {
         line.addSubcommand(new EncodeVerb(console));
         line.addSubcommand(new TrainPriorVerb(console));
         line.addSubcommand(new GenerateVerb(console));
+        line.addSubcommand(new EditVerb(console));
         line.addSubcommand(new LikelihoodVerb(console));
         line.addSubcommand(new SearchStepsVerb(console));
         line.addSubcommand(new InfoVerb(console));

@@ -2,11 +2,17 @@ package dev.smalti.app;
 
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Sampling.Interval;
 import dev.smalti.draw.Tempering;
+import dev.smalti.job.Model;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import picocli.CommandLine.Option;
 
 /** How images are drawn. */
 final class SamplingOptions {
+    private static final Pattern INTERVAL = Pattern.compile("\\s*(\\d*\\.?\\d+)\\s*,\\s*(\\d*\\.?\\d+)\\s*");
+
     @Option(names = "--seed", paramLabel = "S", defaultValue = "0", description = "same seed, same output (default: 0)")
     private long seed;
 
@@ -20,6 +26,12 @@ final class SamplingOptions {
             description = "below 1 is safer, above 1 bolder (default: 1)")
     private double temperature;
 
+    @Option(
+            names = "--last-temperature",
+            paramLabel = "T",
+            description = "to which the temperature goes in equal steps (default: it stays)")
+    private Double lastTemperature;
+
     @Option(names = "--top-k", paramLabel = "K", description = "draw only from the K likeliest codes")
     private Integer topK;
 
@@ -29,6 +41,13 @@ final class SamplingOptions {
             defaultValue = "1",
             description = "draw only from the likeliest codes with probability P together")
     private double topP;
+
+    @Option(
+            names = "--typical",
+            paramLabel = "P",
+            defaultValue = "1",
+            description = "draw only from the codes of most ordinary surprise with probability P together")
+    private double typical;
 
     @Option(
             names = "--guidance",
@@ -44,18 +63,47 @@ final class SamplingOptions {
             description = "of the guidance over the steps: constant, linear or cosine (default: constant)")
     private GuidanceSchedule schedule;
 
+    @Option(
+            names = "--guidance-interval",
+            paramLabel = "FROM,TO",
+            description = "guide only between these shares of the steps, such as 0.1,0.8 (default: 0,1)")
+    private String interval;
+
+    @Option(
+            names = "--negative",
+            paramLabel = "NAME",
+            description = "class from which the guidance leads away (default: from no class)")
+    private String negative;
+
     long seed() {
         return seed;
     }
 
-    Sampling sampling() {
+    /** @param model knows the class that {@code --negative} names */
+    Sampling sampling(Model model) {
         if (steps != null && steps < 1) {
             throw new IllegalArgumentException("--steps must be at least 1, got " + steps);
         }
         if (topK != null && topK < 1) {
             throw new IllegalArgumentException("--top-k must be at least 1, got " + topK);
         }
-        Tempering tempering = new Tempering(temperature, topK == null ? 0 : topK, topP);
-        return new Sampling(steps == null ? 0 : steps, tempering, guidance, schedule);
+        if (guidance == 0 && (interval != null || negative != null)) {
+            throw new IllegalArgumentException((negative != null ? "--negative" : "--guidance-interval")
+                    + " acts through guidance, and there is none: give --guidance W above 0 too");
+        }
+        Tempering tempering = new Tempering(temperature, topK == null ? 0 : topK, topP, typical);
+        Long away = negative == null ? null : Long.valueOf(model.label(negative));
+        return new Sampling(steps == null ? 0 : steps, tempering, guidance, schedule)
+                .lastTemperature(lastTemperature)
+                .guidance(guidance, schedule, interval == null ? Interval.ALL : interval(interval), away);
+    }
+
+    private static Interval interval(String text) {
+        Matcher matcher = INTERVAL.matcher(text);
+        if (!matcher.matches()) {
+            throw new IllegalArgumentException(
+                    "--guidance-interval must be two shares of the steps FROM,TO, such as 0.1,0.8, got " + text);
+        }
+        return new Interval(Double.parseDouble(matcher.group(1)), Double.parseDouble(matcher.group(2)));
     }
 }

@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.data.ImageSet;
+import dev.smalti.data.Pixels;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.BeforeAll;
@@ -156,6 +159,46 @@ class SeveralCodesTest {
         try (TokenFile file = TokenFile.read(drawn)) {
             assertThat(file.space()).isEqualTo(new TokenSpace(16, 6, 8, 3));
         }
+    }
+
+    @Test
+    void edits_an_image_and_keeps_what_lies_outside_the_mask() throws IOException {
+        Path image = images.resolve("blue").resolve("2.png");
+        Path one = fresh.resolve("one");
+        Path again = fresh.resolve("again");
+        run("edit", model, "--image", image, "--mask", "0,0,6,16", "--out", one, "--count", 3, "--label", "blue");
+        run(
+                "edit",
+                model,
+                "--image",
+                image,
+                "--mask",
+                "0,0,6,16",
+                "--out",
+                again,
+                "--count",
+                3,
+                "--label",
+                "blue",
+                "--batch",
+                2);
+        byte[] before = Pixels.decode(Files.readAllBytes(image), "image").rgb();
+        for (int i = 0; i < 3; i++) {
+            Path result = one.resolve("0000" + i + ".png");
+            byte[] after = Pixels.decode(Files.readAllBytes(result), "result").rgb();
+            assertThat(after).isNotEqualTo(before);
+            for (int y = 0; y < 16; y++) {
+                int from = 3 * (16 * y + 6);
+                int to = 3 * 16 * (y + 1);
+                assertThat(Arrays.equals(after, from, to, before, from, to)).isTrue();
+            }
+            assertThat(again.resolve("0000" + i + ".png")).hasSameBinaryContentAs(result);
+        }
+        Path wide = fresh.resolve("wide");
+        run("edit", model, "--image", image, "--extend", "left=8", "--out", wide, "--count", 1);
+        Pixels wider = Pixels.decode(Files.readAllBytes(wide.resolve("00000.png")), "wider");
+        assertThat(wider.width()).isEqualTo(24);
+        assertThat(Arrays.equals(wider.rgb(), 3 * 8, 3 * 24, before, 0, 3 * 16)).isTrue();
     }
 
     private static double bits(String option, Path path) {

@@ -12,6 +12,8 @@
  *
  * float32 [B, 3, H, W] ─► {@link dev.smalti.data.Pictures} ─► PNG, grid, GIF
  *                         {@link dev.smalti.data.NumpyFile} ─► .npz, as evaluators of FID read it
+ *
+ * a picture that is transparent or white in part ─► {@link dev.smalti.data.Mask}: which pixels of another are drawn anew
  * </pre>
  *
  * <p>Three promises. A batch depends on a seed and its step alone, whatever the threads and the order of calls, so a

@@ -72,7 +72,7 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
 
     private Result ofTokens(Model model, LongConsumer total, LongConsumer progress) {
         try (TokenFile file = TokenFile.read(tokens)) {
-            check(model, file);
+            check(model, file, tokens);
             total.accept(file.size());
             List<Double> bits = new ArrayList<>();
             for (long from = 0; from < file.size(); from += BATCH) {
@@ -96,7 +96,7 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
         }
     }
 
-    private void check(Model model, TokenFile file) {
+    static void check(Model model, TokenFile file, Path tokens) {
         TokenSpace own = model.prior().space();
         if (!file.space().equals(own)) {
             throw new JobException(tokens + " has " + file.space().text() + ", and the model was trained on "

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.smalti.draw.Sampling.Interval;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
+import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -75,6 +76,7 @@ class SamplingTest {
             assertThat(all)
                     .isEqualTo(new Sampling(
                             5,
+                            null,
                             new Tempering(1.5, 2, 0.5),
                             0.7,
                             2,
@@ -88,6 +90,22 @@ class SamplingTest {
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("known tokens must have the size of the canvas, 2 × 2, got 1 × 2");
         });
+    }
+
+    @Test
+    void takes_equal_steps_or_those_of_a_list() {
+        Sampling list = Sampling.USUAL.times(List.of(1.0, 0.6, 0.1));
+        assertThat(list.steps()).isEqualTo(3);
+        assertThat(new double[] {list.time(1, 3), list.time(2, 3), list.time(3, 3), list.time(4, 3)})
+                .containsExactly(1, 0.6, 0.1, 0);
+        assertThat(new double[] {Sampling.USUAL.time(1, 4), Sampling.USUAL.time(2, 4), Sampling.USUAL.time(5, 4)})
+                .containsExactly(1, 0.75, 0);
+        assertThat(list.steps(7).times()).isNull();
+        for (List<Double> bad : List.of(List.of(0.9, 0.1), List.of(1.0, 1.0), List.of(1.0, 0.0), List.<Double>of())) {
+            assertThatThrownBy(() -> Sampling.USUAL.times(bad))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("times must");
+        }
     }
 
     @Test

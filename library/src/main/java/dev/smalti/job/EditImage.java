@@ -1,0 +1,490 @@
+package dev.smalti.job;
+
+import dev.smalti.data.DataException;
+import dev.smalti.data.Mask;
+import dev.smalti.data.NumpyFile;
+import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
+import dev.smalti.data.Preparation;
+import dev.smalti.draw.Canvas;
+import dev.smalti.draw.Draws;
+import dev.smalti.draw.Known;
+import dev.smalti.draw.Sampling;
+import dev.smalti.job.GenerateImages.Format;
+import dev.smalti.job.GenerateImages.Output;
+import dev.smalti.job.GenerateImages.Size;
+import dev.smalti.recipe.Nearest;
+import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.function.LongConsumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Draws a part of an image anew, or what lies beyond its edges, in several variations.
+ *
+ * <pre>{@code
+ * try (Model model = Model.open("fruits-64")) {
+ *     Source half = Source.of(Path.of("fruit.png"), "32,0,32,64");
+ *     new EditImage(half, Request.of(4, "Banana 1", 42), Output.png(Path.of("edited"))).run(model, done -> {});
+ * }
+ * }</pre>
+ *
+ * <p>The tokens whose squares of pixels have something of the mask are drawn, the others kept. A result is the image byte by
+ * byte outside the mask, and what was drawn inside it.
+ *
+ * <p>An image that tiles into tokens is edited at its own size if that, with the extension, is at least the model's size in
+ * both directions; the grid is then a {@link Canvas}. Every other image is first brought to the model's size as {@code encode}
+ * does it, the mask with it.
+ *
+ * @param output a folder with {@code <number>.png}, or an {@code .npz}; its grid shows the image, what is drawn anew of it, and
+ *     the variations
+ * @param batch variations drawn at once, of a canvas larger than the model's as many fewer; what is drawn does not depend on it
+ */
+public record EditImage(Source source, Request request, Output output, int batch) {
+    private static final long MOST_TOKENS = 1 << 14; // 1024 x 1024 pixels of 8 x 8 a token
+    private static final Pattern RECTANGLE =
+            Pattern.compile("\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*");
+
+    public EditImage {
+        if (batch < 1) {
+            throw new JobException("batch must be at least 1, got " + batch);
+        }
+        if (output.format() == Format.TOKENS) {
+            throw new JobException("an edit is written as png or npz, got tokens: pixels outside the mask have none");
+        }
+    }
+
+    /** In batches of 16. */
+    public EditImage(Source source, Request request, Output output) {
+        this(source, request, output, 16);
+    }
+
+    /**
+     * What is edited.
+     *
+     * @param mask a picture of the image's size as {@link Mask#decode} reads it, or {@code x,y,width,height} in pixels; null for
+     *     none
+     * @param feather pixels inside the mask over which a result passes from the image to what is drawn; 0 for a sharp edge
+     * @param resize brings the image to the model's size even where it could be edited at its own
+     */
+    public record Source(Path image, String mask, Extension extension, int feather, boolean resize) {
+        /** The usual feather. */
+        public static final int FEATHER = 2;
+
+        public Source {
+            if (mask == null && extension.equals(Extension.NONE)) {
+                throw new JobException("there is nothing to draw: give --mask, --extend or both");
+            }
+            if (feather < 0) {
+                throw new JobException("feather must be at least 0, got " + feather);
+            }
+        }
+
+        /** A part of an image. */
+        public static Source of(Path image, String mask) {
+            return new Source(image, mask, Extension.NONE, FEATHER, false);
+        }
+
+        /** What lies beyond the edges of an image. */
+        public static Source of(Path image, Extension extension) {
+            return new Source(image, null, extension, FEATHER, false);
+        }
+    }
+
+    /** How many pixels are added at each side. */
+    public record Extension(int left, int right, int top, int bottom) {
+        public static final Extension NONE = new Extension(0, 0, 0, 0);
+
+        private static final List<String> SIDES = List.of("left", "right", "top", "bottom");
+        private static final int MOST = 1 << 16;
+        private static final String EXAMPLE = ", such as left=64,bottom=32, got ";
+
+        public Extension {
+            for (int side : new int[] {left, right, top, bottom}) {
+                if (side < 0 || side > MOST) {
+                    throw new JobException("an extension must be from 0 to " + MOST + " pixels, got " + side);
+                }
+            }
+        }
+
+        /** Reads {@code left=64,right=0,top=0,bottom=32}; sides that aren't named stay. */
+        public static Extension parse(String text) {
+            Map<String, Integer> sides = new LinkedHashMap<>();
+            for (String part : text.split(",", -1)) {
+                String[] pair = part.strip().split("=", -1);
+                if (pair.length != 2 || !pair[1].matches("\\d{1,9}")) {
+                    throw new JobException("an extension must be SIDE=PIXELS" + EXAMPLE + text);
+                }
+                if (!SIDES.contains(pair[0])) {
+                    throw new JobException("an extension has the sides " + String.join(", ", SIDES) + EXAMPLE + pair[0]
+                            + Nearest.name(pair[0], SIDES)
+                                    .map(near -> "; did you mean " + near + "?")
+                                    .orElse(""));
+                }
+                if (sides.put(pair[0], Integer.parseInt(pair[1])) != null) {
+                    throw new JobException("an extension names each side once" + EXAMPLE + text);
+                }
+            }
+            return new Extension(
+                    sides.getOrDefault("left", 0),
+                    sides.getOrDefault("right", 0),
+                    sides.getOrDefault("top", 0),
+                    sides.getOrDefault("bottom", 0));
+        }
+
+        private void check(int factor) {
+            int[] pixels = {left, right, top, bottom};
+            for (int i = 0; i < pixels.length; i++) {
+                if (pixels[i] % factor != 0) {
+                    int below = pixels[i] / factor * factor;
+                    throw new JobException("%s must be a multiple of the %d pixels of a token, got %d: take %d or %d"
+                            .formatted(SIDES.get(i), factor, pixels[i], below, below + factor));
+                }
+            }
+        }
+    }
+
+    /**
+     * What is drawn.
+     *
+     * @param label name of a class; null for none
+     */
+    public record Request(int count, String label, long seed, Sampling sampling) {
+        public Request {
+            if (count < 1) {
+                throw new JobException("count must be at least 1, got " + count);
+            }
+        }
+
+        /** In the method's usual number of steps, from the model as it is. */
+        public static Request of(int count, String label, long seed) {
+            return new Request(count, label, seed, Sampling.USUAL);
+        }
+    }
+
+    /**
+     * What was done.
+     *
+     * @param resized the size of the image as it was, if it was brought to the model's; else null
+     * @param size of the results
+     * @param space the grid of the results
+     * @param drawn how many places of that grid were drawn
+     * @param seconds of encoding, drawing, decoding and writing, without opening the model
+     */
+    public record Result(
+            Path out, Path grid, int count, Size resized, Size size, TokenSpace space, int drawn, double seconds) {}
+
+    /** @param progress told of the variations done so far; they are {@code count} at the end */
+    public Result run(Model open, LongConsumer progress) {
+        output.check();
+        keep(source.image());
+        if (open.tokenizer() == null) {
+            throw new JobException(open.folder().path() + " has no tokenizer, so it can't edit images:"
+                    + " train the prior with --tokenizer");
+        }
+        int factor = open.tokenizer().factor();
+        source.extension().check(factor);
+        long[] labels = labels(open);
+        long started = System.nanoTime();
+        Pixels image =
+                Pixels.decode(read("--image", source.image()), source.image().toString());
+        Mask mask = mask(image);
+        boolean own = own(open, image);
+        Size size = size(open, image, own);
+        TokenSpace inner = open.prior().space();
+        TokenSpace space = new TokenSpace(inner.codes(), size.height() / factor, size.width() / factor, inner.depth());
+        EditCanvas canvas = own ? canvas(image, mask) : resized(open, image, mask);
+        boolean[] tokens = canvas.tokens(factor);
+        List<Pixels> shown = new ArrayList<>(List.of(canvas.input(), canvas.overlay()));
+        try (Sink sink = sink(size)) {
+            draw(open, labels, canvas, space, tokens, progress, (number, result) -> {
+                sink.add(number, result);
+                if (output.grid() != null) {
+                    shown.add(result);
+                }
+            });
+            sink.finish();
+        }
+        if (output.grid() != null) {
+            int columns = (int) Math.ceil(Math.sqrt(shown.size()));
+            Pictures.writePng(output.grid(), Pictures.grid(shown, columns, 2));
+        }
+        Size before = own ? null : new Size(image.height(), image.width());
+        double seconds = (System.nanoTime() - started) / 1e9;
+        return new Result(output.path(), output.grid(), request.count(), before, size, space, count(tokens), seconds);
+    }
+
+    private static int count(boolean[] tokens) {
+        int count = 0;
+        for (boolean each : tokens) {
+            count += each ? 1 : 0;
+        }
+        return count;
+    }
+
+    /** @throws JobException if a file that is read would be overwritten */
+    private void keep(Path read) {
+        Path own = read.toAbsolutePath().normalize();
+        for (Path written : new Path[] {output.path(), output.grid()}) {
+            if (written != null && written.toAbsolutePath().normalize().equals(own)) {
+                throw new JobException(
+                        read + " is what is edited, and would be overwritten: choose another --out and --grid");
+            }
+        }
+    }
+
+    /** [count], all the same; null for an unconditional model */
+    private long[] labels(Model open) {
+        if (open.prior().classes() == 0 && request.label() == null) {
+            return null;
+        }
+        long[] labels = new long[request.count()];
+        Arrays.fill(labels, request.label() == null ? open.prior().classes() : open.label(request.label()));
+        return labels;
+    }
+
+    private static byte[] read(String option, Path file) {
+        if (!Files.isRegularFile(file)) {
+            throw new JobException("%s %s %s: name a PNG, JPEG, BMP, GIF or WebP file"
+                    .formatted(option, file, Files.exists(file) ? "is no file" : "does not exist"));
+        }
+        try (InputStream stream = Files.newInputStream(file)) {
+            return stream.readAllBytes();
+        } catch (IOException e) {
+            throw new DataException("%s cannot be read (%s); check that it may be read".formatted(file, e), e);
+        }
+    }
+
+    /** Of the image as it is; null for none. */
+    private Mask mask(Pixels image) {
+        if (source.mask() == null) {
+            return null;
+        }
+        Matcher numbers = RECTANGLE.matcher(source.mask());
+        if (numbers.matches()) {
+            return rectangle(image, numbers);
+        }
+        Path file = Path.of(source.mask());
+        if (!Files.exists(file)) {
+            throw new JobException(
+                    "--mask %s is neither a file nor a rectangle x,y,width,height in pixels, such as 0,0,%d,%d"
+                            .formatted(file, image.width() / 2, image.height()));
+        }
+        Mask mask = Mask.decode(read("--mask", file), file.toString());
+        if (mask.width() != image.width() || mask.height() != image.height()) {
+            throw new JobException(
+                    ("--mask %s must have the size of the image, %d x %d pixels (width x height), got %d x %d:"
+                                    + " scale it, or give a rectangle x,y,width,height")
+                            .formatted(file, image.width(), image.height(), mask.width(), mask.height()));
+        }
+        if (mask.count() == 0) {
+            throw new JobException(
+                    "--mask %s has nothing to draw anew: make that part transparent, or white where all is opaque"
+                            .formatted(file));
+        }
+        return mask;
+    }
+
+    private static Mask rectangle(Pixels image, Matcher numbers) {
+        int[] values = new int[4];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = Integer.parseInt(numbers.group(i + 1));
+        }
+        try {
+            return Mask.rectangle(image.width(), image.height(), values[0], values[1], values[2], values[3]);
+        } catch (IllegalArgumentException e) {
+            throw new JobException(
+                    "--mask %s must be a rectangle x,y,width,height with pixels, inside the image, which is 0,0,%d,%d"
+                            .formatted(numbers.group().strip(), image.width(), image.height()),
+                    e);
+        }
+    }
+
+    /** Whether the image is edited at its own size. */
+    private boolean own(Model open, Pixels image) {
+        int factor = open.tokenizer().factor();
+        int side = open.tokenizer().imageSize();
+        Extension more = source.extension();
+        boolean tiles = image.width() % factor == 0 && image.height() % factor == 0;
+        boolean large = image.width() + more.left() + more.right() >= side
+                && image.height() + more.top() + more.bottom() >= side;
+        return tiles && large && !source.resize() || image.width() == side && image.height() == side;
+    }
+
+    /** Of the results. */
+    private Size size(Model open, Pixels image, boolean own) {
+        int factor = open.tokenizer().factor();
+        int side = open.tokenizer().imageSize();
+        Extension more = source.extension();
+        int width = (own ? image.width() : side) + more.left() + more.right();
+        int height = (own ? image.height() : side) + more.top() + more.bottom();
+        if ((long) (width / factor) * (height / factor) > MOST_TOKENS) {
+            throw new JobException(("%s would become %d x %d tokens, and at most %d fit into memory: make it smaller,"
+                            + " extend it less, or let --resize bring it to %d x %d pixels")
+                    .formatted(source.image(), width / factor, height / factor, MOST_TOKENS, side, side));
+        }
+        return new Size(height, width);
+    }
+
+    private EditCanvas canvas(Pixels image, Mask mask) {
+        return EditCanvas.of(image, mask, source.extension(), source.feather());
+    }
+
+    /** The image as {@code encode} sees it, and its mask likewise. */
+    private EditCanvas resized(Model open, Pixels image, Mask mask) {
+        int side = open.tokenizer().imageSize();
+        Preparation preparation =
+                new Preparation(side, EncodeImages.crop(open.folder().tokenizerFolder()), false);
+        Pixels square = new Pixels(side, side, preparation.apply(image, new SplittableRandom(0)));
+        Mask part = mask == null ? null : preparation.apply(mask, new SplittableRandom(0));
+        if (part != null && part.count() == 0) {
+            throw new JobException(("--mask %s lies in what is cut off when the %d x %d pixels of %s become %d x %d:"
+                            + " crop the image to a square around it first")
+                    .formatted(source.mask(), image.width(), image.height(), source.image(), side, side));
+        }
+        return canvas(square, part);
+    }
+
+    /** Takes a result. */
+    private interface Taker {
+        void take(int number, Pixels result);
+    }
+
+    private void draw(
+            Model open,
+            long[] labels,
+            EditCanvas canvas,
+            TokenSpace space,
+            boolean[] tokens,
+            LongConsumer progress,
+            Taker taker) {
+        long area = open.prior().space().length();
+        int together = (int) Math.max(1, batch * area / space.length());
+        for (int begin = 0; begin < request.count(); begin += together) {
+            int from = begin;
+            int size = Math.min(together, request.count() - from);
+            Scope.free(() -> {
+                Sampling sampling = sampling(open, canvas, space, tokens, from, size);
+                Tensor codes = open.codes(
+                        labels,
+                        from,
+                        size,
+                        request.seed(),
+                        sampling,
+                        (done, of, xt) -> progress.accept(from + (long) size * done / of));
+                Dims.check("drawn tokens", codes, shape(space, size));
+                for (int i = 0; i < size; i++) { // one by one: last bits depend on what goes through beside
+                    Tensor image = open.decode(codes.narrow(0, i, 1));
+                    taker.take(from + i, canvas.with(Pictures.fromTensor(image).get(0)));
+                }
+            });
+        }
+    }
+
+    private static long[] shape(TokenSpace space, int size) {
+        return space.depth() == 1
+                ? new long[] {size, space.height(), space.width()}
+                : new long[] {size, space.depth(), space.height(), space.width()};
+    }
+
+    /** What {@code size} variations know, beginning with number {@code from}. */
+    private Sampling sampling(Model open, EditCanvas canvas, TokenSpace space, boolean[] tokens, int from, int size) {
+        Sampling sampling = request.sampling();
+        if (!space.equals(open.prior().space())) {
+            sampling = sampling.canvas(new Canvas(space.height(), space.width()));
+        }
+        if (count(tokens) == tokens.length) {
+            return sampling;
+        }
+        long[] places = new long[tokens.length];
+        for (int i = 0; i < tokens.length; i++) {
+            places[i] = tokens[i] ? 1 : 0;
+        }
+        Tensor where = Tensors.longs(places).view(space.height(), space.width()).to(ScalarType.Bool);
+        Tensor pixels = Pictures.toTensor(canvas.picture());
+        if (space.depth() == 1) {
+            Tensor codes = open.encode(pixels, new long[1]).cpu().expand(size, -1, -1);
+            return sampling.known(new Known(codes.contiguous(), where));
+        }
+        long[] noise = LongStream.range(from, from + size) // that of the grids to be drawn
+                .map(number -> Draws.noiseSeed(Model.grid(request.seed(), number)))
+                .toArray();
+        List<Tensor> codes = new ArrayList<>();
+        for (long each : noise) {
+            codes.add(open.encode(pixels, new long[] {each}).cpu());
+        }
+        return sampling.known(new Known(Tensors.cat(codes), where, Tensors.longs(noise)));
+    }
+
+    /** Takes the results, and shows them under their name only when all are there. */
+    private interface Sink extends AutoCloseable {
+        void add(int number, Pixels image);
+
+        void finish();
+
+        @Override
+        void close();
+    }
+
+    private Sink sink(Size size) {
+        return output.format() == Format.PNG ? new Folder() : new Arrayed(size);
+    }
+
+    private final class Folder implements Sink {
+        private final ImageFolder folder = new ImageFolder(output.path(), List.of(), request.count());
+
+        @Override
+        public void add(int number, Pixels image) {
+            folder.add(number, 0, image);
+        }
+
+        @Override
+        public void finish() {
+            folder.finish();
+        }
+
+        @Override
+        public void close() {
+            folder.close();
+        }
+    }
+
+    private final class Arrayed implements Sink {
+        private final NumpyFile.Writer writer;
+
+        Arrayed(Size size) {
+            writer = NumpyFile.writer(output.path(), request.count(), size.width(), size.height());
+        }
+
+        @Override
+        public void add(int number, Pixels image) {
+            writer.add(image);
+        }
+
+        @Override
+        public void finish() {
+            writer.finish();
+        }
+
+        @Override
+        public void close() {
+            writer.close();
+        }
+    }
+}
