@@ -1,0 +1,316 @@
+package dev.smalti.job;
+
+import dev.smalti.data.Crop;
+import dev.smalti.data.DataException;
+import dev.smalti.data.ImageBatches;
+import dev.smalti.data.ImagePass;
+import dev.smalti.data.ImageSet;
+import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
+import dev.smalti.data.Preparation;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.tokenizer.Tokenizer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.LongConsumer;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Looks for the images of a data set that are nearest to samples, as a check on whether a model has learnt its images by
+ * heart: a picture with a row for each sample, the sample first and its neighbours beside it, nearest first.
+ *
+ * <p>Distances are exact, so that a copy has distance 0. The data are read once; in memory are the samples, one batch and the
+ * distances between both.
+ *
+ * @param samples images, as {@link ImageSet#open} reads them; at most 1,024
+ * @param data the same, as many as there are
+ * @param out PNG file
+ * @param by what is compared
+ * @param count neighbours of each sample
+ * @param model whose tokenizer gives the codes for {@link By#CODES}: run folder of {@code train-tokenizer} or of a prior, or
+ *     the name of a bundled model; else null
+ * @param skipBad leaves broken images out instead of failing
+ * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
+ */
+public record FindNeighbours(
+        Path samples, Path data, Path out, By by, int count, String model, boolean skipBad, String device) {
+    private static final int BATCH = 64;
+    private static final int MOST_SAMPLES = 1024;
+    private static final int MOST_SIDE = 64;
+
+    /** What is compared. */
+    public enum By {
+        /** The square root of the mean squared difference of pixel values from 0 to 1. */
+        PIXELS,
+        /** The share of places, of the tokenizer's grid, where tokens differ. A diffusion tokenizer adds the same noise to all. */
+        CODES
+    }
+
+    public FindNeighbours {
+        if (count < 1) {
+            throw new JobException("count must be at least 1, got " + count);
+        }
+        if ((by == By.CODES) != (model != null)) {
+            throw new JobException(
+                    by == By.CODES
+                            ? "to compare codes needs a tokenizer: give --model too"
+                            : "--model gives codes to compare: add --by codes, or leave it out");
+        }
+    }
+
+    /** By pixels. */
+    public static FindNeighbours byPixels(Path samples, Path data, Path out, int count) {
+        return new FindNeighbours(samples, data, out, By.PIXELS, count, null, false, "auto");
+    }
+
+    /**
+     * An image of the data.
+     *
+     * @param index of the image in the set
+     * @param name what messages call it
+     * @param distance 0 for a copy, at most 1
+     */
+    public record Neighbour(int index, String name, double distance) {}
+
+    /**
+     * A sample.
+     *
+     * @param neighbours nearest first; of those equally far, the first in the data
+     */
+    public record Found(String sample, List<Neighbour> neighbours) {}
+
+    /**
+     * What was found.
+     *
+     * @param side of the squares that images were brought to, in pixels
+     * @param compared images of the data
+     * @param skipped broken ones, of the samples and of the data
+     */
+    public record Result(Path out, int side, List<Found> found, long compared, long skipped, double seconds) {
+        /** Of the nearest neighbours, over the samples. */
+        public double meanDistance() {
+            return found.stream()
+                    .mapToDouble(each -> each.neighbours().get(0).distance())
+                    .average()
+                    .orElseThrow();
+        }
+    }
+
+    /** @param progress told of the images of the data looked at so far; their number is told to {@code total} */
+    public Result run(LongConsumer total, LongConsumer progress) {
+        Outputs.file("--out", out);
+        Device place = Devices.of(device);
+        RunFolder folder = by == By.CODES ? EncodeImages.tokenizerOf(RunFolder.open(model)) : null;
+        try (ImageSet ours = ImageSet.open(samples);
+                ImageSet theirs = ImageSet.open(data);
+                Tokenizer tokenizer = folder == null ? null : folder.tokenizer(place)) {
+            if (ours.size() > MOST_SAMPLES) {
+                throw new JobException("--samples must have at most %,d images, and %s has %,d: give some of them"
+                        .formatted(MOST_SAMPLES, samples, ours.size()));
+            }
+            total.accept(theirs.size());
+            long started = System.nanoTime();
+            Preparation preparation = folder == null
+                    ? new Preparation(side(ours), Crop.CENTER, false)
+                    : new Preparation(tokenizer.imageSize(), EncodeImages.crop(folder), false);
+            Features features = tokenizer == null ? new OfPixels(place) : new OfCodes(tokenizer, place);
+            return Scope.value(() -> compare(ours, theirs, preparation, features, progress, started));
+        }
+    }
+
+    /** The largest power of two that isn't more than the shorter side of the first sample, from 8 to 64. */
+    private int side(ImageSet ours) {
+        for (int i = 0; ; i++) {
+            try {
+                Pixels first = ours.read(i);
+                int side = Integer.highestOneBit(Math.min(first.width(), first.height()));
+                return Math.max(8, Math.min(MOST_SIDE, side));
+            } catch (DataException e) {
+                if (!skipBad || i == ours.size() - 1) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private Result compare(
+            ImageSet ours,
+            ImageSet theirs,
+            Preparation preparation,
+            Features features,
+            LongConsumer progress,
+            long started) {
+        List<Integer> indices = new ArrayList<>();
+        List<Tensor> parts = new ArrayList<>();
+        long skipped;
+        try (ImagePass pass = ImageBatches.inOrder(ours, preparation, BATCH, skipBad)) {
+            while (pass.hasNext()) {
+                ImagePass.Batch batch = pass.next();
+                parts.add(features.of(batch.images().pixels()));
+                Arrays.stream(batch.indices()).forEach(indices::add);
+            }
+            skipped = pass.skipped();
+        }
+        if (indices.isEmpty()) {
+            throw new JobException("none of the " + ours.size() + " images of " + samples + " could be read");
+        }
+        Tensor own = Tensors.cat(parts); // [S, F]
+        Nearest nearest = new Nearest(indices.size(), count);
+        long compared = 0;
+        try (ImagePass pass = ImageBatches.inOrder(theirs, preparation, BATCH, skipBad)) {
+            while (pass.hasNext()) {
+                compared += Scope.value(() -> {
+                    ImagePass.Batch batch = pass.next();
+                    Tensor distances =
+                            features.distances(own, features.of(batch.images().pixels())); // [S, B]
+                    nearest.add(Tensors.toDoubles(distances), batch.indices());
+                    return batch.indices().length;
+                });
+                progress.accept(compared + pass.skipped());
+            }
+            skipped += pass.skipped();
+        }
+        if (compared == 0) {
+            throw new JobException("none of the " + theirs.size() + " images of " + data + " could be read");
+        }
+        List<Found> found = new ArrayList<>();
+        List<Pixels> shown = new ArrayList<>();
+        for (int i = 0; i < indices.size(); i++) {
+            shown.add(square(ours, indices.get(i), preparation));
+            List<Neighbour> neighbours = new ArrayList<>();
+            for (Nearest.Place each : nearest.of(i)) {
+                neighbours.add(new Neighbour(each.index(), theirs.name(each.index()), each.distance()));
+                shown.add(square(theirs, each.index(), preparation));
+            }
+            found.add(new Found(ours.name(indices.get(i)), neighbours));
+        }
+        int columns = 1 + (int) Math.min(count, compared);
+        Pictures.writePng(out, Pictures.grid(shown, columns, 2));
+        double seconds = (System.nanoTime() - started) / 1e9;
+        return new Result(out, preparation.size(), found, compared, skipped, seconds);
+    }
+
+    private static Pixels square(ImageSet images, int index, Preparation preparation) {
+        byte[] rgb = preparation.apply(images.read(index), new SplittableRandom(0));
+        return new Pixels(preparation.size(), preparation.size(), rgb);
+    }
+
+    /** The nearest so far of each sample. */
+    private static final class Nearest {
+        private final int count;
+        private final List<List<Place>> places = new ArrayList<>();
+
+        record Place(int index, double distance) {}
+
+        Nearest(int samples, int count) {
+            this.count = count;
+            for (int i = 0; i < samples; i++) {
+                places.add(new ArrayList<>());
+            }
+        }
+
+        /** @param distances row by row, [S, B] */
+        void add(double[] distances, int[] indices) {
+            for (int i = 0; i < distances.length; i++) {
+                insert(places.get(i / indices.length), new Place(indices[i % indices.length], distances[i]));
+            }
+        }
+
+        private void insert(List<Place> nearest, Place place) {
+            int at = nearest.size();
+            while (at > 0 && nearest.get(at - 1).distance() > place.distance()) {
+                at--;
+            }
+            if (at < count) {
+                nearest.add(at, place);
+                if (nearest.size() > count) {
+                    nearest.remove(count);
+                }
+            }
+        }
+
+        List<Place> of(int sample) {
+            return places.get(sample);
+        }
+    }
+
+    /** What of images is compared, and how. */
+    private interface Features {
+        /** Images in [-1, 1], [B, 3, H, W] -> [B, F] */
+        Tensor of(Tensor images);
+
+        /** [S, F], [B, F] -> float64 [S, B] */
+        Tensor distances(Tensor samples, Tensor data);
+    }
+
+    /** Pixel values 0..255, kept in bytes and multiplied in float64, whose sums of whole numbers are exact. */
+    private record OfPixels(Device place) implements Features {
+        @Override
+        public Tensor of(Tensor images) {
+            return Scope.keep(() -> images.to(place, ScalarType.Double)
+                    .add(new Scalar(1.0))
+                    .mul(new Scalar(127.5))
+                    .round()
+                    .to(ScalarType.Byte)
+                    .flatten(1, -1));
+        }
+
+        @Override
+        public Tensor distances(Tensor samples, Tensor data) {
+            return Scope.keep(() -> {
+                Tensor b = data.to(ScalarType.Double); // [B, F]
+                Tensor bb = b.mul(b).sum(1);
+                List<Tensor> rows = new ArrayList<>();
+                for (long from = 0; from < samples.size(0); from += BATCH) {
+                    long size = Math.min(BATCH, samples.size(0) - from);
+                    Tensor a = samples.narrow(0, from, size).to(ScalarType.Double);
+                    Tensor aa = a.mul(a).sum(1).unsqueeze(1);
+                    rows.add(aa.add(bb).sub(a.matmul(b.t()).mul(new Scalar(2.0)))); // |a - b|², [S', B]
+                }
+                return Tensors.cat(rows)
+                        .div(new Scalar((double) samples.size(1)))
+                        .sqrt()
+                        .div(new Scalar(255.0));
+            });
+        }
+    }
+
+    /** The tokens at all places. */
+    private record OfCodes(Tokenizer tokenizer, Device place) implements Features {
+        @Override
+        public Tensor of(Tensor images) {
+            return Scope.keep(() -> {
+                try (NoGradGuard guard = new NoGradGuard()) {
+                    tokenizer.parameters().training(false);
+                    Tensor pixels = images.to(place, ScalarType.Float);
+                    long[] noise = new long[(int) images.size(0)]; // of the same seed
+                    return Precision.of("auto", place)
+                            .run(place, () -> tokenizer.encode(pixels, noise))
+                            .flatten(1, -1);
+                }
+            });
+        }
+
+        @Override
+        public Tensor distances(Tensor samples, Tensor data) {
+            return Scope.keep(() -> {
+                List<Tensor> rows = new ArrayList<>();
+                for (long i = 0; i < samples.size(0); i++) {
+                    Tensor differ = data.ne(samples.narrow(0, i, 1)).to(ScalarType.Double); // [B, F]
+                    rows.add(differ.mean(1).unsqueeze(0));
+                }
+                return Tensors.cat(rows);
+            });
+        }
+    }
+}
