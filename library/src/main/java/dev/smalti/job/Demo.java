@@ -21,8 +21,9 @@ import java.util.stream.IntStream;
 
 /**
  * Shows what a model can do, in a folder: {@code samples.png}, a grid of samples that nobody picked; {@code classes.png}, a
- * row for each of eight classes, if the model has classes; {@code reveal.gif}, how one image comes to be; and
- * {@code index.html}, a page that shows them with the settings and the time they took.
+ * row for each of eight classes, if the model has classes; {@code reveal.gif}, how one image comes to be; {@code edit.png}, one
+ * whose right half is drawn anew; {@code strip.png}, one that is continued to the right; {@code wide.png}, canvases four times as
+ * wide as in training; and {@code index.html}, a page that shows them with the settings and the time they took.
  *
  * @param model run folder of {@code train-prior}, or the name of a bundled model
  * @param out files of an earlier demo in it are replaced
@@ -36,6 +37,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
     private static final int ROWS = 8;
     private static final int COLUMNS = 8;
     private static final int BATCH = 64;
+    private static final int WIDE = 6;
     private static final int FRAMES = 64; // at most
     private static final int SIDE = 256; // the animation is enlarged to about this
     private static final byte GREY = (byte) 0xb4;
@@ -89,12 +91,61 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             progress.accept(SAMPLES + rows + 1L);
             Map<String, Path> files = write(samples, byClass, frames);
             watch.lap("writing");
+            if (open.prior().space().depth() == 1) {
+                files.putAll(larger(open, samples.get(0), labels(open, SAMPLES), watch));
+            }
             List<String> names = shown.stream().map(open.classNames()::get).toList();
             write(out.resolve("index.html"), DemoPage.html(this, open, names, files, watch.laps));
             Map<String, Path> all = new LinkedHashMap<>(files);
             all.put("page", out.resolve("index.html"));
             return new Result(out, all, watch.laps);
         }
+    }
+
+    /** An edit, a strip and wide canvases, where the method draws such. */
+    private Map<String, Path> larger(Model open, Pixels first, long[] labels, Stopwatch watch) {
+        Map<String, Path> files = new LinkedHashMap<>();
+        String label = labels == null ? null : open.classNames().get((int) labels[0]);
+        int side = first.width();
+        int stride = Math.max(1, 3 * open.prior().space().width() / 4);
+        Path scratch = out.resolve("edited.partial");
+        Path image = scratch.resolve("image.png");
+        try {
+            Outputs.discard(scratch);
+            Outputs.makeFolder("--out", scratch);
+            Pictures.writePng(image, first);
+            EditImage.Source half = EditImage.Source.of(image, "%d,0,%d,%d".formatted(side / 2, side / 2, side));
+            edit(open, half, label, 0, "edit", scratch);
+            files.put("edit", out.resolve("edit.png"));
+            watch.lap("6 edits");
+            EditImage.Extension right = new EditImage.Extension(0, 3 * side, 0, 0);
+            edit(open, EditImage.Source.of(image, right), label, stride, "strip", scratch);
+            files.put("strip", out.resolve("strip.png"));
+            watch.lap("6 strips");
+            List<Pixels> wide = new Drawing(
+                            open,
+                            open.labels(List.of(), WIDE, seed),
+                            WIDE,
+                            new Seed(seed).child("wide").value(),
+                            sampling.canvas(open.canvas(side, 4 * side, stride)))
+                    .images(BATCH, done -> {});
+            Pictures.writePng(out.resolve("wide.png"), Pictures.grid(wide, 2, 2));
+            files.put("wide", out.resolve("wide.png"));
+            watch.lap(WIDE + " wide canvases");
+        } catch (IllegalArgumentException e) {
+            return files; // the method refuses what it can't draw, such as tokens before others
+        } finally {
+            Outputs.discard(scratch);
+        }
+        return files;
+    }
+
+    private void edit(Model open, EditImage.Source source, String label, int stride, String part, Path scratch) {
+        long own = new Seed(seed).child(part).value();
+        EditImage.Request request = new EditImage.Request(6, label, own, sampling, stride);
+        GenerateImages.Output output =
+                new GenerateImages.Output(scratch.resolve(part), GenerateImages.Format.PNG, out.resolve(part + ".png"));
+        new EditImage(source, request, output).run(open, done -> {});
     }
 
     private static long[] labels(Model open, int count) {

@@ -74,6 +74,19 @@ final class DemoPage {
                 "<h2>How an image comes to be</h2>",
                 image(files.get("reveal")),
                 "Each step reveals some tokens, given those that are there. Grey: still masked."));
+        figures.append(
+                optional(
+                        files,
+                        "edit",
+                        "<h2>Edits</h2>",
+                        "The first sample, what is drawn anew of it, and six ways to draw it; the other pixels stay as they are."));
+        figures.append(optional(
+                files,
+                "strip",
+                "<h2>Beyond the edge</h2>",
+                "The same sample continued to the right, through windows that overlap by a quarter."));
+        figures.append(optional(
+                files, "wide", "<h2>Wide canvases</h2>", "Four times as wide as any image in training, a class each."));
         Map<String, String> times = new LinkedHashMap<>();
         seconds.forEach((what, time) -> times.put(what, String.format(Locale.ROOT, "%.1f s", time)));
         double all = seconds.values().stream().mapToDouble(Double::doubleValue).sum();
@@ -105,6 +118,10 @@ final class DemoPage {
         settings.put("processors", Integer.toString(Runtime.getRuntime().availableProcessors()));
         settings.put("precision", model.precision().name().toLowerCase(Locale.ROOT));
         return settings;
+    }
+
+    private static String optional(Map<String, Path> files, String name, String title, String caption) {
+        return files.containsKey(name) ? figure(title, image(files.get(name)), caption) : "";
     }
 
     private static String figure(String title, String picture, String caption) {

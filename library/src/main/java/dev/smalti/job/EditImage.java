@@ -164,12 +164,18 @@ public record EditImage(Source source, Request request, Output output, int batch
      * What is drawn.
      *
      * @param label name of a class; null for none
+     * @param stride of the windows of a canvas larger than the model's grids, in tokens; 0 for the usual
      */
-    public record Request(int count, String label, long seed, Sampling sampling) {
+    public record Request(int count, String label, long seed, Sampling sampling, int stride) {
         public Request {
             if (count < 1) {
                 throw new JobException("count must be at least 1, got " + count);
             }
+        }
+
+        /** With windows as usual. */
+        public Request(int count, String label, long seed, Sampling sampling) {
+            this(count, label, seed, sampling, 0);
         }
 
         /** In the method's usual number of steps, from the model as it is. */
@@ -407,7 +413,7 @@ public record EditImage(Source source, Request request, Output output, int batch
     private Sampling sampling(Model open, EditCanvas canvas, TokenSpace space, boolean[] tokens, int from, int size) {
         Sampling sampling = request.sampling();
         if (!space.equals(open.prior().space())) {
-            sampling = sampling.canvas(new Canvas(space.height(), space.width()));
+            sampling = sampling.canvas(new Canvas(space.height(), space.width(), request.stride()));
         }
         if (count(tokens) == tokens.length) {
             return sampling;
