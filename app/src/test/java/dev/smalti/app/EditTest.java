@@ -267,7 +267,7 @@ class EditTest {
         refused(edit("--extend", "left=0"), "nothing to draw");
         refused(edit("--extend", "left=6"), "left must be a multiple of the 4 pixels of a token, got 6", "4 or 8");
         refused(edit("--extend", "letf=8"), "letf", "did you mean left?");
-        refused(edit("--extend", "left=8000,top=8000"), "tokens", "fit into memory");
+        refused(edit("--extend", "left=8000,top=8000"), "2004 x 2004 tokens", "--resize");
         refused(edit(and(all, "--label", "Red Strip")), "did you mean Red Stripe?");
         refused(
                 edit(and(all, "--label", "blue", "--guidance", 1, "--negative", "Red Strip")),

@@ -1,6 +1,7 @@
 package dev.smalti.job;
 
 import dev.smalti.data.DataException;
+import dev.smalti.data.GridFile;
 import dev.smalti.data.Mask;
 import dev.smalti.data.NumpyFile;
 import dev.smalti.data.Pictures;
@@ -57,7 +58,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param batch variations drawn at once, of a canvas larger than the model's as many fewer; what is drawn does not depend on it
  */
 public record EditImage(Source source, Request request, Output output, int batch) {
-    private static final long MOST_TOKENS = 1 << 14; // 1024 x 1024 pixels of 8 x 8 a token
+    private static final long MOST_TOKENS = 1 << 16; // 2048 x 2048 pixels of 8 x 8 a token
     private static final Pattern RECTANGLE =
             Pattern.compile("\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*");
 
@@ -217,23 +218,36 @@ public record EditImage(Source source, Request request, Output output, int batch
         TokenSpace space = new TokenSpace(inner.codes(), size.height() / factor, size.width() / factor, inner.depth());
         EditCanvas canvas = own ? canvas(image, mask) : resized(open, image, mask);
         boolean[] tokens = canvas.tokens(factor);
-        List<Pixels> shown = new ArrayList<>(List.of(canvas.input(), canvas.overlay()));
-        try (Sink sink = sink(size)) {
+        try (Sink sink = sink(size);
+                GridFile grid = grid(size)) {
+            if (grid != null) {
+                grid.add(canvas.input());
+                grid.add(canvas.overlay());
+            }
             draw(open, labels, canvas, space, tokens, progress, (number, result) -> {
                 sink.add(number, result);
-                if (output.grid() != null) {
-                    shown.add(result);
+                if (grid != null) {
+                    grid.add(result);
                 }
             });
             sink.finish();
-        }
-        if (output.grid() != null) {
-            int columns = (int) Math.ceil(Math.sqrt(shown.size()));
-            Pictures.writePng(output.grid(), Pictures.grid(shown, columns, 2));
+            if (grid != null) {
+                grid.finish();
+            }
         }
         Size before = own ? null : new Size(image.height(), image.width());
         double seconds = (System.nanoTime() - started) / 1e9;
         return new Result(output.path(), output.grid(), request.count(), before, size, space, count(tokens), seconds);
+    }
+
+    /** Null if there is to be none. */
+    private GridFile grid(Size size) {
+        if (output.grid() == null) {
+            return null;
+        }
+        int shown = 2 + request.count();
+        int columns = (int) Math.ceil(Math.sqrt(shown));
+        return new GridFile(output.grid(), shown, columns, 2, size.width(), size.height());
     }
 
     private static int count(boolean[] tokens) {
@@ -341,7 +355,7 @@ public record EditImage(Source source, Request request, Output output, int batch
         int width = (own ? image.width() : side) + more.left() + more.right();
         int height = (own ? image.height() : side) + more.top() + more.bottom();
         if ((long) (width / factor) * (height / factor) > MOST_TOKENS) {
-            throw new JobException(("%s would become %d x %d tokens, and at most %d fit into memory: make it smaller,"
+            throw new JobException(("%s would become %d x %d tokens, and at most %d can be edited: make it smaller,"
                             + " extend it less, or let --resize bring it to %d x %d pixels")
                     .formatted(source.image(), width / factor, height / factor, MOST_TOKENS, side, side));
         }

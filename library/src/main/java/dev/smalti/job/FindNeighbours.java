@@ -2,10 +2,10 @@ package dev.smalti.job;
 
 import dev.smalti.data.Crop;
 import dev.smalti.data.DataException;
+import dev.smalti.data.GridFile;
 import dev.smalti.data.ImageBatches;
 import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
-import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.data.Preparation;
 import dev.smalti.tensor.Devices;
@@ -183,19 +183,21 @@ public record FindNeighbours(
         if (compared == 0) {
             throw new JobException("none of the " + theirs.size() + " images of " + data + " could be read");
         }
-        List<Found> found = new ArrayList<>();
-        List<Pixels> shown = new ArrayList<>();
-        for (int i = 0; i < indices.size(); i++) {
-            shown.add(square(ours, indices.get(i), preparation));
-            List<Neighbour> neighbours = new ArrayList<>();
-            for (Nearest.Place each : nearest.of(i)) {
-                neighbours.add(new Neighbour(each.index(), theirs.name(each.index()), each.distance()));
-                shown.add(square(theirs, each.index(), preparation));
-            }
-            found.add(new Found(ours.name(indices.get(i)), neighbours));
-        }
         int columns = 1 + (int) Math.min(count, compared);
-        Pictures.writePng(out, Pictures.grid(shown, columns, 2));
+        int side = preparation.size();
+        List<Found> found = new ArrayList<>();
+        try (GridFile grid = new GridFile(out, columns * indices.size(), columns, 2, side, side)) {
+            for (int i = 0; i < indices.size(); i++) {
+                grid.add(square(ours, indices.get(i), preparation));
+                List<Neighbour> neighbours = new ArrayList<>();
+                for (Nearest.Place each : nearest.of(i)) {
+                    neighbours.add(new Neighbour(each.index(), theirs.name(each.index()), each.distance()));
+                    grid.add(square(theirs, each.index(), preparation));
+                }
+                found.add(new Found(ours.name(indices.get(i)), neighbours));
+            }
+            grid.finish();
+        }
         double seconds = (System.nanoTime() - started) / 1e9;
         return new Result(out, preparation.size(), found, compared, skipped, seconds);
     }

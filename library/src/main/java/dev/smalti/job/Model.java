@@ -141,7 +141,7 @@ public final class Model implements AutoCloseable {
         if (tokenizer == null) {
             throw noTokenizer();
         }
-        return tokenizer.imageSize() / tokenizer.space().height();
+        return tokenizer.factor();
     }
 
     private JobException noTokenizer() {
