@@ -102,18 +102,20 @@ final class GenerateVerb extends Verb {
         facts.put("size", result.size() == null ? null : result.size().toString());
         facts.put("tokens", result.space().grid());
         facts.put("classes", result.classes());
+        facts.put("forward_passes_per_image", result.passes());
         facts.put("seconds", result.seconds());
         facts.put("images_per_second", rate);
         String what = result.size() == null ? "grids of tokens" : "images of " + result.size();
         String text = String.format(
                 Locale.ROOT,
-                "%s: %d %s as %s in %s (%.3g/s)",
+                "%s: %d %s as %s in %s (%.3g/s, %.3g forward passes each)",
                 result.out(),
                 result.count(),
                 what,
                 kind,
                 Progress.time(result.seconds()),
-                rate);
+                rate,
+                result.passes());
         return new Answer(facts, result.grid() == null ? text : text + "; all in " + result.grid());
     }
 }

@@ -30,7 +30,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Device;
@@ -115,11 +114,9 @@ record Priors(Path recipes, RunFolder.Description like, Precision precision, dou
 
     /** Grids drawn at once, twice after once to warm up; no images are made of them. */
     Map<String, Object> drawing(PriorRecipe recipe, int grids, Sampling sampling) {
-        LongAdder passes = new LongAdder();
-        PriorConfiguration counted = Counting.of(recipe.prior(), passes);
-        try (Prior prior = build(counted == null ? recipe.prior() : counted)) {
+        try (Prior prior = build(recipe.prior())) {
             draw(prior, grids, 0, sampling, (done, of, xt) -> {});
-            passes.reset();
+            long passes = Work.passes();
             List<Double> seconds = new ArrayList<>();
             long before = Work.done();
             int[] steps = new int[1];
@@ -135,8 +132,7 @@ record Priors(Path recipes, RunFolder.Description like, Precision precision, dou
             result.put("steps", steps[0]);
             result.put("seconds", seconds);
             result.put("images_per_second", grids / median);
-            // a network that can't be counted takes one pass a step, over one token with those before it in memory
-            result.put("forward_passes_per_image", counted == null ? steps[0] : passes.sum() / 2.0 / grids);
+            result.put("forward_passes_per_image", (Work.passes() - passes) / 2.0 / grids);
             result.put("gflop_per_image", operations / grids / 1e9);
             result.put("share_of_peak", operations / median / 1e9 / peak);
             return result;

@@ -5,6 +5,7 @@ import dev.smalti.data.NumpyFile;
 import dev.smalti.data.Pixels;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Sampling;
+import dev.smalti.network.Work;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Codebook;
@@ -141,6 +142,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
      *
      * @param size null for tokens of a model without tokenizer
      * @param classes how many of each class; empty for an unconditional model
+     * @param passes forward passes of the network for an image, the mean; through windows one for each
      * @param seconds of drawing, decoding and writing, without opening the model
      */
     public record Result(
@@ -150,6 +152,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
             TokenSpace space,
             Size size,
             Map<String, Integer> classes,
+            double passes,
             double seconds) {}
 
     /**
@@ -176,6 +179,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
         }
         long[] labels = open.labels(request.labels(), request.count(), request.seed());
         long started = System.nanoTime();
+        long before = Work.passes();
         try (Sink sink = sink(open, space, size, labels);
                 GridFile grid = grid(size)) {
             boolean images = output.format() != Format.TOKENS || output.grid() != null;
@@ -203,7 +207,9 @@ public record GenerateImages(String model, String device, Request request, Outpu
             }
         }
         double seconds = (System.nanoTime() - started) / 1e9;
-        return new Result(output.path(), output.grid(), request.count(), space, size, counts(open, labels), seconds);
+        double passes = (Work.passes() - before) / (double) request.count();
+        return new Result(
+                output.path(), output.grid(), request.count(), space, size, counts(open, labels), passes, seconds);
     }
 
     /** With the canvas for the size that is asked for, if it isn't that of training. */

@@ -57,6 +57,7 @@ public final class CausalTransformer {
      * @return [B·n, K]
      */
     public Tensor logits(Tensor x, Tensor label) {
+        Work.pass(x.size(0));
         Tensor before = torch.embedding(tokens, x.narrow(1, 0, x.size(1) - 1)); // [B, n - 1, D]
         Tensor first = start.expand(x.size(0), 1, -1); // [B, 1, D]
         Tensor y = embed(Tensors.cat(1, first, before), 0, label); // [B, n, D]
@@ -75,6 +76,7 @@ public final class CausalTransformer {
      * @return [B, K]
      */
     public Tensor next(Tensor previous, Tensor label, Cache cache) {
+        Work.pass(cache.grids);
         Tensor token = previous == null
                 ? start.expand(cache.grids, 1, -1)
                 : torch.embedding(tokens, previous).unsqueeze(1); // [B, 1, D]

@@ -64,6 +64,7 @@ public final class DiffusionTransformer implements Denoiser {
 
     @Override
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
+        Work.pass(xt.size(0));
         Tensor c = told.forward(time, label); // [B, C]
         Tensor x = tokens.forward(xt); // [B, L, D]
         x = positions == null ? x : x.add(positions);

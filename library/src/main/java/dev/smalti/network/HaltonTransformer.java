@@ -96,6 +96,7 @@ public final class HaltonTransformer implements Denoiser {
     /** In training and with patches all is computed everywhere; otherwise the last block only where it is asked for. */
     @Override
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
+        Work.pass(xt.size(0));
         boolean lean = at != null && merge == null && !parameters.training();
         Tensor known = label == null ? xt.select(1, 0).mul(new Scalar(0)) : label; // [B]
         Tensor condition = torch.silu(torch.embedding(classes, known)); // [B, D]

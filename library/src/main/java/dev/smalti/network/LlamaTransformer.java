@@ -67,6 +67,7 @@ public final class LlamaTransformer {
      * @return [B, L, K]
      */
     public Tensor logits(Tensor vectors, Tensor time, Tensor label) {
+        Work.pass(vectors.size(0));
         Tensor c = condition.forward(time, label); // [B, D]
         Tensor x = enter.forward(project.forward(vectors)).add(positions); // [B, L, D]
         for (Block block : blocks) {

@@ -47,6 +47,7 @@ public final class Transformer implements Denoiser {
     /** In training all blocks are computed everywhere; otherwise the last one only where its output is asked for. */
     @Override
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
+        Work.pass(xt.size(0));
         boolean lean = at != null && !parameters.training();
         Tensor x = embed(xt, label); // [B, L, D]
         for (Block block : lean ? blocks.subList(0, blocks.size() - 1) : blocks) {

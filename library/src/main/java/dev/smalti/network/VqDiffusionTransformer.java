@@ -59,6 +59,7 @@ public final class VqDiffusionTransformer implements Denoiser {
     /** All blocks are computed everywhere, since convolutions need what is around; the head only where asked for. */
     @Override
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
+        Work.pass(xt.size(0));
         long width = configuration.width();
         Tensor positions = rows.unsqueeze(1).add(columns.unsqueeze(0)).view(1, shape.length(), width);
         Tensor x = tokens.forward(xt).add(positions); // [B, L, D]

@@ -8,6 +8,7 @@ import java.util.concurrent.atomic.LongAdder;
  */
 public final class Work {
     private static final LongAdder DONE = new LongAdder();
+    private static final LongAdder PASSES = new LongAdder();
 
     private Work() {}
 
@@ -19,5 +20,15 @@ public final class Work {
     /** Counts what a layer computes; layers call it. */
     public static void add(long operations) {
         DONE.add(operations);
+    }
+
+    /** Forward passes so far, of a grid each: a batch of B grids counts B, and guidance doubles it. */
+    public static long passes() {
+        return PASSES.sum();
+    }
+
+    /** Counts the forward passes of a batch; networks over tokens call it. */
+    static void pass(long grids) {
+        PASSES.add(grids);
     }
 }
