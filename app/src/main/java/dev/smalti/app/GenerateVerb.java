@@ -61,6 +61,11 @@ final class GenerateVerb extends Verb {
     private Path grid;
 
     @Option(
+            names = "--resume",
+            description = "keep the images when stopped, and go on with those of an earlier run of the same command")
+    private boolean resume;
+
+    @Option(
             names = "--batch",
             paramLabel = "N",
             defaultValue = "64",
@@ -77,7 +82,7 @@ final class GenerateVerb extends Verb {
             throw new IllegalArgumentException("--stride must be at least 1, got " + stride);
         }
         GenerateImages.Size wanted = size == null ? null : GenerateImages.Size.parse(size);
-        GenerateImages.Output output = new GenerateImages.Output(out, format, grid);
+        GenerateImages.Output output = new GenerateImages.Output(out, format, grid, resume);
         GenerateImages.Result result;
         try (Model open = model.open();
                 Progress progress = progress("generate", "images")) {

@@ -34,11 +34,17 @@ final class Decoding {
         void take(int number, Pixels image);
     }
 
+    /** From the first grid on. */
+    Decoding(Model model, TokenSpace space, Taker taker) {
+        this(model, space, 0, taker);
+    }
+
     /**
      * @param space of the grids
+     * @param from the number of the first that comes is the last multiple of the group's size up to it
      * @throws JobException if the model has no tokenizer
      */
-    Decoding(Model model, TokenSpace space, Taker taker) {
+    Decoding(Model model, TokenSpace space, int from, Taker taker) {
         if (model.tokenizer() == null) {
             throw new JobException(model.folder().path() + " has no tokenizer, so it can draw tokens but not images:"
                     + " use --format tokens, or train the prior with --tokenizer");
@@ -48,7 +54,14 @@ final class Decoding {
         this.space = space;
         this.length = Math.toIntExact(space.size());
         long pixels = space.length() * model.patch() * model.patch();
-        this.group = new long[length * (int) Math.min(MOST, Math.max(1, PIXELS / pixels))];
+        int size = (int) Math.min(MOST, Math.max(1, PIXELS / pixels));
+        this.group = new long[length * size];
+        this.done = from / size * size;
+    }
+
+    /** The number of the next picture. */
+    int next() {
+        return done;
     }
 
     /** @param codes int64 [B, h, w] or [B, T, h, w], the next grids */

@@ -31,9 +31,14 @@ record Drawing(Model model, long[] labels, int count, long seed, Sampling sampli
      * @param progress told of the grids done, counting those in the making by their steps
      */
     void run(int batch, LongConsumer progress, Taker taker) {
+        run(batch, 0, progress, taker);
+    }
+
+    /** The same from the grid with the number {@code first} on. */
+    void run(int batch, int first, LongConsumer progress, Taker taker) {
         long area = model.prior().space().length();
         int together = (int) Math.max(1, batch * area / space().length());
-        for (int begin = 0; begin < count; begin += together) {
+        for (int begin = first; begin < count; begin += together) {
             int from = begin;
             int size = Math.min(together, count - from);
             Scope.free(() -> taker.take(

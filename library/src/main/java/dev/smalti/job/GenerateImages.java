@@ -112,8 +112,20 @@ public record GenerateImages(String model, String device, Request request, Outpu
      *
      * @param path a new or empty folder for {@link Format#PNG}, else a file
      * @param grid a picture of all images; null for none
+     * @param resume keeps the images of a run that is stopped beside {@code path}, and goes on with those of an earlier one
      */
-    public record Output(Path path, Format format, Path grid) {
+    public record Output(Path path, Format format, Path grid, boolean resume) {
+        public Output {
+            if (resume && (format != Format.PNG || grid != null)) {
+                throw new JobException("resume needs the format png and no grid, which is made of all images at once");
+            }
+        }
+
+        /** One that is not gone on with. */
+        public Output(Path path, Format format, Path grid) {
+            this(path, format, grid, false);
+        }
+
         public static Output png(Path folder) {
             return new Output(folder, Format.PNG, null);
         }
@@ -185,14 +197,14 @@ public record GenerateImages(String model, String device, Request request, Outpu
             boolean images = output.format() != Format.TOKENS || output.grid() != null;
             Decoding decoding = !images
                     ? null
-                    : new Decoding(open, space, (number, image) -> {
+                    : new Decoding(open, space, sink.present(), (number, image) -> {
                         sink.image(number, image);
                         if (grid != null) {
                             grid.add(image);
                         }
                     });
             Drawing drawing = new Drawing(open, labels, request.count(), request.seed(), sampling);
-            drawing.run(batch, progress, (from, codes) -> {
+            drawing.run(batch, images ? decoding.next() : 0, progress, (from, codes) -> {
                 sink.codes(from, codes);
                 if (images) {
                     decoding.add(codes);
@@ -254,6 +266,11 @@ public record GenerateImages(String model, String device, Request request, Outpu
 
         default void image(int number, Pixels image) {}
 
+        /** How many images are there already, from the first on. */
+        default int present() {
+            return 0;
+        }
+
         void finish();
 
         @Override
@@ -273,8 +290,16 @@ public record GenerateImages(String model, String device, Request request, Outpu
         private final long[] labels;
 
         Folder(Model open, long[] labels) {
-            this.folder = new ImageFolder(output.path(), open.classNames(), request.count());
+            String all = output.resume()
+                    ? "%s %s %s".formatted(open.folder().fingerprint(), open.overrides(), request)
+                    : null;
+            this.folder = new ImageFolder(output.path(), open.classNames(), request.count(), all);
             this.labels = labels;
+        }
+
+        @Override
+        public int present() {
+            return output.resume() ? folder.present(labels, request.count()) : 0;
         }
 
         @Override

@@ -21,6 +21,7 @@ import java.util.stream.Stream;
  * {@code <number>.png} without classes. It is written under another name and takes its own when it is complete.
  */
 final class ImageFolder implements AutoCloseable {
+    private static final String REQUEST = "request.txt";
     private static final int LONGEST = 200; // bytes of a folder's name; most file systems take 255
     private static final Pattern UNSAFE = Pattern.compile("[/\\\\:*?\"<>|\\p{Cntrl}]");
     private static final Pattern RESERVED = // by Windows, and __MACOSX and Thumbs.db by readers of pictures
@@ -31,6 +32,7 @@ final class ImageFolder implements AutoCloseable {
     private final List<String> folders;
     private final int digits;
     private final boolean fresh;
+    private final boolean kept;
 
     /**
      * @param folder is not there, or empty
@@ -38,28 +40,70 @@ final class ImageFolder implements AutoCloseable {
      * @param count how many pictures will come
      */
     ImageFolder(Path folder, List<String> classNames, int count) {
+        this(folder, classNames, count, null);
+    }
+
+    /**
+     * One that keeps what there is of it when it is closed too early, and begins with what an earlier one of the same request
+     * has left.
+     *
+     * @param request all that the pictures depend on; null to keep nothing
+     * @throws JobException if what is left was of another request
+     */
+    ImageFolder(Path folder, List<String> classNames, int count, String request) {
         this.folder = folder;
         this.folders = safe(classNames);
         this.digits = Math.max(5, Integer.toString(count - 1).length());
         this.fresh = !Files.exists(folder);
-        Path beside = fresh ? folder.toAbsolutePath().getParent() : folder; // an empty one may be a mounted disk
-        this.part = beside.resolve(".smalti-" + UUID.randomUUID() + ".part");
+        Path beside = fresh || request != null
+                ? folder.toAbsolutePath().getParent()
+                : folder; // an empty one may be a mounted disk
+        this.kept = request != null;
+        this.part =
+                beside.resolve(kept ? "." + folder.getFileName() + ".part" : ".smalti-" + UUID.randomUUID() + ".part");
         try {
             Files.createDirectories(part);
+            if (kept) {
+                begin(request);
+            }
         } catch (IOException e) {
             throw Outputs.failure(folder, e);
         }
     }
 
-    /** @param label ignored without classes */
-    void add(int number, long label, Pixels image) {
+    private void begin(String request) throws IOException {
+        Path of = part.resolve(REQUEST);
+        if (Files.exists(of) && !Files.readString(of).equals(request)) {
+            throw new JobException(
+                    part + " holds images of another request, which cannot be gone on with: give the same"
+                            + " model and options as before, or delete it");
+        }
+        Files.writeString(of, request);
+    }
+
+    /** How many pictures there are from the first on without a gap. @param labels of all; null without classes */
+    int present(long[] labels, int count) {
+        int number = 0;
+        while (number < count && Files.exists(file(number, labels == null ? 0 : labels[number]))) {
+            number++;
+        }
+        return number;
+    }
+
+    private Path file(int number, long label) {
         String name = "%0" + digits + "d.png";
         Path inside = folders.isEmpty() ? part : part.resolve(folders.get(Math.toIntExact(label)));
-        Pictures.writePng(inside.resolve(name.formatted(number)), image);
+        return inside.resolve(name.formatted(number));
+    }
+
+    /** @param label ignored without classes */
+    void add(int number, long label, Pixels image) {
+        Pictures.writePng(file(number, label), image);
     }
 
     void finish() {
         try {
+            Files.deleteIfExists(part.resolve(REQUEST));
             if (fresh) {
                 Files.move(part, folder, StandardCopyOption.ATOMIC_MOVE);
                 return;
@@ -69,15 +113,18 @@ final class ImageFolder implements AutoCloseable {
                     Files.move(entry, folder.resolve(entry.getFileName()));
                 }
             }
+            Outputs.discard(part);
         } catch (IOException e) {
             throw Outputs.failure(folder, e);
         }
     }
 
-    /** Drops what was written, if it isn't finished. */
+    /** Drops what was written, if it isn't finished and nobody will go on with it. */
     @Override
     public void close() {
-        Outputs.discard(part);
+        if (!kept) {
+            Outputs.discard(part);
+        }
     }
 
     /** Names of folders, different from one another on every file system, and as near to the classes' names as that allows. */

@@ -42,8 +42,10 @@ public final class Model implements AutoCloseable {
     private final Tokenizer tokenizer;
 
     private final Map<Integer, SearchSteps.Found> stepLists;
+    private final List<String> overrides;
 
     private Model(RunFolder folder, Device device, List<String> overrides) {
+        this.overrides = List.copyOf(overrides);
         this.folder = folder;
         this.device = device;
         this.precision = Precision.of("auto", device);
@@ -156,6 +158,11 @@ public final class Model implements AutoCloseable {
 
     public RunFolder folder() {
         return folder;
+    }
+
+    /** Changes to the recipe that it was opened with. */
+    List<String> overrides() {
+        return overrides;
     }
 
     Device device() {

@@ -1,0 +1,121 @@
+package dev.smalti.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.smalti.data.ImageSet;
+import dev.smalti.draw.Sampling;
+import dev.smalti.job.GenerateImages;
+import dev.smalti.job.GenerateImages.Format;
+import dev.smalti.job.GenerateImages.Output;
+import dev.smalti.job.GenerateImages.Request;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Draws that are stopped and gone on with, and steps that are searched beforehand. */
+class LongDrawTest {
+    private static final int COUNT = 40; // more than one group of the decoder
+
+    @TempDir
+    private static Path folder;
+
+    private static Path model;
+    private static Path tokens;
+
+    @TempDir
+    private Path fresh;
+
+    @BeforeAll
+    static void trains_what_draws() {
+        TinyWorld world = new TinyWorld(folder);
+        tokens = world.tokens(world.tokenizer());
+        model = world.prior("prior", tokens);
+    }
+
+    @Test
+    void goes_on_where_it_was_stopped_and_comes_to_the_same_images() throws IOException {
+        Path plain = fresh.resolve("plain");
+        Path resumed = fresh.resolve("resumed");
+        job(plain, false, 0).run(done -> {});
+        GenerateImages job = job(resumed, true, 0);
+        assertThatThrownBy(() -> job.run(done -> {
+                    if (done > 30) {
+                        throw new CancellationException("stopped");
+                    }
+                }))
+                .isInstanceOf(CancellationException.class);
+        assertThat(resumed).doesNotExist();
+        long[] drawn = {0};
+        assertThatThrownBy(() -> job(resumed, true, 1).run(done -> {})).hasMessageContaining("of another request");
+        job.run(done -> drawn[0] = drawn[0] == 0 ? done : drawn[0]);
+        assertThat(drawn[0]).as("images that were there at the first report").isGreaterThan(8);
+        try (Stream<Path> files = Files.walk(plain)) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                assertThat(resumed.resolve(plain.relativize(file))).hasSameBinaryContentAs(file);
+            }
+        }
+        try (ImageSet set = ImageSet.open(resumed);
+                Stream<Path> left = Files.list(fresh)) {
+            assertThat(set.size()).isEqualTo(COUNT);
+            assertThat(left.map(Path::getFileName).map(Path::toString)).containsExactlyInAnyOrder("plain", "resumed");
+        }
+        assertThatThrownBy(() -> new Output(fresh.resolve("x.npz"), Format.NPZ, null, true))
+                .hasMessageContaining("resume needs the format png");
+    }
+
+    private static GenerateImages job(Path out, boolean resume, long seed) {
+        return new GenerateImages(
+                model.toString(),
+                "cpu",
+                new Request(COUNT, List.of(), seed, Sampling.USUAL, null),
+                new Output(out, Format.PNG, null, resume),
+                4);
+    }
+
+    @Test
+    void searches_the_times_of_few_steps_and_draws_by_them() throws IOException {
+        Path many = fresh.resolve("many.safetensors");
+        run("generate", model, "--out", many, "--count", 64, "--format", "tokens");
+        Path before = fresh.resolve("before.safetensors");
+        run("generate", model, "--out", before, "--count", 8, "--steps", 3, "--format", "tokens");
+        JsonNode found = run("search-steps", model, "--tokens", many, "--steps", "3", "--shares", "16", "--json")
+                .json();
+        JsonNode three = found.get("3");
+        assertThat(three.get("times")).hasSize(3);
+        assertThat(three.get("times").get(0).asDouble()).isEqualTo(1);
+        assertThat(three.get("bits_per_token").asDouble()).isPositive();
+        assertThat(run("info", model, "--json")
+                        .json()
+                        .get("bits_per_token_in_steps")
+                        .get("3")
+                        .asDouble())
+                .isEqualTo(three.get("bits_per_token").asDouble());
+        Path after = fresh.resolve("after.safetensors");
+        JsonNode facts = run(
+                        "generate", model, "--out", after, "--count", 8, "--steps", 3, "--format", "tokens", "--json")
+                .json();
+        assertThat(facts.get("forward_passes_per_image").asDouble()).isBetween(1.0, 3.0);
+        assertThat(three.get("times").get(1).asDouble())
+                .as("other times than equal ones")
+                .isNotEqualTo(10.0 / 16);
+        assertThat(Files.mismatch(before, after)).as("other tokens").isNotEqualTo(-1);
+        Command few = Command.run("search-steps", model, "--tokens", before, "--steps", "3");
+        assertThat(few.code()).isEqualTo(2);
+        assertThat(few.err()).contains("must have at least 64 grids, got 8");
+        Files.delete(model.resolve("steps.json"));
+    }
+
+    private static Command run(Object... arguments) {
+        Command command = Command.run(arguments);
+        assertThat(command.code()).as(command.err()).isZero();
+        return command;
+    }
+}
