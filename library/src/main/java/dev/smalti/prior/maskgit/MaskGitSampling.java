@@ -33,7 +33,9 @@ public record MaskGitSampling(
         /** Those that a sequence of Halton visits first, which are far apart. Besnier et al. 2025, arXiv:2503.17076. */
         HALTON,
         /** All orders alike, each grid in one of its own. */
-        RANDOM
+        RANDOM,
+        /** Row by row, each from the left: for larger canvases, where a window then has what lies above and before it. */
+        RASTER
     }
 
     public MaskGitSampling {
@@ -115,6 +117,9 @@ public record MaskGitSampling(
         Tensor rank =
                 switch (order) {
                     case CONFIDENCE -> null;
+                    case RASTER ->
+                        torch.arange(new Scalar(space.length()), Tensors.options(ScalarType.Long))
+                                .expand(draws.grids(), space.length());
                     case RANDOM -> draws.uniform(space.length()).argsort(1, false);
                     case HALTON -> {
                         Tensor halton = Tensors.longs(Halton.order(space.height(), space.width()))

@@ -171,11 +171,12 @@ class MaskGitBruteForceTest {
     }
 
     @Test
-    void seed_41_recovers_the_law_in_random_order() {
+    void seed_41_recovers_the_law_in_random_order_and_row_by_row() {
         assertThat(variation(law(), atOnce(Sampling.USUAL)))
                 .as("total variation to tokens drawn at once")
                 .isGreaterThan(0.1);
         compare(order(Order.RANDOM, null, null), Sampling.USUAL, 41, law());
+        compare(order(Order.RASTER, null, null), Sampling.USUAL, 40, law());
     }
 
     @ParameterizedTest
