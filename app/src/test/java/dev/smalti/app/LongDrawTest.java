@@ -5,14 +5,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.data.ImageSet;
+import dev.smalti.data.Pixels;
 import dev.smalti.draw.Sampling;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.job.GenerateImages.Format;
 import dev.smalti.job.GenerateImages.Output;
 import dev.smalti.job.GenerateImages.Request;
+import dev.smalti.job.Model;
+import dev.smalti.tensor.Scope;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.stream.Stream;
@@ -111,6 +115,31 @@ class LongDrawTest {
         assertThat(few.code()).isEqualTo(2);
         assertThat(few.err()).contains("must have at least 64 grids, got 8");
         Files.delete(model.resolve("steps.json"));
+    }
+
+    @Test
+    void previews_what_is_being_drawn_and_stops_between_steps() {
+        try (Model open = Model.open(model.toString(), "cpu")) {
+            List<Pixels> seen = new ArrayList<>();
+            List<Long> places = new ArrayList<>();
+            long[] labels = new long[2];
+            assertThatThrownBy(() -> Scope.free(() -> open.codes(
+                            labels,
+                            0,
+                            2,
+                            0,
+                            Sampling.USUAL,
+                            (done, of, xt) -> {
+                                seen.addAll(open.preview(xt));
+                                if (done == 3) {
+                                    throw new CancellationException("enough");
+                                }
+                            },
+                            (at, logProbabilities, codes) -> places.add(at.numel()))))
+                    .isInstanceOf(CancellationException.class);
+            assertThat(seen).hasSize(6).allMatch(each -> each.width() == 16 && each.height() == 16);
+            assertThat(places).hasSizeLessThanOrEqualTo(3);
+        }
     }
 
     private static Command run(Object... arguments) {

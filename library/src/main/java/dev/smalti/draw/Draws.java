@@ -36,6 +36,73 @@ public interface Draws extends AutoCloseable {
      */
     Tensor exponential(long[] at, long length, long codes);
 
+    /**
+     * Codes for some positions.
+     *
+     * @param at ascending indices into the B·L positions, int64 [M] on the CPU
+     * @param logProbabilities up to a number of each row, float64 [M, K] on the CPU
+     * @return int64 [M]
+     */
+    default Tensor pick(Tensor at, long length, Tensor logProbabilities) {
+        Tensor race = exponential(Tensors.toLongs(at), length, logProbabilities.size(1));
+        return Categorical.draw(logProbabilities, race);
+    }
+
+    /** Sees what codes are drawn from, before a step is done. */
+    @FunctionalInterface
+    interface Listener {
+        /**
+         * @param at where, ascending indices into the B·L positions, int64 [M]
+         * @param logProbabilities up to a number of each row, tempered and guided; of the codes, and for methods that draw a
+         *     state of masked or replaced tokens, of that. float64 [M, K]
+         * @param codes what is drawn, int64 [M]; not all of it need stay
+         */
+        void picked(Tensor at, Tensor logProbabilities, Tensor codes);
+    }
+
+    /** These draws, with a listener. */
+    default Draws heard(Listener listener) {
+        Draws own = this;
+        return new Draws() {
+            @Override
+            public long grids() {
+                return own.grids();
+            }
+
+            @Override
+            public Tensor uniform(long length) {
+                return own.uniform(length);
+            }
+
+            @Override
+            public Tensor normal(long numbers) {
+                return own.normal(numbers);
+            }
+
+            @Override
+            public Tensor exponential(long[] at, long length, long codes) {
+                return own.exponential(at, length, codes);
+            }
+
+            @Override
+            public Tensor pick(Tensor at, long length, Tensor logProbabilities) {
+                Tensor codes = own.pick(at, length, logProbabilities);
+                listener.picked(at, logProbabilities, codes);
+                return codes;
+            }
+
+            @Override
+            public long[] noiseSeeds() {
+                return own.noiseSeeds();
+            }
+
+            @Override
+            public void close() {
+                own.close();
+            }
+        };
+    }
+
     /** The seed of each grid's Gaussian noise, for methods of a diffusion tokenizer. [B] */
     default long[] noiseSeeds() {
         throw new UnsupportedOperationException("these draws have no noise");

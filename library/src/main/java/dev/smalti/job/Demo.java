@@ -40,7 +40,6 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
     private static final int WIDE = 6;
     private static final int FRAMES = 64; // at most
     private static final int SIDE = 256; // the animation is enlarged to about this
-    private static final byte GREY = (byte) 0xb4;
 
     /** Of the bundled model, as every demo shows it. */
     public static Demo of(Path out) {
@@ -163,10 +162,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
         return IntStream.range(0, rows).mapToObj(i -> i * all / rows).toList();
     }
 
-    /**
-     * Pictures of a grid as it is revealed. A cell that is still masked is grey; for the decoder, which looks beyond a
-     * cell's edge, it takes the code of the nearest cell that is not.
-     */
+    /** Pictures of a grid as it is revealed. */
     private List<Pixels> reveal(Model open, Drawing drawing) {
         TokenSpace space = drawing.space();
         List<long[]> grids = new ArrayList<>();
@@ -179,49 +175,11 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
                 grids.add(Tensors.toLongs(xt));
             }
         }));
-        long[] filled = new long[Math.multiplyExact(grids.size(), nothing.length)];
-        for (int i = 0; i < grids.size(); i++) {
-            System.arraycopy(fill(grids.get(i), space), 0, filled, i * nothing.length, nothing.length);
-        }
-        List<Pixels> pictures = new ArrayList<>();
-        Decoding decoding = new Decoding(open, space, (number, image) -> pictures.add(image));
-        decoding.add(filled);
-        decoding.finish();
         List<Pixels> frames = new ArrayList<>();
-        for (int i = 0; i < pictures.size(); i++) {
-            frames.add(enlarge(hide(pictures.get(i), grids.get(i), space)));
+        for (Pixels picture : new Preview(open, space).of(grids)) {
+            frames.add(enlarge(picture));
         }
         return frames;
-    }
-
-    private static long[] fill(long[] grid, TokenSpace space) {
-        long[] filled = new long[grid.length];
-        for (int i = 0; i < grid.length; i++) {
-            int nearest = Integer.MAX_VALUE;
-            for (int j = 0; j < grid.length; j++) {
-                int down = i / space.width() - j / space.width();
-                int across = i % space.width() - j % space.width();
-                int distance = down * down + across * across;
-                if (grid[j] != space.mask() && distance < nearest) {
-                    nearest = distance;
-                    filled[i] = grid[j];
-                }
-            }
-        }
-        return filled;
-    }
-
-    private static Pixels hide(Pixels image, long[] grid, TokenSpace space) {
-        byte[] rgb = image.rgb().clone();
-        for (int y = 0; y < image.height(); y++) {
-            for (int x = 0; x < image.width(); x++) {
-                int cell = y * space.height() / image.height() * space.width() + x * space.width() / image.width();
-                if (grid[cell] == space.mask()) {
-                    Arrays.fill(rgb, 3 * (y * image.width() + x), 3 * (y * image.width() + x) + 3, GREY);
-                }
-            }
-        }
-        return new Pixels(image.width(), image.height(), rgb);
     }
 
     private static Pixels enlarge(Pixels image) {

@@ -255,6 +255,22 @@ public final class Model implements AutoCloseable {
      * @throws JobException if the method can't draw on a canvas of another size
      */
     public Tensor codes(long[] labels, int from, int size, long seed, Sampling sampling, Prior.StepWatcher watcher) {
+        return codes(labels, from, size, seed, sampling, watcher, (at, logProbabilities, codes) -> {});
+    }
+
+    /**
+     * The same with a listener, which is told in each step what is drawn from; the watcher is told after it.
+     *
+     * <p>Either stops the draw by throwing.
+     */
+    public Tensor codes(
+            long[] labels,
+            int from,
+            int size,
+            long seed,
+            Sampling sampling,
+            Prior.StepWatcher watcher,
+            Draws.Listener listener) {
         return Scope.keep(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 List<Seed> seeds = new ArrayList<>();
@@ -262,7 +278,7 @@ public final class Model implements AutoCloseable {
                     seeds.add(grid(seed, from + i));
                 }
                 Tensor classes = labels == null ? null : Tensors.longs(Arrays.copyOfRange(labels, from, from + size));
-                try (Draws draws = Draws.of(seeds)) {
+                try (Draws draws = Draws.of(seeds).heard(listener)) {
                     return precision.run(device, () -> prior.sample(bestSteps(sampling), classes, draws, watcher));
                 }
             }
@@ -273,6 +289,26 @@ public final class Model implements AutoCloseable {
     private Sampling bestSteps(Sampling sampling) {
         SearchSteps.Found list = sampling.times() == null ? stepLists.get(sampling.steps()) : null;
         return list == null ? sampling : sampling.times(list.times());
+    }
+
+    /**
+     * Pictures of grids in the making, as a {@link Prior.StepWatcher} sees them: grey where masked.
+     *
+     * @param xt int64 [B, h, w], K where masked
+     * @throws JobException if there is no tokenizer, or it gives several codes a place
+     */
+    public List<Pixels> preview(Tensor xt) {
+        if (prior.space().depth() > 1) {
+            throw new JobException("grids in the making have no picture where a place has several codes");
+        }
+        TokenSpace space = prior.space().sized(Math.toIntExact(xt.size(1)), Math.toIntExact(xt.size(2)));
+        int length = Math.toIntExact(space.length());
+        long[] all = Tensors.toLongs(xt);
+        List<long[]> grids = new ArrayList<>();
+        for (int begin = 0; begin < all.length; begin += length) {
+            grids.add(Arrays.copyOfRange(all, begin, begin + length));
+        }
+        return new Preview(this, space).of(grids);
     }
 
     /** From which all of a grid is drawn. */

@@ -4,7 +4,6 @@ import dev.smalti.corruption.Corruption;
 import dev.smalti.corruption.Level;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
-import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Sampling;
@@ -357,8 +356,7 @@ public final class Reversal {
                                         before.rows(rows),
                                         then)
                                 .narrow(1, 0, space.codes()); // [M, K]
-                        Tensor race = draws.exponential(places.indices(), xt.size(1), space.codes());
-                        return places.write(xt, Categorical.draw(codes, race));
+                        return places.write(xt, draws.pick(places.at(), xt.size(1), codes));
                     })
                     .orElse(xt);
         });

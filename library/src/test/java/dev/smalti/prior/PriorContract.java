@@ -158,6 +158,31 @@ public abstract class PriorContract {
     }
 
     @Test
+    void tells_a_listener_what_is_drawn_from_and_draws_the_same_with_it() {
+        try (Prior prior = build(CLASSES);
+                Draws plain = Draws.of(seeds(5, 0, 3));
+                Draws own = Draws.of(seeds(5, 0, 3))) {
+            Scope.free(() -> {
+                Tensor labels = Tensors.longs(0, 1, 2);
+                long[] heard = {0};
+                Draws draws = own.heard((at, logProbabilities, codes) -> {
+                    assertThat(logProbabilities.size(0)).isEqualTo(at.numel()).isEqualTo(codes.numel());
+                    assertThat(logProbabilities.size(1)).isBetween((long) SPACE.codes(), SPACE.codes() + 1L);
+                    Tensor chosen = logProbabilities.gather(1, codes.unsqueeze(1));
+                    assertThat(DoubleStream.of(Tensors.toDoubles(chosen)).allMatch(Double::isFinite))
+                            .isTrue();
+                    heard[0] += at.numel();
+                });
+                Tensor drawn = prior.sample(Sampling.USUAL, labels, draws, Prior.StepWatcher.NONE);
+                assertThat(heard[0]).isGreaterThanOrEqualTo(3);
+                assertThat(Tensors.toLongs(drawn))
+                        .isEqualTo(
+                                Tensors.toLongs(prior.sample(Sampling.USUAL, labels, plain, Prior.StepWatcher.NONE)));
+            });
+        }
+    }
+
+    @Test
     void keeps_known_tokens_and_draws_the_others() {
         try (Prior prior = build(CLASSES)) {
             train(prior, 20);

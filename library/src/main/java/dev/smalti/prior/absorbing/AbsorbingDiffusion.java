@@ -1,7 +1,6 @@
 package dev.smalti.prior.absorbing;
 
 import dev.smalti.corruption.Absorbing;
-import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Sampling;
@@ -203,8 +202,7 @@ public final class AbsorbingDiffusion implements Prior {
                     .map(places -> {
                         int time = Math.min(t, steps) - 1; // a canvas may have more steps
                         Tensor logits = places.logits(guided, xt, time, labels, parameters.device()); // [M, K]
-                        Tensor race = draws.exponential(places.indices(), xt.size(1), space.codes());
-                        Tensor x0 = Categorical.draw(tempering.logProbabilities(logits), race); // [M]
+                        Tensor x0 = draws.pick(places.at(), xt.size(1), tempering.logProbabilities(logits)); // [M]
                         return places.write(xt, x0);
                     })
                     .orElse(xt);

@@ -1,7 +1,6 @@
 package dev.smalti.prior.autoregressive;
 
 import dev.smalti.corruption.Absorbing;
-import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Sampling;
@@ -163,10 +162,10 @@ public final class AutoregressiveTransformer implements Prior {
             if (known != null) { // the cache had to see it
                 return x.index_copy(1, Tensors.longs(i), known.narrow(1, i, 1));
             }
-            long[] at = LongStream.range(0, x.size(0)).map(b -> b * length + i).toArray();
-            Tensor exponential = draws.exponential(at, length, space.codes());
+            Tensor at = Tensors.longs(
+                    LongStream.range(0, x.size(0)).map(b -> b * length + i).toArray());
             Tensor log = sampling.tempering(number, steps).logProbabilities(logits);
-            Tensor token = Categorical.draw(log, exponential); // [B]
+            Tensor token = draws.pick(at, length, log); // [B]
             return x.index_copy(1, Tensors.longs(i), token.unsqueeze(1));
         });
     }

@@ -1,6 +1,5 @@
 package dev.smalti.prior.lcmd;
 
-import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Sampling;
@@ -471,9 +470,8 @@ public final class Lcmd implements Prior {
         return Scope.keep(() -> {
             Tensor log =
                     guess(denoiser, tempering, z, labels, level(0, z.size(0))).cpu();
-            long[] all = LongStream.range(0, log.size(0)).toArray();
-            Tensor race = draws.exponential(all, z.size(1), space.codes());
-            return Categorical.draw(log.to(ScalarType.Double), race).view(-1, z.size(1));
+            Tensor all = Tensors.longs(LongStream.range(0, log.size(0)).toArray());
+            return draws.pick(all, z.size(1), log.to(ScalarType.Double)).view(-1, z.size(1));
         });
     }
 

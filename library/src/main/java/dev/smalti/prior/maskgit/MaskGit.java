@@ -1,7 +1,6 @@
 package dev.smalti.prior.maskgit;
 
 import dev.smalti.corruption.Absorbing;
-import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Sampling;
@@ -245,9 +244,8 @@ public final class MaskGit implements Prior {
         }
 
         private Tensor draw(Tensor logits, Places places, int number) {
-            Tensor exponential = draws.exponential(places.indices(), length, space.codes());
             Tensor log = sampling.tempering(number, known.length).logProbabilities(logits);
-            return Categorical.draw(log, exponential);
+            return draws.pick(places.at(), length, log);
         }
     }
 

@@ -1,6 +1,5 @@
 package dev.smalti.prior.rdpm;
 
-import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Sampling;
@@ -297,8 +296,7 @@ public final class Rdpm implements Prior {
             Tensor logits = guided.logits(
                             vectors, time.to(device, ScalarType.Float), label, at.to(device, ScalarType.Long))
                     .cpu(); // [M, K]
-            Tensor race = draws.exponential(Tensors.toLongs(at), own.length(), own.codes());
-            Tensor drawn = Categorical.draw(tempering.logProbabilities(logits), race); // [M]
+            Tensor drawn = draws.pick(at, own.length(), tempering.logProbabilities(logits)); // [M]
             Tensor now =
                     codes.select(1, t - 1L).reshape(-1).index_copy(0, at, drawn).view(-1, 1, own.length());
             Tensor all = codes.index_copy(1, Tensors.longs(t - 1L), now).flatten(1, -1);

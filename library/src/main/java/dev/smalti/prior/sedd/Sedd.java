@@ -1,6 +1,5 @@
 package dev.smalti.prior.sedd;
 
-import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Sampling;
@@ -244,7 +243,7 @@ public final class Sedd implements Prior {
     /** From t to t - dt. [B, L] -> [B, L] */
     Tensor step(Denoiser logScore, Tempering tempering, Tensor xt, Tensor labels, double t, double dt, Draws draws) {
         double sigma = sigma(t);
-        return draw(logScore, tempering, xt, labels, sigma, draws, graph.states(), (x, score) -> {
+        return draw(logScore, tempering, xt, labels, sigma, draws, (x, score) -> {
             return configuration.sampling().predictor() == Predictor.ANALYTIC
                     ? analytic(x, score, sigma - sigma(t - dt))
                     : euler(x, score, dt * rate(t));
@@ -254,9 +253,8 @@ public final class Sedd implements Prior {
     /** To the clean grid, in one step. [B, L] -> [B, L] */
     Tensor denoise(Denoiser logScore, Tempering tempering, Tensor xt, Tensor labels, double t, Draws draws) {
         double sigma = sigma(t);
-        return draw(
-                logScore, tempering, xt, labels, sigma, draws, space.codes(), (x, score) -> analytic(x, score, sigma)
-                        .narrow(1, 0, space.codes()));
+        return draw(logScore, tempering, xt, labels, sigma, draws, (x, score) -> analytic(x, score, sigma)
+                .narrow(1, 0, space.codes()));
     }
 
     /** Probabilities, not normalised, of the states before x. [M], [M, S] -> [M, S] */
@@ -278,23 +276,15 @@ public final class Sedd implements Prior {
     }
 
     private Tensor draw(
-            Denoiser logScore,
-            Tempering tempering,
-            Tensor xt,
-            Tensor labels,
-            double sigma,
-            Draws draws,
-            long states,
-            Way way) {
+            Denoiser logScore, Tempering tempering, Tensor xt, Tensor labels, double sigma, Draws draws, Way way) {
         return Scope.keep(() -> Places.of(graph.open(xt))
                 .map(places -> {
                     Tensor x = places.read(xt); // [M]
                     Tensor log = places.logits(logScore, xt, sigma, labels, parameters.device());
                     Tensor score = tempered(log.to(ScalarType.Double), x, sigma, tempering)
                             .exp();
-                    Tensor race = draws.exponential(places.indices(), xt.size(1), states);
                     Tensor probabilities = way.back(x, score).clamp_min(new Scalar(0.0));
-                    return places.write(xt, Categorical.draw(probabilities.log(), race));
+                    return places.write(xt, draws.pick(places.at(), xt.size(1), probabilities.log()));
                 })
                 .orElse(xt));
     }

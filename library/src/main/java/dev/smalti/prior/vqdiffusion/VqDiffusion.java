@@ -2,7 +2,6 @@ package dev.smalti.prior.vqdiffusion;
 
 import dev.smalti.corruption.Corruption;
 import dev.smalti.corruption.MaskAndReplace;
-import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Sampling;
@@ -252,7 +251,7 @@ public final class VqDiffusion implements Prior {
             Tensor at = rows.index_select(0, within.floor_divide(new Scalar(length)))
                     .mul(new Scalar(length))
                     .add(within.remainder(new Scalar(length))); // [M]
-            Tensor codes = Categorical.draw(sharp, draws.exponential(Tensors.toLongs(at), length, space.codes()));
+            Tensor codes = draws.pick(at, length, sharp);
             return xt.flatten().index_copy(0, at, codes).view_as(xt);
         });
     }
