@@ -95,7 +95,7 @@ final class GenerateVerb extends Verb {
             });
         }
         String kind = format.name().toLowerCase(Locale.ROOT);
-        double rate = result.count() / result.seconds();
+        double rate = result.drawn() / result.seconds();
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", result.out());
         facts.put("grid", result.grid());

@@ -6,18 +6,19 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Classifier-free guidance: logits (1 + w) ℓ_c - w ℓ_u of one call with 2B rows, the second half without classes. Ho and
+ * Classifier-free guidance: logits (1 + w) ℓ_c - w ℓ_u of one call with 2B rows, the second half without classes, or with that from
+ * which guidance leads away. Ho and
  * Salimans 2022, arXiv:2207.12598, eq. 6. At w = 0 the unconditional half is not computed.
  */
 public final class Guidance implements Denoiser {
     private final Denoiser inner;
-    private final long classes;
+    private final long against;
     private double weight;
 
-    /** @param classes the label that stands for no class */
-    public Guidance(Denoiser inner, long classes) {
+    /** @param against the label of the second half: no class, or one to lead away from */
+    public Guidance(Denoiser inner, long against) {
         this.inner = inner;
-        this.classes = classes;
+        this.against = against;
     }
 
     /** Sets w for the calls that follow. */
@@ -30,7 +31,7 @@ public final class Guidance implements Denoiser {
         if (weight == 0) {
             return inner.logits(xt, time, label, at);
         }
-        Tensor none = label.mul(new Scalar(0)).add(new Scalar(classes));
+        Tensor none = label.mul(new Scalar(0)).add(new Scalar(against));
         Tensor both = inner.logits(
                 Tensors.cat(0, xt, xt),
                 time == null ? null : Tensors.cat(0, time, time),

@@ -14,7 +14,7 @@ import java.util.List;
  * @param interval of the steps in which there is guidance
  * @param negative the label from which guidance leads away; null for no class, as usual
  * @param canvas the size of the grids; null for that of training
- * @param known tokens that stay as they are; null for none
+ * @param known tokens that stay as they are, of just the grids that are drawn at once; null for none
  */
 public record Sampling(
         int steps,

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
+import org.slf4j.LoggerFactory;
 
 /**
  * Shows what a model can do, in a folder: {@code samples.png}, a grid of samples that nobody picked; {@code classes.png}, a
@@ -37,6 +38,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
     private static final int ROWS = 8;
     private static final int COLUMNS = 8;
     private static final int BATCH = 64;
+    private static final int EDITS = 6;
     private static final int WIDE = 6;
     private static final int FRAMES = 64; // at most
     private static final int SIDE = 256; // the animation is enlarged to about this
@@ -68,7 +70,9 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             watch.lap("opening the model");
             List<Integer> shown = classes(open);
             int rows = shown.size() * COLUMNS;
-            total.accept(SAMPLES + rows + 1L);
+            boolean single = open.prior().space().depth() == 1;
+            int most = SAMPLES + rows + (single ? 1 + 2 * EDITS + WIDE : 0);
+            total.accept(most);
             Seed root = new Seed(seed);
 
             List<Pixels> samples =
@@ -85,14 +89,16 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             long[] first = shown.isEmpty()
                     ? null
                     : new long[] {shown.get(root.child("shown").random().nextInt(shown.size()))};
-            List<Pixels> frames = reveal(open, drawing(open, first, 1, "reveal"));
-            watch.lap("the reveal");
-            progress.accept(SAMPLES + rows + 1L);
-            Map<String, Path> files = write(samples, byClass, frames);
-            watch.lap("writing");
-            if (open.prior().space().depth() == 1) {
+            Map<String, Path> files = write(samples, byClass);
+            if (single) {
+                Path reveal = out.resolve("reveal.gif");
+                Pictures.writeGif(reveal, reveal(open, drawing(open, first, 1, "reveal")), 80, 2500);
+                files.put("reveal", reveal);
+                watch.lap("the reveal");
+                progress.accept(SAMPLES + rows + 1L);
                 files.putAll(larger(open, samples.get(0), labels(open, SAMPLES), watch));
             }
+            progress.accept(most);
             List<String> names = shown.stream().map(open.classNames()::get).toList();
             write(out.resolve("index.html"), DemoPage.html(this, open, names, files, watch.laps));
             Map<String, Path> all = new LinkedHashMap<>(files);
@@ -110,17 +116,20 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
         Path scratch = out.resolve("edited.partial");
         Path image = scratch.resolve("image.png");
         try {
+            for (String part : List.of("edit", "strip", "wide")) { // of an earlier demo
+                Files.deleteIfExists(out.resolve(part + ".png"));
+            }
             Outputs.discard(scratch);
             Outputs.makeFolder("--out", scratch);
             Pictures.writePng(image, first);
             EditImage.Source half = EditImage.Source.of(image, "%d,0,%d,%d".formatted(side / 2, side / 2, side));
             edit(open, half, label, 0, "edit", scratch);
             files.put("edit", out.resolve("edit.png"));
-            watch.lap("6 edits");
+            watch.lap(EDITS + " edits");
             EditImage.Extension right = new EditImage.Extension(0, 3 * side, 0, 0);
             edit(open, EditImage.Source.of(image, right), label, stride, "strip", scratch);
             files.put("strip", out.resolve("strip.png"));
-            watch.lap("6 strips");
+            watch.lap(EDITS + " strips");
             List<Pixels> wide = new Drawing(
                             open,
                             open.labels(List.of(), WIDE, seed),
@@ -132,7 +141,10 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             files.put("wide", out.resolve("wide.png"));
             watch.lap(WIDE + " wide canvases");
         } catch (IllegalArgumentException e) {
-            return files; // the method refuses what it can't draw, such as tokens before others
+            // the method refuses what it can't draw, such as tokens before others; what it can is shown
+            LoggerFactory.getLogger(Demo.class).info("{} is not shown more of: {}", model, e.getMessage());
+        } catch (IOException e) {
+            throw Outputs.failure(out, e);
         } finally {
             Outputs.discard(scratch);
         }
@@ -141,7 +153,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
 
     private void edit(Model open, EditImage.Source source, String label, int stride, String part, Path scratch) {
         long own = new Seed(seed).child(part).value();
-        EditImage.Request request = new EditImage.Request(6, label, own, sampling, stride);
+        EditImage.Request request = new EditImage.Request(EDITS, label, own, sampling, stride);
         GenerateImages.Output output =
                 new GenerateImages.Output(scratch.resolve(part), GenerateImages.Format.PNG, out.resolve(part + ".png"));
         new EditImage(source, request, output).run(open, done -> {});
@@ -195,7 +207,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
         return new Pixels(width, height, rgb);
     }
 
-    private Map<String, Path> write(List<Pixels> samples, List<Pixels> byClass, List<Pixels> frames) {
+    private Map<String, Path> write(List<Pixels> samples, List<Pixels> byClass) {
         Map<String, Path> files = new LinkedHashMap<>();
         files.put("samples", out.resolve("samples.png"));
         Pictures.writePng(files.get("samples"), Pictures.grid(samples, 8, 2));
@@ -203,8 +215,6 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             files.put("classes", out.resolve("classes.png"));
             Pictures.writePng(files.get("classes"), Pictures.grid(byClass, COLUMNS, 2));
         }
-        files.put("reveal", out.resolve("reveal.gif"));
-        Pictures.writeGif(files.get("reveal"), frames, 80, 2500);
         return files;
     }
 

@@ -36,8 +36,7 @@ final class DemoPage {
         </head>
         <body>
         <h1>Images from tokens</h1>
-        <p>Drawn by the model <b>%1$s</b>: an absorbing diffusion guesses a grid of tokens, and a tokenizer turns it
-        into an image.</p>
+        <p>Drawn by the model <b>%1$s</b>: a prior draws a grid of tokens, and a tokenizer turns it into an image.</p>
         %2$s
         <h2>Settings</h2>
         <table>
@@ -70,10 +69,11 @@ final class DemoPage {
                     "<div class=\"rows\"><ol>" + names + "</ol>" + image(files.get("classes")) + "</div>",
                     "A row for each of " + classes.size() + " classes."));
         }
-        figures.append(figure(
+        figures.append(optional(
+                files,
+                "reveal",
                 "<h2>How an image comes to be</h2>",
-                image(files.get("reveal")),
-                "Each step reveals some tokens, given those that are there. Grey: still masked."));
+                "Each step changes some tokens, given those that are there. Grey: still masked."));
         figures.append(
                 optional(
                         files,
@@ -85,8 +85,8 @@ final class DemoPage {
                 "strip",
                 "<h2>Beyond the edge</h2>",
                 "The same sample continued to the right, through windows that overlap by a quarter."));
-        figures.append(optional(
-                files, "wide", "<h2>Wide canvases</h2>", "Four times as wide as any image in training, a class each."));
+        figures.append(
+                optional(files, "wide", "<h2>Wide canvases</h2>", "Four times as wide as any image in training."));
         Map<String, String> times = new LinkedHashMap<>();
         seconds.forEach((what, time) -> times.put(what, String.format(Locale.ROOT, "%.1f s", time)));
         double all = seconds.values().stream().mapToDouble(Double::doubleValue).sum();

@@ -201,6 +201,15 @@ public record EditImage(Source source, Request request, Output output, int batch
     public Result run(Model open, LongConsumer progress) {
         output.check();
         keep(source.image());
+        if (source.mask() != null && !RECTANGLE.matcher(source.mask()).matches()) {
+            keep(Path.of(source.mask()));
+        }
+        if (request.sampling().guidance() > 0
+                && request.label() == null
+                && request.sampling().negative() == null) {
+            throw new JobException("guidance leads to a class or away from one, and there is neither: give --label or"
+                    + " --negative, or leave --guidance out");
+        }
         if (open.tokenizer() == null) {
             throw new JobException(open.folder().path() + " has no tokenizer, so it can't edit images:"
                     + " train the prior with --tokenizer");
@@ -215,7 +224,7 @@ public record EditImage(Source source, Request request, Output output, int batch
         boolean own = own(open, image);
         Size size = size(open, image, own);
         TokenSpace inner = open.prior().space();
-        TokenSpace space = new TokenSpace(inner.codes(), size.height() / factor, size.width() / factor, inner.depth());
+        TokenSpace space = inner.sized(size.height() / factor, size.width() / factor);
         EditCanvas canvas = own ? canvas(image, mask) : resized(open, image, mask);
         boolean[] tokens = canvas.tokens(factor);
         try (Sink sink = sink(size);
@@ -264,7 +273,7 @@ public record EditImage(Source source, Request request, Output output, int batch
         for (Path written : new Path[] {output.path(), output.grid()}) {
             if (written != null && written.toAbsolutePath().normalize().equals(own)) {
                 throw new JobException(
-                        read + " is what is edited, and would be overwritten: choose another --out and --grid");
+                        read + " is what is read, and would be overwritten: choose another --out and --grid");
             }
         }
     }

@@ -155,9 +155,11 @@ public record FindNeighbours(
         long skipped;
         try (ImagePass pass = ImageBatches.inOrder(ours, preparation, BATCH, skipBad)) {
             while (pass.hasNext()) {
-                ImagePass.Batch batch = pass.next();
-                parts.add(features.of(batch.images().pixels()));
-                Arrays.stream(batch.indices()).forEach(indices::add);
+                parts.add(Scope.keep(() -> {
+                    ImagePass.Batch batch = pass.next();
+                    Arrays.stream(batch.indices()).forEach(indices::add);
+                    return features.of(batch.images().pixels());
+                }));
             }
             skipped = pass.skipped();
         }

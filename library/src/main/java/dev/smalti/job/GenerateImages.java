@@ -154,7 +154,9 @@ public record GenerateImages(String model, String device, Request request, Outpu
      *
      * @param size null for tokens of a model without tokenizer
      * @param classes how many of each class; empty for an unconditional model
-     * @param passes forward passes of the network for an image, the mean; through windows one for each
+     * @param drawn how many were drawn this time; fewer than {@code count} where an earlier run had begun
+     * @param passes forward passes of the network for each of these, the mean; through windows one for each. What else draws in the
+     *     process at the same time is counted too
      * @param seconds of drawing, decoding and writing, without opening the model
      */
     public record Result(
@@ -164,6 +166,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
             TokenSpace space,
             Size size,
             Map<String, Integer> classes,
+            int drawn,
             double passes,
             double seconds) {}
 
@@ -192,6 +195,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
         long[] labels = open.labels(request.labels(), request.count(), request.seed());
         long started = System.nanoTime();
         long before = Work.passes();
+        int[] first = {0};
         try (Sink sink = sink(open, space, size, labels);
                 GridFile grid = grid(size)) {
             boolean images = output.format() != Format.TOKENS || output.grid() != null;
@@ -204,7 +208,8 @@ public record GenerateImages(String model, String device, Request request, Outpu
                         }
                     });
             Drawing drawing = new Drawing(open, labels, request.count(), request.seed(), sampling);
-            drawing.run(batch, images ? decoding.next() : 0, progress, (from, codes) -> {
+            first[0] = images ? decoding.next() : 0;
+            drawing.run(batch, first[0], progress, (from, codes) -> {
                 sink.codes(from, codes);
                 if (images) {
                     decoding.add(codes);
@@ -219,9 +224,18 @@ public record GenerateImages(String model, String device, Request request, Outpu
             }
         }
         double seconds = (System.nanoTime() - started) / 1e9;
-        double passes = (Work.passes() - before) / (double) request.count();
+        int drawn = request.count() - first[0];
+        double passes = drawn == 0 ? 0 : (Work.passes() - before) / (double) drawn;
         return new Result(
-                output.path(), output.grid(), request.count(), space, size, counts(open, labels), passes, seconds);
+                output.path(),
+                output.grid(),
+                request.count(),
+                space,
+                size,
+                counts(open, labels),
+                drawn,
+                passes,
+                seconds);
     }
 
     /** With the canvas for the size that is asked for, if it isn't that of training. */
@@ -291,7 +305,13 @@ public record GenerateImages(String model, String device, Request request, Outpu
 
         Folder(Model open, long[] labels) {
             String all = output.resume()
-                    ? "%s %s %s".formatted(open.folder().fingerprint(), open.overrides(), request)
+                    ? "%s %s %s %s %s"
+                            .formatted(
+                                    open.folder().fingerprint(),
+                                    open.folder().description().tokenizer(),
+                                    open.overrides(),
+                                    request,
+                                    open.bestSteps(request.sampling()))
                     : null;
             this.folder = new ImageFolder(output.path(), open.classNames(), request.count(), all);
             this.labels = labels;

@@ -33,6 +33,7 @@ final class ImageFolder implements AutoCloseable {
     private final int digits;
     private final boolean fresh;
     private final boolean kept;
+    private boolean any;
 
     /**
      * @param folder is not there, or empty
@@ -59,6 +60,10 @@ final class ImageFolder implements AutoCloseable {
                 ? folder.toAbsolutePath().getParent()
                 : folder; // an empty one may be a mounted disk
         this.kept = request != null;
+        if (kept && !fresh) {
+            throw new JobException(
+                    folder + " is there already, and --resume needs an --out that is not: choose another");
+        }
         this.part =
                 beside.resolve(kept ? "." + folder.getFileName() + ".part" : ".smalti-" + UUID.randomUUID() + ".part");
         try {
@@ -73,12 +78,19 @@ final class ImageFolder implements AutoCloseable {
 
     private void begin(String request) throws IOException {
         Path of = part.resolve(REQUEST);
-        if (Files.exists(of) && !Files.readString(of).equals(request)) {
+        boolean begun = !empty(part);
+        if (begun && !(Files.exists(of) && Files.readString(of).equals(request))) {
             throw new JobException(
                     part + " holds images of another request, which cannot be gone on with: give the same"
                             + " model and options as before, or delete it");
         }
         Files.writeString(of, request);
+    }
+
+    private static boolean empty(Path folder) throws IOException {
+        try (Stream<Path> entries = Files.list(folder)) {
+            return entries.findAny().isEmpty();
+        }
     }
 
     /** How many pictures there are from the first on without a gap. @param labels of all; null without classes */
@@ -87,6 +99,7 @@ final class ImageFolder implements AutoCloseable {
         while (number < count && Files.exists(file(number, labels == null ? 0 : labels[number]))) {
             number++;
         }
+        any |= number > 0;
         return number;
     }
 
@@ -99,6 +112,7 @@ final class ImageFolder implements AutoCloseable {
     /** @param label ignored without classes */
     void add(int number, long label, Pixels image) {
         Pictures.writePng(file(number, label), image);
+        any = true;
     }
 
     void finish() {
@@ -122,7 +136,7 @@ final class ImageFolder implements AutoCloseable {
     /** Drops what was written, if it isn't finished and nobody will go on with it. */
     @Override
     public void close() {
-        if (!kept) {
+        if (!kept || !any) {
             Outputs.discard(part);
         }
     }

@@ -252,7 +252,7 @@ public final class Model implements AutoCloseable {
      * @param labels of all grids; null for an unconditional model
      * @return int64 [size, h, w], or [size, T, h, w] where there are several codes at each place, of the size of the canvas
      *     where there is one
-     * @throws JobException if the method can't draw on a canvas of another size
+     * @throws IllegalArgumentException naming what of the sampling the method can't honour, such as a canvas of another size
      */
     public Tensor codes(long[] labels, int from, int size, long seed, Sampling sampling, Prior.StepWatcher watcher) {
         return codes(labels, from, size, seed, sampling, watcher, (at, logProbabilities, codes) -> {});
@@ -286,7 +286,7 @@ public final class Model implements AutoCloseable {
     }
 
     /** By the best times known for so many steps, where {@link SearchSteps} has found some. */
-    private Sampling bestSteps(Sampling sampling) {
+    Sampling bestSteps(Sampling sampling) {
         SearchSteps.Found list = sampling.times() == null ? stepLists.get(sampling.steps()) : null;
         return list == null ? sampling : sampling.times(list.times());
     }

@@ -3,9 +3,11 @@ package dev.smalti.job;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import dev.smalti.draw.Sampling;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.StepLists;
 import dev.smalti.prior.TokenBatch;
+import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -13,7 +15,6 @@ import dev.smalti.token.TokenFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -142,10 +143,9 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
 
     private static void write(Path run, Map<Integer, Found> found) {
         Path file = run.resolve(FILE);
-        Path beside = run.resolve(FILE + ".partial");
-        try {
-            JSON.writeValue(beside.toFile(), found);
-            Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        try (AtomicFile beside = AtomicFile.of(file)) {
+            JSON.writeValue(beside.path().toFile(), found);
+            beside.commit();
         } catch (IOException e) {
             throw Outputs.failure(file, e);
         }
@@ -158,8 +158,17 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
             return Map.of();
         }
         try {
-            return JSON.readValue(file.toFile(), new TypeReference<TreeMap<Integer, Found>>() {});
-        } catch (IOException e) {
+            Map<Integer, Found> found = JSON.readValue(file.toFile(), new TypeReference<TreeMap<Integer, Found>>() {});
+            if (found == null) {
+                throw new IllegalArgumentException("it has no lists");
+            }
+            found.forEach((steps, list) -> {
+                if (list == null || Sampling.USUAL.times(list.times()).steps() != steps) {
+                    throw new IllegalArgumentException("the list of " + steps + " steps must have as many times");
+                }
+            });
+            return found;
+        } catch (IOException | IllegalArgumentException e) {
             throw new JobException(
                     file + " cannot be read: "
                             + e.getMessage().lines().findFirst().orElse("") + ". Delete it, or search the steps again",

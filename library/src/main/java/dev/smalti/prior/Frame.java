@@ -9,6 +9,7 @@ import dev.smalti.network.Denoiser;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
+import java.util.function.IntPredicate;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -41,9 +42,7 @@ public final class Frame {
     /** @throws IllegalArgumentException if the known tokens are not those of such grids */
     public static Frame of(TokenSpace trained, Sampling sampling, Draws draws) {
         Canvas canvas = sampling.canvas();
-        TokenSpace space = canvas == null
-                ? trained
-                : new TokenSpace(trained.codes(), canvas.height(), canvas.width(), trained.depth());
+        TokenSpace space = canvas == null ? trained : trained.sized(canvas.height(), canvas.width());
         Frame frame = new Frame(trained, space, sampling);
         if (frame.known != null) {
             frame.check(draws.grids());
@@ -145,8 +144,13 @@ public final class Frame {
      */
     public int skipped(Sampling sampling, int steps) {
         double lost = (double) unknown / space.length();
+        return skipped(steps, next -> sampling.time(next, steps) >= lost);
+    }
+
+    /** How many first steps are needless, the last one excepted: those whose successor begins where {@code enough} holds. */
+    public static int skipped(int steps, IntPredicate enough) {
         int skipped = 0;
-        while (skipped < steps - 1 && sampling.time(skipped + 2, steps) >= lost) {
+        while (skipped < steps - 1 && enough.test(skipped + 2)) {
             skipped++;
         }
         return skipped;

@@ -14,6 +14,7 @@ import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
+import java.util.Arrays;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
@@ -186,6 +187,16 @@ public final class Reversal {
                 .to(ScalarType.Float);
     }
 
+    /** One step of a {@link #walk}. */
+    @FunctionalInterface
+    public interface Step {
+        /**
+         * @param number 1..T', of the whole walk
+         * @param tempering of this step
+         */
+        Tensor take(Tensor xt, int number, Tempering tempering);
+    }
+
     /**
      * Walks from grids of which nothing is left to clean ones. Known tokens stay as they are where lost ones are masked, so
      * that the network sees which they are, and the walk begins when as many are known by rights; otherwise they are as noisy
@@ -193,7 +204,8 @@ public final class Reversal {
      *
      * @param steps T'
      * @param first the grids before the first step, int64 [B, L]
-     * @param step from {@link #time(Sampling, int, int)} to that of the next number
+     * @param step from {@link #time(Sampling, int, int)} to that of the next number; the first may be made from somewhat fewer
+     *     tokens than its time says
      * @return int64 [B, h, w]
      */
     public Tensor walk(
@@ -205,7 +217,7 @@ public final class Reversal {
             Draws draws,
             int steps,
             Supplier<Tensor> first,
-            Chain.Step step,
+            Step step,
             StepWatcher watcher) {
         boolean masking = corruption.states() > space.codes();
         Tensor u = frame.partial() && !masking ? draws.uniform(frame.space().length()) : null;
@@ -221,7 +233,8 @@ public final class Reversal {
                 () -> keep(frame, first.get(), u, steps()),
                 (x, number) -> {
                     int now = number + skipped;
-                    return keep(frame, step.take(x, now), u, time(sampling, now + 1, steps));
+                    Tempering tempering = sampling.tempering(number, steps - skipped);
+                    return keep(frame, step.take(x, now, tempering), u, time(sampling, now + 1, steps));
                 },
                 watcher);
     }
@@ -233,11 +246,7 @@ public final class Reversal {
     /** The steps after whose ends fewer tokens are kept than are known. */
     private int skipped(Frame frame, Sampling sampling, int steps) {
         double share = 1 - (double) frame.unknown() / frame.space().length();
-        int skipped = 0;
-        while (skipped < steps - 1 && kept(time(sampling, skipped + 2, steps)) <= share) {
-            skipped++;
-        }
-        return skipped;
+        return Frame.skipped(steps, next -> kept(time(sampling, next, steps)) <= share);
     }
 
     private double kept(int t) {
@@ -256,6 +265,10 @@ public final class Reversal {
         for (int i = 1; i < shares.length; i++) {
             int now = time(shares[i]);
             double[] row = leaps[i];
+            Arrays.fill(row, 0, i, Double.POSITIVE_INFINITY); // where shares are finer than steps
+            if (now == 0) {
+                continue;
+            }
             Scope.free(() -> {
                 Tensor t = Tensors.filled(now, batch);
                 Tensor xt = lose(

@@ -9,6 +9,7 @@ import java.util.List;
  */
 public final class StepLists {
     private final double[] shares;
+    private final double[][] cost; // [k][i], of the way from share i to 0 in k steps
     private final int[][] next; // [k][i], where the best way in k steps leads from share i
 
     /**
@@ -22,7 +23,7 @@ public final class StepLists {
             throw new IllegalArgumentException(
                     "steps must be 1 to " + (n - 1) + ", one fewer than there are shares, got " + most);
         }
-        double[][] cost = new double[most + 1][n]; // [k][i] of the way from share i to 0 in k steps
+        this.cost = new double[most + 1][n];
         this.next = new int[most + 1][n];
         for (int k = 1; k <= most; k++) {
             for (int i = 0; i < n; i++) {
@@ -38,8 +39,17 @@ public final class StepLists {
         }
     }
 
-    /** The times of the best list, from 1 down. */
+    /**
+     * The times of the best list, from 1 down.
+     *
+     * @throws IllegalArgumentException if no list of so many steps has a finite cost
+     */
     public List<Double> best(int steps) {
+        if (!(cost[steps][shares.length - 1] < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException(
+                    "no list of " + steps + " steps has a finite cost: the model may have fewer"
+                            + " steps, or give probabilities that are no numbers");
+        }
         List<Double> times = new ArrayList<>();
         int at = shares.length - 1;
         for (int k = steps; k >= 1; k--) {

@@ -163,7 +163,7 @@ public final class AbsorbingDiffusion implements Prior {
             int all = sampling.steps() == 0 ? most : sampling.steps();
             if (all > most) {
                 throw new IllegalArgumentException(
-                        "steps must be at most the " + most + " that the model was trained with, got " + all);
+                        "steps must be at most the " + most + " of training for a grid of this size, got " + all);
             }
             int skipped = frame.skipped(sampling, all);
             int last = all - skipped;
@@ -178,7 +178,8 @@ public final class AbsorbingDiffusion implements Prior {
                     last,
                     () -> frame.keep(new Absorbing(frame.space()).nothing(draws.grids())),
                     (xt, number) -> {
-                        double lost = sampling.time(number + skipped, all);
+                        double open = (double) frame.unknown() / frame.space().length();
+                        double lost = Math.min(open, sampling.time(number + skipped, all));
                         double left = sampling.time(number + skipped + 1, all);
                         int t = sampling.times() == null ? last - number + 1 : (int) Math.ceil(lost * steps);
                         Tempering tempering = sampling.tempering(number, last);

@@ -127,9 +127,9 @@ public final class D3pm implements Prior {
                     draws,
                     steps,
                     () -> reversal.start(draws, frame.space().length()),
-                    (xt, number) -> reversal.step(
+                    (xt, number, tempering) -> reversal.step(
                             guided,
-                            sampling.tempering(number, steps),
+                            tempering,
                             xt,
                             labels,
                             reversal.time(sampling, number, steps),

@@ -165,7 +165,8 @@ public final class MaskGit implements Prior {
             int all = sampling.steps() == 0
                     ? frame.grown(steps)
                     : MaskGitSampling.check(sampling.steps(), frame.space().length());
-            int last = (int) Math.min(all, frame.unknown());
+            int skipped = sampling.times() == null ? 0 : frame.skipped(sampling, all);
+            int last = (int) Math.min(all - skipped, frame.unknown());
             Guidance guided = new Guidance(frame.around(denoiser), sampling.against(classes));
             return Chain.run(
                     this,
@@ -254,7 +255,7 @@ public final class MaskGit implements Prior {
         int unknown = Math.toIntExact(frame.unknown());
         int[] known = new int[steps];
         for (int s = 0; s < steps; s++) {
-            // where some are known, the list begins as many steps later
+            // where some are known, the first steps of the list are left out
             int number = s + 2 + sampling.steps() - steps;
             long masked = Math.round(Math.min(
                             1,
@@ -299,9 +300,15 @@ public final class MaskGit implements Prior {
         };
     }
 
-    /** For orders that do not mind what was drawn; by confidence other tokens are revealed than these reckon with. */
+    /** @throws IllegalArgumentException by confidence, where other tokens are revealed than leaps reckon with */
     @Override
     public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+        if (configuration.sampling().order() == MaskGitSampling.Order.CONFIDENCE) {
+            throw new IllegalArgumentException(
+                    "steps can't be searched where the most confident tokens are revealed first,"
+                            + " whose likelihood is not the model's: take another order, such as"
+                            + " --set 'prior.sampling={order: halton}'");
+        }
         return Evaluation.leaps(
                 this,
                 batch,

@@ -181,7 +181,7 @@ public final class Sedd implements Prior {
                     : usual == null ? Math.toIntExact(frame.space().length()) : frame.grown(usual);
             boolean absorb = configuration.transitions() == Transitions.ABSORB;
             double first = absorb && frame.partial() ? time(frame) : 1;
-            int skipped = first < 1 ? skipped(sampling, whole, first) : 0;
+            int skipped = first < 1 ? Frame.skipped(whole, next -> time(sampling.time(next, whole)) >= first) : 0;
             int steps = whole - skipped;
             Tensor u = frame.partial() && !absorb ? draws.uniform(frame.space().length()) : null;
             Guidance guided = new Guidance(frame.around(this::logScore, true), sampling.against(classes));
@@ -213,15 +213,6 @@ public final class Sedd implements Prior {
     /** The t of a share of the way. */
     private static double time(double share) {
         return LAST + share * (1 - LAST);
-    }
-
-    /** The steps that end before {@code first}. */
-    private static int skipped(Sampling sampling, int steps, double first) {
-        int skipped = 0;
-        while (skipped < steps - 1 && time(sampling.time(skipped + 2, steps)) >= first) {
-            skipped++;
-        }
-        return skipped;
     }
 
     /** The t at which as many tokens are masked in the mean as are not known, by halving. */

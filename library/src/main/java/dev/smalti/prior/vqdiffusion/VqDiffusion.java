@@ -185,8 +185,8 @@ public final class VqDiffusion implements Prior {
                             ? reversal.start(draws, frame.space().length())
                             : Tensors.filled(
                                     space.mask(), draws.grids(), frame.space().length()),
-                    (xt, number) -> {
-                        Tempering tempering = truncated(sampling.tempering(number, steps));
+                    (xt, number, given) -> {
+                        Tempering tempering = truncated(given);
                         int t = reversal.time(sampling, number, steps);
                         return purity == null || number == steps
                                 ? reversal.step(
@@ -198,7 +198,14 @@ public final class VqDiffusion implements Prior {
                                         reversal.time(sampling, number + 1, steps),
                                         draws,
                                         parameters.device())
-                                : surest(guided, tempering, xt, labels, t, tokens(number, steps, frame), draws);
+                                : surest(
+                                        guided,
+                                        tempering,
+                                        xt,
+                                        labels,
+                                        t,
+                                        tokens(sampling, number, steps, frame),
+                                        draws);
                     },
                     watcher);
         });
@@ -209,11 +216,14 @@ public final class VqDiffusion implements Prior {
         return given.topP() < 1 ? given : given.topP(configuration.sampling().truncation());
     }
 
-    private long tokens(int number, int steps, Frame frame) {
-        long all = frame.unknown();
-        return configuration.sampling().tokens() == null
+    private long tokens(Sampling sampling, int number, int steps, Frame frame) {
+        if (configuration.sampling().tokens() != null) {
+            return configuration.sampling().tokens();
+        }
+        long all = frame.space().length();
+        return sampling.times() == null
                 ? all * number / steps - all * (number - 1) / steps
-                : configuration.sampling().tokens();
+                : Math.round(all * sampling.time(number, steps)) - Math.round(all * sampling.time(number + 1, steps));
     }
 
     /**
