@@ -1,0 +1,177 @@
+package dev.smalti.metric.inception;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.smalti.Fixture;
+import dev.smalti.tensor.BadFileException;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.TensorFile;
+import dev.smalti.tensor.Tensors;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.zip.CRC32;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class InceptionTest {
+    @TempDir
+    private static Path folder;
+
+    private static Fixture fixture;
+    private static Path file;
+    private static Inception network;
+
+    @BeforeAll
+    static void makes_weights_by_the_rule_of_the_fixture() {
+        fixture = Fixture.of("inception");
+        file = folder.resolve("inception.safetensors");
+        Scope.free(() -> TensorFile.write(file, weights(), Map.of()));
+        network = Inception.open(file, Devices.cpu());
+    }
+
+    @AfterAll
+    static void closes_the_network() {
+        if (network != null) {
+            network.close();
+        }
+    }
+
+    private static Map<String, Tensor> weights() {
+        Map<String, Tensor> weights = new LinkedHashMap<>();
+        new Layout().weights().forEach((name, shape) -> weights.put(name, weight(name, shape)));
+        return weights;
+    }
+
+    private static Tensor weight(String name, long[] shape) {
+        CRC32 crc = new CRC32();
+        crc.update(name.getBytes(StandardCharsets.UTF_8));
+        int hash = (int) crc.getValue();
+        int n = Math.toIntExact(Arrays.stream(shape).reduce(1, (a, b) -> a * b));
+        double fan = (double) n / shape[0];
+        float[] values = new float[n];
+        for (int i = 0; i < n; i++) {
+            double v = 2 * (Integer.toUnsignedLong(mix(i * 0x9E3779B1 + hash)) / 0x1p32) - 1;
+            values[i] = (float) scaled(name, v, fan);
+        }
+        return Tensors.floats(values).view(shape);
+    }
+
+    private static int mix(int x) {
+        x = (x ^ (x >>> 16)) * 0x85EBCA6B;
+        x = (x ^ (x >>> 13)) * 0xC2B2AE35;
+        return x ^ (x >>> 16);
+    }
+
+    private static double scaled(String name, double v, double fan) {
+        if (name.endsWith("running_var")) {
+            return 1 + 0.5 * v;
+        }
+        if (name.endsWith("running_mean")) {
+            return 0.1 * v;
+        }
+        if (name.endsWith("bn.weight")) {
+            return 1 + 0.2 * v;
+        }
+        return name.endsWith("bias") ? 0.2 * v : v * Math.sqrt(6 / fan);
+    }
+
+    @Test
+    void has_the_names_and_shapes_of_torch_fidelity() throws IOException {
+        Map<String, long[]> ours = new Layout().weights();
+        int floats = 0;
+        for (JsonNode each :
+                new ObjectMapper().readTree(Inception.class.getResourceAsStream("/golden/inception/keys.json"))) {
+            if (each.get("dtype").asText().equals("float32")) {
+                floats++;
+                String name = each.get("key").asText();
+                assertThat(ours).containsKey(name);
+                assertThat(Fixture.integers(each.get("shape")).stream()
+                                .mapToLong(Integer::longValue)
+                                .toArray())
+                        .as(name)
+                        .isEqualTo(ours.get(name));
+                double sum = Scope.value(() -> weight(name, ours.get(name))
+                        .to(torch.ScalarType.Double)
+                        .sum()
+                        .item_double());
+                assertThat(sum).as(name).isEqualTo(each.get("sum").asDouble(), within(1e-6));
+            }
+        }
+        assertThat(ours).hasSize(floats);
+    }
+
+    @Test
+    void resizes_as_tensorflow_1() {
+        Scope.free(() -> {
+            Tensor resized = Inception.resize(fixture.in("image").to(torch.ScalarType.Float));
+            fixture.check("resized_mean", resized.mean(2, 3));
+            fixture.check("resized_subsample", every13th(every13th(resized, 2), 3));
+            Tensor input = Inception.normalize(resized);
+            fixture.check("network_input_mean", input.mean(2, 3));
+            fixture.check("network_input_row100", input.select(2, 100));
+        });
+    }
+
+    private static Tensor every13th(Tensor images, int dimension) {
+        return images.slice(dimension, new LongOptional(0), new LongOptional(299), 13);
+    }
+
+    @Test
+    void features_are_torch_fidelitys() {
+        Scope.free(() -> {
+            Inception.Output output = network.features(fixture.in("image"));
+            fixture.check("features_2048", output.pool());
+            fixture.check("logits_unbiased", output.logits());
+            fixture.check("logits", network.biased(output.logits()));
+            Tensor spatial = output.spatial().view(2, 17, 17, 7).permute(0, 3, 1, 2);
+            fixture.check("spatial_mixed6_relu", spatial);
+            assertThat(Dims.of(output.spatial())).containsExactly(2, 2023);
+        });
+    }
+
+    @Test
+    void says_which_file_it_was() throws Exception {
+        byte[] hash = java.security.MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
+        assertThat(network.sha256()).isEqualTo(java.util.HexFormat.of().formatHex(hash));
+        assertThat(network.published()).isFalse();
+    }
+
+    @Test
+    void lists_what_is_missing_and_what_is_unknown() {
+        Path other = folder.resolve("other.safetensors");
+        Scope.free(() -> {
+            Map<String, Tensor> weights = weights();
+            weights.remove("fc.bias");
+            weights.put("fc.weight", Tensors.zeros(1000, 2048));
+            weights.put("AuxLogits.conv0.weight", Tensors.zeros(1));
+            weights.put("Mixed_5b.branch1x1.bn.num_batches_tracked", Tensors.longs(0));
+            TensorFile.write(other, weights, Map.of());
+        });
+        assertThatThrownBy(() -> Inception.open(other, Devices.cpu()))
+                .isInstanceOf(BadFileException.class)
+                .hasMessageContaining("other.safetensors")
+                .hasMessageContaining(Inception.PUBLISHED)
+                .hasMessageContaining("1 missing: fc.bias; 1 unknown: AuxLogits.conv0.weight; "
+                        + "1 of another shape: fc.weight [1000, 2048] instead of [1008, 2048]");
+        assertThatThrownBy(() -> Inception.open(folder.resolve("none.pth"), Devices.cpu()))
+                .isInstanceOf(BadFileException.class)
+                .hasMessageContaining("no such file")
+                .hasMessageContaining(Inception.PUBLISHED);
+    }
+}

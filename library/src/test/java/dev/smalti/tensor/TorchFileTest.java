@@ -1,0 +1,266 @@
+package dev.smalti.tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TorchFileTest {
+    @TempDir
+    private Path folder;
+
+    /** The instructions that PyTorch writes, one method each. */
+    private static final class Pickle {
+        private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+
+        Pickle() {
+            op(0x80).op(2);
+        }
+
+        Pickle op(int code) {
+            bytes.write(code);
+            return this;
+        }
+
+        Pickle global(String module, String name) {
+            op('c').bytes.writeBytes((module + "\n" + name + "\n").getBytes(StandardCharsets.UTF_8));
+            return this;
+        }
+
+        Pickle text(String text) {
+            op('X').bytes.writeBytes(little(4).putInt(text.length()).array());
+            bytes.writeBytes(text.getBytes(StandardCharsets.UTF_8));
+            return this;
+        }
+
+        Pickle number(int number) {
+            op('J').bytes.writeBytes(little(4).putInt(number).array());
+            return this;
+        }
+
+        Pickle tuple(int... numbers) {
+            op('(');
+            for (int each : numbers) {
+                number(each);
+            }
+            return op('t');
+        }
+
+        Pickle dictionary() {
+            return global("collections", "OrderedDict").op(')').op('R').op('(');
+        }
+
+        /** Of a storage of six numbers. */
+        Pickle tensor(String name, String type, int offset, int[] sizes, int[] strides) {
+            text(name).global("torch._utils", "_rebuild_tensor_v2").op('(').op('(');
+            text("storage")
+                    .global("torch", type)
+                    .text("7")
+                    .text("cpu")
+                    .number(6)
+                    .op('t')
+                    .op('Q');
+            number(offset).tuple(sizes).tuple(strides).op(0x89);
+            return global("collections", "OrderedDict").op(')').op('R').op('t').op('R');
+        }
+
+        /** With the state that PyTorch hangs on its dictionaries. */
+        byte[] end() {
+            op('u').op('}')
+                    .op('q')
+                    .op(0)
+                    .text("_metadata")
+                    .op('h')
+                    .op(0)
+                    .op('s')
+                    .op('b');
+            return stop();
+        }
+
+        byte[] stop() {
+            return op('.').bytes.toByteArray();
+        }
+    }
+
+    private static ByteBuffer little(int size) {
+        return ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    private static byte[] numbers() {
+        ByteBuffer numbers = little(24);
+        for (int i = 0; i < 6; i++) {
+            numbers.putFloat(i + 0.5f);
+        }
+        return numbers.array();
+    }
+
+    private static byte[] two() {
+        return new Pickle()
+                .dictionary()
+                .tensor("a.weight", "FloatStorage", 0, new int[] {2, 3}, new int[] {1, 2})
+                .tensor("b", "FloatStorage", 5, new int[] {}, new int[] {})
+                .end();
+    }
+
+    private Path zip(byte[] pickle, byte[] numbers, int method) throws IOException {
+        Path file = folder.resolve("zip.pth");
+        try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(file))) {
+            for (Map.Entry<String, byte[]> each : Map.of("archive/data.pkl", pickle, "archive/data/7", numbers)
+                    .entrySet()) {
+                ZipEntry entry = new ZipEntry(each.getKey());
+                CRC32 crc = new CRC32();
+                crc.update(each.getValue());
+                entry.setMethod(method);
+                entry.setSize(each.getValue().length);
+                entry.setCrc(crc.getValue());
+                zip.putNextEntry(entry);
+                zip.write(each.getValue());
+            }
+        }
+        return file;
+    }
+
+    /** Magic number, version, system, state dict, keys, and the storage with its count. */
+    private Path legacy(byte[] pickle, byte[] numbers, long count) throws IOException {
+        Pickle magic = new Pickle().op(0x8a).op(10);
+        byte[] number = new BigInteger("1950a86a20f9469cfc6c", 16).toByteArray();
+        for (int i = number.length - 1; i >= 0; i--) {
+            magic.op(number[i]);
+        }
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        all.writeBytes(magic.stop());
+        all.writeBytes(new Pickle().op('M').op(1001 & 255).op(1001 >> 8).stop());
+        all.writeBytes(
+                new Pickle().op('}').text("little_endian").op(0x88).op('s').stop());
+        all.writeBytes(pickle);
+        all.writeBytes(new Pickle().op(']').text("7").op('a').stop());
+        all.writeBytes(little(8).putLong(count).array());
+        all.writeBytes(numbers);
+        return Files.write(folder.resolve("legacy.pth"), all.toByteArray());
+    }
+
+    private static void hasTwo(Path file) {
+        assertThat(TorchFile.looksLikeOne(file)).isTrue();
+        Map<String, Tensor> tensors = TorchFile.read(file);
+        assertThat(tensors.keySet()).containsExactly("a.weight", "b");
+        assertThat(Dims.of(tensors.get("a.weight"))).containsExactly(2, 3);
+        assertThat(Tensors.toFloats(tensors.get("a.weight"))).containsExactly(0.5f, 2.5f, 4.5f, 1.5f, 3.5f, 5.5f);
+        assertThat(Dims.of(tensors.get("b"))).isEmpty();
+        assertThat(Tensors.toFloats(tensors.get("b"))).containsExactly(5.5f);
+    }
+
+    @Test
+    void reads_tensors_with_their_strides_from_a_zip() throws IOException {
+        hasTwo(zip(two(), numbers(), ZipEntry.STORED));
+    }
+
+    @Test
+    void reads_the_format_before_zips() throws IOException {
+        hasTwo(legacy(two(), numbers(), 6));
+    }
+
+    @Test
+    void knows_its_own_files_from_safetensors() throws IOException {
+        Path file = folder.resolve("a.safetensors");
+        TensorFile.write(file, Map.of("a", Tensors.ones(2)), Map.of());
+        assertThat(TorchFile.looksLikeOne(file)).isFalse();
+        assertThat(TorchFile.looksLikeOne(folder.resolve("none"))).isFalse();
+    }
+
+    @Test
+    void refuses_by_name_what_a_pickle_would_call() throws IOException {
+        byte[] evil = new Pickle()
+                .global("posix", "system")
+                .text("echo")
+                .op(0x85)
+                .op('R')
+                .stop();
+        refused(zip(evil, numbers(), ZipEntry.STORED), "the name posix.system", "safetensors");
+        refused(legacy(evil, numbers(), 6), "the name posix.system");
+        refused(zip(new Pickle().op(0x81).stop(), numbers(), ZipEntry.STORED), "the instruction 0x81");
+        byte[] called =
+                new Pickle().global("torch", "FloatStorage").op(')').op('R').stop();
+        refused(zip(called, numbers(), ZipEntry.STORED), "a call of torch.FloatStorage with 0 arguments");
+        byte[] stateful = new Pickle().text("a").op('}').op('b').stop();
+        refused(zip(stateful, numbers(), ZipEntry.STORED), "the state of an object");
+    }
+
+    @Test
+    void refuses_pickles_that_are_broken() throws IOException {
+        List<Pickle> broken = List.of(
+                new Pickle(),
+                new Pickle().op('R'),
+                new Pickle().op('t'),
+                new Pickle().op('h').op(3),
+                new Pickle().op('(').op('(').op(0x85),
+                new Pickle().text("a").op('R'),
+                new Pickle().text("a").op('Q'),
+                new Pickle().op('N').op('Q'),
+                new Pickle().op('N').op(')').op('R'),
+                new Pickle().op('}').number(1).number(2).op('s'),
+                new Pickle().op('}').op('(').text("a").op('u'));
+        for (Pickle each : broken) {
+            refused(zip(each.stop(), numbers(), ZipEntry.STORED), "pickle");
+        }
+        refused(zip(new Pickle().op('X').number(Integer.MAX_VALUE).stop(), numbers(), ZipEntry.STORED), "bytes of it");
+        byte[] itself = new Pickle().op(']').op('q').op(0).op('h').op(0).op('a').stop();
+        refused(zip(itself, numbers(), ZipEntry.STORED), "dictionary of tensors");
+        byte[] cut = new Pickle().text("abc").stop();
+        refused(zip(Arrays.copyOf(cut, 8), numbers(), ZipEntry.STORED), "cut off");
+    }
+
+    @Test
+    void refuses_tensors_that_are_not_there() throws IOException {
+        int[][][] wrong = {
+            {{0}, {7}, {1}},
+            {{1}, {6}, {1}},
+            {{0}, {3}, {3}},
+            {{-1}, {1}, {1}},
+            {{0}, {6, 6}, {0, 1}},
+            {{0}, {2}, {-1}},
+        };
+        for (int[][] each : wrong) {
+            byte[] pickle = new Pickle()
+                    .dictionary()
+                    .tensor("a", "FloatStorage", each[0][0], each[1], each[2])
+                    .end();
+            refused(zip(pickle, numbers(), ZipEntry.STORED), "tensor a within its storage of 6 numbers");
+        }
+        byte[] huge = new Pickle()
+                .dictionary()
+                .tensor("a", "ComplexStorage", 0, new int[] {1}, new int[] {1})
+                .end();
+        refused(zip(huge, numbers(), ZipEntry.STORED), "torch.ComplexStorage");
+        refused(zip(two(), new byte[23], ZipEntry.STORED), "cut off");
+        refused(legacy(two(), new byte[23], 6), "cut off");
+        refused(legacy(two(), numbers(), 1L << 60), "a storage that its pickle doesn't describe");
+        refused(zip(two(), numbers(), ZipEntry.DEFLATED), "without compression");
+        refused(zip(new Pickle().number(3).stop(), numbers(), ZipEntry.STORED), "dictionary of tensors");
+        byte[] other = new Pickle().op('}').text("epoch").number(3).op('s').stop();
+        refused(zip(other, numbers(), ZipEntry.STORED), "epoch in it is something else");
+        refused(Files.write(folder.resolve("x.pth"), new byte[] {'P', 'K', 3, 4, 0}), "broken zip");
+    }
+
+    private static void refused(Path file, String... words) {
+        assertThatThrownBy(() -> TorchFile.read(file))
+                .isInstanceOf(BadFileException.class)
+                .hasMessageContainingAll(words)
+                .hasMessageStartingWith(file.toString());
+    }
+}
