@@ -37,6 +37,12 @@ public final class Inception implements AutoCloseable {
     /** The file in which torch-fidelity publishes its weights. */
     public static final String PUBLISHED = "weights-inception-2015-12-05-6726825d.pth";
 
+    /** How many classes the logits have. */
+    public static final int CLASSES = Layout.CLASSES;
+
+    /** How many pool features there are. */
+    public static final int POOL = Layout.POOL;
+
     private static final int SIDE = 299;
     private static final int SPATIAL = 7; // channels
     private static final double EPSILON = 1e-3;

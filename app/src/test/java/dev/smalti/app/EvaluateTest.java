@@ -1,0 +1,198 @@
+package dev.smalti.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.smalti.data.ImageSet;
+import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class EvaluateTest {
+    @TempDir
+    private static Path folder;
+
+    private static Path images;
+    private static Path noised;
+
+    @TempDir
+    private Path fresh;
+
+    @BeforeAll
+    static void writes_images() {
+        images = new TinyWorld(folder).images();
+        noised = folder.resolve("noised");
+        SplittableRandom random = new SplittableRandom(5);
+        try (ImageSet set = ImageSet.open(images)) {
+            for (int i = 0; i < set.size(); i++) {
+                byte[] rgb = set.read(i).rgb().clone();
+                int shift = random.nextInt(80);
+                for (int j = 0; j < rgb.length; j++) {
+                    rgb[j] = (byte) Math.min(255, (rgb[j] & 255) + shift + random.nextInt(60));
+                }
+                Pictures.writePng(noised.resolve("%02d.png".formatted(i)), new Pixels(16, 16, rgb));
+            }
+        }
+    }
+
+    @Test
+    void finds_a_set_at_no_distance_from_itself_and_a_noised_one_farther() {
+        JsonNode same = evaluate(images, images).get("metrics");
+        assertThat(same.fieldNames())
+                .toIterable()
+                .containsExactly("frechet", "kernel", "precision", "recall", "density", "coverage");
+        assertThat(value(same, "frechet")).isEqualTo(0, within(1e-9));
+        for (String each : new String[] {"precision", "recall", "coverage"}) {
+            assertThat(value(same, each)).as(each).isEqualTo(1);
+        }
+        JsonNode other = evaluate(images, noised).get("metrics");
+        assertThat(value(other, "frechet")).isGreaterThan(0.1);
+        assertThat(value(other, "kernel")).isGreaterThan(value(same, "kernel"));
+        assertThat(value(other, "precision")).isLessThan(1);
+        JsonNode interval = other.get("frechet").get("interval_95");
+        assertThat(interval.get(0).asDouble()).isBetween(0.0, value(other, "frechet"));
+        assertThat(interval.get(1).asDouble()).isGreaterThan(value(other, "frechet"));
+    }
+
+    @Test
+    void says_what_the_numbers_depend_on() throws IOException {
+        Path out = fresh.resolve("new").resolve("result.json");
+        JsonNode json = evaluate(images, noised, "--seed", 3, "--resamples", 5, "--out", out);
+        assertThat(new ObjectMapper().readTree(out.toFile())).isEqualTo(json);
+        assertThat(json.get("real").get("images").asInt()).isEqualTo(12);
+        assertThat(json.get("real").get("path").asText()).isEqualTo(images.toString());
+        assertThat(json.get("real").get("fingerprint").asText()).hasSize(64);
+        assertThat(json.get("fake").get("images").asInt()).isEqualTo(12);
+        assertThat(json.get("fake").get("resized").asInt()).isZero();
+        assertThat(json.get("size").asText()).isEqualTo("16x16");
+        assertThat(json.get("resize").asText()).contains("bicubic");
+        assertThat(json.get("features").get("name").asText()).isEqualTo("pixels-8x8");
+        assertThat(json.get("features").get("dimension").asInt()).isEqualTo(192);
+        assertThat(json.get("features").get("sha256").isNull()).isTrue();
+        assertThat(json.get("seed").asInt()).isEqualTo(3);
+        assertThat(json.get("resamples").asInt()).isEqualTo(5);
+        assertThat(json.get("notices").toString()).contains("12 images in 192 dimensions", "no FID");
+        assertThat(evaluate(images, noised, "--seed", 3, "--resamples", 5).get("metrics"))
+                .isEqualTo(json.get("metrics"));
+        Command card = run(images, noised, "--resamples", 0);
+        assertThat(card.code()).as(card.err()).isZero();
+        assertThat(card.out())
+                .contains("12 images of " + noised, "16x16", "pixels-8x8", "frechet: ", "seed: 0", "no weights")
+                .doesNotContain("95 %", "fid");
+    }
+
+    @Test
+    void brings_images_of_other_sizes_to_one() {
+        Path large = fresh.resolve("large");
+        for (int i = 0; i < 6; i++) {
+            byte[] rgb = new byte[3 * 40 * 20];
+            new SplittableRandom(i).nextBytes(rgb);
+            Pictures.writePng(large.resolve(i + ".png"), new Pixels(40, 20, rgb));
+        }
+        JsonNode json = evaluate(images, large);
+        assertThat(json.get("size").asText()).isEqualTo("16x16");
+        assertThat(json.get("fake").get("resized").asInt()).isEqualTo(6);
+        assertThat(json.get("real").get("resized").asInt()).isZero();
+        assertThat(evaluate(images, large, "--size", 8)
+                        .get("real")
+                        .get("resized")
+                        .asInt())
+                .isEqualTo(12);
+    }
+
+    @Test
+    void compares_pairs() {
+        JsonNode same = evaluate(images, images, "--metrics", "psnr,ssim").get("metrics");
+        assertThat(same.fieldNames()).toIterable().containsExactly("psnr", "ssim");
+        assertThat(value(same, "psnr")).isEqualTo(150);
+        assertThat(value(same, "ssim")).isEqualTo(1, within(1e-9));
+        assertThat(value(evaluate(images, noised, "--metrics", "psnr").get("metrics"), "psnr"))
+                .isBetween(5.0, 40.0);
+    }
+
+    @Test
+    void keeps_features_of_real_images() throws IOException {
+        Path cache = fresh.resolve("cache");
+        JsonNode first = evaluate(images, noised, "--cache", cache);
+        JsonNode second = evaluate(images, noised, "--cache", cache);
+        assertThat(first.get("cached").asBoolean()).isFalse();
+        assertThat(second.get("cached").asBoolean()).isTrue();
+        assertThat(second.get("metrics")).isEqualTo(first.get("metrics"));
+        assertThat(second.get("real")).isEqualTo(first.get("real"));
+        assertThat(evaluate(images, noised, "--cache", cache, "--size", 8)
+                        .get("cached")
+                        .asBoolean())
+                .isFalse();
+        try (Stream<Path> files = Files.list(cache)) {
+            assertThat(files).hasSize(2);
+        }
+    }
+
+    @Test
+    void refuses_what_makes_no_sense() throws IOException {
+        refused(
+                run(images, noised, "--metrics", "frechett"),
+                "frechett is unknown",
+                "did you mean frechet?",
+                "density");
+        refused(run(images, noised, "--metrics", "fid"), "fid needs", "--inception", "6726825d.pth");
+        Path none = fresh.resolve("none.pth");
+        refused(run(images, noised, "--inception", none), "none.pth", "weights-inception-2015-12-05-6726825d.pth");
+        refused(run(images, noised, "--inception", none, "--metrics", "frechet"), "ask for fid");
+        Path other = Files.writeString(fresh.resolve("other.pth"), "no weights");
+        refused(run(images, noised, "--inception", other), "other.pth");
+        Path two = fresh.resolve("two");
+        for (int i = 0; i < 2; i++) {
+            Pictures.writePng(two.resolve(i + ".png"), TinyWorld.image("blue", i));
+        }
+        refused(run(images, two, "--metrics", "precision"), "precision needs at least 4 images", "12 real and 2 fake");
+        refused(run(images, two, "--metrics", "psnr"), "12 real and 2 fake");
+        JsonNode few = evaluate(images, two).get("metrics");
+        assertThat(few.fieldNames()).toIterable().containsExactly("frechet", "kernel");
+        Path one = fresh.resolve("one");
+        Pictures.writePng(one.resolve("a.png"), TinyWorld.image("blue", 1));
+        refused(run(images, one), "at least 2 images", "1 fake");
+        Files.writeString(one.resolve("b.png"), "no picture");
+        refused(run(images, one), "b.png");
+        refused(run(images, one, "--skip-bad"), "at least 2 images");
+        refused(run(images, fresh.resolve("nothing")), "nothing", "does not exist");
+        refused(run(images, noised, "--size", 12), "power of two", "12");
+        refused(run(images, noised, "--resamples", 1), "resamples");
+        refused(run(images, noised, "--out", fresh), "is a folder");
+    }
+
+    private static double value(JsonNode metrics, String name) {
+        return metrics.get(name).get("value").asDouble();
+    }
+
+    private static JsonNode evaluate(Path real, Path fake, Object... more) {
+        Command command = run(
+                real,
+                fake,
+                Stream.concat(Arrays.stream(more), Stream.of("--json")).toArray());
+        assertThat(command.code()).as(command.err()).isZero();
+        return command.json();
+    }
+
+    private static Command run(Path real, Path fake, Object... more) {
+        Object[] first = {"evaluate", "--real", real, "--fake", fake};
+        return Command.run(
+                Stream.concat(Arrays.stream(first), Arrays.stream(more)).toArray());
+    }
+
+    private static void refused(Command command, String... words) {
+        assertThat(command.code()).as(command.err()).isEqualTo(2);
+        assertThat(command.out()).isEmpty();
+        assertThat(command.err().strip()).hasLineCount(1).startsWith("smalti: ").contains(words);
+    }
+}

@@ -1,0 +1,87 @@
+package dev.smalti.job;
+
+import dev.smalti.recipe.Nearest;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/** What {@link EvaluateImages} can measure. The names are those of the command line and of the results. */
+public enum Metric {
+    /** Fréchet distance of {@code pixels-8x8}. It is no FID, and no paper reports it. */
+    FRECHET(Of.PIXELS, 2),
+    /** Kernel distance of {@code pixels-8x8}. */
+    KERNEL(Of.PIXELS, 2),
+    /** Fréchet distance of Inception's pool features. */
+    FID(Of.INCEPTION, 2),
+    /** Fréchet distance of Inception's spatial features. */
+    SFID(Of.INCEPTION, 2),
+    /** Kernel distance of Inception's pool features: 100 subsets of 1,000, or all images at once where there are fewer. */
+    KID(Of.INCEPTION, 2),
+    /** Inception score of the fake images in 10 parts, shuffled by the seed. */
+    IS(Of.INCEPTION, 10),
+    /** The share of fakes among the reals, k = 3. */
+    PRECISION(Of.ANY, 4),
+    /** The share of reals among the fakes, k = 3. */
+    RECALL(Of.ANY, 4),
+    /** How densely reals lie around fakes, k = 5. */
+    DENSITY(Of.ANY, 6),
+    /** The share of reals with fakes around, k = 5. */
+    COVERAGE(Of.ANY, 6),
+    /** Of pairs in the order of both sets, in dB. */
+    PSNR(Of.PAIRS, 1),
+    /** Of pairs in the order of both sets. */
+    SSIM(Of.PAIRS, 1);
+
+    /** What a metric is computed from. */
+    enum Of {
+        PIXELS,
+        INCEPTION,
+        ANY,
+        PAIRS
+    }
+
+    private final Of of;
+    private final int least;
+
+    Metric(Of of, int least) {
+        this.of = of;
+        this.least = least;
+    }
+
+    Of of() {
+        return of;
+    }
+
+    /** How many images a set must have. */
+    int least() {
+        return least;
+    }
+
+    /** {@code fid} */
+    public String label() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    /**
+     * Those of the given names, each once.
+     *
+     * @throws JobException naming one that is unknown, and the nearest
+     */
+    public static List<Metric> named(List<String> names) {
+        return names.stream().map(Metric::named).distinct().toList();
+    }
+
+    private static Metric named(String name) {
+        List<String> known = Arrays.stream(values()).map(Metric::label).toList();
+        String wanted = name.strip().toLowerCase(Locale.ROOT);
+        if (!known.contains(wanted)) {
+            String near = Nearest.name(wanted, known)
+                    .map(found -> "did you mean " + found + "? ")
+                    .orElse("");
+            throw new JobException("metric %s is unknown; %sknown are %s"
+                    .formatted(name.strip(), near, known.stream().collect(Collectors.joining(", "))));
+        }
+        return valueOf(wanted.toUpperCase(Locale.ROOT));
+    }
+}
