@@ -7,6 +7,10 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.Fixture;
+import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
+import dev.smalti.job.EvaluateImages;
+import dev.smalti.job.Metric;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Dims;
@@ -19,7 +23,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.zip.CRC32;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -150,6 +156,33 @@ class InceptionTest {
         byte[] hash = java.security.MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
         assertThat(network.sha256()).isEqualTo(java.util.HexFormat.of().formatHex(hash));
         assertThat(network.published()).isFalse();
+    }
+
+    @Test
+    void an_evaluation_goes_by_its_features() {
+        Path images = folder.resolve("images");
+        for (int i = 0; i < 20; i++) {
+            byte[] rgb = new byte[3 * 16 * 16];
+            new SplittableRandom(i).nextBytes(rgb);
+            Pictures.writePng(images.resolve(i < 10 ? "real" : "fake").resolve(i + ".png"), new Pixels(16, 16, rgb));
+        }
+        EvaluateImages job = new EvaluateImages(
+                images.resolve("real"),
+                images.resolve("fake"),
+                List.of(Metric.FID, Metric.SFID, Metric.KID, Metric.IS, Metric.PRECISION),
+                file,
+                null,
+                null,
+                new EvaluateImages.Settings(0, 0, 0, false, "cpu"));
+        EvaluateImages.Result result = job.run(total -> {}, done -> {});
+        assertThat(result.features()).isEqualTo(Inception.NAME);
+        assertThat(result.sha256()).isEqualTo(network.sha256());
+        assertThat(result.dimension()).isEqualTo(2048);
+        assertThat(result.values().keySet())
+                .containsExactly(Metric.FID, Metric.SFID, Metric.KID, Metric.IS, Metric.PRECISION);
+        assertThat(result.values().get(Metric.FID).value()).isPositive();
+        assertThat(result.values().get(Metric.IS).value()).isBetween(1.0, 1.0 + 1e-9); // of one image a part
+        assertThat(String.join("; ", result.notices())).contains("10 images in 2,048", "SHA-256 cannot show");
     }
 
     @Test
