@@ -41,7 +41,9 @@ final class NeighboursVerb extends Verb {
             names = "--by",
             paramLabel = "WHAT",
             defaultValue = "pixels",
-            description = "pixels, compared at 64 x 64 at most, or codes of a model (default: pixels)")
+            description =
+                    "pixels, compared at 64 x 64 at most, codes of a model, or features, which are Inception's or else pixels"
+                            + " averaged to 8 x 8 (default: pixels)")
     private By by;
 
     @Option(names = "--count", paramLabel = "K", defaultValue = "5", description = "of each sample (default: 5)")
@@ -52,6 +54,12 @@ final class NeighboursVerb extends Verb {
             paramLabel = "MODEL",
             description = "for codes: run folder of train-tokenizer or train-prior, or the name of a bundled model")
     private String model;
+
+    @Option(
+            names = "--inception",
+            paramLabel = "FILE",
+            description = "for features: torch-fidelity's weights of Inception")
+    private Path inception;
 
     @Option(names = "--skip-bad", description = "leave broken images out, with a warning, instead of failing")
     private boolean skipBad;
@@ -65,7 +73,8 @@ final class NeighboursVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        FindNeighbours job = new FindNeighbours(samples, data, out, by, count, model, skipBad, device.name());
+        FindNeighbours job =
+                new FindNeighbours(samples, data, out, by, count, model, inception, skipBad, device.name());
         FindNeighbours.Result result;
         try (Progress progress = progress("neighbours", "images")) {
             result = job.run(progress::start, done -> {
@@ -97,7 +106,11 @@ final class NeighboursVerb extends Verb {
                 result.compared(),
                 result.found().size(),
                 Progress.time(result.seconds()),
-                by == By.PIXELS ? "root mean square of pixel values from 0 to 1" : "share of tokens that differ",
+                switch (by) {
+                    case PIXELS -> "root mean square of pixel values from 0 to 1";
+                    case CODES -> "share of tokens that differ";
+                    case FEATURES -> "distance of features";
+                },
                 result.meanDistance(),
                 nearest);
         return new Answer(facts, text);

@@ -36,7 +36,7 @@ class NeighboursTest {
 
     @Test
     void finds_training_images_themselves_at_distance_0() throws IOException {
-        for (Object[] by : new Object[][] {{"pixels"}, {"codes", "--model", tokenizer}}) {
+        for (Object[] by : new Object[][] {{"pixels"}, {"features"}, {"codes", "--model", tokenizer}}) {
             Path out = fresh.resolve(by[0] + ".png");
             JsonNode json = neighbours(images, images, out, and(by, "--count", 3));
             assertThat(json.get("samples").asInt()).isEqualTo(12);

@@ -39,21 +39,33 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param count neighbours of each sample
  * @param model whose tokenizer gives the codes for {@link By#CODES}: run folder of {@code train-tokenizer} or of a prior, or
  *     the name of a bundled model; else null
+ * @param inception weights of Inception for {@link By#FEATURES}; null for images averaged to 8×8 pixels, and for the others
  * @param skipBad leaves broken images out instead of failing
  * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
  */
 public record FindNeighbours(
-        Path samples, Path data, Path out, By by, int count, String model, boolean skipBad, String device) {
+        Path samples,
+        Path data,
+        Path out,
+        By by,
+        int count,
+        String model,
+        Path inception,
+        boolean skipBad,
+        String device) {
     private static final int BATCH = 64;
     private static final int MOST_SAMPLES = 1024;
     private static final int MOST_SIDE = 64;
+    private static final int MOST_FEATURED = 1024;
 
     /** What is compared. */
     public enum By {
         /** The square root of the mean squared difference of pixel values from 0 to 1. */
         PIXELS,
         /** The share of places, of the tokenizer's grid, where tokens differ. A diffusion tokenizer adds the same noise to all. */
-        CODES
+        CODES,
+        /** The distance of the features by which sets are compared: Inception's, or the image averaged to 8×8 pixels. */
+        FEATURES
     }
 
     public FindNeighbours {
@@ -66,11 +78,14 @@ public record FindNeighbours(
                             ? "to compare codes needs a tokenizer: give --model too"
                             : "--model gives codes to compare: add --by codes, or leave it out");
         }
+        if (inception != null && by != By.FEATURES) {
+            throw new JobException("--inception gives features to compare: add --by features, or leave it out");
+        }
     }
 
     /** By pixels. */
     public static FindNeighbours byPixels(Path samples, Path data, Path out, int count) {
-        return new FindNeighbours(samples, data, out, By.PIXELS, count, null, false, "auto");
+        return new FindNeighbours(samples, data, out, By.PIXELS, count, null, null, false, "auto");
     }
 
     /**
@@ -78,7 +93,7 @@ public record FindNeighbours(
      *
      * @param index of the image in the set
      * @param name what messages call it
-     * @param distance 0 for a copy, at most 1
+     * @param distance 0 for a copy; of pixels and codes at most 1
      */
     public record Neighbour(int index, String name, double distance) {}
 
@@ -113,7 +128,8 @@ public record FindNeighbours(
         RunFolder folder = by == By.CODES ? EncodeImages.tokenizerOf(RunFolder.open(model)) : null;
         try (ImageSet ours = ImageSet.open(samples);
                 ImageSet theirs = ImageSet.open(data);
-                Tokenizer tokenizer = folder == null ? null : folder.tokenizer(place)) {
+                Tokenizer tokenizer = folder == null ? null : folder.tokenizer(place);
+                ImageFeatures compared = by == By.FEATURES ? ImageFeatures.open(inception, place) : null) {
             if (ours.size() > MOST_SAMPLES) {
                 throw new JobException("--samples must have at most %,d images, and %s has %,d: give some of them"
                         .formatted(MOST_SAMPLES, samples, ours.size()));
@@ -121,20 +137,25 @@ public record FindNeighbours(
             total.accept(theirs.size());
             long started = System.nanoTime();
             Preparation preparation = folder == null
-                    ? new Preparation(side(ours), Crop.CENTER, false)
+                    ? new Preparation(side(ours, by == By.FEATURES ? MOST_FEATURED : MOST_SIDE), Crop.CENTER, false)
                     : new Preparation(tokenizer.imageSize(), EncodeImages.crop(folder), false);
-            Features features = tokenizer == null ? new OfPixels(place) : new OfCodes(tokenizer, place);
+            Features features =
+                    switch (by) {
+                        case PIXELS -> new OfPixels(place);
+                        case CODES -> new OfCodes(tokenizer, place);
+                        case FEATURES -> new OfFeatures(compared, place);
+                    };
             return Scope.value(() -> compare(ours, theirs, preparation, features, progress, started));
         }
     }
 
-    /** The largest power of two that isn't more than the shorter side of the first sample, from 8 to 64. */
-    private int side(ImageSet ours) {
+    /** The largest power of two that isn't more than the shorter side of the first sample, from 8 to {@code most}. */
+    private int side(ImageSet ours, int most) {
         for (int i = 0; ; i++) {
             try {
                 Pixels first = ours.read(i);
                 int side = Integer.highestOneBit(Math.min(first.width(), first.height()));
-                return Math.max(8, Math.min(MOST_SIDE, side));
+                return Math.max(8, Math.min(most, side));
             } catch (DataException e) {
                 if (!skipBad || i == ours.size() - 1) {
                     throw e;
@@ -312,6 +333,34 @@ public record FindNeighbours(
                 for (long i = 0; i < samples.size(0); i++) {
                     Tensor differ = data.ne(samples.narrow(0, i, 1)).to(ScalarType.Double); // [B, F]
                     rows.add(differ.mean(1).unsqueeze(0));
+                }
+                return Tensors.cat(rows);
+            });
+        }
+    }
+
+    /** Features, compared by their Euclidean distance. */
+    private record OfFeatures(ImageFeatures features, Device place) implements Features {
+        @Override
+        public Tensor of(Tensor images) {
+            return Scope.keep(() -> {
+                try (NoGradGuard guard = new NoGradGuard()) {
+                    Tensor whole = images.to(place, ScalarType.Float)
+                            .add(new Scalar(1.0))
+                            .mul(new Scalar(127.5))
+                            .round();
+                    return features.of(whole).pool().to(ScalarType.Double);
+                }
+            });
+        }
+
+        @Override
+        public Tensor distances(Tensor samples, Tensor data) {
+            return Scope.keep(() -> {
+                List<Tensor> rows = new ArrayList<>();
+                for (long i = 0; i < samples.size(0); i++) {
+                    Tensor difference = data.sub(samples.narrow(0, i, 1)); // [B, F]
+                    rows.add(difference.square().sum(1).sqrt().unsqueeze(0));
                 }
                 return Tensors.cat(rows);
             });
