@@ -69,9 +69,7 @@ public interface Prior extends AutoCloseable {
      * @return [i][j] of the step from shares[i] to shares[j], j below i
      * @throws IllegalArgumentException if the method's steps can't be chosen
      */
-    default double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
-        throw new IllegalArgumentException("the steps of this method can't be chosen by what they cost in likelihood");
-    }
+    double[][] leaps(TokenBatch batch, double[] shares, Seed seed);
 
     /** Whether {@link #nats(TokenBatch, Seed) nats} is the likelihood rather than a bound from above. */
     boolean exact();

@@ -182,6 +182,31 @@ public abstract class PriorContract {
         }
     }
 
+    /** Every leap has a cost that is a number, and all of them together cost something; or there is a reason. */
+    @Test
+    void says_what_leaps_cost_or_why_steps_cannot_be_searched() {
+        try (Prior prior = build(CLASSES)) {
+            train(prior, 20);
+            Scope.free(() -> {
+                double[] shares = {0, 0.25, 0.5, 0.75, 1};
+                double[][] leaps;
+                try {
+                    leaps = prior.leaps(batch(64), shares, new Seed(1));
+                } catch (IllegalArgumentException e) {
+                    assertThat(e).hasMessageContaining("can't be searched");
+                    return;
+                }
+                double small = leaps[4][3] + leaps[3][2] + leaps[2][1] + leaps[1][0];
+                assertThat(small).isGreaterThan(0.1);
+                for (int i = 1; i < 5; i++) {
+                    for (int j = 0; j < i; j++) {
+                        assertThat(leaps[i][j]).as(i + " to " + j).isBetween(0.0, 1e4);
+                    }
+                }
+            });
+        }
+    }
+
     @Test
     void keeps_known_tokens_and_draws_the_others() {
         try (Prior prior = build(CLASSES)) {

@@ -185,6 +185,13 @@ public final class AutoregressiveTransformer implements Prior {
         return Evaluation.nats(this, codes, labels, () -> entropy(codes, labels));
     }
 
+    /** @throws IllegalArgumentException always */
+    @Override
+    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+        throw new IllegalArgumentException(
+                "the steps of an autoregressive model can't be searched: each draws the next token");
+    }
+
     @Override
     public boolean exact() {
         return true;

@@ -525,6 +525,13 @@ public final class Lcmd implements Prior {
         return denoiser.logits(z, level.time(z.device()), labels, null);
     }
 
+    /** @throws IllegalArgumentException always */
+    @Override
+    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+        throw new IllegalArgumentException(
+                "the steps of VQ-LCMD can't be searched: its bound is that of exact embeddings, which no leap reaches");
+    }
+
     @Override
     public boolean exact() {
         return false;

@@ -344,6 +344,13 @@ public final class Rdpm implements Prior {
         return nats(new TokenBatch(codes, labels), seed);
     }
 
+    /** @throws IllegalArgumentException always */
+    @Override
+    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+        throw new IllegalArgumentException(
+                "the steps of RDPM can't be searched: each draws the next of a place's codes");
+    }
+
     /** {@link #nats(TokenBatch, Seed)} is exact, as the likelihood of codes given noise. */
     @Override
     public boolean exact() {
