@@ -90,7 +90,8 @@ final class GenerateVerb extends Verb {
                     count, labels, options.seed(), options.sampling(open), wanted, stride == null ? 0 : stride);
             progress.start(count);
             result = new GenerateImages(model.name(), model.device(), request, output, batch).run(open, done -> {
-                interruption.check();
+                interruption.check(
+                        resume ? "the images so far are kept: give the same command to go on" : "nothing was written");
                 progress.done(done);
             });
         }

@@ -27,8 +27,13 @@ final class Interruption implements AutoCloseable {
 
     /** @throws StoppedException if the verb should come to an end */
     void check() {
+        check("nothing was written");
+    }
+
+    /** @param left of {@link StoppedException} */
+    void check(String left) {
         if (asked) {
-            throw new StoppedException();
+            throw new StoppedException(left);
         }
     }
 

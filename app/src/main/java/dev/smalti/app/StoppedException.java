@@ -5,6 +5,11 @@ final class StoppedException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
     StoppedException() {
-        super("stopped; nothing was written");
+        this("nothing was written");
+    }
+
+    /** @param left what there is now, and what can be done with it */
+    StoppedException(String left) {
+        super("stopped; " + left);
     }
 }
