@@ -242,7 +242,9 @@ class WholeWayTest {
         Path out = fresh.resolve("demo");
         Command shown = ok(Command.run("demo", "--model", model, "--out", out, "--json"));
         assertThat(shown.json().get("files").get("page").asText()).endsWith("index.html");
-        assertThat(names(out)).containsExactlyInAnyOrder("samples.png", "classes.png", "reveal.gif", "index.html");
+        assertThat(names(out))
+                .containsExactlyInAnyOrder(
+                        "samples.png", "classes.png", "reveal.gif", "edit.png", "strip.png", "wide.png", "index.html");
         assertThat(Files.readString(out.resolve("index.html")))
                 .contains("Red Stripe")
                 .contains("data:image/gif;base64,")
