@@ -36,8 +36,7 @@ record Drawing(Model model, long[] labels, int count, long seed, Sampling sampli
 
     /** The same from the grid with the number {@code first} on. */
     void run(int batch, int first, LongConsumer progress, Taker taker) {
-        long area = model.prior().space().length();
-        int together = (int) Math.max(1, batch * area / space().length());
+        int together = together(model, space(), batch);
         for (int begin = first; begin < count; begin += together) {
             int from = begin;
             int size = Math.min(together, count - from);
@@ -51,6 +50,11 @@ record Drawing(Model model, long[] labels, int count, long seed, Sampling sampli
                             sampling,
                             (done, of, xt) -> progress.accept(from + (long) size * done / of))));
         }
+    }
+
+    /** How many grids of a space are drawn at once, where {@code batch} are of the size of training. */
+    static int together(Model model, TokenSpace space, int batch) {
+        return (int) Math.max(1, batch * model.prior().space().length() / space.length());
     }
 
     /** All of them, decoded. */

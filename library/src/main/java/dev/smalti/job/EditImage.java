@@ -15,7 +15,6 @@ import dev.smalti.job.GenerateImages.Format;
 import dev.smalti.job.GenerateImages.Output;
 import dev.smalti.job.GenerateImages.Size;
 import dev.smalti.recipe.Nearest;
-import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -390,11 +389,6 @@ public record EditImage(Source source, Request request, Output output, int batch
         return canvas(square, part);
     }
 
-    /** Takes a result. */
-    private interface Taker {
-        void take(int number, Pixels result);
-    }
-
     private void draw(
             Model open,
             long[] labels,
@@ -402,34 +396,21 @@ public record EditImage(Source source, Request request, Output output, int batch
             TokenSpace space,
             boolean[] tokens,
             LongConsumer progress,
-            Taker taker) {
-        long area = open.prior().space().length();
-        int together = (int) Math.max(1, batch * area / space.length());
+            Decoding.Taker taker) {
+        int together = Drawing.together(open, space, batch);
+        Decoding decoding = new Decoding(open, space, (number, image) -> taker.take(number, canvas.with(image)));
         for (int begin = 0; begin < request.count(); begin += together) {
             int from = begin;
             int size = Math.min(together, request.count() - from);
-            Scope.free(() -> {
-                Sampling sampling = sampling(open, canvas, space, tokens, from, size);
-                Tensor codes = open.codes(
-                        labels,
-                        from,
-                        size,
-                        request.seed(),
-                        sampling,
-                        (done, of, xt) -> progress.accept(from + (long) size * done / of));
-                Dims.check("drawn tokens", codes, shape(space, size));
-                for (int i = 0; i < size; i++) { // one by one: last bits depend on what goes through beside
-                    Tensor image = open.decode(codes.narrow(0, i, 1));
-                    taker.take(from + i, canvas.with(Pictures.fromTensor(image).get(0)));
-                }
-            });
+            Scope.free(() -> decoding.add(open.codes(
+                    labels,
+                    from,
+                    size,
+                    request.seed(),
+                    sampling(open, canvas, space, tokens, from, size),
+                    (done, of, xt) -> progress.accept(from + (long) size * done / of))));
         }
-    }
-
-    private static long[] shape(TokenSpace space, int size) {
-        return space.depth() == 1
-                ? new long[] {size, space.height(), space.width()}
-                : new long[] {size, space.depth(), space.height(), space.width()};
+        decoding.finish();
     }
 
     /** What {@code size} variations know, beginning with number {@code from}. */

@@ -24,6 +24,8 @@ public final class Frame {
     private final Known known; // null for none
     private final Tensor open; // bool [1, L]
     private final long unknown;
+    private Tensor places; // where codes are drawn, bool [1, T·L]; null if everywhere
+    private Tensor codes; // known ones, 0 where they are drawn, int64 [B, T·L]
 
     private Frame(TokenSpace trained, TokenSpace space, Sampling sampling) {
         this.trained = trained;
@@ -45,12 +47,12 @@ public final class Frame {
         TokenSpace space = canvas == null ? trained : trained.sized(canvas.height(), canvas.width());
         Frame frame = new Frame(trained, space, sampling);
         if (frame.known != null) {
-            frame.check(draws.grids());
+            frame.take(draws.grids());
         }
         return frame;
     }
 
-    private void check(long grids) {
+    private void take(long grids) {
         Tensor codes = known.codes();
         long depth = codes.dim() == 4 ? codes.size(1) : 1;
         if (codes.size(0) != grids
@@ -64,7 +66,9 @@ public final class Frame {
             throw new IllegalArgumentException(
                     "known tokens of a diffusion tokenizer need the noise seeds that they were encoded with");
         }
-        space.check("the known tokens", codes().masked_fill(open().unsqueeze(1), new Scalar(0L)));
+        places = open.expand(space.depth(), space.length()).reshape(1, -1);
+        Tensor all = codes.cpu().to(ScalarType.Long).reshape(grids, -1);
+        this.codes = space.check("the known tokens", all.masked_fill(places, new Scalar(0L)));
     }
 
     /** K, T, and the size of the grids to be drawn. */
@@ -85,11 +89,6 @@ public final class Frame {
     /** How many there are. */
     public long unknown() {
         return unknown;
-    }
-
-    /** int64 [B, T, L] on the CPU; nothing of meaning where {@link #open}. */
-    private Tensor codes() {
-        return known.codes().cpu().to(ScalarType.Long).reshape(-1, space.depth(), space.length());
     }
 
     /** The noise seeds of the known tokens, [B]. */
@@ -115,11 +114,7 @@ public final class Frame {
         if (known == null) {
             return x;
         }
-        Tensor where = open.unsqueeze(1)
-                .expand(x.size(0), space.depth(), space.length())
-                .reshape(-1, space.size());
-        Tensor clean = codes().view(-1, space.size()).masked_fill(where, new Scalar(0L));
-        return torch.where(where, x, lost.apply(clean));
+        return torch.where(places, x, lost.apply(codes));
     }
 
     /** The network as it sees such grids: through windows of the size of training where they are larger. */
