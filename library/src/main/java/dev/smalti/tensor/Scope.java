@@ -3,6 +3,7 @@ package dev.smalti.tensor;
 import java.lang.reflect.Method;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -79,7 +80,7 @@ public final class Scope {
     private static void collect(Object value, List<Tensor> kept) {
         if (value instanceof Tensor tensor) {
             kept.add(tensor);
-        } else if (value instanceof Iterable<?> values) {
+        } else if (value instanceof Collection<?> values) { // not Iterable: a Path is one, of Paths
             values.forEach(each -> collect(each, kept));
         } else if (value instanceof Map<?, ?> map) {
             map.values().forEach(each -> collect(each, kept));

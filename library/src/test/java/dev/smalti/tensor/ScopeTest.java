@@ -3,6 +3,7 @@ package dev.smalti.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -38,6 +39,14 @@ class ScopeTest {
     void keeps_the_tensors_of_a_record_of_which_one_is_missing() {
         Pair pair = Scope.keep(() -> new Pair(null, List.of(Tensors.floats(2)), null));
         assertThat(Tensors.toFloats(pair.rest.get(0))).containsExactly(2);
+    }
+
+    private record Measured(Path file, Tensor tensor) {}
+
+    @Test
+    void keeps_the_tensors_of_a_record_with_a_path() {
+        Measured measured = Scope.keep(() -> new Measured(Path.of("folder", "file"), Tensors.floats(4)));
+        assertThat(Tensors.toFloats(measured.tensor)).containsExactly(4);
     }
 
     @Test
