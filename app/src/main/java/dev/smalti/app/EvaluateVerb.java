@@ -29,21 +29,22 @@ final class EvaluateVerb extends Verb {
     private Path fake;
 
     @Option(
-            names = "--inception",
-            paramLabel = "FILE",
+            names = "--features",
+            paramLabel = "WHAT",
             description = {
-                "weights of the FID's network: torch-fidelity's weights-inception-2015-12-05-6726825d.pth, or the same as"
-                        + " safetensors; without it images are compared by their pixels, averaged to 8 x 8"
+                "what images are compared by: pixels, averaged to 8 x 8; the run folder of train-features; or a file with the"
+                        + " weights of the FID's network, torch-fidelity's weights-inception-2015-12-05-6726825d.pth or the"
+                        + " same as safetensors (default: pixels)"
             })
-    private Path inception;
+    private String features;
 
     @Option(
             names = "--metrics",
             paramLabel = "NAME",
             split = ",",
             description = {
-                "frechet, kernel (of pixels); fid, sfid, kid, is (of Inception); precision, recall, density, coverage (of"
-                        + " either); psnr, ssim (of pairs in order) (default: all but those of pairs)"
+                "frechet, kernel (of pixels or train-features); score (of train-features); fid, sfid, kid, is (of Inception);"
+                        + " precision, recall, density, coverage (of any); psnr, ssim (of pairs in order) (default: all but those of pairs)"
             })
     private List<String> metrics = new ArrayList<>();
 
@@ -75,7 +76,7 @@ final class EvaluateVerb extends Verb {
             defaultValue = "-1",
             description = {
                 "of the drawn images, for the 95 %% interval of a Frechet distance; 0: none (default: "
-                        + EvaluateImages.RESAMPLES + " of pixels, " + EvaluateImages.RESAMPLES_OF_INCEPTION
+                        + EvaluateImages.RESAMPLES + ", or " + EvaluateImages.RESAMPLES_OF_INCEPTION
                         + " of Inception)"
             })
     private int resamples;
@@ -100,7 +101,7 @@ final class EvaluateVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         EvaluateImages.Settings settings = new EvaluateImages.Settings(size, resamples, seed, skipBad, device.name());
-        EvaluateImages job = new EvaluateImages(real, fake, Metric.named(metrics), inception, cache, out, settings);
+        EvaluateImages job = new EvaluateImages(real, fake, Metric.named(metrics), features, cache, out, settings);
         EvaluateImages.Result result;
         try (Progress progress = progress("evaluate", "images")) {
             result = job.run(progress::start, done -> {

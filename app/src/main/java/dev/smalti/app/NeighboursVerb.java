@@ -42,8 +42,7 @@ final class NeighboursVerb extends Verb {
             paramLabel = "WHAT",
             defaultValue = "pixels",
             description =
-                    "pixels, compared at 64 x 64 at most, codes of a model, or features, which are Inception's or else pixels"
-                            + " averaged to 8 x 8 (default: pixels)")
+                    "pixels, compared at 64 x 64 at most, codes of a model, or features, which --features names (default: pixels)")
     private By by;
 
     @Option(names = "--count", paramLabel = "K", defaultValue = "5", description = "of each sample (default: 5)")
@@ -56,10 +55,12 @@ final class NeighboursVerb extends Verb {
     private String model;
 
     @Option(
-            names = "--inception",
-            paramLabel = "FILE",
-            description = "for features: torch-fidelity's weights of Inception")
-    private Path inception;
+            names = "--features",
+            paramLabel = "WHAT",
+            description =
+                    "for features: pixels, averaged to 8 x 8, the run folder of train-features, or a file with Inception's"
+                            + " weights, as evaluate takes them (default: pixels)")
+    private String features;
 
     @Option(names = "--skip-bad", description = "leave broken images out, with a warning, instead of failing")
     private boolean skipBad;
@@ -73,8 +74,7 @@ final class NeighboursVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        FindNeighbours job =
-                new FindNeighbours(samples, data, out, by, count, model, inception, skipBad, device.name());
+        FindNeighbours job = new FindNeighbours(samples, data, out, by, count, model, features, skipBad, device.name());
         FindNeighbours.Result result;
         try (Progress progress = progress("neighbours", "images")) {
             result = job.run(progress::start, done -> {

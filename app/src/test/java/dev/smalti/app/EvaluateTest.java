@@ -145,12 +145,17 @@ class EvaluateTest {
                 "frechett is unknown",
                 "did you mean frechet?",
                 "density");
-        refused(run(images, noised, "--metrics", "fid"), "fid needs", "--inception", "6726825d.pth");
+        refused(run(images, noised, "--metrics", "fid"), "fid needs", "--features", "6726825d.pth");
+        refused(run(images, noised, "--metrics", "score"), "score needs a classifier", "train-features");
         Path none = fresh.resolve("none.pth");
-        refused(run(images, noised, "--inception", none), "none.pth", "weights-inception-2015-12-05-6726825d.pth");
-        refused(run(images, noised, "--inception", none, "--metrics", "frechet"), "ask for fid");
+        refused(
+                run(images, noised, "--features", none),
+                "none.pth",
+                "train-features",
+                "weights-inception-2015-12-05-6726825d.pth");
         Path other = Files.writeString(fresh.resolve("other.pth"), "no weights");
-        refused(run(images, noised, "--inception", other), "other.pth");
+        refused(run(images, noised, "--features", other), "other.pth");
+        refused(run(images, noised, "--features", other, "--metrics", "frechet"), "ask for fid");
         Path two = fresh.resolve("two");
         for (int i = 0; i < 2; i++) {
             Pictures.writePng(two.resolve(i + ".png"), TinyWorld.image("blue", i));

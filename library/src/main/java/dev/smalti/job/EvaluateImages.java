@@ -52,13 +52,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param real images, as {@link ImageSet#open} reads them
  * @param fake the same
  * @param metrics what to measure; empty for all that the features and the sizes of the sets allow, but those of pairs
- * @param inception the weights of {@link Inception}; null to compare pixels of 8×8
+ * @param features what images are compared by: null or {@code pixels} for pixels averaged to 8×8, a file with the weights of
+ *     {@link Inception}, or a run folder of {@code train-features}
  * @param cache folder that keeps the features of the real images, under the fingerprint of the set; else null
  * @param out JSON file with the result; else null
  */
 public record EvaluateImages(
-        Path real, Path fake, List<Metric> metrics, Path inception, Path cache, Path out, Settings settings) {
-    /** Resamples for the interval, where none are asked for: of pixels, and of Inception's features, where each takes seconds. */
+        Path real, Path fake, List<Metric> metrics, String features, Path cache, Path out, Settings settings) {
+    /** Resamples for the interval, where none are asked for: of all but Inception's features, and of those, where each takes seconds. */
     public static final int RESAMPLES = 100;
 
     public static final int RESAMPLES_OF_INCEPTION = 10;
@@ -76,17 +77,8 @@ public record EvaluateImages(
 
     public EvaluateImages {
         metrics = List.copyOf(metrics);
-        for (Metric each : metrics) {
-            if (each.of() == Metric.Of.INCEPTION && inception == null) {
-                throw new JobException(
-                        each.label() + " needs Inception's features: give --inception with torch-fidelity's "
-                                + Inception.PUBLISHED + ", or measure frechet, which needs no weights");
-            }
-            if (each.of() == Metric.Of.PIXELS && inception != null) {
-                throw new JobException("%s is of %s: ask for %s, or leave --inception out"
-                        .formatted(each.label(), ImageFeatures.PIXELS, each == Metric.FRECHET ? "fid" : "kid"));
-            }
-        }
+        ImageFeatures.Kind kind = ImageFeatures.kind(features);
+        metrics.forEach(each -> each.check(kind));
     }
 
     /**
@@ -226,11 +218,11 @@ public record EvaluateImages(
         Device place = Devices.of(settings.device());
         try (ImageSet reals = ImageSet.open(real);
                 ImageSet fakes = ImageSet.open(fake)) {
-            List<Metric> wanted = chosen(reals.size(), fakes.size(), inception == null);
-            try (ImageFeatures features = ImageFeatures.open(inception, place)) {
+            List<Metric> wanted = chosen(reals.size(), fakes.size());
+            try (ImageFeatures opened = ImageFeatures.open(features, place)) {
                 Result result = Scope.value(() -> {
                     try (NoGradGuard guard = new NoGradGuard()) {
-                        return compare(reals, fakes, features, wanted, place, kept, total, progress, started);
+                        return compare(reals, fakes, opened, wanted, place, kept, total, progress, started);
                     }
                 });
                 if (out != null) {
@@ -242,12 +234,12 @@ public record EvaluateImages(
     }
 
     /** @throws JobException if one was asked for and the sets are too small */
-    private List<Metric> chosen(long reals, long fakes, boolean pixels) {
+    private List<Metric> chosen(long reals, long fakes) {
         List<Metric> chosen = new ArrayList<>(metrics);
         if (metrics.isEmpty()) {
-            Metric.Of other = pixels ? Metric.Of.INCEPTION : Metric.Of.PIXELS;
+            ImageFeatures.Kind kind = ImageFeatures.kind(features);
             Arrays.stream(Metric.values())
-                    .filter(each -> each.of() != other && each.of() != Metric.Of.PAIRS)
+                    .filter(each -> each.fits(kind) && each.of() != Metric.Of.PAIRS)
                     .filter(each -> enough(each, reals, fakes))
                     .forEach(chosen::add);
         }
@@ -271,7 +263,7 @@ public record EvaluateImages(
     }
 
     private static boolean enough(Metric metric, long reals, long fakes) {
-        return (metric == Metric.IS || reals >= metric.least()) && fakes >= metric.least();
+        return (metric.ofFakes() || reals >= metric.least()) && fakes >= metric.least();
     }
 
     private Result compare(
@@ -298,12 +290,13 @@ public record EvaluateImages(
             kept.keep(request, entry(ours));
         }
         LongConsumer after = done -> progress.accept(reals.size() + done);
-        Gathered theirs = gather(fake, fakes, features, preparation, spatial, wanted.contains(Metric.IS), place, after);
-        List<Metric> possible = chosen(ours.set().images(), theirs.set().images(), features.pixels());
+        Gathered theirs = gather(
+                fake, fakes, features, preparation, spatial, wanted.stream().anyMatch(Metric::ofFakes), place, after);
+        List<Metric> possible = chosen(ours.set().images(), theirs.set().images());
         Map<Metric, Value> values = new TreeMap<>();
         int resamples = settings.resamples() >= 0
                 ? settings.resamples()
-                : features.pixels() ? RESAMPLES : RESAMPLES_OF_INCEPTION;
+                : features.kind() == ImageFeatures.Kind.INCEPTION ? RESAMPLES_OF_INCEPTION : RESAMPLES;
         boolean frechet = possible.contains(Metric.FRECHET) || possible.contains(Metric.FID);
         measure(ours, theirs, possible, frechet ? resamples : 0, () -> progress.accept(all), values);
         if (pairs) {
@@ -394,7 +387,7 @@ public record EvaluateImages(
         ImageSet watched = new Watched(images, preparation.size(), resized);
         return Scope.keep(() -> {
             Tensor pool = Tensors.zeros(images.size(), features.dimension()); // [N, D]
-            Tensor classes = logits ? Tensors.zeros(images.size(), Inception.CLASSES) : null; // [N, K]
+            Tensor classes = logits ? Tensors.zeros(images.size(), features.classes()) : null; // [N, K]
             try (ImagePass pass = ImageBatches.inOrder(watched, preparation, BATCH, settings.skipBad());
                     FeatureMoments moments = new FeatureMoments()) {
                 long count = 0;
@@ -403,7 +396,7 @@ public record EvaluateImages(
                     count += Scope.value(() -> {
                         Tensor pixels = levels(pass.next(), place);
                         long size = pixels.size(0);
-                        Inception.Output output = features.of(pixels);
+                        ImageFeatures.Output output = features.of(pixels);
                         pool.narrow(0, from, size).copy_(output.pool());
                         if (spatial) {
                             moments.add(output.spatial());
@@ -450,7 +443,7 @@ public record EvaluateImages(
                 case FRECHET, FID -> values.put(each, frechet(ours.pool(), theirs.pool(), resamples, seed, step));
                 case KERNEL, KID -> values.put(each, kernel(ours.pool(), theirs.pool(), seed));
                 case SFID -> values.put(each, Value.of(FrechetDistance.of(ours.spatial(), theirs.spatial())));
-                case IS -> values.put(each, Value.of(score(theirs.logits(), seed)));
+                case IS, SCORE -> values.put(each, Value.of(score(theirs.logits(), seed)));
                 default -> step.run();
             }
         }
@@ -573,12 +566,7 @@ public record EvaluateImages(
                                     + "one number of images alone")
                             .formatted(fewest, features.dimension()));
         }
-        if (features.pixels()) {
-            notices.add(ImageFeatures.PIXELS + " see colours and coarse shapes alone; their distance is no FID");
-        } else if (!features.published()) {
-            notices.add("%s is not torch-fidelity's %s itself: that its weights are the same, its SHA-256 cannot show"
-                    .formatted(inception, Inception.PUBLISHED));
-        }
+        notices.addAll(features.notices());
         if (values.containsKey(Metric.KID) && fewest < SUBSET) {
             notices.add("kid is of all images at once, since there are fewer than %,d".formatted(SUBSET));
         }

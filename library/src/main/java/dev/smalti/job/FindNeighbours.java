@@ -39,7 +39,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param count neighbours of each sample
  * @param model whose tokenizer gives the codes for {@link By#CODES}: run folder of {@code train-tokenizer} or of a prior, or
  *     the name of a bundled model; else null
- * @param inception weights of Inception for {@link By#FEATURES}; null for images averaged to 8×8 pixels, and for the others
+ * @param features for {@link By#FEATURES}, as {@link EvaluateImages} takes them; null for the others
  * @param skipBad leaves broken images out instead of failing
  * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
  */
@@ -50,7 +50,7 @@ public record FindNeighbours(
         By by,
         int count,
         String model,
-        Path inception,
+        String features,
         boolean skipBad,
         String device) {
     private static final int BATCH = 64;
@@ -64,7 +64,7 @@ public record FindNeighbours(
         PIXELS,
         /** The share of places, of the tokenizer's grid, where tokens differ. A diffusion tokenizer adds the same noise to all. */
         CODES,
-        /** The distance of the features by which sets are compared: Inception's, or the image averaged to 8×8 pixels. */
+        /** The distance of the features by which sets are compared. */
         FEATURES
     }
 
@@ -78,8 +78,8 @@ public record FindNeighbours(
                             ? "to compare codes needs a tokenizer: give --model too"
                             : "--model gives codes to compare: add --by codes, or leave it out");
         }
-        if (inception != null && by != By.FEATURES) {
-            throw new JobException("--inception gives features to compare: add --by features, or leave it out");
+        if (features != null && by != By.FEATURES) {
+            throw new JobException("--features gives features to compare: add --by features, or leave it out");
         }
     }
 
@@ -129,7 +129,7 @@ public record FindNeighbours(
         try (ImageSet ours = ImageSet.open(samples);
                 ImageSet theirs = ImageSet.open(data);
                 Tokenizer tokenizer = folder == null ? null : folder.tokenizer(place);
-                ImageFeatures compared = by == By.FEATURES ? ImageFeatures.open(inception, place) : null) {
+                ImageFeatures compared = by == By.FEATURES ? ImageFeatures.open(features, place) : null) {
             if (ours.size() > MOST_SAMPLES) {
                 throw new JobException("--samples must have at most %,d images, and %s has %,d: give some of them"
                         .formatted(MOST_SAMPLES, samples, ours.size()));
@@ -139,13 +139,13 @@ public record FindNeighbours(
             Preparation preparation = folder == null
                     ? new Preparation(side(ours, by == By.FEATURES ? MOST_FEATURED : MOST_SIDE), Crop.CENTER, false)
                     : new Preparation(tokenizer.imageSize(), EncodeImages.crop(folder), false);
-            Features features =
+            Features means =
                     switch (by) {
                         case PIXELS -> new OfPixels(place);
                         case CODES -> new OfCodes(tokenizer, place);
                         case FEATURES -> new OfFeatures(compared, place);
                     };
-            return Scope.value(() -> compare(ours, theirs, preparation, features, progress, started));
+            return Scope.value(() -> compare(ours, theirs, preparation, means, progress, started));
         }
     }
 

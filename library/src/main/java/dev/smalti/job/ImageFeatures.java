@@ -4,79 +4,181 @@ import dev.smalti.metric.inception.Inception;
 import dev.smalti.tensor.Scope;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/**
- * The numbers by which sets of images are compared: Inception's, or, where its weights aren't given, the image itself,
- * averaged to 8×8 pixels of red, green and blue from 0 to 1. Those see colours and coarse shapes, and nothing fine.
- */
-final class ImageFeatures implements AutoCloseable {
-    static final String PIXELS = "pixels-8x8";
-    private static final int SIDE = 8;
-
-    private final Inception inception; // null: pixels
-
-    private ImageFeatures(Inception inception) {
-        this.inception = inception;
+/** The numbers by which images are compared. */
+interface ImageFeatures extends AutoCloseable {
+    /** What gives the features. */
+    enum Kind {
+        /** The image itself, averaged to 8×8 pixels. */
+        PIXELS,
+        /** The network of the FID. */
+        INCEPTION,
+        /** A run of {@code train-features}. */
+        CLASSIFIER
     }
 
-    /** @param weights of Inception; null for pixels */
-    static ImageFeatures open(Path weights, Device device) {
-        if (weights == null) {
-            return new ImageFeatures(null);
+    /**
+     * Features of a batch.
+     *
+     * @param pool what sets are compared by; [B, D]
+     * @param spatial of the sFID; [B, 2023], null but for Inception
+     * @param logits of the classes; [B, K], null for pixels
+     */
+    record Output(Tensor pool, Tensor spatial, Tensor logits) {}
+
+    /**
+     * What {@code --features} names.
+     *
+     * @param features {@code pixels}, or null for the same, a file or a folder
+     * @throws JobException if there is nothing of that name
+     */
+    static Kind kind(String features) {
+        if (features == null || features.equals("pixels")) {
+            return Kind.PIXELS;
         }
-        if (!Files.isRegularFile(weights)) {
-            throw new JobException(
-                    ("--inception %s is no file: give torch-fidelity's %s, or a safetensors file with its" + " weights")
-                            .formatted(weights, Inception.PUBLISHED));
+        Path path = Path.of(features);
+        if (Files.isDirectory(path)) {
+            return Kind.CLASSIFIER;
         }
-        return new ImageFeatures(Inception.open(weights, device));
+        if (Files.isRegularFile(path)) {
+            return Kind.INCEPTION;
+        }
+        throw new JobException(
+                ("--features must be pixels, the --out of train-features, or a file with Inception's weights "
+                                + "(torch-fidelity's %s, or a safetensors file with the same), and there is no file or folder %s")
+                        .formatted(Inception.PUBLISHED, features));
     }
 
-    boolean pixels() {
-        return inception == null;
+    /** Opens what {@link #kind} names. */
+    static ImageFeatures open(String features, Device device) {
+        return switch (kind(features)) {
+            case PIXELS -> new OfPixels();
+            case INCEPTION -> new OfInception(Path.of(features), Inception.open(Path.of(features), device));
+            case CLASSIFIER -> throw new JobException(features + " is a folder: give a file with Inception's weights");
+        };
     }
 
-    String name() {
-        return pixels() ? PIXELS : Inception.NAME;
-    }
+    Kind kind();
 
-    /** Of the file with the weights; null for pixels. */
-    String sha256() {
-        return pixels() ? null : inception.sha256();
-    }
+    /** What stands beside every number that comes of them. */
+    String name();
 
-    /** Whether the weights are known to be the published ones. */
-    boolean published() {
-        return pixels() || inception.published();
-    }
+    /** Of the file with the weights, in hexadecimal; null for pixels. */
+    String sha256();
 
     /** D */
-    int dimension() {
-        return pixels() ? 3 * SIDE * SIDE : Inception.POOL;
-    }
+    int dimension();
 
-    /** Of whole numbers 0..255, [B, 3, H, W] -> [B, D]; for pixels without spatial features and logits, which are null. */
-    Inception.Output of(Tensor images) {
-        return pixels() ? new Inception.Output(averages(images), null, null) : inception.features(images);
-    }
+    /** K of the logits; 0 where there are none. */
+    int classes();
 
-    private static Tensor averages(Tensor images) {
-        return Scope.keep(() -> {
-            long[] window = {images.size(2) / SIDE, images.size(3) / SIDE};
-            return torch.avg_pool2d(images, window, window, new long[] {0, 0}, false, true, new LongOptional())
-                    .div(new Scalar(255.0))
-                    .flatten(1, -1);
-        });
-    }
+    /** What a reader of their numbers must know. */
+    List<String> notices();
+
+    /** Of whole numbers 0..255, [B, 3, H, W] -> [B, D] */
+    Output of(Tensor images);
 
     @Override
-    public void close() {
-        if (!pixels()) {
+    void close();
+
+    /** The image itself, averaged to 8×8 pixels of red, green and blue from 0 to 1: colours and coarse shapes, nothing fine. */
+    record OfPixels() implements ImageFeatures {
+        private static final int SIDE = 8;
+
+        @Override
+        public Kind kind() {
+            return Kind.PIXELS;
+        }
+
+        @Override
+        public String name() {
+            return "pixels-8x8";
+        }
+
+        @Override
+        public String sha256() {
+            return null;
+        }
+
+        @Override
+        public int dimension() {
+            return 3 * SIDE * SIDE;
+        }
+
+        @Override
+        public int classes() {
+            return 0;
+        }
+
+        @Override
+        public List<String> notices() {
+            return List.of(name() + " see colours and coarse shapes alone; their distance is no FID");
+        }
+
+        @Override
+        public Output of(Tensor images) {
+            long[] window = {images.size(2) / SIDE, images.size(3) / SIDE};
+            Tensor pool = Scope.keep(
+                    () -> torch.avg_pool2d(images, window, window, new long[] {0, 0}, false, true, new LongOptional())
+                            .div(new Scalar(255.0))
+                            .flatten(1, -1));
+            return new Output(pool, null, null);
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    /** Those of the FID. */
+    record OfInception(Path file, Inception inception) implements ImageFeatures {
+        @Override
+        public Kind kind() {
+            return Kind.INCEPTION;
+        }
+
+        @Override
+        public String name() {
+            return Inception.NAME;
+        }
+
+        @Override
+        public String sha256() {
+            return inception.sha256();
+        }
+
+        @Override
+        public int dimension() {
+            return Inception.POOL;
+        }
+
+        @Override
+        public int classes() {
+            return Inception.CLASSES;
+        }
+
+        @Override
+        public List<String> notices() {
+            return inception.published()
+                    ? List.of()
+                    : List.of(
+                            "%s is not torch-fidelity's %s itself: that its weights are the same, its SHA-256 cannot show"
+                                    .formatted(file, Inception.PUBLISHED));
+        }
+
+        @Override
+        public Output of(Tensor images) {
+            Inception.Output output = inception.features(images);
+            return new Output(output.pool(), output.spatial(), output.logits());
+        }
+
+        @Override
+        public void close() {
             inception.close();
         }
     }

@@ -1,5 +1,6 @@
 package dev.smalti.job;
 
+import dev.smalti.metric.inception.Inception;
 import dev.smalti.recipe.Nearest;
 import java.util.Arrays;
 import java.util.List;
@@ -8,10 +9,12 @@ import java.util.stream.Collectors;
 
 /** What {@link EvaluateImages} can measure. The names are those of the command line and of the results. */
 public enum Metric {
-    /** Fréchet distance of {@code pixels-8x8}. It is no FID, and no paper reports it. */
-    FRECHET(Of.PIXELS, 2),
-    /** Kernel distance of {@code pixels-8x8}. */
-    KERNEL(Of.PIXELS, 2),
+    /** Fréchet distance of features that aren't Inception's. It is no FID, and no paper reports it. */
+    FRECHET(Of.OTHERS, 2),
+    /** Kernel distance of features that aren't Inception's. */
+    KERNEL(Of.OTHERS, 2),
+    /** The Inception score's formula with the probabilities of a classifier that isn't Inception; parts and order as there. */
+    SCORE(Of.CLASSIFIER, 10),
     /** Fréchet distance of Inception's pool features. */
     FID(Of.INCEPTION, 2),
     /** Fréchet distance of Inception's spatial features. */
@@ -35,7 +38,8 @@ public enum Metric {
 
     /** What a metric is computed from. */
     enum Of {
-        PIXELS,
+        OTHERS,
+        CLASSIFIER,
         INCEPTION,
         ANY,
         PAIRS
@@ -51,6 +55,39 @@ public enum Metric {
 
     Of of() {
         return of;
+    }
+
+    /** Whether it can be measured by such features. */
+    boolean fits(ImageFeatures.Kind kind) {
+        return switch (of) {
+            case OTHERS -> kind != ImageFeatures.Kind.INCEPTION;
+            case CLASSIFIER -> kind == ImageFeatures.Kind.CLASSIFIER;
+            case INCEPTION -> kind == ImageFeatures.Kind.INCEPTION;
+            case ANY, PAIRS -> true;
+        };
+    }
+
+    /** @throws JobException with the way out if it doesn't {@linkplain #fits fit} */
+    void check(ImageFeatures.Kind kind) {
+        if (fits(kind)) {
+            return;
+        }
+        if (of == Of.INCEPTION) {
+            throw new JobException(("%s needs Inception's features: give --features with torch-fidelity's %s, "
+                            + "or measure %s, which takes any others")
+                    .formatted(
+                            label(), Inception.PUBLISHED, this == IS ? "score" : this == KID ? "kernel" : "frechet"));
+        }
+        if (kind == ImageFeatures.Kind.INCEPTION) {
+            throw new JobException("%s is of features other than Inception's: ask for %s, or give other --features"
+                    .formatted(label(), this == SCORE ? "is" : this == KERNEL ? "kid" : "fid"));
+        }
+        throw new JobException(label() + " needs a classifier: give --features with the --out of train-features");
+    }
+
+    /** Whether it sees the fake images alone. */
+    boolean ofFakes() {
+        return this == SCORE || this == IS;
     }
 
     /** How many images a set must have. */

@@ -170,7 +170,7 @@ class InceptionTest {
                 images.resolve("real"),
                 images.resolve("fake"),
                 List.of(Metric.FID, Metric.SFID, Metric.KID, Metric.IS, Metric.PRECISION),
-                file,
+                file.toString(),
                 null,
                 null,
                 new EvaluateImages.Settings(0, 0, 0, false, "cpu"));
