@@ -3,6 +3,6 @@
  * every other package needs around it: whose memory it is ({@link dev.smalti.tensor.Scope}), what shape it should have
  * ({@link dev.smalti.tensor.Dims}), where its random numbers come from ({@link dev.smalti.tensor.Seed}), on which device
  * and in which precision it is computed, and how it is stored ({@link dev.smalti.tensor.TensorFile}, safetensors;
- * {@link dev.smalti.tensor.TorchFile} for what PyTorch has saved).
+ * {@link dev.smalti.tensor.TorchFile} for what PyTorch has saved, {@link dev.smalti.tensor.WeightFile} for weights in either).
  */
 package dev.smalti.tensor;

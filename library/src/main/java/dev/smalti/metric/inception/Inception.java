@@ -6,17 +6,10 @@ import static org.bytedeco.pytorch.global.torch.ScalarType.Float;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
-import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.tensor.TorchFile;
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
+import dev.smalti.tensor.WeightFile;
 import java.nio.file.Path;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
@@ -58,10 +51,10 @@ public final class Inception implements AutoCloseable {
     private final Device device;
     private final String sha256;
 
-    private Inception(Map<String, Tensor> given, Device device, String sha256) {
+    private Inception(Layout layout, WeightFile file, Device device) {
         this.device = Scope.hold(device);
-        this.sha256 = sha256;
-        Layout layout = new Layout();
+        this.sha256 = file.sha256();
+        Map<String, Tensor> given = file.tensors();
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 layout.convolutions().forEach(name -> fold(name, given));
@@ -89,44 +82,13 @@ public final class Inception implements AutoCloseable {
      *     shape
      */
     public static Inception open(Path file, Device device) {
-        String sha256 = sha256(file);
-        return Scope.value(() -> of(file, read(file), device, sha256));
-    }
-
-    private static Inception of(Path file, Map<String, Tensor> weights, Device device, String sha256) {
-        String wrong = new Layout().mismatches(weights);
-        if (!wrong.isEmpty()) {
-            throw new BadFileException(
-                    file, "must hold the weights of torch-fidelity's %s, has %s".formatted(PUBLISHED, wrong));
-        }
-        return new Inception(weights, device, sha256);
-    }
-
-    private static Map<String, Tensor> read(Path file) {
-        if (TorchFile.looksLikeOne(file)) {
-            return TorchFile.read(file);
-        }
-        try (TensorFile tensors = TensorFile.open(file)) {
-            return tensors.tensors();
-        }
-    }
-
-    private static String sha256(Path file) {
-        if (!Files.isRegularFile(file)) {
-            throw new BadFileException(
-                    file, "there is no such file; Inception's weights are torch-fidelity's " + PUBLISHED);
-        }
-        try {
-            MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            try (InputStream stream = new DigestInputStream(Files.newInputStream(file), digest)) {
-                stream.transferTo(java.io.OutputStream.nullOutputStream());
-            }
-            return HexFormat.of().formatHex(digest.digest());
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        } catch (IOException e) {
-            throw new BadFileException(file, "cannot be read: " + e.getMessage(), e);
-        }
+        return Scope.value(() -> {
+            Layout layout = new Layout();
+            WeightFile weights = WeightFile.read(file, "Inception's weights are torch-fidelity's " + PUBLISHED)
+                    .renamed(name -> layout.spare(name) ? null : name)
+                    .check("torch-fidelity's " + PUBLISHED, layout.weights());
+            return new Inception(layout, weights, device);
+        });
     }
 
     /** y = γ (W x - μ) / √(σ² + ε) + β as one convolution. */

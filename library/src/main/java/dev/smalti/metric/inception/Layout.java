@@ -1,21 +1,15 @@
 package dev.smalti.metric.inception;
 
-import dev.smalti.tensor.Dims;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
-import org.bytedeco.pytorch.Tensor;
 
 /** The names and shapes of the weights, as torch-fidelity's state dict has them. */
 final class Layout {
     static final int CLASSES = 1008;
     static final int POOL = 2048;
 
-    private static final int SHOWN = 6;
     private static final List<String> NORMALIZATION = List.of("weight", "bias", "running_mean", "running_var");
     private static final String COUNTER = ".bn.num_batches_tracked"; // files of before 2018 lack it, and it isn't used
 
@@ -112,33 +106,8 @@ final class Layout {
         return weights;
     }
 
-    /** What is wrong with {@code found}, in one clause; empty if nothing is. */
-    String mismatches(Map<String, Tensor> found) {
-        Map<String, long[]> wanted = weights();
-        List<String> missing = new ArrayList<>();
-        List<String> shapes = new ArrayList<>();
-        wanted.forEach((name, shape) -> {
-            if (!found.containsKey(name)) {
-                missing.add(name);
-            } else if (!Arrays.equals(Dims.of(found.get(name)), shape)) {
-                shapes.add(
-                        "%s %s instead of %s".formatted(name, Dims.text(Dims.of(found.get(name))), Dims.text(shape)));
-            }
-        });
-        Set<String> extra = new TreeSet<>(found.keySet());
-        extra.removeAll(wanted.keySet());
-        convolutions.keySet().forEach(name -> extra.remove(name + COUNTER));
-        List<String> clauses = new ArrayList<>();
-        clause(clauses, "missing", missing);
-        clause(clauses, "unknown", List.copyOf(extra));
-        clause(clauses, "of another shape", shapes);
-        return String.join("; ", clauses);
-    }
-
-    private static void clause(List<String> clauses, String kind, List<String> names) {
-        if (!names.isEmpty()) {
-            String some = String.join(", ", names.subList(0, Math.min(SHOWN, names.size())));
-            clauses.add("%d %s: %s%s".formatted(names.size(), kind, some, names.size() > SHOWN ? ", …" : ""));
-        }
+    /** Whether a tensor of the file isn't used. */
+    boolean spare(String name) {
+        return name.endsWith(COUNTER) && convolutions.containsKey(name.substring(0, name.length() - COUNTER.length()));
     }
 }

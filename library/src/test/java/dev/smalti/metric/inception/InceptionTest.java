@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.Fixture;
+import dev.smalti.WeightRule;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.job.EvaluateImages;
@@ -18,15 +19,12 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.zip.CRC32;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -60,41 +58,8 @@ class InceptionTest {
 
     private static Map<String, Tensor> weights() {
         Map<String, Tensor> weights = new LinkedHashMap<>();
-        new Layout().weights().forEach((name, shape) -> weights.put(name, weight(name, shape)));
+        new Layout().weights().forEach((name, shape) -> weights.put(name, WeightRule.weight(name, shape, 0)));
         return weights;
-    }
-
-    private static Tensor weight(String name, long[] shape) {
-        CRC32 crc = new CRC32();
-        crc.update(name.getBytes(StandardCharsets.UTF_8));
-        int hash = (int) crc.getValue();
-        int n = Math.toIntExact(Arrays.stream(shape).reduce(1, (a, b) -> a * b));
-        double fan = (double) n / shape[0];
-        float[] values = new float[n];
-        for (int i = 0; i < n; i++) {
-            double v = 2 * (Integer.toUnsignedLong(mix(i * 0x9E3779B1 + hash)) / 0x1p32) - 1;
-            values[i] = (float) scaled(name, v, fan);
-        }
-        return Tensors.floats(values).view(shape);
-    }
-
-    private static int mix(int x) {
-        x = (x ^ (x >>> 16)) * 0x85EBCA6B;
-        x = (x ^ (x >>> 13)) * 0xC2B2AE35;
-        return x ^ (x >>> 16);
-    }
-
-    private static double scaled(String name, double v, double fan) {
-        if (name.endsWith("running_var")) {
-            return 1 + 0.5 * v;
-        }
-        if (name.endsWith("running_mean")) {
-            return 0.1 * v;
-        }
-        if (name.endsWith("bn.weight")) {
-            return 1 + 0.2 * v;
-        }
-        return name.endsWith("bias") ? 0.2 * v : v * Math.sqrt(6 / fan);
     }
 
     @Test
@@ -112,7 +77,7 @@ class InceptionTest {
                                 .toArray())
                         .as(name)
                         .isEqualTo(ours.get(name));
-                double sum = Scope.value(() -> weight(name, ours.get(name))
+                double sum = Scope.value(() -> WeightRule.weight(name, ours.get(name), 0)
                         .to(torch.ScalarType.Double)
                         .sum()
                         .item_double());
