@@ -43,7 +43,7 @@ final class EvaluateVerb extends Verb {
             paramLabel = "NAME",
             split = ",",
             description = {
-                "frechet, kernel (of pixels or train-features); score (of train-features); fid, sfid, kid, is (of Inception);"
+                "frechet, kernel (of pixels or train-features); score, accuracy (of train-features); fid, sfid, kid, is (of Inception);"
                         + " precision, recall, density, coverage (of any); psnr, ssim (of pairs in order) (default: all but those of pairs)"
             })
     private List<String> metrics = new ArrayList<>();

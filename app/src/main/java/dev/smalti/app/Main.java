@@ -38,6 +38,7 @@ public final class Main {
         line.addSubcommand(new EditVerb(console));
         line.addSubcommand(new LikelihoodVerb(console));
         line.addSubcommand(new SearchStepsVerb(console));
+        line.addSubcommand(new TrainFeaturesVerb(console));
         line.addSubcommand(new EvaluateVerb(console));
         line.addSubcommand(new NeighboursVerb(console));
         line.addSubcommand(new InfoVerb(console));

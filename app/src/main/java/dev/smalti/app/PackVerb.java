@@ -13,7 +13,7 @@ import picocli.CommandLine.Parameters;
         name = "pack",
         description = "Makes a small copy of a trained model: averaged weights in bfloat16, with its tokenizer.")
 final class PackVerb extends Verb {
-    @Parameters(paramLabel = "RUN", description = "run folder of train-prior or train-tokenizer")
+    @Parameters(paramLabel = "RUN", description = "run folder of train-prior, train-tokenizer or train-features")
     private Path run;
 
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "new folder")

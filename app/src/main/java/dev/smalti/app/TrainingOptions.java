@@ -14,7 +14,7 @@ import java.util.function.BooleanSupplier;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** What both trainings take and say. */
+/** What all trainings take and say. */
 final class TrainingOptions {
     @Parameters(paramLabel = "RECIPE", description = "YAML file, see recipes/")
     private Path recipe;

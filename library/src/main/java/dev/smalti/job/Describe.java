@@ -44,7 +44,7 @@ public record Describe(String pathOrName) {
             throw new JobException(pathOrName + " does not exist, and is not the name of a bundled model");
         }
         RunFolder folder = RunFolder.open(pathOrName);
-        return folder.isTokenizer() || folder.isPrior()
+        return folder.isTokenizer() || folder.isPrior() || folder.isFeatures()
                 ? ofRun(folder)
                 : Map.of("kind", folder.description().kind());
     }
@@ -55,11 +55,13 @@ public record Describe(String pathOrName) {
         facts.put("kind", description.kind());
         facts.put("path", folder.path().toString());
         facts.put("format", description.format());
-        facts.put("grid", description.height() + "x" + description.width());
+        facts.put(folder.isFeatures() ? "size" : "grid", description.height() + "x" + description.width());
         if (description.depth() > 1) {
             facts.put("codes_a_position", description.depth());
         }
-        facts.put("codes", description.codes());
+        if (!folder.isFeatures()) {
+            facts.put("codes", description.codes());
+        }
         Map<String, Object> recipe = recipe(folder.path().resolve("recipe.yaml"));
         Optional<Path> checkpoint = Checkpoints.latest(folder.path());
         facts.put("steps", checkpoint.map(Checkpoints::step).orElse(0L));
@@ -71,8 +73,12 @@ public record Describe(String pathOrName) {
         if (folder.isTokenizer()) {
             checkpoint.ifPresent(last -> facts.put("fingerprint", folder.fingerprint()));
         } else {
-            facts.put("tokenizer", description.tokenizer());
-            facts.put("decodes", folder.tokenizerFolder() != null);
+            if (folder.isPrior()) {
+                facts.put("tokenizer", description.tokenizer());
+                facts.put("decodes", folder.tokenizerFolder() != null);
+            } else {
+                checkpoint.ifPresent(last -> facts.put("sha256", folder.sha256()));
+            }
             facts.put("classes", description.classes());
             if (!description.classNames().isEmpty()) {
                 facts.put("class_names", description.classNames());

@@ -178,8 +178,8 @@ public record EncodeImages(
         }
         RunFolder inside = folder.tokenizerFolder();
         if (inside == null) {
-            throw new JobException(
-                    folder.path() + " holds a prior without its tokenizer: give the --out of train-tokenizer");
+            throw new JobException("%s holds %s: give the --out of train-tokenizer"
+                    .formatted(folder.path(), folder.isPrior() ? "a prior without its tokenizer" : "no tokenizer"));
         }
         return inside;
     }

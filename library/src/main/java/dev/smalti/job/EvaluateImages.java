@@ -18,6 +18,7 @@ import dev.smalti.metric.KernelDistance;
 import dev.smalti.metric.Manifolds;
 import dev.smalti.metric.PeakSignalToNoise;
 import dev.smalti.metric.StructuralSimilarity;
+import dev.smalti.metric.classifier.Classifier;
 import dev.smalti.metric.inception.Inception;
 import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Devices;
@@ -206,7 +207,7 @@ public record EvaluateImages(
     }
 
     /** Features of a set; what isn't asked for is null. */
-    private record Gathered(Tensor pool, FeatureStatistics spatial, Tensor logits, Compared set) {}
+    private record Gathered(Tensor pool, FeatureStatistics spatial, Tensor logits, Double recognised, Compared set) {}
 
     /** @param progress told of the images looked at so far; their number is told to {@code total} */
     public Result run(LongConsumer total, LongConsumer progress) {
@@ -222,7 +223,16 @@ public record EvaluateImages(
             try (ImageFeatures opened = ImageFeatures.open(features, place)) {
                 Result result = Scope.value(() -> {
                     try (NoGradGuard guard = new NoGradGuard()) {
-                        return compare(reals, fakes, opened, wanted, place, kept, total, progress, started);
+                        return compare(
+                                reals,
+                                fakes,
+                                opened,
+                                recognisable(wanted, fakes, opened),
+                                place,
+                                kept,
+                                total,
+                                progress,
+                                started);
                     }
                 });
                 if (out != null) {
@@ -262,6 +272,33 @@ public record EvaluateImages(
         return chosen;
     }
 
+    /** Without accuracy where it can't be measured, unless it was asked for. */
+    private List<Metric> recognisable(List<Metric> wanted, ImageSet fakes, ImageFeatures features) {
+        if (!wanted.contains(Metric.ACCURACY) || classes(fakes, features.classNames()) != null) {
+            return wanted;
+        }
+        if (metrics.contains(Metric.ACCURACY)) {
+            throw new JobException(
+                    "accuracy needs fake images in folders that are named like classes of %s, as generate writes them, and not all of %s are"
+                            .formatted(features.name(), fake));
+        }
+        return wanted.stream().filter(each -> each != Metric.ACCURACY).toList();
+    }
+
+    /** The number among {@code names} of each image's class; null if an image is of none of them. */
+    private static long[] classes(ImageSet images, List<String> names) {
+        int[] numbers = images.classNames().stream().mapToInt(names::indexOf).toArray();
+        long[] classes = new long[images.size()];
+        for (int i = 0; i < classes.length; i++) {
+            int label = images.label(i);
+            if (label < 0 || numbers[label] < 0) {
+                return null;
+            }
+            classes[i] = numbers[label];
+        }
+        return classes;
+    }
+
     private static boolean enough(Metric metric, long reals, long fakes) {
         return (metric.ofFakes() || reals >= metric.least()) && fakes >= metric.least();
     }
@@ -284,15 +321,24 @@ public record EvaluateImages(
         Map<String, String> request = request(reals, features, preparation, spatial);
         FeatureCache.Entry found = kept == null ? null : kept.find(request).orElse(null);
         Gathered ours = found == null
-                ? gather(real, reals, features, preparation, spatial, false, place, progress)
+                ? gather(real, reals, features, preparation, spatial, false, null, place, progress)
                 : restored(found, reals);
         if (kept != null && found == null) {
             kept.keep(request, entry(ours));
         }
         LongConsumer after = done -> progress.accept(reals.size() + done);
         Gathered theirs = gather(
-                fake, fakes, features, preparation, spatial, wanted.stream().anyMatch(Metric::ofFakes), place, after);
+                fake,
+                fakes,
+                features,
+                preparation,
+                spatial,
+                wanted.stream().anyMatch(Metric::ofFakes),
+                wanted.contains(Metric.ACCURACY) ? classes(fakes, features.classNames()) : null,
+                place,
+                after);
         List<Metric> possible = chosen(ours.set().images(), theirs.set().images());
+        possible.retainAll(wanted);
         Map<Metric, Value> values = new TreeMap<>();
         int resamples = settings.resamples() >= 0
                 ? settings.resamples()
@@ -313,7 +359,7 @@ public record EvaluateImages(
                 frechet ? resamples : 0,
                 settings.seed(),
                 found != null,
-                notices(features, ours, theirs, values, frechet || spatial),
+                notices(features, preparation.size(), ours, theirs, values, frechet || spatial),
                 (System.nanoTime() - started) / 1e9);
     }
 
@@ -370,10 +416,18 @@ public record EvaluateImages(
         long skipped = Long.parseLong(entry.counts().get("skipped"));
         long resized = Long.parseLong(entry.counts().get("resized"));
         return new Gathered(
-                pool, spatial, null, new Compared(real.toString(), count, skipped, resized, images.fingerprint()));
+                pool,
+                spatial,
+                null,
+                null,
+                new Compared(real.toString(), count, skipped, resized, images.fingerprint()));
     }
 
-    /** Reads a set once. */
+    /**
+     * Reads a set once.
+     *
+     * @param classes of all images, to count those that are recognised; null not to
+     */
     private Gathered gather(
             Path path,
             ImageSet images,
@@ -381,20 +435,23 @@ public record EvaluateImages(
             Preparation preparation,
             boolean spatial,
             boolean logits,
+            long[] classes,
             Device place,
             LongConsumer progress) {
         AtomicLong resized = new AtomicLong();
         ImageSet watched = new Watched(images, preparation.size(), resized);
         return Scope.keep(() -> {
             Tensor pool = Tensors.zeros(images.size(), features.dimension()); // [N, D]
-            Tensor classes = logits ? Tensors.zeros(images.size(), features.classes()) : null; // [N, K]
+            Tensor numbers = logits ? Tensors.zeros(images.size(), features.classes()) : null; // [N, K]
             try (ImagePass pass = ImageBatches.inOrder(watched, preparation, BATCH, settings.skipBad());
                     FeatureMoments moments = new FeatureMoments()) {
                 long count = 0;
+                long[] recognised = {0};
                 while (pass.hasNext()) {
                     long from = count;
                     count += Scope.value(() -> {
-                        Tensor pixels = levels(pass.next(), place);
+                        ImagePass.Batch batch = pass.next();
+                        Tensor pixels = levels(batch, place);
                         long size = pixels.size(0);
                         ImageFeatures.Output output = features.of(pixels);
                         pool.narrow(0, from, size).copy_(output.pool());
@@ -402,7 +459,10 @@ public record EvaluateImages(
                             moments.add(output.spatial());
                         }
                         if (logits) {
-                            classes.narrow(0, from, size).copy_(output.logits());
+                            numbers.narrow(0, from, size).copy_(output.logits());
+                        }
+                        if (classes != null) {
+                            recognised[0] += recognised(output.logits(), batch.indices(), classes);
                         }
                         return size;
                     });
@@ -414,10 +474,17 @@ public record EvaluateImages(
                 return new Gathered(
                         pool.narrow(0, 0, count),
                         spatial ? moments.statistics() : null,
-                        logits ? classes.narrow(0, 0, count) : null,
+                        logits ? numbers.narrow(0, 0, count) : null,
+                        classes == null ? null : (double) recognised[0] / count,
                         new Compared(path.toString(), count, pass.skipped(), resized.get(), images.fingerprint()));
             }
         });
+    }
+
+    private static long recognised(Tensor logits, int[] indices, long[] classes) {
+        long[] labels = Arrays.stream(indices).mapToLong(i -> classes[i]).toArray();
+        Tensor right = Classifier.right(logits, Tensors.longs(labels).to(logits.device(), ScalarType.Long));
+        return right.sum().item_long();
     }
 
     /** The 8-bit values of a batch. -> whole numbers 0..255, float32 [B, 3, H, W] */
@@ -443,6 +510,7 @@ public record EvaluateImages(
                 case FRECHET, FID -> values.put(each, frechet(ours.pool(), theirs.pool(), resamples, seed, step));
                 case KERNEL, KID -> values.put(each, kernel(ours.pool(), theirs.pool(), seed));
                 case SFID -> values.put(each, Value.of(FrechetDistance.of(ours.spatial(), theirs.spatial())));
+                case ACCURACY -> values.put(each, Value.of(theirs.recognised()));
                 case IS, SCORE -> values.put(each, Value.of(score(theirs.logits(), seed)));
                 default -> step.run();
             }
@@ -557,7 +625,12 @@ public record EvaluateImages(
     }
 
     private List<String> notices(
-            ImageFeatures features, Gathered ours, Gathered theirs, Map<Metric, Value> values, boolean frechet) {
+            ImageFeatures features,
+            int side,
+            Gathered ours,
+            Gathered theirs,
+            Map<Metric, Value> values,
+            boolean frechet) {
         List<String> notices = new ArrayList<>();
         long fewest = Math.min(ours.set().images(), theirs.set().images());
         if (frechet && fewest <= features.dimension()) {
@@ -566,7 +639,7 @@ public record EvaluateImages(
                                     + "one number of images alone")
                             .formatted(fewest, features.dimension()));
         }
-        notices.addAll(features.notices());
+        notices.addAll(features.notices(side));
         if (values.containsKey(Metric.KID) && fewest < SUBSET) {
             notices.add("kid is of all images at once, since there are fewer than %,d".formatted(SUBSET));
         }

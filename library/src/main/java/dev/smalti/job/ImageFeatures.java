@@ -1,15 +1,21 @@
 package dev.smalti.job;
 
+import dev.smalti.metric.classifier.Classifier;
 import dev.smalti.metric.inception.Inception;
 import dev.smalti.tensor.Scope;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.InterpolateFuncOptions;
 import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.LongVector;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.kBicubic;
 
 /** The numbers by which images are compared. */
 interface ImageFeatures extends AutoCloseable {
@@ -60,7 +66,7 @@ interface ImageFeatures extends AutoCloseable {
         return switch (kind(features)) {
             case PIXELS -> new OfPixels();
             case INCEPTION -> new OfInception(Path.of(features), Inception.open(Path.of(features), device));
-            case CLASSIFIER -> throw new JobException(features + " is a folder: give a file with Inception's weights");
+            case CLASSIFIER -> OfClassifier.open(Path.of(features), device);
         };
     }
 
@@ -78,8 +84,13 @@ interface ImageFeatures extends AutoCloseable {
     /** K of the logits; 0 where there are none. */
     int classes();
 
-    /** What a reader of their numbers must know. */
-    List<String> notices();
+    /** What the logits tell apart; empty where nobody knows. */
+    default List<String> classNames() {
+        return List.of();
+    }
+
+    /** What a reader of their numbers must know, where images are squares of {@code side} pixels. */
+    List<String> notices(int side);
 
     /** Of whole numbers 0..255, [B, 3, H, W] -> [B, D] */
     Output of(Tensor images);
@@ -117,7 +128,7 @@ interface ImageFeatures extends AutoCloseable {
         }
 
         @Override
-        public List<String> notices() {
+        public List<String> notices(int side) {
             return List.of(name() + " see colours and coarse shapes alone; their distance is no FID");
         }
 
@@ -163,7 +174,7 @@ interface ImageFeatures extends AutoCloseable {
         }
 
         @Override
-        public List<String> notices() {
+        public List<String> notices(int side) {
             return inception.published()
                     ? List.of()
                     : List.of(
@@ -180,6 +191,80 @@ interface ImageFeatures extends AutoCloseable {
         @Override
         public void close() {
             inception.close();
+        }
+    }
+
+    /**
+     * Those of a run of {@code train-features}, in float32. Images of another size are resized to the classifier's by bicubic
+     * interpolation with antialias, and rounded to 8 bits, as {@code evaluate} does with images of several sizes.
+     */
+    record OfClassifier(String name, String sha256, List<String> classNames, Classifier classifier)
+            implements ImageFeatures {
+        static OfClassifier open(Path folder, Device device) {
+            RunFolder run = RunFolder.open(folder);
+            Classifier classifier = run.classifier(device);
+            String name = "classifier:" + folder.toAbsolutePath().normalize().getFileName();
+            return new OfClassifier(name, run.sha256(), run.description().classNames(), classifier);
+        }
+
+        @Override
+        public Kind kind() {
+            return Kind.CLASSIFIER;
+        }
+
+        @Override
+        public int dimension() {
+            return classifier.dimension();
+        }
+
+        @Override
+        public int classes() {
+            return classifier.classes();
+        }
+
+        @Override
+        public List<String> notices(int side) {
+            List<String> notices = new ArrayList<>();
+            notices.add(name()
+                    + " was trained on images of its own; its distance is no FID and its score no Inception score,"
+                    + " comparable only to those of the same SHA-256");
+            int size = classifier.imageSize();
+            if (side != size) {
+                notices.add(
+                        ("for %s images are resized from %dx%d to the %dx%d of its training, bicubic with antialias: add"
+                                        + " --size %d to compare them there")
+                                .formatted(name(), side, side, size, size, size));
+            }
+            return notices;
+        }
+
+        @Override
+        public Output of(Tensor images) {
+            return Scope.keep(() -> {
+                Tensor pixels = fitted(images).div(new Scalar(127.5)).sub(new Scalar(1.0)); // [B, 3, size, size]
+                Classifier.Output output = classifier.exact(pixels);
+                return new Output(output.features(), null, output.logits());
+            });
+        }
+
+        private Tensor fitted(Tensor images) {
+            long size = classifier.imageSize();
+            if (images.size(2) == size && images.size(3) == size) {
+                return images;
+            }
+            InterpolateFuncOptions options = new InterpolateFuncOptions();
+            options.size().put(new LongVector(new long[] {size, size}));
+            options.mode().put(new kBicubic());
+            options.align_corners().put(false);
+            options.antialias().put(true);
+            return torch.interpolate(images, options)
+                    .round()
+                    .clamp(new ScalarOptional(new Scalar(0.0)), new ScalarOptional(new Scalar(255.0)));
+        }
+
+        @Override
+        public void close() {
+            classifier.close();
         }
     }
 }

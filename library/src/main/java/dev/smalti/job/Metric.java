@@ -15,6 +15,8 @@ public enum Metric {
     KERNEL(Of.OTHERS, 2),
     /** The Inception score's formula with the probabilities of a classifier that isn't Inception; parts and order as there. */
     SCORE(Of.CLASSIFIER, 10),
+    /** The share of fake images of a class that a classifier recognises as such, where they have its classes. */
+    ACCURACY(Of.CLASSIFIER, 1),
     /** Fréchet distance of Inception's pool features. */
     FID(Of.INCEPTION, 2),
     /** Fréchet distance of Inception's spatial features. */
@@ -87,7 +89,7 @@ public enum Metric {
 
     /** Whether it sees the fake images alone. */
     boolean ofFakes() {
-        return this == SCORE || this == IS;
+        return this == SCORE || this == ACCURACY || this == IS;
     }
 
     /** How many images a set must have. */

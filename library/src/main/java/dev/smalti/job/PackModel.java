@@ -10,7 +10,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * Makes a small copy of a trained model, for shipping: the averaged weights in bfloat16, the recipe and the provenance, of a
  * prior also those of its tokenizer; no optimizer, no discriminator, no pictures.
  *
- * @param model run folder of {@code train-prior} or {@code train-tokenizer}
+ * @param model run folder of {@code train-prior}, {@code train-tokenizer} or {@code train-features}
  * @param out new folder
  */
 public record PackModel(Path model, Path out) {

@@ -2,8 +2,10 @@ package dev.smalti.job;
 
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.smalti.metric.classifier.Classifier;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Prior;
+import dev.smalti.recipe.FeaturesRecipe;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
@@ -12,6 +14,7 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.TensorBytes;
 import dev.smalti.tensor.TensorFile;
+import dev.smalti.tensor.WeightFile;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.train.Checkpoints;
@@ -49,7 +52,10 @@ public final class RunFolder {
     /**
      * What {@code model.json} says.
      *
-     * @param kind {@code tokenizer} or {@code prior}
+     * @param kind {@code tokenizer}, {@code prior} or {@code features}
+     * @param codes K of the tokens; 0 for features
+     * @param height of the grid of tokens; of the images for features
+     * @param width the same
      * @param depth codes at each place; 1 where the file doesn't say
      * @param classes 0 without classes
      * @param tokenizer fingerprint of the tokenizer whose tokens these are; null if unknown
@@ -75,6 +81,10 @@ public final class RunFolder {
 
         static Description prior(TokenSpace space, int classes, List<String> classNames, String tokenizer) {
             return of("prior", space, classes, classNames, tokenizer);
+        }
+
+        static Description features(int size, List<String> classNames) {
+            return new Description(FORMAT, "features", 0, size, size, 1, classNames.size(), classNames, null);
         }
 
         private static Description of(
@@ -153,11 +163,11 @@ public final class RunFolder {
         if (!Files.isDirectory(path)) {
             throw new JobException(path + " is not a run folder: "
                     + (Files.exists(path) ? "it is a file" : "there is nothing of that name")
-                    + "; give the --out of train-tokenizer or train-prior");
+                    + "; give the --out of a training");
         }
         if (!Files.exists(file)) {
-            throw new JobException(path + " is not a run folder: it has no model.json"
-                    + "; give the --out of train-tokenizer or train-prior");
+            throw new JobException(
+                    path + " is not a run folder: it has no model.json" + "; give the --out of a training");
         }
         try {
             if (Files.size(file) > 10_000_000) {
@@ -168,7 +178,9 @@ public final class RunFolder {
                 throw new JobException(file + " has format " + (description == null ? 0 : description.format())
                         + ", and this version reads " + FORMAT + ": use the version that wrote it");
             }
-            description.space();
+            if (!description.kind().equals("features")) {
+                description.space();
+            }
             return new RunFolder(path, description);
         } catch (IOException | IllegalArgumentException e) {
             throw new JobException(file + " cannot be read: " + firstLine(e.getMessage()), e);
@@ -235,6 +247,30 @@ public final class RunFolder {
         return description.kind().equals("prior");
     }
 
+    boolean isFeatures() {
+        return description.kind().equals("features");
+    }
+
+    /** The classifier of this run, with its averaged weights, which don't learn any more. */
+    Classifier classifier(Device device) {
+        require("features", "train-features");
+        FeaturesRecipe recipe = RecipeFile.read(path.resolve("recipe.yaml"), FeaturesRecipe.class, List.of());
+        Classifier classifier = recipe.classifier().build(description.classes(), new Seed(0), device);
+        try {
+            load(classifier.parameters());
+            classifier.parameters().requireGradients(false);
+            return classifier;
+        } catch (RuntimeException e) {
+            classifier.close();
+            throw e;
+        }
+    }
+
+    /** SHA-256 of the file with the weights that are used, in hexadecimal. */
+    String sha256() {
+        return WeightFile.sha256(weightsFile(), "train the run further, with --resume");
+    }
+
     /** The tokenizer of this run, with its averaged weights. */
     public Tokenizer tokenizer(Device device) {
         require("tokenizer", "train-tokenizer");
@@ -269,8 +305,12 @@ public final class RunFolder {
 
     private void require(String kind, String verb) {
         if (!description.kind().equals(kind)) {
-            throw new JobException(path + " holds a " + description.kind() + ", and a " + kind
-                    + " is needed: give the --out of " + verb);
+            throw new JobException("%s holds %s, and %s needed: give the --out of %s"
+                    .formatted(
+                            path,
+                            isFeatures() ? "features" : "a " + description.kind(),
+                            kind.equals("features") ? "features are" : "a " + kind + " is",
+                            verb));
         }
     }
 

@@ -26,7 +26,7 @@ import java.util.function.LongFunction;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
 
-/** What the training of a tokenizer and of a prior have in common: the run folder around the loop. */
+/** What all trainings have in common: the run folder around the loop. */
 final class TrainingRun<B> {
     private final RunFolder folder;
     private final Record recipe;

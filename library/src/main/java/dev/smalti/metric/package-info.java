@@ -13,7 +13,8 @@
  *   <li>{@link dev.smalti.metric.InceptionScore} of one set, from the logits of a classifier.
  * </ul>
  *
- * <p>The features of the FID come from {@link dev.smalti.metric.inception}.
+ * <p>The features of the FID come from {@link dev.smalti.metric.inception}; {@link dev.smalti.metric.classifier} learns its own
+ * from labelled images.
  *
  * <p>Pairs of images, pixel by pixel: {@link dev.smalti.metric.PeakSignalToNoise} and
  * {@link dev.smalti.metric.StructuralSimilarity}.

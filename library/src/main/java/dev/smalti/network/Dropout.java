@@ -8,8 +8,8 @@ import org.bytedeco.pytorch.global.torch;
  *
  * @param share of the activations dropped, [0, 1)
  */
-record Dropout(Parameters parameters, double share) {
-    Tensor forward(Tensor x) {
+public record Dropout(Parameters parameters, double share) {
+    public Tensor forward(Tensor x) {
         return share > 0 && parameters.training() ? torch.dropout(x, share, true) : x;
     }
 }

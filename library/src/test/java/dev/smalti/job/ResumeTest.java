@@ -65,6 +65,14 @@ class ResumeTest {
                averaging: 0.9, precision: fp32, device: cpu,
                log_every: 2, checkpoint_every: 4, validate_every: 6}
             """);
+        Files.writeString(folder.resolve("features.yaml"), """
+            seed: 7
+            data: {flip: true, crop: random, held_out: 0.1}
+            classifier: {size: 16, channels: 8, multipliers: [1, 2], dropout: 0.2}
+            training:
+              {steps: 6, batch: 4, accumulation: 2, learning_rate: 1.0e-3, warm_up: 3, schedule: cosine,
+               averaging: 0.9, precision: fp32, device: cpu, log_every: 1, checkpoint_every: 100, validate_every: 3}
+            """);
         Path images = Files.createDirectory(folder.resolve("images"));
         for (int i = 0; i < 14; i++) {
             byte[] rgb = new byte[3 * 20 * 18];
@@ -72,6 +80,8 @@ class ResumeTest {
                 rgb[j] = (byte) (j * (i + 1) / 7 + 40 * i);
             }
             Pictures.writePng(images.resolve("image-" + i + ".png"), new Pixels(20, 18, rgb));
+            Path labelled = folder.resolve("labelled").resolve(i % 2 == 0 ? "even" : "odd");
+            Pictures.writePng(labelled.resolve("image-" + i + ".png"), new Pixels(20, 18, rgb));
         }
         Scope.free(() -> {
             long[] codes = LongStream.range(0, 40 * 6).map(i -> i * i % 7).toArray();
@@ -101,6 +111,23 @@ class ResumeTest {
         assertThat(steps(halved, "autoencoder.loss")).containsExactly(1L, 2L, 3L, 4L, 5L, 6L);
         assertThat(losses(halved, "autoencoder.loss")).isEqualTo(losses(whole, "autoencoder.loss"));
         assertThat(losses(halved, "discriminator.loss")).isEqualTo(losses(whole, "discriminator.loss"));
+    }
+
+    @Test
+    void a_classifier_stopped_after_step_3_becomes_what_it_would_have_been() {
+        Path whole = folder.resolve("whole");
+        Path halved = folder.resolve("halved");
+        features(whole, false).run(List.of(), NEVER);
+
+        assertThat(features(halved, false).run(List.of(), after(3)).step()).isEqualTo(3);
+        Run rest = features(halved, true).run(List.of(), NEVER);
+        assertThat(rest.begun()).isEqualTo(3);
+        assertSameCheckpoints(whole, halved, 6);
+        assertThat(losses(halved, "classifier.loss")).isEqualTo(losses(whole, "classifier.loss"));
+        assertThat(losses(halved, "held_out.accuracy"))
+                .hasSize(2)
+                .allMatch(share -> share >= 0 && share <= 1)
+                .isEqualTo(losses(whole, "held_out.accuracy"));
     }
 
     @Test
@@ -196,6 +223,11 @@ class ResumeTest {
 
     private TrainTokenizer tokenizer(Path out, boolean resume) {
         return new TrainTokenizer(folder.resolve("vqgan.yaml"), AS_IT_IS, folder.resolve("images"), out, resume, false);
+    }
+
+    private TrainFeatures features(Path out, boolean resume) {
+        return new TrainFeatures(
+                folder.resolve("features.yaml"), AS_IT_IS, folder.resolve("labelled"), out, resume, false);
     }
 
     private TrainPrior prior(Path out, boolean resume, List<String> overrides) {

@@ -39,6 +39,9 @@ class RecipesTest {
         if (text.contains("\ntokenizer:")) {
             assertThat(RecipeFile.read(recipe, TokenizerRecipe.class, List.of()).tokenizer())
                     .isNotNull();
+        } else if (text.contains("\nclassifier:")) {
+            assertThat(RecipeFile.read(recipe, FeaturesRecipe.class, List.of()).classifier())
+                    .isNotNull();
         } else {
             assertThat(RecipeFile.read(recipe, PriorRecipe.class, List.of()).prior())
                     .isNotNull();

@@ -1,0 +1,128 @@
+package dev.smalti.job;
+
+import dev.smalti.data.Crop;
+import dev.smalti.data.ImageBatches;
+import dev.smalti.data.ImagePass;
+import dev.smalti.data.ImageSet;
+import dev.smalti.data.Images;
+import dev.smalti.data.Preparation;
+import dev.smalti.metric.classifier.Classifier;
+import dev.smalti.recipe.FeaturesRecipe;
+import dev.smalti.recipe.Provenance;
+import dev.smalti.recipe.RecipeFile;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.train.Run;
+import dev.smalti.train.Watcher;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Trains a classifier on labelled images, whose features {@link EvaluateImages} and {@link FindNeighbours} compare images by.
+ *
+ * @param recipe YAML file of a {@link FeaturesRecipe}
+ * @param overrides {@code path.to.key=value}
+ * @param data images in at least two classes, as {@link ImageSet#open} reads them
+ * @param out run folder
+ * @param resume continues the run in {@code out}
+ * @param skipBad leaves broken images out instead of failing
+ */
+public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path out, boolean resume, boolean skipBad) {
+    private static final int PART = 64; // images that are measured at a time
+
+    /**
+     * Trains to the end, or until {@code stop} says so.
+     *
+     * @param watchers beside those that write the run folder
+     */
+    public Run run(List<Watcher> watchers, BooleanSupplier stop) {
+        FeaturesRecipe read = RecipeFile.read(recipe, FeaturesRecipe.class, overrides);
+        Seed seed = new Seed(read.seed());
+        Device device = Devices.of(read.training().device());
+        int size = read.classifier().size();
+        try (ImageSet images = ImageSet.open(data)) {
+            List<String> names = classes(images);
+            RunFolder folder = RunFolder.prepare(out, RunFolder.Description.features(size, names), resume);
+            Provenance provenance =
+                    Provenance.of(read.seed(), TrainTokenizer.name(data), images.fingerprint(), Map.of());
+            Subset[] parts = Subset.divide(images, read.data().heldOut(), seed.child("held out"));
+            Preparation preparation =
+                    new Preparation(size, read.data().crop(), read.data().flip());
+            int part = read.training().batch() / read.training().accumulation();
+            try (Classifier classifier = read.classifier().build(names.size(), seed.child("weights"), device);
+                    ImageBatches batches = new ImageBatches(parts[0], preparation, part, seed.child("data"), skipBad)) {
+                TrainingRun<Images> run = new TrainingRun<>(
+                        folder,
+                        read,
+                        provenance,
+                        read.training(),
+                        seed,
+                        device,
+                        List.of(classifier.objective()),
+                        watchers,
+                        stop);
+                Crop crop = read.data().crop() == Crop.RANDOM
+                        ? Crop.CENTER
+                        : read.data().crop();
+                Preparation still = new Preparation(size, crop, false);
+                return run.run(
+                        number -> on(device, batches.batch(number)),
+                        parts[1].size() == 0 ? null : () -> measures(classifier, parts[1], still, device),
+                        null);
+            }
+        }
+    }
+
+    /** @throws JobException if there are fewer than two */
+    private List<String> classes(ImageSet images) {
+        List<String> names = images.classNames();
+        if (names.size() < 2) {
+            throw new JobException(
+                    "%s must have images of at least 2 classes, got %s: put those of each into a folder of its own"
+                            .formatted(data, names.isEmpty() ? "none" : "1, " + names.get(0)));
+        }
+        return names;
+    }
+
+    private static Images on(Device device, Images batch) {
+        return new Images(
+                batch.pixels().to(device, ScalarType.Float), batch.labels().to(device, ScalarType.Long));
+    }
+
+    /** The share of held-out images whose class is recognised, and their mean cross-entropy in nats. */
+    private Map<String, Double> measures(
+            Classifier classifier, ImageSet images, Preparation preparation, Device device) {
+        double[] sums = new double[3]; // images, those recognised, nats
+        try (ImagePass pass = ImageBatches.inOrder(images, preparation, PART, skipBad)) {
+            while (pass.hasNext()) {
+                Scope.free(() -> {
+                    try (NoGradGuard guard = new NoGradGuard()) {
+                        Images batch = on(device, pass.next().images());
+                        Tensor logits = classifier.exact(batch.pixels()).logits();
+                        sums[0] += batch.labels().size(0);
+                        sums[1] +=
+                                Classifier.right(logits, batch.labels()).sum().item_double();
+                        sums[2] +=
+                                torch.cross_entropy_loss(logits, batch.labels()).item_double()
+                                        * batch.labels().size(0);
+                    }
+                });
+            }
+        }
+        Map<String, Double> measures = new LinkedHashMap<>();
+        if (sums[0] > 0) {
+            measures.put("accuracy", sums[1] / sums[0]);
+            measures.put("loss", sums[2] / sums[0]);
+        }
+        return measures;
+    }
+}
