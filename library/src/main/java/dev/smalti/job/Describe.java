@@ -127,10 +127,8 @@ public record Describe(String pathOrName) {
 
     /** Numbers that were learnt: of the first player, without the discriminator of a tokenizer and the like. */
     private static long parameters(Path checkpoint) {
-        Path averaged = checkpoint.resolve("averaged.safetensors");
         long count = 0;
-        try (TensorFile file =
-                TensorFile.open(Files.exists(averaged) ? averaged : checkpoint.resolve("weights.safetensors"))) {
+        try (TensorFile file = TensorFile.open(Checkpoints.weights(checkpoint))) {
             for (String name : file.names()) {
                 if (!name.contains("/") && !STATISTIC.matcher(name).matches()) {
                     count += size(file.shape(name));

@@ -254,16 +254,7 @@ public final class RunFolder {
     /** The classifier of this run, with its averaged weights, which don't learn any more. */
     Classifier classifier(Device device) {
         require("features", "train-features");
-        FeaturesRecipe recipe = RecipeFile.read(path.resolve("recipe.yaml"), FeaturesRecipe.class, List.of());
-        Classifier classifier = recipe.classifier().build(description.classes(), new Seed(0), device);
-        try {
-            load(classifier.parameters());
-            classifier.parameters().requireGradients(false);
-            return classifier;
-        } catch (RuntimeException e) {
-            classifier.close();
-            throw e;
-        }
+        return FeaturesRecipe.open(path, device);
     }
 
     /** SHA-256 of the file with the weights that are used, in hexadecimal. */
@@ -339,9 +330,7 @@ public final class RunFolder {
     }
 
     private Path weightsFile() {
-        Path checkpoint = checkpoint();
-        Path averaged = checkpoint.resolve("averaged.safetensors");
-        return Files.exists(averaged) ? averaged : checkpoint.resolve("weights.safetensors");
+        return Checkpoints.weights(checkpoint());
     }
 
     /** The newest checkpoint. */

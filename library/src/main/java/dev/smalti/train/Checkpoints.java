@@ -217,6 +217,12 @@ public final class Checkpoints implements Watcher {
         }
     }
 
+    /** The file with the weights to use: the averaged ones where there are any. */
+    public static Path weights(Path checkpoint) {
+        Path averaged = checkpoint.resolve("averaged.safetensors");
+        return Files.exists(averaged) ? averaged : checkpoint.resolve("weights.safetensors");
+    }
+
     /** The number in the folder's name. */
     public static long step(Path checkpoint) {
         return Long.parseLong(checkpoint.getFileName().toString().substring(PREFIX.length()));

@@ -8,11 +8,14 @@ import dev.smalti.network.Linear;
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
+import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -66,6 +69,35 @@ public final class Classifier implements AutoCloseable {
         norm = ResidualBlock.norm(parameters.child("norm_out"), channels);
         dropout = new Dropout(parameters, configuration.dropout());
         linear = new Linear(parameters.child("linear"), channels, classes, true, 1 / Math.sqrt(channels));
+    }
+
+    /**
+     * A trained one, which doesn't learn any more; K is that of its weights.
+     *
+     * @param weights safetensors file
+     * @throws BadFileException if it is none, or listing the weights that are missing, unknown or of another shape
+     */
+    public static Classifier open(ClassifierConfiguration configuration, Path weights, Device device) {
+        return Scope.value(() -> {
+            try (TensorFile file = TensorFile.open(weights)) {
+                Tensor last = file.tensors().get("linear.weight"); // [K, D]
+                if (last == null || last.dim() != 2 || last.size(0) < 2) {
+                    throw new BadFileException(
+                            weights,
+                            "must hold the weights of a classifier, and has no linear.weight of 2"
+                                    + " classes or more: give a run of train-features");
+                }
+                Classifier classifier = configuration.build(Math.toIntExact(last.size(0)), new Seed(0), device);
+                try {
+                    classifier.parameters.load(file.tensors());
+                    classifier.parameters.requireGradients(false);
+                    return classifier;
+                } catch (IllegalArgumentException e) {
+                    classifier.close();
+                    throw new BadFileException(weights, e.getMessage(), e);
+                }
+            }
+        });
     }
 
     /**

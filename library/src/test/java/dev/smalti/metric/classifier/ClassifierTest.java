@@ -5,20 +5,25 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.data.Images;
+import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.train.OneBatch;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class ClassifierTest {
     private static final ClassifierConfiguration TINY =
@@ -127,6 +132,34 @@ class ClassifierTest {
             long last = 2 * 32 + 32 * 4 + 4;
             assertThat(classifier.parameters().count()).isEqualTo(first + block1 + block2 + block3 + last);
         }
+    }
+
+    @Test
+    void comes_back_from_its_weights_and_names_those_that_do_not_fit(@TempDir Path folder) {
+        Path file = folder.resolve("weights.safetensors");
+        try (Classifier classifier = build()) {
+            TensorFile.write(file, classifier.parameters().all(), Map.of());
+            try (Classifier again = Classifier.open(TINY, file, Devices.cpu())) {
+                assertThat(again.classes()).isEqualTo(4);
+                Scope.free(() -> {
+                    Tensor images = images(3, 16, 16);
+                    assertThat(Tensors.toDoubles(again.exact(images).logits()))
+                            .containsExactly(
+                                    Tensors.toDoubles(classifier.exact(images).logits()));
+                    assertThat(again.exact(images).logits().requires_grad()).isFalse();
+                });
+            }
+        }
+        ClassifierConfiguration wider = new ClassifierConfiguration(16, 16, List.of(1, 2, 4), 1, 2, 0.1, 0.1, 2);
+        assertThatThrownBy(() -> Classifier.open(wider, file, Devices.cpu()))
+                .isInstanceOf(BadFileException.class)
+                .hasMessageContaining("weights.safetensors")
+                .hasMessageContaining("conv_in.weight must have shape [16, 12, 3, 3], got [8, 12, 3, 3]");
+        Path other = folder.resolve("other.safetensors");
+        Scope.free(() -> TensorFile.write(other, Map.of("codes", Tensors.longs(1)), Map.of()));
+        assertThatThrownBy(() -> Classifier.open(TINY, other, Devices.cpu()))
+                .isInstanceOf(BadFileException.class)
+                .hasMessageContaining("linear.weight");
     }
 
     @Test
