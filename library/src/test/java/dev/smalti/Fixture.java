@@ -88,9 +88,19 @@ public final class Fixture {
         return weights;
     }
 
+    /** Whether there is a {@code file.safetensors}, for weights that not every folder may hold. */
+    public boolean has(String file) {
+        return Files.exists(weightFile(file));
+    }
+
+    /** {@code file.safetensors} */
+    public Path weightFile(String file) {
+        return folder.resolve(file + ".safetensors");
+    }
+
     /** Another state dict of the reference's, {@code file.safetensors}. */
     public Map<String, Tensor> weights(String file) {
-        return read(folder.resolve(file + ".safetensors"));
+        return read(weightFile(file));
     }
 
     /** What went in, {@code in.}{@code key}. */

@@ -17,9 +17,10 @@
  * from labelled images.
  *
  * <p>Pairs of images, pixel by pixel: {@link dev.smalti.metric.PeakSignalToNoise} and
- * {@link dev.smalti.metric.StructuralSimilarity}.
+ * {@link dev.smalti.metric.StructuralSimilarity}; as a network sees them: {@link dev.smalti.metric.lpips}, of which {@link
+ * dev.smalti.metric.FeatureMaps} compares the maps.
  *
- * <p>Everything is computed in float64, for features of either precision. The numbers are those of the features: which
+ * <p>All but LPIPS is computed in float64, for features of either precision. The numbers are those of the features: which
  * network gave them, and how images were resized for it, belongs beside every number that is reported.
  */
 package dev.smalti.metric;
