@@ -56,14 +56,15 @@ public record TrainTokenizer(
             if (images.size() < 2) {
                 throw new JobException(data + " has only " + images.size() + " image; training needs more");
             }
+            Map<String, String> parents = read.tokenizer().parents();
+            List<Objective<Tensor>> objectives = tokenizer.objectives();
             RunFolder folder = RunFolder.prepare(out, RunFolder.Description.tokenizer(tokenizer.space()), resume);
-            Provenance provenance = Provenance.of(read.seed(), name(data), images.fingerprint(), Map.of());
+            Provenance provenance = Provenance.of(read.seed(), name(data), images.fingerprint(), parents);
             Subset[] parts = Subset.divide(images, read.data().heldOut(), seed.child("held out"));
             int size = read.tokenizer().size();
             Preparation preparation =
                     new Preparation(size, read.data().crop(), read.data().flip());
             int part = read.training().batch() / read.training().accumulation();
-            List<Objective<Tensor>> objectives = tokenizer.objectives();
             try (ImageBatches batches = new ImageBatches(parts[0], preparation, part, seed.child("data"), skipBad)) {
                 TrainingRun<Tensor> run = new TrainingRun<>(
                         folder, read, provenance, read.training(), seed, device, objectives, watchers, stop);

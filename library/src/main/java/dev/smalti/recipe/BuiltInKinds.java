@@ -14,8 +14,10 @@ import dev.smalti.prior.maskgit.MaskGitConfiguration;
 import dev.smalti.prior.rdpm.RdpmConfiguration;
 import dev.smalti.prior.sedd.SeddConfiguration;
 import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration;
+import dev.smalti.tokenizer.PerceptualConfiguration;
 import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.tokenizer.residual.ResidualConfiguration;
+import dev.smalti.tokenizer.vqgan.LpipsConfiguration;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import java.util.List;
 
@@ -26,6 +28,7 @@ public final class BuiltInKinds implements KindProvider {
         return List.of(
                 new Kind(TokenizerConfiguration.class, "rdpm", ResidualConfiguration.class),
                 new Kind(TokenizerConfiguration.class, "vqgan", VqganConfiguration.class),
+                new Kind(PerceptualConfiguration.class, "lpips", LpipsConfiguration.class),
                 new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class),
                 new Kind(PriorConfiguration.class, "autoregressive", AutoregressiveConfiguration.class),
                 new Kind(PriorConfiguration.class, "d3pm", D3pmConfiguration.class),

@@ -50,7 +50,10 @@ public interface Tokenizer extends AutoCloseable {
     /** All that {@link #encode(Tensor, long[]) encode} and {@link #decode} need; what training needs beside it is not among them. */
     Parameters parameters();
 
-    /** What is trained, in the order in which it is trained on each batch of images [B, 3, H, W] in [-1, 1]. */
+    /**
+     * What is trained, in the order in which it is trained on each batch of images [B, 3, H, W] in [-1, 1]. Files that
+     * training alone needs are opened here, and not before.
+     */
     List<Objective<Tensor>> objectives();
 
     /**

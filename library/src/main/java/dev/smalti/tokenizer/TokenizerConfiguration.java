@@ -1,12 +1,22 @@
 package dev.smalti.tokenizer;
 
 import dev.smalti.tensor.Seed;
+import java.util.Map;
 import org.bytedeco.pytorch.Device;
 
 /** What a recipe says of a tokenizer, and how one is built of it. Implementations are records. */
 public interface TokenizerConfiguration {
     /** H = W of the training images; a power of two. */
     int size();
+
+    /**
+     * Fingerprints of the files that training needs beside its images, by role: for the provenance of what is trained.
+     *
+     * @throws dev.smalti.tensor.BadFileException naming one that isn't there
+     */
+    default Map<String, String> parents() {
+        return Map.of();
+    }
 
     /** A new, untrained tokenizer. */
     Tokenizer build(Seed seed, Device device);

@@ -7,6 +7,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.metric.lpips.Lpips;
+import dev.smalti.metric.lpips.LpipsFiles;
+import dev.smalti.metric.lpips.Net;
+import dev.smalti.recipe.Provenance;
+import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
@@ -98,12 +103,13 @@ class ResumeTest {
     void a_tokenizer_stopped_after_step_3_becomes_what_it_would_have_been() {
         Path whole = folder.resolve("whole");
         Path halved = folder.resolve("halved");
-        assertThat(tokenizer(whole, false).run(List.of(), NEVER).complete()).isTrue();
+        assertThat(tokenizer(whole, false, AS_IT_IS).run(List.of(), NEVER).complete())
+                .isTrue();
 
-        Run half = tokenizer(halved, false).run(List.of(), after(3));
+        Run half = tokenizer(halved, false, AS_IT_IS).run(List.of(), after(3));
         assertThat(half.step()).isEqualTo(3);
         assertThat(half.complete()).isFalse();
-        Run rest = tokenizer(halved, true).run(List.of(), NEVER);
+        Run rest = tokenizer(halved, true, AS_IT_IS).run(List.of(), NEVER);
         assertThat(rest.begun()).isEqualTo(3);
         assertThat(rest.step()).isEqualTo(6);
 
@@ -128,6 +134,39 @@ class ResumeTest {
                 .hasSize(2)
                 .allMatch(share -> share >= 0 && share <= 1)
                 .isEqualTo(losses(whole, "held_out.accuracy"));
+    }
+
+    @Test
+    void a_tokenizer_with_a_perceptual_loss_goes_on_the_same_and_names_its_files() {
+        Path backbone = LpipsFiles.backbone(Net.ALEX, folder);
+        Path linear = LpipsFiles.linear(Net.ALEX, folder);
+        List<String> lpips = List.of(
+                "tokenizer.size=32",
+                "tokenizer.perceptual={kind: lpips, net: alex, backbone: '%s', linear: '%s'}"
+                        .formatted(backbone, linear));
+        Path whole = folder.resolve("whole");
+        Path halved = folder.resolve("halved");
+        tokenizer(whole, false, lpips).run(List.of(), NEVER);
+        tokenizer(halved, false, lpips).run(List.of(), after(3));
+        assertThat(tokenizer(halved, true, lpips).run(List.of(), NEVER).begun()).isEqualTo(3);
+
+        assertSameCheckpoints(whole, halved, 6);
+        assertThat(losses(halved, "autoencoder.perceptual"))
+                .hasSize(6)
+                .allMatch(distance -> distance > 0)
+                .isEqualTo(losses(whole, "autoencoder.perceptual"));
+        assertThat(Provenance.read(whole.resolve("provenance.json")).parents())
+                .isEqualTo(Lpips.fingerprints(Net.ALEX, backbone, linear));
+    }
+
+    @Test
+    void a_tokenizer_whose_perceptual_loss_lacks_its_files_is_refused_before_anything_is_written() {
+        Path out = folder.resolve("out");
+        List<String> lpips = List.of("tokenizer.perceptual={kind: lpips, backbone: none.pth, linear: none.pth}");
+        assertThatThrownBy(() -> tokenizer(out, false, lpips).run(List.of(), NEVER))
+                .isInstanceOf(BadFileException.class)
+                .hasMessageContaining("none.pth: there is no such file");
+        assertThat(out).doesNotExist();
     }
 
     @Test
@@ -221,8 +260,9 @@ class ResumeTest {
                 .isTrue();
     }
 
-    private TrainTokenizer tokenizer(Path out, boolean resume) {
-        return new TrainTokenizer(folder.resolve("vqgan.yaml"), AS_IT_IS, folder.resolve("images"), out, resume, false);
+    private TrainTokenizer tokenizer(Path out, boolean resume, List<String> overrides) {
+        return new TrainTokenizer(
+                folder.resolve("vqgan.yaml"), overrides, folder.resolve("images"), out, resume, false);
     }
 
     private TrainFeatures features(Path out, boolean resume) {

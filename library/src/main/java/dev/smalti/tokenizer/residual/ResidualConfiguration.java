@@ -3,9 +3,9 @@ package dev.smalti.tokenizer.residual;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.tokenizer.TokenizerConfiguration;
-import dev.smalti.tokenizer.vqgan.PerceptualLoss;
 import dev.smalti.tokenizer.vqgan.Vqgan;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
+import java.util.Map;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * RDPM's tokenizer: a VQGAN around a {@link ResidualQuantizer}.
  *
- * @param autoencoder encoder, decoder, discriminator and codebook; the codebook's dimension is d, its {@code commitment}
+ * @param autoencoder encoder, decoder, discriminator, perceptual loss and codebook; the codebook's dimension is d, its {@code commitment}
  *     the paper's δ, 0.25 if left out, and {@code adversarial.weight} its η, 0.75 in the paper
  * @param steps T, the codes at each place; at least 2
  * @param affine whether the layer norm has learnt gains and biases; false if left out. With them the encoder outgrows the
@@ -109,12 +109,16 @@ public record ResidualConfiguration(
     }
 
     @Override
+    public Map<String, String> parents() {
+        return autoencoder.parents();
+    }
+
+    @Override
     public Tokenizer build(Seed seed, Device device) {
         return new Vqgan(
                 autoencoder,
                 seed,
                 device,
-                PerceptualLoss.NONE,
                 difference == Difference.SQUARED ? each -> each.pow(new Scalar(2)) : Tensor::abs,
                 parameters -> new ResidualQuantizer(parameters, this));
     }

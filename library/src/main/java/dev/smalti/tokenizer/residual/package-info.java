@@ -43,7 +43,7 @@
  *       files keep that, and priors make the noise again. While the tokenizer trains, noise is fresh in each batch.
  *   <li>At t = T there is no noise, so the last residual is what one code leaves of the last vector: the tokenizer cannot be
  *       better than one code of K is for the noise of the step before. Few dimensions make that easier and tell less.
- *   <li>A perceptual loss is a seam for now, as in the VQGAN.
+ *   <li>The perceptual loss is the VQGAN's, {@code autoencoder.perceptual}; without one there is none.
  * </ul>
  *
  * <p>Measured: docs/rdpm.md.

@@ -10,6 +10,7 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.token.Accumulation;
 import dev.smalti.token.TokenSpace;
+import dev.smalti.tokenizer.PerceptualLoss;
 import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.tokenizer.quantize.Quantizer;
 import dev.smalti.tokenizer.quantize.VectorQuantizer;
@@ -47,8 +48,8 @@ public final class Vqgan implements Tokenizer {
     private final Convolution after;
     private final PixelGaussian gaussian;
     private final PatchDiscriminator discriminator;
-    private final PerceptualLoss perceptual;
     private final UnaryOperator<Tensor> distance;
+    private PerceptualLoss perceptual; // null until training asks for it: its files are not the tokenizer's
 
     /** What the objectives that follow on the same batch need of the first one's forward pass. */
     private Pass pass;
@@ -56,17 +57,7 @@ public final class Vqgan implements Tokenizer {
     private record Pass(Tensor images, Tensor features, Tensor reconstruction, Tensor seen) {}
 
     public Vqgan(VqganConfiguration configuration, Seed seed, Device device) {
-        this(configuration, seed, device, PerceptualLoss.NONE);
-    }
-
-    public Vqgan(VqganConfiguration configuration, Seed seed, Device device, PerceptualLoss perceptual) {
-        this(
-                configuration,
-                seed,
-                device,
-                perceptual,
-                Tensor::abs,
-                part -> new VectorQuantizer(part, configuration.codebook()));
+        this(configuration, seed, device, Tensor::abs, part -> new VectorQuantizer(part, configuration.codebook()));
     }
 
     /**
@@ -79,11 +70,9 @@ public final class Vqgan implements Tokenizer {
             VqganConfiguration configuration,
             Seed seed,
             Device device,
-            PerceptualLoss perceptual,
             UnaryOperator<Tensor> distance,
             Function<Parameters, Quantizer> quantizer) {
         this.configuration = configuration;
-        this.perceptual = perceptual;
         this.distance = distance;
         this.parameters = new Parameters(seed.child("autoencoder"), device);
         this.opponent = new Parameters(seed.child("discriminator"), device);
@@ -202,8 +191,14 @@ public final class Vqgan implements Tokenizer {
         return gaussian;
     }
 
+    /**
+     * The autoencoder's, then the discriminator's.
+     *
+     * @throws IllegalArgumentException naming a file of the perceptual loss that isn't there or doesn't fit
+     */
     @Override
     public List<Objective<Tensor>> objectives() {
+        perceptual();
         List<Objective<Tensor>> objectives = new ArrayList<>();
         objectives.add(new AutoencoderObjective());
         if (discriminator != null) {
@@ -212,13 +207,26 @@ public final class Vqgan implements Tokenizer {
         return objectives;
     }
 
+    /** Opened at the first call; null for none. */
+    private PerceptualLoss perceptual() {
+        if (perceptual == null && configuration.perceptual() != null) {
+            perceptual = configuration.perceptual().build(parameters.device());
+        }
+        return perceptual;
+    }
+
     @Override
     public void close() {
+        if (perceptual != null) {
+            perceptual.close();
+        }
         parameters.close();
         opponent.close();
     }
 
-    /** L = |x - x̂| (or another distance) + perceptual + codebook + d_w·g, and the pixel Gaussian on detached features. */
+    /**
+     * L = |x - x̂| (or another distance) + w·perceptual + codebook + d_w·g, and the pixel Gaussian on detached features.
+     */
     private final class AutoencoderObjective implements Objective<Tensor> {
         @Override
         public String name() {
@@ -243,8 +251,14 @@ public final class Vqgan implements Tokenizer {
         Tensor features = features(quantized.vectors());
         Tensor reconstruction = decoder.image(features);
         Tensor difference = reconstructionLoss(images, reconstruction);
-        Tensor total = difference.add(quantized.loss());
         measures.put("reconstruction", difference);
+        if (perceptual() != null) {
+            Tensor seen = perceptual().distance(images, reconstruction).mean();
+            difference = difference.add(
+                    seen.mul(new Scalar(configuration.perceptual().weight())));
+            measures.put("perceptual", seen);
+        }
+        Tensor total = difference.add(quantized.loss());
         measures.put("codebook", quantized.loss());
         measures.put("perplexity", perplexity(quantized.codes()));
         for (int t = 1; quantizer.depth() > 1 && t <= quantizer.depth(); t++) {
@@ -309,11 +323,9 @@ public final class Vqgan implements Tokenizer {
                 : images;
     }
 
-    /** mean(|x - x̂| (or another distance) + perceptual). [] */
+    /** mean(|x - x̂| (or another distance)). [] */
     Tensor reconstructionLoss(Tensor images, Tensor reconstruction) {
-        Tensor difference = distance.apply(images.sub(reconstruction));
-        Tensor seen = perceptual.distance(images, reconstruction);
-        return (seen == null ? difference : difference.add(seen)).mean();
+        return distance.apply(images.sub(reconstruction)).mean();
     }
 
     /** -mean D(x̂). [] */

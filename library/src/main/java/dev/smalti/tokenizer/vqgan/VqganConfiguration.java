@@ -1,10 +1,12 @@
 package dev.smalti.tokenizer.vqgan;
 
 import dev.smalti.tensor.Seed;
+import dev.smalti.tokenizer.PerceptualConfiguration;
 import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.tokenizer.quantize.CodebookConfiguration;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.Device;
 
 /**
@@ -27,6 +29,7 @@ import org.bytedeco.pytorch.Device;
  * @param adversarial the discriminator and its weight
  * @param pixelLikelihood also trains a Gaussian over pixels on the decoder's features, without changing them; false if
  *     left out
+ * @param perceptual a distance as a frozen network sees images, beside that of pixels; none if left out
  */
 public record VqganConfiguration(
         int size,
@@ -41,7 +44,8 @@ public record VqganConfiguration(
         Boolean outputSwish,
         CodebookConfiguration codebook,
         AdversarialConfiguration adversarial,
-        Boolean pixelLikelihood)
+        Boolean pixelLikelihood,
+        PerceptualConfiguration perceptual)
         implements TokenizerConfiguration {
     public VqganConfiguration {
         if (size < 8 || size > 1024 || Integer.bitCount(size) != 1) {
@@ -84,11 +88,51 @@ public record VqganConfiguration(
         adversarial = adversarial == null ? AdversarialConfiguration.paper(64) : adversarial;
         pixelLikelihood = pixelLikelihood != null && pixelLikelihood;
         adversarial.check(size);
+        if (perceptual != null) {
+            perceptual.check(size);
+        }
+    }
+
+    /** Without a perceptual loss. */
+    public VqganConfiguration(
+            int size,
+            int channels,
+            List<Integer> multipliers,
+            Integer resBlocks,
+            Integer decoderBlocks,
+            List<Integer> attention,
+            Integer patch,
+            Integer latent,
+            Boolean quantConv,
+            Boolean outputSwish,
+            CodebookConfiguration codebook,
+            AdversarialConfiguration adversarial,
+            Boolean pixelLikelihood) {
+        this(
+                size,
+                channels,
+                multipliers,
+                resBlocks,
+                decoderBlocks,
+                attention,
+                patch,
+                latent,
+                quantConv,
+                outputSwish,
+                codebook,
+                adversarial,
+                pixelLikelihood,
+                null);
     }
 
     /** Pixels per token along a side. */
     public int factor() {
         return patch << (multipliers.size() - 1);
+    }
+
+    @Override
+    public Map<String, String> parents() {
+        return perceptual == null ? Map.of() : perceptual.parents();
     }
 
     @Override

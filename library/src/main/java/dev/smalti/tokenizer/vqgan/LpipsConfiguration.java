@@ -1,0 +1,67 @@
+package dev.smalti.tokenizer.vqgan;
+
+import dev.smalti.metric.lpips.Lpips;
+import dev.smalti.metric.lpips.Net;
+import dev.smalti.tokenizer.PerceptualConfiguration;
+import dev.smalti.tokenizer.PerceptualLoss;
+import java.nio.file.Path;
+import java.util.Map;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * LPIPS as the perceptual loss of a {@link Vqgan}, as Esser et al. 2021 and Bond-Taylor et al. 2022 have it.
+ *
+ * @param net through which it looks; {@code vgg} if left out, as in the papers
+ * @param backbone file with the network's weights, as {@link Lpips#open} reads it; relative to the working directory
+ * @param linear file with the weights of the distance, the same
+ * @param weight above 0; 1 if left out
+ */
+public record LpipsConfiguration(Net net, Path backbone, Path linear, Double weight)
+        implements PerceptualConfiguration {
+    public LpipsConfiguration {
+        net = net == null ? Net.VGG : net;
+        weight = weight == null ? 1.0 : weight;
+        if (backbone == null) {
+            throw new IllegalArgumentException("backbone is required: give torchvision's " + net.published());
+        }
+        if (linear == null) {
+            throw new IllegalArgumentException(
+                    "linear is required: give %s of version 0.1 of the project PerceptualSimilarity"
+                            .formatted(net.linear()));
+        }
+        if (!(weight > 0 && weight < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException(
+                    "weight must be above 0, got " + weight + "; for no perceptual loss leave it out altogether");
+        }
+    }
+
+    @Override
+    public void check(int size) {
+        if (size < net.least()) {
+            throw new IllegalArgumentException("size must be at least %d for a perceptual loss by %s, got %d"
+                    .formatted(net.least(), net.label(), size));
+        }
+    }
+
+    @Override
+    public PerceptualLoss build(Device device) {
+        Lpips lpips = Lpips.open(net, backbone, linear, device);
+        return new PerceptualLoss() {
+            @Override
+            public Tensor distance(Tensor images, Tensor reconstruction) {
+                return lpips.distance(images, reconstruction);
+            }
+
+            @Override
+            public void close() {
+                lpips.close();
+            }
+        };
+    }
+
+    @Override
+    public Map<String, String> parents() {
+        return Lpips.fingerprints(net, backbone, linear);
+    }
+}

@@ -1,0 +1,35 @@
+/**
+ * VQGAN: an autoencoder whose map of vectors is quantized by a codebook, trained against a discriminator. Patrick Esser,
+ * Robin Rombach, Björn Ommer: <i>Taming Transformers for High-Resolution Image Synthesis</i>, 2021, arXiv:2012.09841; with
+ * what Sam Bond-Taylor et al. 2022, arXiv:2111.12701, section 4.1, add.
+ *
+ * <pre>
+ * x [B, 3, H, W] -- encoder --> z [B, D, h, w] -- nearest code --> codes [B, h, w], z_q -- decoder --> x̂ [B, 3, H, W]
+ * nll = mean |x - x̂| + w d(x, x̂)
+ * L   = nll + codebook + d_w g,   g = -mean D(x̂),   d_w = min(|∇ nll| / (|∇ g| + 1e-4), max_weight) · weight  (eq. 7)
+ * L_D = ½ (mean relu(1 - D(x)) + mean relu(1 + D(x̂)))
+ * </pre>
+ *
+ * <table>
+ * <caption>Symbols, keys of a recipe and measures of a run</caption>
+ * <tr><td>mean |x - x̂|</td><td>measure {@code reconstruction}</td></tr>
+ * <tr><td>d, w</td><td>{@code perceptual}, {@code perceptual.weight} ({@link
+ * dev.smalti.tokenizer.PerceptualConfiguration}); measure {@code perceptual}, without w</td></tr>
+ * <tr><td>D, d_w</td><td>{@code adversarial} ({@link dev.smalti.tokenizer.vqgan.AdversarialConfiguration}); measures {@code
+ * generator}, {@code adaptive_weight}</td></tr>
+ * <tr><td>the codebook's loss</td><td>{@code codebook}, measure {@code codebook}</td></tr>
+ * </table>
+ *
+ * <p>d is none unless a recipe says otherwise, because the papers' needs weights that aren't part of this project:
+ *
+ * <pre>
+ * tokenizer:
+ *   kind: vqgan
+ *   perceptual: {kind: lpips, net: vgg, backbone: vgg16-397923af.pth, linear: vgg.pth, weight: 1.0}
+ * </pre>
+ *
+ * <p>The files are those of {@link dev.smalti.metric.lpips.Lpips#open}, and belong to training alone: what was trained
+ * encodes and decodes without them. Their SHA-256 stand in the run's provenance. Training goes on only where they still
+ * are.
+ */
+package dev.smalti.tokenizer.vqgan;
