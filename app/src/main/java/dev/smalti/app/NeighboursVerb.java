@@ -42,7 +42,8 @@ final class NeighboursVerb extends Verb {
             paramLabel = "WHAT",
             defaultValue = "pixels",
             description =
-                    "pixels, compared at 64 x 64 at most, codes of a model, or features, which --features names (default: pixels)")
+                    "pixels, compared at 64 x 64 at most, codes of a model, features, which --features names, or lpips, as AlexNet"
+                            + " or VGG16 see images of 32 x 32 or 64 x 64 (default: pixels)")
     private By by;
 
     @Option(names = "--count", paramLabel = "K", defaultValue = "5", description = "of each sample (default: 5)")
@@ -62,6 +63,9 @@ final class NeighboursVerb extends Verb {
                             + " weights, as evaluate takes them (default: pixels)")
     private String features;
 
+    @Mixin
+    private LpipsOption lpips;
+
     @Option(names = "--skip-bad", description = "leave broken images out, with a warning, instead of failing")
     private boolean skipBad;
 
@@ -74,7 +78,8 @@ final class NeighboursVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        FindNeighbours job = new FindNeighbours(samples, data, out, by, count, model, features, skipBad, device.name());
+        FindNeighbours job = new FindNeighbours(
+                samples, data, out, by, count, model, features, lpips.weights(), skipBad, device.name());
         FindNeighbours.Result result;
         try (Progress progress = progress("neighbours", "images")) {
             result = job.run(progress::start, done -> {
@@ -90,6 +95,7 @@ final class NeighboursVerb extends Verb {
         facts.put("out", result.out());
         facts.put("by", by.name().toLowerCase(Locale.ROOT));
         facts.put("model", model);
+        facts.put("lpips", result.lpips());
         facts.put("size", result.side() + "x" + result.side());
         facts.put("samples", result.found().size());
         facts.put("images", result.compared());
@@ -110,6 +116,7 @@ final class NeighboursVerb extends Verb {
                     case PIXELS -> "root mean square of pixel values from 0 to 1";
                     case CODES -> "share of tokens that differ";
                     case FEATURES -> "distance of features";
+                    case LPIPS -> "LPIPS by " + result.lpips().get("net");
                 },
                 result.meanDistance(),
                 nearest);

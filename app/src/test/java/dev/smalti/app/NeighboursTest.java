@@ -109,6 +109,10 @@ class NeighboursTest {
         refused(run(images, images, out, "codes"), "--model");
         refused(run(images, images, out, "pixels", "--model", tokenizer), "--by codes");
         refused(run(images, images, out, "pixels", "--count", 0), "count must be at least 1, got 0");
+        refused(run(images, images, out, "lpips"), "--lpips with both files");
+        refused(run(images, images, out, "pixels", "--lpips", "a.pth,b.pth"), "--by lpips");
+        refused(run(images, images, out, "lpips", "--lpips", "a.pth"), "two files with a comma between", "got 1");
+        refused(run(images, images, out, "lpips", "--lpips", "a.pth,b.pth"), "b.pth: there is no such file");
         refused(run(images, images, out, "colours"), "--by", "colours");
         refused(run(fresh.resolve("none"), images, out, "pixels"), "none", "does not exist");
         refused(run(images, images, fresh, "pixels"), "is a folder");

@@ -8,6 +8,7 @@ import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.Pixels;
 import dev.smalti.data.Preparation;
+import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -17,19 +18,21 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Looks for the images of a data set that are nearest to samples, as a check on whether a model has learnt its images by
  * heart: a picture with a row for each sample, the sample first and its neighbours beside it, nearest first.
  *
- * <p>Distances are exact, so that a copy has distance 0. The data are read once; in memory are the samples, one batch and the
+ * <p>Distances are exact, so that a copy has distance 0 (but for rounding, of features and LPIPS). The data are read once; in memory are the samples, one batch and the
  * distances between both.
  *
  * @param samples images, as {@link ImageSet#open} reads them; at most 1,024
@@ -40,6 +43,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param model whose tokenizer gives the codes for {@link By#CODES}: run folder of {@code train-tokenizer} or of a prior, or
  *     the name of a bundled model; else null
  * @param features for {@link By#FEATURES}, as {@link EvaluateImages} takes them; null for the others
+ * @param lpips for {@link By#LPIPS}; null for the others
  * @param skipBad leaves broken images out instead of failing
  * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
  */
@@ -51,12 +55,14 @@ public record FindNeighbours(
         int count,
         String model,
         String features,
+        LpipsWeights lpips,
         boolean skipBad,
         String device) {
     private static final int BATCH = 64;
     private static final int MOST_SAMPLES = 1024;
     private static final int MOST_SIDE = 64;
     private static final int MOST_FEATURED = 1024;
+    private static final int LEAST_SEEN = 32; // by LPIPS
 
     /** What is compared. */
     public enum By {
@@ -65,7 +71,9 @@ public record FindNeighbours(
         /** The share of places, of the tokenizer's grid, where tokens differ. A diffusion tokenizer adds the same noise to all. */
         CODES,
         /** The distance of the features by which sets are compared. */
-        FEATURES
+        FEATURES,
+        /** {@link dev.smalti.metric.lpips LPIPS} of squares of 32 or 64 pixels. */
+        LPIPS
     }
 
     public FindNeighbours {
@@ -81,11 +89,17 @@ public record FindNeighbours(
         if (features != null && by != By.FEATURES) {
             throw new JobException("--features gives features to compare: add --by features, or leave it out");
         }
+        if ((by == By.LPIPS) != (lpips != null)) {
+            throw new JobException(
+                    by == By.LPIPS
+                            ? "to compare by LPIPS needs its weights: give --lpips with both files"
+                            : "--lpips gives weights of LPIPS: add --by lpips, or leave it out");
+        }
     }
 
     /** By pixels. */
     public static FindNeighbours byPixels(Path samples, Path data, Path out, int count) {
-        return new FindNeighbours(samples, data, out, By.PIXELS, count, null, null, false, "auto");
+        return new FindNeighbours(samples, data, out, By.PIXELS, count, null, null, null, false, "auto");
     }
 
     /**
@@ -107,11 +121,19 @@ public record FindNeighbours(
     /**
      * What was found.
      *
+     * @param lpips network and SHA-256 of its files for {@link By#LPIPS}; null for the others
      * @param side of the squares that images were brought to, in pixels
      * @param compared images of the data
      * @param skipped broken ones, of the samples and of the data
      */
-    public record Result(Path out, int side, List<Found> found, long compared, long skipped, double seconds) {
+    public record Result(
+            Path out,
+            int side,
+            List<Found> found,
+            long compared,
+            long skipped,
+            Map<String, String> lpips,
+            double seconds) {
         /** Of the nearest neighbours, over the samples. */
         public double meanDistance() {
             return found.stream()
@@ -129,7 +151,8 @@ public record FindNeighbours(
         try (ImageSet ours = ImageSet.open(samples);
                 ImageSet theirs = ImageSet.open(data);
                 Tokenizer tokenizer = folder == null ? null : folder.tokenizer(place);
-                ImageFeatures compared = by == By.FEATURES ? ImageFeatures.open(features, place) : null) {
+                ImageFeatures compared = by == By.FEATURES ? ImageFeatures.open(features, place) : null;
+                Lpips seen = by == By.LPIPS ? lpips.open(place) : null) {
             if (ours.size() > MOST_SAMPLES) {
                 throw new JobException("--samples must have at most %,d images, and %s has %,d: give some of them"
                         .formatted(MOST_SAMPLES, samples, ours.size()));
@@ -137,25 +160,29 @@ public record FindNeighbours(
             total.accept(theirs.size());
             long started = System.nanoTime();
             Preparation preparation = folder == null
-                    ? new Preparation(side(ours, by == By.FEATURES ? MOST_FEATURED : MOST_SIDE), Crop.CENTER, false)
+                    ? new Preparation(side(ours), Crop.CENTER, false)
                     : new Preparation(tokenizer.imageSize(), EncodeImages.crop(folder), false);
             Features means =
                     switch (by) {
                         case PIXELS -> new OfPixels(place);
                         case CODES -> new OfCodes(tokenizer, place);
                         case FEATURES -> new OfFeatures(compared, place);
+                        case LPIPS -> new OfLpips(seen);
                     };
-            return Scope.value(() -> compare(ours, theirs, preparation, means, progress, started));
+            Map<String, String> files = seen == null ? null : seen.facts();
+            return Scope.value(() -> compare(ours, theirs, preparation, means, files, progress, started));
         }
     }
 
-    /** The largest power of two that isn't more than the shorter side of the first sample, from 8 to {@code most}. */
-    private int side(ImageSet ours, int most) {
+    /** The largest power of two that isn't more than the shorter side of the first sample, within bounds. */
+    private int side(ImageSet ours) {
+        int least = by == By.LPIPS ? LEAST_SEEN : 8;
+        int most = by == By.FEATURES ? MOST_FEATURED : MOST_SIDE;
         for (int i = 0; ; i++) {
             try {
                 Pixels first = ours.read(i);
                 int side = Integer.highestOneBit(Math.min(first.width(), first.height()));
-                return Math.max(8, Math.min(most, side));
+                return Math.max(least, Math.min(most, side));
             } catch (DataException e) {
                 if (!skipBad || i == ours.size() - 1) {
                     throw e;
@@ -169,6 +196,7 @@ public record FindNeighbours(
             ImageSet theirs,
             Preparation preparation,
             Features features,
+            Map<String, String> files,
             LongConsumer progress,
             long started) {
         List<Integer> indices = new ArrayList<>();
@@ -222,7 +250,7 @@ public record FindNeighbours(
             grid.finish();
         }
         double seconds = (System.nanoTime() - started) / 1e9;
-        return new Result(out, preparation.size(), found, compared, skipped, seconds);
+        return new Result(out, preparation.size(), found, compared, skipped, files, seconds);
     }
 
     private static Pixels square(ImageSet images, int index, Preparation preparation) {
@@ -292,22 +320,30 @@ public record FindNeighbours(
 
         @Override
         public Tensor distances(Tensor samples, Tensor data) {
-            return Scope.keep(() -> {
-                Tensor b = data.to(ScalarType.Double); // [B, F]
-                Tensor bb = b.mul(b).sum(1);
-                List<Tensor> rows = new ArrayList<>();
-                for (long from = 0; from < samples.size(0); from += BATCH) {
-                    long size = Math.min(BATCH, samples.size(0) - from);
-                    Tensor a = samples.narrow(0, from, size).to(ScalarType.Double);
-                    Tensor aa = a.mul(a).sum(1).unsqueeze(1);
-                    rows.add(aa.add(bb).sub(a.matmul(b.t()).mul(new Scalar(2.0)))); // |a - b|², [S', B]
-                }
-                return Tensors.cat(rows)
-                        .div(new Scalar((double) samples.size(1)))
-                        .sqrt()
-                        .div(new Scalar(255.0));
-            });
+            return Scope.keep(() -> squares(samples, data)
+                    .div(new Scalar((double) samples.size(1)))
+                    .sqrt()
+                    .div(new Scalar(255.0)));
         }
+    }
+
+    /** |a - b|² of all pairs, by products in float64. [S, F], [B, F] -> float64 [S, B] */
+    private static Tensor squares(Tensor samples, Tensor data) {
+        return Scope.keep(() -> {
+            Tensor b = data.to(ScalarType.Double); // [B, F]
+            Tensor bb = b.mul(b).sum(1);
+            List<Tensor> rows = new ArrayList<>();
+            for (long from = 0; from < samples.size(0); from += BATCH) {
+                long start = from;
+                long size = Math.min(BATCH, samples.size(0) - from);
+                rows.add(Scope.keep(() -> {
+                    Tensor a = samples.narrow(0, start, size).to(ScalarType.Double);
+                    Tensor aa = a.mul(a).sum(1).unsqueeze(1);
+                    return aa.add(bb).sub(a.matmul(b.t()).mul(new Scalar(2.0))); // [S', B]
+                }));
+            }
+            return Tensors.cat(rows);
+        });
     }
 
     /** The tokens at all places. */
@@ -336,6 +372,23 @@ public record FindNeighbours(
                 }
                 return Tensors.cat(rows);
             });
+        }
+    }
+
+    /** Vectors that are as far apart as LPIPS says, in float32. */
+    private record OfLpips(Lpips lpips) implements Features {
+        @Override
+        public Tensor of(Tensor images) {
+            return Scope.keep(() -> {
+                try (NoGradGuard guard = new NoGradGuard()) {
+                    return lpips.vectors(images);
+                }
+            });
+        }
+
+        @Override
+        public Tensor distances(Tensor samples, Tensor data) {
+            return Scope.keep(() -> torch.relu(squares(samples, data))); // rounding may bring a copy below 0
         }
     }
 

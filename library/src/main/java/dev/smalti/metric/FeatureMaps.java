@@ -20,8 +20,8 @@ public final class FeatureMaps {
         return Scope.keep(() -> unit(f).sub(unit(g)).square().mean(2, 3));
     }
 
-    /** [B, C, h, w] -> [B, C, h, w] */
-    private static Tensor unit(Tensor map) {
+    /** f/|f|, the same ε; float32. [B, C, h, w] -> [B, C, h, w] */
+    public static Tensor unit(Tensor map) {
         Tensor f = map.to(ScalarType.Float);
         Tensor length = f.square()
                 .sum(new long[] {1}, true, null)

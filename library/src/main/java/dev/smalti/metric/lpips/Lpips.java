@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -69,6 +70,28 @@ public final class Lpips implements AutoCloseable {
      */
     public static Lpips open(Net net, Path backbone, Path linear, Device device) {
         return Scope.value(() -> new Lpips(net, readBackbone(net, backbone), readLinear(net, linear), device));
+    }
+
+    /** The same, of the network that the weights of the distance are of. */
+    public static Lpips open(Path backbone, Path linear, Device device) {
+        return open(netOf(linear), backbone, linear, device);
+    }
+
+    /** By the channels of the second map, which the networks don't share. */
+    private static Net netOf(Path linear) {
+        return Scope.value(() -> {
+            Map<String, Tensor> weights =
+                    WeightFile.read(linear, linearOrigin(Net.ALEX)).tensors();
+            Tensor second = weights.get(Net.linearName(1));
+            return Arrays.stream(Net.values())
+                    .filter(net ->
+                            second != null && second.numel() == net.channels().get(1))
+                    .findFirst()
+                    .orElseThrow(() -> new BadFileException(
+                            linear,
+                            "must hold the weights of PerceptualSimilarity's v0.1/alex.pth or vgg.pth, and has no"
+                                    + " lin1.model.1.weight as theirs"));
+        });
     }
 
     private static WeightFile readBackbone(Net net, Path file) {
@@ -136,6 +159,15 @@ public final class Lpips implements AutoCloseable {
         return linearSha256;
     }
 
+    /** What belongs beside every distance: {@code net}, {@code backbone_sha256} and {@code linear_sha256}. */
+    public Map<String, String> facts() {
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put("net", net.label());
+        facts.put("backbone_sha256", backboneSha256);
+        facts.put("linear_sha256", linearSha256);
+        return facts;
+    }
+
     /**
      * d of each pair, 0 for equal images; without upper bound, seldom above 1. Differentiable for both. Values are
      * expected in [-1, 1] and not checked. Under autocast the network computes in its precision, all else in float32.
@@ -162,12 +194,38 @@ public final class Lpips implements AutoCloseable {
         });
     }
 
+    /**
+     * Vectors whose squared Euclidean distance is the distance of the images, to find near ones among many: every place of
+     * every map, normalised and times √(w / places). F grows with the size: 31,872 for {@code alex} and 499,712 for {@code
+     * vgg} at 64×64. [B, 3, H, W] -> float32 [B, F]
+     *
+     * @throws IllegalArgumentException if a side is below {@link Net#least}
+     */
+    public Tensor vectors(Tensor images) {
+        check(images);
+        return Scope.keep(() -> {
+            List<Tensor> maps = maps(images);
+            List<Tensor> parts = new ArrayList<>();
+            for (int i = 0; i < maps.size(); i++) {
+                Tensor map = maps.get(i);
+                Scalar places = new Scalar((double) map.size(2) * map.size(3));
+                Tensor root = linear.get(i).div(places).sqrt().view(-1, 1, 1); // [C, 1, 1]
+                parts.add(FeatureMaps.unit(map).mul(root).flatten(1, -1));
+            }
+            return Tensors.cat(1, parts.toArray(Tensor[]::new));
+        });
+    }
+
     private void check(Tensor images, Tensor others) {
-        Dims.check("images", images, Dims.ANY, 3, Dims.ANY, Dims.ANY);
+        check(images);
         if (!Arrays.equals(Dims.of(images), Dims.of(others))) {
             throw new IllegalArgumentException("both images of a pair must have one shape, got %s and %s; resize one"
                     .formatted(Dims.text(Dims.of(images)), Dims.text(Dims.of(others))));
         }
+    }
+
+    private void check(Tensor images) {
+        Dims.check("images", images, Dims.ANY, 3, Dims.ANY, Dims.ANY);
         if (Math.min(images.size(2), images.size(3)) < net.least()) {
             throw new IllegalArgumentException(
                     "images must be at least %dx%d pixels for LPIPS by %s, got %dx%d; enlarge them"

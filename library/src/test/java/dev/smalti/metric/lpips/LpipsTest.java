@@ -206,6 +206,38 @@ class LpipsTest {
         });
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void the_squared_distance_of_vectors_is_the_distance_of_images(Net net) {
+        Scope.free(() -> {
+            Lpips lpips = MADE_UP.get(net);
+            Tensor a = fixture.in("a");
+            Tensor b = fixture.in("b");
+            Tensor vectors = lpips.vectors(a);
+            assertThat(vectors.size(1)).isEqualTo(net == Net.ALEX ? 31_872 : 499_712);
+            double[] squares =
+                    Tensors.toDoubles(vectors.sub(lpips.vectors(b)).square().sum(1));
+            assertThat(squares).containsExactly(Tensors.toDoubles(lpips.distance(a, b)), within(1e-4));
+        });
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void the_weights_of_the_distance_say_of_which_network_they_are(Net net) {
+        Path linear = LpipsFiles.linear(net, folder);
+        try (Lpips lpips = Lpips.open(BACKBONES.get(net), linear, Devices.cpu())) {
+            assertThat(lpips.net()).isEqualTo(net);
+            assertThat(lpips.facts())
+                    .containsOnly(
+                            Map.entry("net", net.label()),
+                            Map.entry("backbone_sha256", lpips.backboneSha256()),
+                            Map.entry("linear_sha256", lpips.linearSha256()));
+        }
+        assertThatThrownBy(() -> Lpips.open(linear, BACKBONES.get(net), Devices.cpu()))
+                .isInstanceOf(BadFileException.class)
+                .hasMessageContaining("-backbone.safetensors: must hold the weights of PerceptualSimilarity's");
+    }
+
     @Test
     void compares_in_half_the_precision_under_autocast_and_adds_up_in_float32() {
         Scope.free(() -> {
