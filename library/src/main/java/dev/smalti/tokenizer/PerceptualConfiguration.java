@@ -8,8 +8,18 @@ import org.bytedeco.pytorch.Device;
  * name: a trained tokenizer encodes and decodes without.
  */
 public interface PerceptualConfiguration {
-    /** The factor of the distance beside the absolute error. */
+    /** The factor of the distance beside the absolute error; above 0. */
     Double weight();
+
+    /** {@link #weight} as it was given; 1 for null. */
+    static double weight(Double given) {
+        double weight = given == null ? 1 : given;
+        if (!(weight > 0 && weight < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException(
+                    "weight must be above 0, got " + weight + "; for no perceptual loss leave it out altogether");
+        }
+        return weight;
+    }
 
     /**
      * Refuses images of {@code size} × {@code size} if the network is known not to see such small ones.
@@ -21,7 +31,7 @@ public interface PerceptualConfiguration {
     /**
      * Opens the network's files.
      *
-     * @throws IllegalArgumentException naming a file that isn't there or doesn't fit
+     * @throws RuntimeException naming a file or folder that isn't there or doesn't fit
      */
     PerceptualLoss build(Device device);
 

@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -160,12 +161,35 @@ class ResumeTest {
     }
 
     @Test
+    void a_tokenizer_goes_on_the_same_with_a_perceptual_loss_by_features() {
+        Path run = folder.resolve("features");
+        features(run, false).run(List.of(), NEVER);
+        List<String> perceptual =
+                List.of("tokenizer.perceptual={kind: features, run: '%s', weight: 0.5}".formatted(run));
+        Path whole = folder.resolve("whole");
+        Path halved = folder.resolve("halved");
+        tokenizer(whole, false, perceptual).run(List.of(), NEVER);
+        tokenizer(halved, false, perceptual).run(List.of(), after(3));
+        assertThat(tokenizer(halved, true, perceptual).run(List.of(), NEVER).begun())
+                .isEqualTo(3);
+
+        assertSameCheckpoints(whole, halved, 6);
+        assertThat(losses(whole, "autoencoder.perceptual")).hasSize(6).allMatch(distance -> distance > 0);
+        assertThat(Provenance.read(whole.resolve("provenance.json")).parents())
+                .isEqualTo(Map.of("features", RunFolder.open(run).sha256()));
+    }
+
+    @Test
     void a_tokenizer_whose_perceptual_loss_lacks_its_files_is_refused_before_anything_is_written() {
         Path out = folder.resolve("out");
         List<String> lpips = List.of("tokenizer.perceptual={kind: lpips, backbone: none.pth, linear: none.pth}");
         assertThatThrownBy(() -> tokenizer(out, false, lpips).run(List.of(), NEVER))
                 .isInstanceOf(BadFileException.class)
                 .hasMessageContaining("none.pth: there is no such file");
+        List<String> features = List.of("tokenizer.perceptual={kind: features, run: none}");
+        assertThatThrownBy(() -> tokenizer(out, false, features).run(List.of(), NEVER))
+                .isInstanceOf(JobException.class)
+                .hasMessageContaining("none is not a run folder");
         assertThat(out).doesNotExist();
     }
 

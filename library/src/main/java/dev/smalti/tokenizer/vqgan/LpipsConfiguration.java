@@ -21,7 +21,7 @@ public record LpipsConfiguration(Net net, Path backbone, Path linear, Double wei
         implements PerceptualConfiguration {
     public LpipsConfiguration {
         net = net == null ? Net.VGG : net;
-        weight = weight == null ? 1.0 : weight;
+        weight = PerceptualConfiguration.weight(weight);
         if (backbone == null) {
             throw new IllegalArgumentException("backbone is required: give torchvision's " + net.published());
         }
@@ -29,10 +29,6 @@ public record LpipsConfiguration(Net net, Path backbone, Path linear, Double wei
             throw new IllegalArgumentException(
                     "linear is required: give %s of version 0.1 of the project PerceptualSimilarity"
                             .formatted(net.linear()));
-        }
-        if (!(weight > 0 && weight < Double.POSITIVE_INFINITY)) {
-            throw new IllegalArgumentException(
-                    "weight must be above 0, got " + weight + "; for no perceptual loss leave it out altogether");
         }
     }
 

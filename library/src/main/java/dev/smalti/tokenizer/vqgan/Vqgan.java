@@ -194,7 +194,7 @@ public final class Vqgan implements Tokenizer {
     /**
      * The autoencoder's, then the discriminator's.
      *
-     * @throws IllegalArgumentException naming a file of the perceptual loss that isn't there or doesn't fit
+     * @throws RuntimeException naming a file of the perceptual loss that isn't there or doesn't fit
      */
     @Override
     public List<Objective<Tensor>> objectives() {

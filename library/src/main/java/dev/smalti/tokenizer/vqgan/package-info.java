@@ -29,7 +29,8 @@
  * </pre>
  *
  * <p>The files are those of {@link dev.smalti.metric.lpips.Lpips#open}, and belong to training alone: what was trained
- * encodes and decodes without them. Their SHA-256 stand in the run's provenance. Training goes on only where they still
+ * encodes and decodes without them. Without them, {@code {kind: features, run: RUN}} takes a run of {@code train-features}
+ * on one's own labelled images. Their SHA-256 stand in the run's provenance. Training goes on only where they still
  * are.
  */
 package dev.smalti.tokenizer.vqgan;
