@@ -11,6 +11,9 @@
  * others of the same weights, whose SHA-256 stands beside each number. It sees what tells classes apart, and what doesn't it
  * may overlook. Its Fréchet distance is no FID and its score no Inception score: those are of one published network.
  *
+ * <p>Measured: {@code recipes/fruits/features.yaml} recognises 95.1 % of fruits it has not seen, of 67 kinds, and
+ * {@code recipes/cifar10/features.yaml} 73.5 % of CIFAR-10's test images; their headers have the commands.
+ *
  * <p>Where it differs from the paper: swish for ReLU, 16 channels to a group, the mean of each 2×2 where a shortcut is halved.
  */
 package dev.smalti.metric.classifier;
