@@ -5,6 +5,7 @@ import static org.bytedeco.pytorch.global.torch.ScalarType.Double;
 
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
+import java.util.Arrays;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -32,6 +33,31 @@ public record Manifolds(double precision, double recall, double density, double 
      *     or one of the sets has no more images than that
      */
     public static Manifolds of(Tensor real, Tensor fake, int neighbours) {
+        return members(real, fake, neighbours).shares();
+    }
+
+    /**
+     * Where each image lies, of which {@link Manifolds} are the means. What a fake adds to precision and density does not
+     * depend on the other fakes, so that resamples of these values are what resamples of the fakes would give; what a real
+     * image adds to recall and coverage depends on all fakes, and its resamples say how sure they are given these fakes.
+     *
+     * @param precise 1 for a fake in the real manifold, else 0; [M]
+     * @param recalled 1 for a real in the fake manifold, else 0; [N]
+     * @param dense the real balls that a fake is in, by k; [M]
+     * @param covered 1 for a real in whose ball there are fakes, else 0; [N]
+     */
+    public record Members(double[] precise, double[] recalled, double[] dense, double[] covered) {
+        private Manifolds shares() {
+            return new Manifolds(mean(precise), mean(recalled), mean(dense), mean(covered));
+        }
+
+        private static double mean(double[] values) {
+            return Arrays.stream(values).average().orElseThrow();
+        }
+    }
+
+    /** The same for each image, with the same errors. */
+    public static Members members(Tensor real, Tensor fake, int neighbours) {
         if (neighbours < 1) {
             throw new IllegalArgumentException("neighbours must be at least 1, got " + neighbours);
         }
@@ -43,13 +69,13 @@ public record Manifolds(double precision, double recall, double density, double 
         });
     }
 
-    private static Manifolds measure(Tensor real, Tensor fake, int neighbours) {
+    private static Members measure(Tensor real, Tensor fake, int neighbours) {
         Tensor realRadii = radii(real, neighbours); // [N]
         Tensor fakeRadii = radii(fake, neighbours); // [M]
         Tensor precise = torch.zeros_like(fakeRadii).to(Bool); // [M]
         Tensor recalled = torch.zeros_like(realRadii).to(Bool); // [N]
         Tensor nearest = torch.full_like(realRadii, new Scalar(java.lang.Double.POSITIVE_INFINITY)); // [N]
-        long[] inside = {0};
+        Tensor inside = torch.zeros_like(fakeRadii); // [M]
         Features.blocks(
                 fake,
                 (y, i) -> Features.blocks(real, (x, j) -> {
@@ -60,14 +86,17 @@ public record Manifolds(double precision, double recall, double density, double 
                     part(recalled, j, x).logical_or_(distances.le(ofFake).any(0));
                     Tensor least = part(nearest, j, x);
                     least.copy_(least.minimum(distances.amin(new long[] {0}, false)));
-                    inside[0] += distances.lt(ofReal).sum().item_long();
+                    part(inside, i, y).add_(distances.lt(ofReal).sum(1));
                 }));
-        double density = (double) inside[0] / neighbours / fake.size(0);
-        return new Manifolds(share(precise), share(recalled), density, share(nearest.lt(realRadii)));
+        return new Members(
+                each(precise),
+                each(recalled),
+                each(inside.div(new Scalar((double) neighbours))),
+                each(nearest.lt(realRadii)));
     }
 
-    private static double share(Tensor which) {
-        return which.to(Double).mean().item_double();
+    private static double[] each(Tensor which) {
+        return Tensors.toDoubles(which.to(Double));
     }
 
     /** The rows that belong to a block which begins at {@code start}. */
