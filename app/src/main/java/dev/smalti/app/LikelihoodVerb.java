@@ -67,11 +67,13 @@ final class LikelihoodVerb extends Verb {
         facts.put("exact", result.exact());
         facts.put("bits_per_token", facts(result.bitsPerToken()));
         facts.put("bits_per_dimension", facts(result.bitsPerDimension()));
+        facts.put("bits_per_dimension_5_bit", facts(result.bitsPerDimensionOf5Bits()));
         String bound = result.exact() ? "" : "at most ";
         String unit = depth == 1 ? "bits per token" : "bits per token given the noise, " + depth + " tokens a place";
         String text = bound + text(result.bitsPerToken(), unit);
         if (result.bitsPerDimension() != null) {
             text += "\n" + bound + text(result.bitsPerDimension(), "bits per pixel dimension");
+            text += "\n" + bound + text(result.bitsPerDimensionOf5Bits(), "bits per pixel dimension of 5-bit pixels");
         }
         return new Answer(facts, text + "\nover " + result.grids() + " grids");
     }

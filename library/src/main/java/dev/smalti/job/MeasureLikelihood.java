@@ -63,8 +63,15 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
      *
      * @param exact false if the values are bounds from above
      * @param bitsPerDimension of 8-bit pixels, tokens included; null without images or without a model of pixels
+     * @param bitsPerDimensionOf5Bits the same of 5-bit pixels, which some papers report: 3 bits below, since the density of
+     *     the pixels is that of the 8-bit images in both
      */
-    public record Result(long grids, boolean exact, Estimate bitsPerToken, Estimate bitsPerDimension) {}
+    public record Result(
+            long grids,
+            boolean exact,
+            Estimate bitsPerToken,
+            Estimate bitsPerDimension,
+            Estimate bitsPerDimensionOf5Bits) {}
 
     public Result run(Model model, LongConsumer total, LongConsumer progress) {
         return tokens != null ? ofTokens(model, total, progress) : ofImages(model, total, progress);
@@ -92,7 +99,7 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
                 });
                 progress.accept(end);
             }
-            return new Result(file.size(), model.prior().exact(), Estimate.of(bits), null);
+            return new Result(file.size(), model.prior().exact(), Estimate.of(bits), null, null);
         }
     }
 
@@ -132,11 +139,11 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
             Preparation preparation =
                     new Preparation(size, EncodeImages.crop(model.folder().tokenizerFolder()), false);
             List<Double> bits = new ArrayList<>();
-            List<Double> pixels = new ArrayList<>();
+            List<Double> nats = new ArrayList<>(); // per dimension
             Seed noise = EncodeImages.noise(images);
             try (ImagePass pass = ImageBatches.inOrder(images, preparation, BATCH, skipBad)) {
                 while (pass.hasNext()) {
-                    Scope.free(() -> add(model, images, names, noise, pass.next(), bits, pixels));
+                    Scope.free(() -> add(model, images, names, noise, pass.next(), bits, nats));
                     progress.accept(bits.size());
                 }
             }
@@ -144,8 +151,20 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
                     bits.size(),
                     model.prior().exact(),
                     Estimate.of(bits),
-                    pixels.isEmpty() ? null : Estimate.of(pixels));
+                    bitsPerDimension(nats, 8),
+                    bitsPerDimension(nats, 5));
         }
+    }
+
+    /**
+     * A density over [-1, 1] becomes a probability of values of so many bits, of which each is a bin of width 2 / 2^bits: in
+     * the papers' form for [0, 1], (NLL + ELBO + P ln 2^bits) / (P ln 2). Bond-Taylor et al. 2022 report 5 bits.
+     */
+    private static Estimate bitsPerDimension(List<Double> nats, int bits) {
+        return nats.isEmpty()
+                ? null
+                : Estimate.of(
+                        nats.stream().map(each -> each / Math.log(2) + bits - 1).toList());
     }
 
     private void add(
@@ -173,8 +192,7 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
             for (int i = 0; i < nats.length; i++) {
                 bits.add(bitsPerToken(model, nats[i]));
                 if (given != null) {
-                    // a density over [-1, 1] becomes a probability of 8-bit values, 2/255 apart
-                    dimensions.add((nats[i] + given[i] + values * Math.log(255.0 / 2)) / values / Math.log(2));
+                    dimensions.add((nats[i] + given[i]) / values);
                 }
             }
         }
