@@ -1,18 +1,26 @@
 package dev.smalti.app;
 
 import dev.smalti.job.EvaluateImages;
-import dev.smalti.job.EvaluateImages.Compared;
-import dev.smalti.job.EvaluateImages.Value;
+import dev.smalti.job.EvaluationCard;
+import dev.smalti.job.EvaluationResult;
+import dev.smalti.job.Fakes;
 import dev.smalti.job.Metric;
+import dev.smalti.job.Model;
+import dev.smalti.job.RunFolder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
-@Command(name = "evaluate", description = "Measures how near drawn images come to real ones.")
+@Command(
+        name = "evaluate",
+        description = "Measures how near drawn or reconstructed images come to real ones, and a model that draws them.")
 final class EvaluateVerb extends Verb {
     @Option(
             names = "--real",
@@ -22,11 +30,20 @@ final class EvaluateVerb extends Verb {
     private Path real;
 
     @Option(
+            names = "--split",
+            paramLabel = "NAME",
+            description = "what the real images are, such as train or test: said with the result")
+    private String split;
+
+    @Option(
             names = "--fake",
             paramLabel = "PATH",
             required = true,
-            description = "drawn images, as generate writes them")
-    private Path fake;
+            description = {
+                "drawn images, as generate writes them; or a MODEL to draw them from; or the run folder of train-tokenizer,"
+                        + " which encodes and decodes the real images"
+            })
+    private String fake;
 
     @Option(
             names = "--features",
@@ -44,12 +61,17 @@ final class EvaluateVerb extends Verb {
             split = ",",
             description = {
                 "frechet, kernel (of pixels or train-features); score, accuracy (of train-features); fid, sfid, kid, is (of Inception);"
-                        + " precision, recall, density, coverage (of any); psnr, ssim (of pairs in order) (default: all but those of pairs)"
+                        + " precision, recall, density, coverage (of any); psnr, ssim (of pairs in order); codes (of a tokenizer:"
+                        + " usage and perplexity); bits (of a model: likelihood of the real images) (default: all but those of"
+                        + " pairs and bits; of a tokenizer: frechet or fid, psnr, ssim, codes)"
             })
     private List<String> metrics = new ArrayList<>();
 
     @Option(names = "--out", paramLabel = "FILE", description = "JSON file with the result")
     private Path out;
+
+    @Option(names = "--card", paramLabel = "FILE", description = "Markdown file with the same for people")
+    private Path card;
 
     @Option(
             names = "--cache",
@@ -75,18 +97,11 @@ final class EvaluateVerb extends Verb {
             paramLabel = "N",
             defaultValue = "-1",
             description = {
-                "of the drawn images, for the 95 %% interval of a Frechet distance; 0: none (default: "
+                "of the fake images, for the 95 %% interval of a Frechet distance; 0: no intervals by resampling (default: "
                         + EvaluateImages.RESAMPLES + ", or " + EvaluateImages.RESAMPLES_OF_INCEPTION
                         + " of Inception)"
             })
     private int resamples;
-
-    @Option(
-            names = "--seed",
-            paramLabel = "S",
-            defaultValue = "0",
-            description = "of subsets and resamples (default: 0)")
-    private long seed;
 
     @Option(names = "--skip-bad", description = "leave broken images out, with a notice, instead of failing")
     private boolean skipBad;
@@ -94,56 +109,88 @@ final class EvaluateVerb extends Verb {
     @Mixin
     private DeviceOption device;
 
+    @Option(
+            names = "--count",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = {
+                "of a model: how many to draw (default: as many as there are real images, at most " + Fakes.MOST_DRAWN
+                        + ")"
+            })
+    private int count;
+
+    @Option(
+            names = "--label",
+            paramLabel = "NAME",
+            arity = "1..*",
+            description = "of a model: classes, drawn in turn (default: all, evenly)")
+    private List<String> labels = new ArrayList<>();
+
+    @Option(
+            names = "--set",
+            paramLabel = "PATH=VALUE",
+            description = "of a model: override a key of its recipe this time; repeatable")
+    private List<String> overrides = new ArrayList<>();
+
+    @Mixin
+    private SamplingOptions options;
+
+    @Spec
+    private CommandSpec spec;
+
     EvaluateVerb(Console console) {
         super(console);
     }
 
     @Override
     Answer answer(Interruption interruption) {
-        EvaluateImages.Settings settings = new EvaluateImages.Settings(size, resamples, seed, skipBad, device.name());
-        EvaluateImages job = new EvaluateImages(real, fake, Metric.named(metrics), features, cache, out, settings);
-        EvaluateImages.Result result;
+        List<Metric> wanted = Metric.named(metrics);
+        Fakes.Kind kind = Fakes.kind(fake);
+        if (kind != Fakes.Kind.MODEL) {
+            refuseSampling();
+            return answer(
+                    wanted,
+                    kind == Fakes.Kind.IMAGES
+                            ? new Fakes.Stored(Path.of(fake))
+                            : new Fakes.Reconstructed(RunFolder.open(fake)),
+                    interruption);
+        }
+        if (spec.commandLine().getParseResult().hasMatchedOption("--count") && count < 1) {
+            throw new IllegalArgumentException("--count must be at least 1, got " + count);
+        }
+        try (Model model = Model.open(fake, device.name(), overrides)) {
+            return answer(wanted, new Fakes.Drawn(model, fake, count, labels, options.sampling(model)), interruption);
+        }
+    }
+
+    private Answer answer(List<Metric> wanted, Fakes fakes, Interruption interruption) {
+        EvaluateImages job = new EvaluateImages(
+                new EvaluateImages.Real(real, split),
+                fakes,
+                wanted,
+                features,
+                new EvaluateImages.Output(cache, out, card),
+                new EvaluateImages.Settings(size, resamples, options.seed(), skipBad, device.name()));
         try (Progress progress = progress("evaluate", "images")) {
-            result = job.run(progress::start, done -> {
+            EvaluationResult result = job.run(progress::start, done -> {
                 interruption.check();
                 progress.done(done);
             });
+            return new Answer(result.facts(), new EvaluationCard(result).text());
         }
-        return new Answer(result.facts(), card(result));
     }
 
-    private static String card(EvaluateImages.Result result) {
-        List<String> lines = new ArrayList<>();
-        lines.add("real: " + text(result.real()) + (result.cached() ? ", features from the cache" : ""));
-        lines.add("fake: " + text(result.fake()));
-        lines.add("size: %1$dx%1$d, shorter side bicubic with antialias, centre kept".formatted(result.side()));
-        lines.add("features: %s, %d numbers%s"
-                .formatted(
-                        result.features(),
-                        result.dimension(),
-                        result.sha256() == null ? ", no weights" : ", SHA-256 " + result.sha256()));
-        result.values().forEach((metric, value) -> lines.add(text(metric, value, result.resamples())));
-        lines.add("seed: %d; %s".formatted(result.seed(), Progress.time(result.seconds())));
-        result.notices().forEach(each -> lines.add("note: " + each));
-        return String.join(System.lineSeparator(), lines);
-    }
-
-    private static String text(Compared set) {
-        return "%d images of %s, %d of another size".formatted(set.images(), set.path(), set.resized());
-    }
-
-    private static String text(Metric metric, Value value, int resamples) {
-        String more = "";
-        if (value.deviation() != null) {
-            more = String.format(Locale.ROOT, ", deviation %.4g over parts", value.deviation());
-        } else if (value.low() != null) {
-            more = String.format(
-                    Locale.ROOT,
-                    ", 95 %%: %.6g to %.6g (%d resamples of the fake images)",
-                    value.low(),
-                    value.high(),
-                    resamples);
+    /** What says how images are drawn has no meaning where none are. */
+    private void refuseSampling() {
+        Set<String> drawing = new TreeSet<>(List.of("--count", "--label", "--set"));
+        spec.mixins().get("options").options().forEach(each -> drawing.add(each.longestName()));
+        drawing.remove("--seed");
+        for (String each : drawing) {
+            if (spec.commandLine().getParseResult().hasMatchedOption(each)) {
+                throw new IllegalArgumentException(
+                        "%s says how a model draws, and --fake %s is none: give a model, or leave it out"
+                                .formatted(each, fake));
+            }
         }
-        return String.format(Locale.ROOT, "%s: %.6g%s", metric.label(), value.value(), more);
     }
 }

@@ -59,6 +59,13 @@ class EvaluateTest {
         assertThat(value(other, "frechet")).isGreaterThan(0.1);
         assertThat(value(other, "kernel")).isGreaterThan(value(same, "kernel"));
         assertThat(value(other, "precision")).isLessThan(1);
+        assertThat(other.get("frechet").get("interval_from").asText()).isEqualTo("100 resamples of the fake images");
+        for (String each : new String[] {"precision", "recall", "density", "coverage"}) {
+            JsonNode interval = other.get(each).get("interval_95");
+            assertThat(value(other, each))
+                    .as(each)
+                    .isBetween(interval.get(0).asDouble(), interval.get(1).asDouble());
+        }
         JsonNode interval = other.get("frechet").get("interval_95");
         assertThat(interval.get(0).asDouble()).isBetween(0.0, value(other, "frechet"));
         assertThat(interval.get(1).asDouble()).isGreaterThan(value(other, "frechet"));
@@ -102,12 +109,17 @@ class EvaluateTest {
         JsonNode json = evaluate(images, large);
         assertThat(json.get("size").asText()).isEqualTo("16x16");
         assertThat(json.get("fake").get("resized").asInt()).isEqualTo(6);
+        assertThat(json.get("notices").toString()).doesNotContain("sizes");
         assertThat(json.get("real").get("resized").asInt()).isZero();
         assertThat(evaluate(images, large, "--size", 8)
                         .get("real")
                         .get("resized")
                         .asInt())
                 .isEqualTo(12);
+        Pictures.writePng(large.resolve("small.png"), TinyWorld.image("blue", 1));
+        JsonNode mixed = evaluate(images, large, "--size", 16);
+        assertThat(mixed.get("fake").get("sizes").asInt()).isEqualTo(2);
+        assertThat(mixed.get("notices").toString()).contains("have 2 sizes; all were brought to 16x16");
     }
 
     @Test

@@ -95,6 +95,29 @@ class SeveralCodesTest {
     }
 
     @Test
+    void evaluates_the_codes_of_all_steps_and_of_each() {
+        JsonNode metrics = run("evaluate", "--real", images, "--fake", tokenizer, "--metrics", "codes,psnr", "--json")
+                .json()
+                .get("metrics");
+        assertThat(metrics.fieldNames())
+                .toIterable()
+                .containsExactly(
+                        "psnr",
+                        "codebook_usage",
+                        "perplexity",
+                        "codebook_usage_1",
+                        "perplexity_1",
+                        "codebook_usage_2",
+                        "perplexity_2",
+                        "codebook_usage_3",
+                        "perplexity_3");
+        metrics.fieldNames().forEachRemaining(name -> assertThat(
+                        metrics.get(name).get("value").asDouble())
+                .as(name)
+                .isCloseTo(encoded.get(name).asDouble(), within(0.05)));
+    }
+
+    @Test
     void encodes_each_image_several_times_with_other_noise() {
         Path twice = fresh.resolve("twice.safetensors");
         run("encode", tokenizer, "--data", images, "--out", twice, "--noises", 2, "--batch", 5);

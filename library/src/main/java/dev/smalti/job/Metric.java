@@ -36,7 +36,11 @@ public enum Metric {
     /** Of pairs in the order of both sets, in dB. */
     PSNR(Of.PAIRS, 1),
     /** Of pairs in the order of both sets. */
-    SSIM(Of.PAIRS, 1);
+    SSIM(Of.PAIRS, 1),
+    /** How a tokenizer uses its codebook: {@code codebook_usage} and {@code perplexity}. */
+    CODES(Of.TOKENIZER, 1),
+    /** How likely a model finds the real images: {@code bits_per_token} and {@code bits_per_dimension}, of 8 and of 5 bits. */
+    BITS(Of.MODEL, 1);
 
     /** What a metric is computed from. */
     enum Of {
@@ -44,7 +48,9 @@ public enum Metric {
         CLASSIFIER,
         INCEPTION,
         ANY,
-        PAIRS
+        PAIRS,
+        TOKENIZER,
+        MODEL
     }
 
     private final Of of;
@@ -65,7 +71,7 @@ public enum Metric {
             case OTHERS -> kind != ImageFeatures.Kind.INCEPTION;
             case CLASSIFIER -> kind == ImageFeatures.Kind.CLASSIFIER;
             case INCEPTION -> kind == ImageFeatures.Kind.INCEPTION;
-            case ANY, PAIRS -> true;
+            case ANY, PAIRS, TOKENIZER, MODEL -> true;
         };
     }
 
@@ -85,6 +91,39 @@ public enum Metric {
                     .formatted(label(), this == SCORE ? "is" : this == KERNEL ? "kid" : "fid"));
         }
         throw new JobException(label() + " needs a classifier: give --features with the --out of train-features");
+    }
+
+    /** @throws JobException if it can't be measured of fakes that come so */
+    void check(Fakes fakes) {
+        if (of == Of.MODEL && !(fakes instanceof Fakes.Drawn)) {
+            throw new JobException(
+                    label() + " needs a model: give --fake a prior's run folder or a bundled model's name");
+        }
+        if (of == Of.TOKENIZER && !(fakes instanceof Fakes.Reconstructed)) {
+            throw new JobException(label() + " needs a tokenizer: give --fake the --out of train-tokenizer");
+        }
+        if (of == Of.PAIRS && fakes instanceof Fakes.Drawn) {
+            throw new JobException(
+                    label() + " compares pairs, and what a model draws belongs to no real image: leave it out");
+        }
+    }
+
+    /** What the result calls it. */
+    String label(Fakes fakes) {
+        boolean reconstruction = fakes instanceof Fakes.Reconstructed;
+        return reconstruction && this == FID
+                ? "rfid"
+                : reconstruction && this == FRECHET ? "reconstruction_frechet" : label();
+    }
+
+    /** Whether it is computed from the features of both sets, or of one. */
+    boolean ofFeatures() {
+        return of != Of.PAIRS && of != Of.TOKENIZER && of != Of.MODEL;
+    }
+
+    /** Whether it is a Fréchet distance. */
+    boolean frechet() {
+        return this == FRECHET || this == FID || this == SFID;
     }
 
     /** Whether it sees the fake images alone. */

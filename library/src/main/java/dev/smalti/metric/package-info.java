@@ -20,6 +20,8 @@
  * {@link dev.smalti.metric.StructuralSimilarity}; as a network sees them: {@link dev.smalti.metric.lpips}, of which {@link
  * dev.smalti.metric.FeatureMaps} compares the maps.
  *
+ * <p>How sure a number is says its {@link dev.smalti.metric.Interval}.
+ *
  * <p>All but LPIPS is computed in float64, for features of either precision. The numbers are those of the features: which
  * network gave them, and how images were resized for it, belongs beside every number that is reported.
  */
