@@ -41,6 +41,7 @@ public final class Main {
         line.addSubcommand(new TrainFeaturesVerb(console));
         line.addSubcommand(new EvaluateVerb(console));
         line.addSubcommand(new NeighboursVerb(console));
+        line.addSubcommand(new CompareVerb(console));
         line.addSubcommand(new InfoVerb(console));
         line.addSubcommand(new PackVerb(console));
         line.setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8));

@@ -1,8 +1,14 @@
 package dev.smalti.recipe;
 
+import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.recipe.Node.Mapping;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * Reads recipes into records and writes them back. What a recipe may say is in the package's front page.
@@ -44,6 +50,44 @@ public final class RecipeFile {
      */
     public static void write(Path file, Object recipe) {
         TextFile.write(file, text(recipe, Kinds.installed()));
+    }
+
+    /** The kind of prior that a recipe's configuration stands for: {@code absorbing}. */
+    public static String kind(PriorConfiguration prior) {
+        return Kinds.installed()
+                .standingFor(PriorConfiguration.class, prior.getClass())
+                .map(Kind::name)
+                .orElse("unknown");
+    }
+
+    /** The keys in which two recipes differ, as {@code training.steps: 600, not 1200}: what the first says, and the second. */
+    public static List<String> differences(Record recipe, Record other) {
+        RecordWriter writer = new RecordWriter(Kinds.installed());
+        Map<String, Object> ours = new TreeMap<>();
+        Map<String, Object> theirs = new TreeMap<>();
+        flatten("", writer.write(recipe), ours);
+        flatten("", writer.write(other), theirs);
+        Set<String> keys = new TreeSet<>(ours.keySet());
+        keys.addAll(theirs.keySet());
+        return keys.stream()
+                .filter(key -> !Objects.equals(ours.get(key), theirs.get(key)))
+                .map(key -> "%s: %s, not %s".formatted(key, shown(ours.get(key)), shown(theirs.get(key))))
+                .toList();
+    }
+
+    private static void flatten(String path, Map<?, ?> tree, Map<String, Object> into) {
+        tree.forEach((key, value) -> {
+            String at = path.isEmpty() ? key.toString() : path + "." + key;
+            if (value instanceof Map<?, ?> inner) {
+                flatten(at, inner, into);
+            } else {
+                into.put(at, value);
+            }
+        });
+    }
+
+    private static String shown(Object value) {
+        return value == null ? "nothing" : value.toString();
     }
 
     static <T> T parse(String yaml, String name, Class<T> type, List<String> overrides, Kinds kinds) {

@@ -1,0 +1,117 @@
+package dev.smalti.app;
+
+import dev.smalti.job.Compare;
+import dev.smalti.job.CompareResult;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+        name = "compare",
+        description = {
+            "Trains several priors by one budget, draws from each in many settings, and writes a table, plots and a page of what"
+                    + " that gives and costs. What is there already is not made again; a run that was stopped goes on."
+        })
+final class CompareVerb extends Verb {
+    @Parameters(paramLabel = "PLAN", description = "YAML file, see recipes/compare/")
+    private Path plan;
+
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            required = true,
+            description = {
+                "folder of runs, measurements and the page; that of an earlier run is gone on with, and several processes may"
+                        + " share one"
+            })
+    private Path out;
+
+    @Option(
+            names = "--set",
+            paramLabel = "PATH=VALUE",
+            description = "override a key of the plan, such as draws=100 or set=[training.steps=100]; repeatable")
+    private List<String> overrides = new ArrayList<>();
+
+    CompareVerb(Console console) {
+        super(console);
+    }
+
+    @Override
+    Answer answer(Interruption interruption) {
+        Optional<CompareResult> result;
+        try (Shown shown = new Shown(interruption)) {
+            result = new Compare(plan, overrides, out).run(shown);
+        }
+        if (result.isEmpty()) {
+            Map<String, Object> facts = new LinkedHashMap<>();
+            facts.put("out", out);
+            facts.put("complete", false);
+            return new Answer(
+                    Failure.STOPPED, facts, "stopped; the same command goes on from there, with all of " + out);
+        }
+        Map<String, Object> facts = result.get().facts();
+        facts.put("complete", result.get().missing().isEmpty());
+        return new Answer(facts, text(result.get()));
+    }
+
+    private static String text(CompareResult result) {
+        List<String> lines = new ArrayList<>();
+        for (CompareResult.Prior prior : result.priors()) {
+            long skipped = prior.cells().stream()
+                    .filter(each -> each.skipped() != null)
+                    .count();
+            lines.add("%s: %d steps of training, %d settings%s"
+                    .formatted(
+                            prior.name(),
+                            prior.steps(),
+                            prior.cells().size() - skipped,
+                            skipped == 0 ? "" : ", " + skipped + " that it can't do"));
+        }
+        if (!result.missing().isEmpty()) {
+            lines.add("another process is at work on " + String.join(", ", result.missing())
+                    + ": it, or this command again, adds them to the page");
+        }
+        lines.add("%s (%d measurements made now)".formatted(result.page(), result.computed()));
+        return String.join(System.lineSeparator(), lines);
+    }
+
+    /** A bar for each piece of work. */
+    private final class Shown implements Compare.Observer, AutoCloseable {
+        private final Interruption interruption;
+        private Progress progress;
+
+        Shown(Interruption interruption) {
+            this.interruption = interruption;
+        }
+
+        @Override
+        public void begin(String what, String unit, long total, long begun) {
+            close();
+            progress = progress(what, unit);
+            progress.start(total, begun);
+        }
+
+        @Override
+        public void done(long count, String note) {
+            progress.done(count, note);
+        }
+
+        @Override
+        public boolean stop() {
+            return interruption.asked();
+        }
+
+        @Override
+        public void close() {
+            if (progress != null) {
+                progress.close();
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+package dev.smalti.recipe;
+
+import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Tempering;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.BiFunction;
+import java.util.stream.Stream;
+
+/**
+ * The plan of {@code compare}: which priors, how they are trained, how they are drawn from, and what the draws are compared
+ * with. Paths are relative to the working directory.
+ *
+ * @param seed of all draws and estimates; 0 if left out
+ * @param tokens on which every prior is trained that has none of its own; null if all have
+ * @param tokenizer run folder of their tokenizer; null for the one that the token file names
+ * @param heldOut tokens whose bits are measured, and which the tokenizer decodes to show what it costs; null for none
+ * @param real images that draws are compared with
+ * @param train images of the training, whose distance to the real ones no prior is expected to fall below; null for none
+ * @param features as {@code evaluate} takes them; null for averaged pixels
+ * @param size side to which all images are brought before they are compared; 0 or left out for that of the draws
+ * @param draws images of a cell; at least 2, 1,000 if left out
+ * @param repeats estimates of the bits of each held-out grid that are averaged; 1 if left out
+ * @param set changes to the recipe of every prior that is trained: the budget that they share
+ * @param priors to compare
+ * @param sweeps the settings, for every prior that has no sweeps of its own; one draw as trained if left out
+ */
+public record ComparePlan(
+        Long seed,
+        Path tokens,
+        Path tokenizer,
+        Path heldOut,
+        Path real,
+        Path train,
+        Path features,
+        Integer size,
+        Integer draws,
+        Integer repeats,
+        List<String> set,
+        List<Entry> priors,
+        List<Sweep> sweeps) {
+    private static final String NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}";
+
+    public ComparePlan {
+        seed = seed == null ? 0 : seed;
+        size = size == null ? 0 : size;
+        draws = draws == null ? 1000 : draws;
+        repeats = repeats == null ? 1 : repeats;
+        set = set == null ? List.of() : List.copyOf(set);
+        sweeps = sweeps == null ? List.of(Sweep.NONE) : List.copyOf(sweeps);
+        Objects.requireNonNull(real, "real");
+        Objects.requireNonNull(priors, "priors");
+        priors = List.copyOf(priors);
+        if (size < 0) {
+            throw new IllegalArgumentException("size must be at least 0, got " + size);
+        }
+        if (draws < 2 || repeats < 1) {
+            throw new IllegalArgumentException(
+                    "draws must be at least 2 and repeats at least 1, got " + draws + " and " + repeats);
+        }
+        if (priors.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "priors must have at least one, such as {name: absorbing, recipe: recipes/fruits/absorbing.yaml}");
+        }
+        check(priors, tokens != null);
+    }
+
+    private static void check(List<Entry> priors, boolean tokens) {
+        Set<String> names = new HashSet<>();
+        for (Entry each : priors) {
+            if (!names.add(each.name().toLowerCase(Locale.ROOT))) { // folders of some systems know no capitals
+                throw new IllegalArgumentException(
+                        "priors must have names of their own, and two are called " + each.name() + ": rename one");
+            }
+            if (each.recipe() != null && each.tokens() == null && !tokens) {
+                throw new IllegalArgumentException("tokens are missing, on which " + each.name()
+                        + " is to be trained: give the plan tokens, or this prior its own");
+            }
+        }
+    }
+
+    /**
+     * A prior.
+     *
+     * @param name of its run folder and in tables
+     * @param recipe to train it by; null for one that is trained already
+     * @param run run folder of {@code train-prior} or name of a bundled model, if it is
+     * @param tokens of its own; null for those of the plan
+     * @param tokenizer of its own tokens
+     * @param heldOut of its own tokens; their bits are on another scale
+     * @param set further changes to its recipe
+     * @param sweeps instead of the plan's; null for those
+     */
+    public record Entry(
+            String name,
+            Path recipe,
+            String run,
+            Path tokens,
+            Path tokenizer,
+            Path heldOut,
+            List<String> set,
+            List<Sweep> sweeps) {
+        public Entry {
+            Objects.requireNonNull(name, "name");
+            set = set == null ? List.of() : List.copyOf(set);
+            sweeps = sweeps == null ? null : List.copyOf(sweeps);
+            if (!name.matches(NAME)) {
+                throw new IllegalArgumentException(
+                        "name must be letters, digits, dots, underscores and hyphens, at most 64, got " + name);
+            }
+            if ((recipe == null) == (run == null)) {
+                throw new IllegalArgumentException(name
+                        + " must have either a recipe, by which it is trained, or a run," + " which is taken as it is");
+            }
+            if (run != null && (tokens != null || tokenizer != null || !set.isEmpty())) {
+                throw new IllegalArgumentException(name + " is a run, which is taken as it is: leave tokens, tokenizer"
+                        + " and set out, or give a recipe");
+            }
+        }
+    }
+
+    /**
+     * Settings of a draw: the product of these lists. What is left out stays as {@code generate} has it.
+     *
+     * @param steps each at least 1
+     * @param guidance each at least 0
+     * @param guidanceSchedule {@code constant}, {@code linear}, {@code cosine}
+     * @param temperature each above 0
+     * @param lastTemperature each above 0
+     * @param topK each at least 1
+     * @param topP each in (0, 1]
+     * @param typical each in (0, 1]
+     */
+    public record Sweep(
+            List<Integer> steps,
+            List<Double> guidance,
+            List<GuidanceSchedule> guidanceSchedule,
+            List<Double> temperature,
+            List<Double> lastTemperature,
+            List<Integer> topK,
+            List<Double> topP,
+            List<Double> typical) {
+        static final Sweep NONE = new Sweep(null, null, null, null, null, null, null, null);
+
+        public Sweep {
+            for (List<?> each : Stream.of(
+                            steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical)
+                    .filter(Objects::nonNull)
+                    .toList()) {
+                if (each.isEmpty()) {
+                    throw new IllegalArgumentException("a list of settings must have at least one, got []: leave its"
+                            + " key out for the usual setting");
+                }
+            }
+            atLeastOne("steps", steps);
+            atLeastOne("top_k", topK);
+            settings(
+                    steps,
+                    guidance,
+                    guidanceSchedule,
+                    temperature,
+                    lastTemperature,
+                    topK,
+                    topP,
+                    typical); // refuses others
+        }
+
+        private static void atLeastOne(String key, List<Integer> values) {
+            if (values != null && values.stream().anyMatch(each -> each < 1)) {
+                throw new IllegalArgumentException(key + " must be at least 1, got " + values);
+            }
+        }
+
+        /** All combinations, in the order of the lists. */
+        public List<Sampling> settings() {
+            return settings(steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical);
+        }
+
+        private static List<Sampling> settings(
+                List<Integer> steps,
+                List<Double> guidance,
+                List<GuidanceSchedule> schedules,
+                List<Double> temperature,
+                List<Double> last,
+                List<Integer> topK,
+                List<Double> topP,
+                List<Double> typical) {
+            List<Sampling> all = List.of(Sampling.USUAL);
+            all = product(all, guidance, Sampling::guidance);
+            all = product(
+                    all,
+                    schedules,
+                    (from, each) -> from.guidance(from.guidance(), each, from.interval(), from.negative()));
+            all = product(
+                    all, temperature, (from, each) -> from.tempering(with(from.tempering(), each, null, null, null)));
+            all = product(all, last, Sampling::lastTemperature);
+            all = product(all, topK, (from, each) -> from.tempering(with(from.tempering(), null, each, null, null)));
+            all = product(all, topP, (from, each) -> from.tempering(with(from.tempering(), null, null, each, null)));
+            all = product(all, typical, (from, each) -> from.tempering(with(from.tempering(), null, null, null, each)));
+            return product(all, steps, Sampling::steps);
+        }
+
+        private static <T> List<Sampling> product(
+                List<Sampling> all, List<T> values, BiFunction<Sampling, T, Sampling> change) {
+            if (values == null) {
+                return all;
+            }
+            return all.stream()
+                    .flatMap(from -> values.stream().map(each -> change.apply(from, each)))
+                    .toList();
+        }
+
+        private static Tempering with(Tempering from, Double temperature, Integer topK, Double topP, Double typical) {
+            return new Tempering(
+                    temperature == null ? from.temperature() : temperature,
+                    topK == null ? from.topK() : topK,
+                    topP == null ? from.topP() : topP,
+                    typical == null ? from.typical() : typical);
+        }
+    }
+
+    /** The settings of a prior's draws, each once. */
+    public List<Sampling> settings(Entry prior) {
+        LinkedHashSet<Sampling> all = new LinkedHashSet<>();
+        (prior.sweeps() == null ? sweeps : prior.sweeps()).forEach(sweep -> all.addAll(sweep.settings()));
+        return List.copyOf(all);
+    }
+
+    /** Token file of a prior that is trained. */
+    public Path tokens(Entry prior) {
+        return prior.tokens() == null ? tokens : prior.tokens();
+    }
+
+    /** Run folder of the tokenizer of these; null for the one that the file names. */
+    public Path tokenizer(Entry prior) {
+        return prior.tokenizer() != null || prior.tokens() != null ? prior.tokenizer() : tokenizer;
+    }
+
+    /** Held-out tokens of a prior; null for none. */
+    public Path heldOut(Entry prior) {
+        return prior.heldOut() != null || prior.tokens() != null ? prior.heldOut() : heldOut;
+    }
+
+    /** All changes to the recipe of a prior, in their order. */
+    public List<String> overrides(Entry prior) {
+        return Stream.concat(set.stream(), prior.set().stream()).toList();
+    }
+}
