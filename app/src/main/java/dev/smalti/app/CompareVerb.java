@@ -38,8 +38,11 @@ final class CompareVerb extends Verb {
             description = "override a key of the plan, such as draws=100 or set=[training.steps=100]; repeatable")
     private List<String> overrides = new ArrayList<>();
 
+    private final Console console;
+
     CompareVerb(Console console) {
         super(console);
+        this.console = console;
     }
 
     @Override
@@ -83,8 +86,11 @@ final class CompareVerb extends Verb {
 
     /** A bar for each piece of work. */
     private final class Shown implements Compare.Observer, AutoCloseable {
+        private static final long INTERVAL = 10_000_000_000L;
+
         private final Interruption interruption;
         private Progress progress;
+        private long last = System.nanoTime() - INTERVAL;
 
         Shown(Interruption interruption) {
             this.interruption = interruption;
@@ -93,6 +99,11 @@ final class CompareVerb extends Verb {
         @Override
         public void begin(String what, String unit, long total, long begun) {
             close();
+            if (!console.terminal()
+                    && System.nanoTime() - last > INTERVAL) { // pieces may be too short for lines of their own
+                last = System.nanoTime();
+                console.err().println(what + ", " + total + " " + unit);
+            }
             progress = progress(what, unit);
             progress.start(total, begun);
         }

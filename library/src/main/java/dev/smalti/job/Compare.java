@@ -33,7 +33,7 @@ import org.bytedeco.pytorch.Device;
  *
  * <p>The folder holds {@code runs/<name>}, as {@code train-prior} writes them, so a run trained elsewhere by the same recipe on the
  * same tokens can be put there; {@code cells/<name>-<key>.json}, a measurement each under a hash of all that it depends on;
- * {@code grids}, {@code plots}, {@code cache}; and {@code table.csv}, {@code results.json} and {@code index.html}, which are made
+ * {@code grids}, {@code plots}, {@code cache}; and {@code plan.yaml} with all defaults, {@code table.csv}, {@code results.json} and {@code index.html}, which are made
  * anew each time. What is there isn't made again: a run that was stopped goes on, and a plan that was changed costs what is new in it. A
  * recipe that was changed under a run is refused.
  *
@@ -86,6 +86,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         for (Path folder : List.of(runs, out.resolve("locks"), out.resolve("grids"), out.resolve("plots"))) {
             Outputs.makeFolder("--out", folder);
         }
+        RecipeFile.write(out.resolve("plan.yaml"), read);
         CompareCells cells = new CompareCells(read, out, observer);
         try {
             return Optional.of(run(read, all, cells, observer));

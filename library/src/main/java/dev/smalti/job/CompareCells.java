@@ -57,6 +57,7 @@ final class CompareCells {
         }
     }
 
+    /** @throws JobException if images or features aren't there */
     CompareCells(ComparePlan plan, Path out, Compare.Observer observer) {
         this.plan = plan;
         this.out = out;
@@ -66,6 +67,9 @@ final class CompareCells {
                 ImageFeatures compared = ImageFeatures.open(plan.features(), Devices.cpu())) {
             this.real = images.fingerprint();
             this.features = compared.name() + " " + compared.sha256();
+        }
+        if (plan.train() != null) {
+            ImageSet.open(plan.train()).close();
         }
     }
 

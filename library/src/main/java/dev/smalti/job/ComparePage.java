@@ -236,7 +236,12 @@ final class ComparePage {
     }
 
     private static String grid(Prior prior) {
-        return "<div><h3>%s</h3>%s</div>".formatted(escape(prior.name()), figure(prior.grid(), ""));
+        String run = escape(prior.run());
+        String caption = prior.taken()
+                ? "trained before: " + run
+                : "<a href=\"runs/%1$s/recipe.yaml\">recipe</a>, <a href=\"runs/%1$s/training.png\">curves</a>"
+                        .formatted(escape(prior.name()));
+        return "<div><h3>%s</h3>%s</div>".formatted(escape(prior.name()), figure(prior.grid(), caption));
     }
 
     private static String figure(String file, String caption) {
@@ -302,7 +307,9 @@ final class ComparePage {
                                     .formatted(escape(each.features()), whole(each.dimension()))
                             + " images, and with nothing else: not with figures of papers, unless these are the features of the FID and the"
                             + " numbers of images are theirs.");
-            each.notices().forEach(notice -> items.add(escape(notice) + "."));
+            each.notices()
+                    .forEach(notice -> items.add(
+                            escape(notice.substring(0, 1).toUpperCase(Locale.ROOT) + notice.substring(1)) + "."));
         });
         if (!result.references().isEmpty()) {
             items.add(

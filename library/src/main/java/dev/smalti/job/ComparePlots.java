@@ -10,6 +10,8 @@ import java.awt.Color;
 import java.awt.Font;
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,6 +21,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.DoubleStream;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
@@ -75,6 +78,7 @@ final class ComparePlots {
                 }
                 references(steps, result, quality);
                 references(seconds, result, quality);
+                frame(variety);
                 write(out, STEPS, steps, written);
                 write(out, SECONDS, seconds, written);
                 write(out, VARIETY, variety, written);
@@ -213,13 +217,52 @@ final class ComparePlots {
         chart.getStyler()
                 .setXAxisLogarithmic(logarithmicX)
                 .setYAxisLogarithmic(logarithmicY)
+                .setXAxisLogarithmicDecadeOnly(false)
+                .setYAxisLogarithmicDecadeOnly(false)
                 .setAxisTitleFont(plain)
                 .setAxisTickLabelsFont(plain)
                 .setPlotGridLinesColor(new Color(0xe4e4e4))
                 .setPlotBorderVisible(false)
                 .setMarkerSize(9)
                 .setLocale(Locale.ROOT);
+        if (logarithmicX) {
+            chart.setCustomXAxisTickLabelsFormatter(value -> tick(value, List.of(1L, 2L, 5L)));
+        }
+        if (logarithmicY) {
+            chart.setCustomYAxisTickLabelsFormatter(value -> tick(value, List.of(1L, 2L, 3L, 4L, 6L, 8L)));
+        }
         return chart;
+    }
+
+    /** A label of a logarithmic axis: some of the digits, so that they keep apart. */
+    private static String tick(double value, List<Long> digits) {
+        double digit = value / Math.pow(10, Math.floor(Math.log10(value) + 1e-9));
+        boolean shown = digits.contains(Math.round(digit));
+        return shown
+                ? BigDecimal.valueOf(value)
+                        .round(new MathContext(2))
+                        .stripTrailingZeros()
+                        .toPlainString()
+                : "";
+    }
+
+    /** Room around the points on axes from 0 to 1. */
+    private static void frame(XYChart chart) {
+        double[] ends = chart.getSeriesCollection().stream()
+                .flatMapToDouble(each -> DoubleStream.of(each.getXMin(), each.getXMax()))
+                .sorted()
+                .toArray();
+        double[] heights = chart.getSeriesCollection().stream()
+                .flatMapToDouble(each -> DoubleStream.of(each.getYMin(), each.getYMax()))
+                .sorted()
+                .toArray();
+        if (ends.length > 0) {
+            chart.getStyler()
+                    .setXAxisMin(ends[0] - 0.05)
+                    .setXAxisMax(ends[ends.length - 1] + 0.05)
+                    .setYAxisMin(heights[0] - 0.05)
+                    .setYAxisMax(heights[heights.length - 1] + 0.05);
+        }
     }
 
     private static void write(Path out, String name, XYChart chart, List<String> written) {

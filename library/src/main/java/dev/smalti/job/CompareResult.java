@@ -3,7 +3,6 @@ package dev.smalti.job;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -89,7 +88,7 @@ public record CompareResult(
                             ", ",
                             setting.entrySet().stream()
                                     .map(each -> each.getKey().replace('_', ' ') + " "
-                                            + String.valueOf(each.getValue()).toLowerCase(Locale.ROOT))
+                                            + each.getValue().toString().replaceFirst("\\.0$", ""))
                                     .toList());
         }
 
@@ -134,9 +133,9 @@ public record CompareResult(
 
         /** The metric that stands for quality: a Fréchet distance where there is one. */
         String quality() {
-            return values.entrySet().stream()
-                    .filter(each -> each.getValue().low() != null)
-                    .map(Map.Entry::getKey)
+            return List.of(Metric.FID, Metric.FRECHET).stream()
+                    .map(Metric::label)
+                    .filter(values::containsKey)
                     .findFirst()
                     .orElseGet(() -> values.keySet().iterator().next());
         }

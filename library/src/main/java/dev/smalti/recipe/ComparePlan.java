@@ -23,8 +23,8 @@ import java.util.stream.Stream;
  * @param heldOut tokens whose bits are measured, and which the tokenizer decodes to show what it costs; null for none
  * @param real images that draws are compared with
  * @param train images of the training, whose distance to the real ones no prior is expected to fall below; null for none
- * @param features as {@code evaluate} takes them; null for averaged pixels
- * @param size side to which all images are brought before they are compared; 0 or left out for that of the draws
+ * @param features as {@code evaluate} takes them: {@code pixels}, a file or a folder; pixels if left out
+ * @param size side to which all images are brought before they are compared, a power of two; 0 or left out for that of the draws
  * @param draws images of a cell; at least 2, 1,000 if left out
  * @param repeats estimates of the bits of each held-out grid that are averaged; 1 if left out
  * @param set changes to the recipe of every prior that is trained: the budget that they share
@@ -38,7 +38,7 @@ public record ComparePlan(
         Path heldOut,
         Path real,
         Path train,
-        Path features,
+        String features,
         Integer size,
         Integer draws,
         Integer repeats,
@@ -57,8 +57,8 @@ public record ComparePlan(
         Objects.requireNonNull(real, "real");
         Objects.requireNonNull(priors, "priors");
         priors = List.copyOf(priors);
-        if (size < 0) {
-            throw new IllegalArgumentException("size must be at least 0, got " + size);
+        if (size != 0 && (size < 8 || Integer.bitCount(size) != 1)) {
+            throw new IllegalArgumentException("size must be a power of two, at least 8, got " + size);
         }
         if (draws < 2 || repeats < 1) {
             throw new IllegalArgumentException(

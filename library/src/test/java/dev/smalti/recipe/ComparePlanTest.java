@@ -1,0 +1,105 @@
+package dev.smalti.recipe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.Sampling;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ComparePlanTest {
+    private static final String PLAN = """
+            tokens: all.safetensors
+            held_out: valid.safetensors
+            tokenizer: vqgan
+            real: valid.zip
+            set: [training.steps=100]
+            priors:
+              - {name: one, recipe: one.yaml}
+              - name: other
+                recipe: other.yaml
+                tokens: other.safetensors
+                set: [training.batch=8]
+                sweeps: [{temperature: [1, 0.5]}]
+              - {name: mine, run: runs/mine}
+            sweeps:
+              - {steps: [4, 16]}
+              - {steps: [16], guidance: [0, 2], guidance_schedule: [constant, cosine]}
+              - {top_k: [3], top_p: [0.9], typical: [0.8], last_temperature: [0.5]}
+            """;
+
+    @Test
+    void sweeps_are_products_and_every_setting_counts_once() {
+        ComparePlan plan = plan(PLAN);
+        List<Sampling> settings = plan.settings(plan.priors().get(0));
+        Sampling sixteen = Sampling.USUAL.steps(16);
+        assertThat(settings)
+                .hasSize(6)
+                .startsWith(Sampling.USUAL.steps(4), sixteen)
+                .contains(sixteen.guidance(2));
+        assertThat(settings.get(4).schedule()).isEqualTo(GuidanceSchedule.COSINE);
+        Sampling last = settings.get(5);
+        assertThat(last.tempering().topK()).isEqualTo(3);
+        assertThat(last.tempering().topP()).isEqualTo(0.9);
+        assertThat(last.tempering().typical()).isEqualTo(0.8);
+        assertThat(last.lastTemperature()).isEqualTo(0.5);
+    }
+
+    @Test
+    void a_prior_may_have_sweeps_and_tokens_of_its_own() {
+        ComparePlan plan = plan(PLAN);
+        ComparePlan.Entry one = plan.priors().get(0);
+        ComparePlan.Entry other = plan.priors().get(1);
+        assertThat(plan.settings(other).stream().map(each -> each.tempering().temperature()))
+                .containsExactly(1.0, 0.5);
+        assertThat(plan.tokens(one)).isEqualTo(Path.of("all.safetensors"));
+        assertThat(plan.tokens(other)).isEqualTo(Path.of("other.safetensors"));
+        assertThat(plan.tokenizer(one)).isEqualTo(Path.of("vqgan"));
+        assertThat(plan.tokenizer(other)).as("of other tokens").isNull();
+        assertThat(plan.heldOut(other)).as("of other tokens").isNull();
+        assertThat(plan.overrides(other)).containsExactly("training.steps=100", "training.batch=8");
+    }
+
+    @Test
+    void without_sweeps_each_prior_draws_as_trained() {
+        ComparePlan plan = plan("real: a\npriors: [{name: mine, run: runs/mine}]\n");
+        assertThat(plan.settings(plan.priors().get(0))).containsExactly(Sampling.USUAL);
+        assertThat(plan.draws()).isEqualTo(1000);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            priors=[]                                       | priors must have at least one
+            priors=[{name: a, run: b}, {name: A, run: c}]   | two are called A
+            priors=[{name: a}]                              | either a recipe
+            priors=[{name: a, run: b, recipe: c}]           | either a recipe
+            priors=[{name: a, run: b, set: [x=1]}]          | leave tokens, tokenizer and set out
+            priors=[{name: a/b, run: b}]                    | name must be letters
+            priors=[{run: b}]                               | missing required key priors[0].name
+            tokens=                                         | tokens are missing, on which one is to be trained
+            draws=1                                         | draws must be at least 2
+            size=12                                         | size must be a power of two
+            drows=10                                        | did you mean draws?
+            sweeps=[{steps: [0]}]                           | steps must be at least 1, got [0]
+            sweeps=[{steps: []}]                            | at least one, got []
+            sweeps=[{temperature: [0]}]                     | temperature must be above 0
+            sweeps=[{guidance: [-1]}]                       | guidance must be at least 0
+            sweeps=[{top_p: [2]}]                           | top-p must be in (0, 1]
+            sweeps=[{step: [4]}]                            | did you mean steps?
+            real=                                           | missing required key real
+            """)
+    void refuses_what_makes_no_plan(String change, String message) {
+        assertThatThrownBy(() -> RecipeFile.parse(PLAN, "plan.yaml", ComparePlan.class, List.of(change)))
+                .isInstanceOf(RecipeException.class)
+                .hasMessageContaining("plan.yaml")
+                .hasMessageContaining(message);
+    }
+
+    private static ComparePlan plan(String text) {
+        return RecipeFile.parse(text, "plan.yaml", ComparePlan.class, List.of());
+    }
+}
