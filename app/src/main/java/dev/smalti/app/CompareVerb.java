@@ -56,7 +56,9 @@ final class CompareVerb extends Verb {
             facts.put("out", out);
             facts.put("complete", false);
             return new Answer(
-                    Failure.STOPPED, facts, "stopped; the same command goes on from there, with all of " + out);
+                    Failure.STOPPED,
+                    facts,
+                    "stopped; what is done lies in " + out + ", and the same command goes on from there");
         }
         Map<String, Object> facts = result.get().facts();
         facts.put("complete", result.get().missing().isEmpty());

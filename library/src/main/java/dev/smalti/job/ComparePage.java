@@ -4,7 +4,7 @@ import dev.smalti.job.CompareResult.Bits;
 import dev.smalti.job.CompareResult.Cell;
 import dev.smalti.job.CompareResult.Measures;
 import dev.smalti.job.CompareResult.Prior;
-import dev.smalti.job.EvaluateImages.Value;
+import dev.smalti.job.CompareResult.Value;
 import dev.smalti.recipe.ComparePlan;
 import dev.smalti.recipe.Provenance;
 import java.nio.file.Path;

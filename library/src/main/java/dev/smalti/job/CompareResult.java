@@ -101,6 +101,15 @@ public record CompareResult(
     public record Reference(String name, String what, Measures measures) {}
 
     /**
+     * A measured number.
+     *
+     * @param deviation over subsets or parts of the images; null where there are none
+     * @param low end of the 95 % interval; null where there is none
+     * @param high the other end
+     */
+    public record Value(double value, Double deviation, Double low, Double high) {}
+
+    /**
      * How near images come to the real ones.
      *
      * @param features the name of what was compared
@@ -114,11 +123,13 @@ public record CompareResult(
             long real,
             long images,
             int resamples,
-            Map<String, EvaluateImages.Value> values,
+            Map<String, Value> values,
             List<String> notices) {
         static Measures of(EvaluateImages.Result result) {
-            Map<String, EvaluateImages.Value> values = new LinkedHashMap<>();
-            result.values().forEach((metric, value) -> values.put(metric.label(), value));
+            Map<String, Value> values = new LinkedHashMap<>();
+            result.values()
+                    .forEach((metric, each) -> values.put(
+                            metric.label(), new Value(each.value(), each.deviation(), each.low(), each.high())));
             return new Measures(
                     result.features(),
                     result.sha256(),

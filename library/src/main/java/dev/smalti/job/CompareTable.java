@@ -3,7 +3,7 @@ package dev.smalti.job;
 import dev.smalti.job.CompareResult.Cell;
 import dev.smalti.job.CompareResult.Measures;
 import dev.smalti.job.CompareResult.Prior;
-import dev.smalti.job.EvaluateImages.Value;
+import dev.smalti.job.CompareResult.Value;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
