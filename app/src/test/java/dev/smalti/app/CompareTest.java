@@ -56,6 +56,7 @@ class CompareTest {
                 real: %2$s
                 train: %2$s
                 draws: 8
+                resamples: 4
                 set: [training.steps=4, training.validate_every=2]
                 priors:
                   - {name: absorbing, recipe: %3$s}
@@ -195,7 +196,7 @@ class CompareTest {
         refused(none, "priors=[]", "at least one");
         refused(none, "priors[1].name=absorbing", "two are called absorbing");
         refused(none, "priors[1].recipe=" + fresh.resolve("f.yaml"), "f.yaml does not exist");
-        refused(none, "priors[1]={name: mine, run: " + fresh.resolve("g") + "}", "g", "train-prior");
+        refused(none, "priors[1]={name: mine, run: " + fresh.resolve("g") + "}", "g is not a run folder");
         refused(none, "set=[training.step=4]", "did you mean steps?");
         refused(none, "sweeps=[{steps: [0]}]", "steps must be at least 1");
         refused(none, "size=12", "power of two");

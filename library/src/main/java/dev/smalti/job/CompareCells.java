@@ -301,7 +301,8 @@ final class CompareCells {
 
     private CompareResult.Measures measured(Path images, int side, String title) {
         int size = plan.size() > 0 ? plan.size() : Math.max(8, Integer.highestOneBit(side));
-        EvaluateImages.Settings settings = new EvaluateImages.Settings(size, -1, plan.seed(), false, "auto");
+        int resamples = plan.resamples() == null ? -1 : plan.resamples();
+        EvaluateImages.Settings settings = new EvaluateImages.Settings(size, resamples, plan.seed(), false, "auto");
         EvaluateImages job = new EvaluateImages(
                 plan.real(), images, List.of(), plan.features(), out.resolve("cache"), null, settings);
         LongConsumer total = count -> observer.begin(title + ": comparing", "images", count, 0);
@@ -315,6 +316,9 @@ final class CompareCells {
         depends.put("real", real);
         depends.put("features", features);
         depends.put("size", plan.size());
+        if (plan.resamples() != null) {
+            depends.put("resamples", plan.resamples());
+        }
         return depends;
     }
 

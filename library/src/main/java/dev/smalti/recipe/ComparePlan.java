@@ -27,6 +27,8 @@ import java.util.stream.Stream;
  * @param size side to which all images are brought before they are compared, a power of two; 0 or left out for that of the draws
  * @param draws images of a cell; at least 2, 1,000 if left out
  * @param repeats estimates of the bits of each held-out grid that are averaged; 1 if left out
+ * @param resamples of the draws, for the interval of a Fréchet distance: 0 for none, or at least 2; as {@code evaluate} has it
+ *     if left out
  * @param set changes to the recipe of every prior that is trained: the budget that they share
  * @param priors to compare
  * @param sweeps the settings, for every prior that has no sweeps of its own; one draw as trained if left out
@@ -42,6 +44,7 @@ public record ComparePlan(
         Integer size,
         Integer draws,
         Integer repeats,
+        Integer resamples,
         List<String> set,
         List<Entry> priors,
         List<Sweep> sweeps) {
@@ -63,6 +66,9 @@ public record ComparePlan(
         if (draws < 2 || repeats < 1) {
             throw new IllegalArgumentException(
                     "draws must be at least 2 and repeats at least 1, got " + draws + " and " + repeats);
+        }
+        if (resamples != null && (resamples < 0 || resamples == 1)) {
+            throw new IllegalArgumentException("resamples must be 0 for no interval, or at least 2, got " + resamples);
         }
         if (priors.isEmpty()) {
             throw new IllegalArgumentException(

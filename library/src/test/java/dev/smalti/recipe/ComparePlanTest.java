@@ -83,6 +83,7 @@ class ComparePlanTest {
             tokens=                                         | tokens are missing, on which one is to be trained
             draws=1                                         | draws must be at least 2
             size=12                                         | size must be a power of two
+            resamples=1                                     | resamples must be 0 for no interval
             drows=10                                        | did you mean draws?
             sweeps=[{steps: [0]}]                           | steps must be at least 1, got [0]
             sweeps=[{steps: []}]                            | at least one, got []
