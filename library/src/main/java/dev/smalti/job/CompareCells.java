@@ -304,7 +304,12 @@ final class CompareCells {
         int resamples = plan.resamples() == null ? -1 : plan.resamples();
         EvaluateImages.Settings settings = new EvaluateImages.Settings(size, resamples, plan.seed(), false, "auto");
         EvaluateImages job = new EvaluateImages(
-                plan.real(), images, List.of(), plan.features(), out.resolve("cache"), null, settings);
+                new EvaluateImages.Real(plan.real(), null),
+                new Fakes.Stored(images),
+                List.of(),
+                plan.features(),
+                new EvaluateImages.Output(out.resolve("cache"), null, null),
+                settings);
         LongConsumer total = count -> observer.begin(title + ": comparing", "images", count, 0);
         return CompareResult.Measures.of(job.run(total, this::told));
     }

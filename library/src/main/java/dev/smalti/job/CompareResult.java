@@ -1,5 +1,6 @@
 package dev.smalti.job;
 
+import dev.smalti.metric.Interval;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -107,7 +108,16 @@ public record CompareResult(
      * @param low end of the 95 % interval; null where there is none
      * @param high the other end
      */
-    public record Value(double value, Double deviation, Double low, Double high) {}
+    public record Value(double value, Double deviation, Double low, Double high) {
+        private static Value of(EvaluationResult.Value measured) {
+            Interval interval = measured.interval();
+            return new Value(
+                    measured.value(),
+                    measured.deviation(),
+                    interval == null ? null : interval.low(),
+                    interval == null ? null : interval.high());
+        }
+    }
 
     /**
      * How near images come to the real ones.
@@ -125,11 +135,9 @@ public record CompareResult(
             int resamples,
             Map<String, Value> values,
             List<String> notices) {
-        static Measures of(EvaluateImages.Result result) {
+        static Measures of(EvaluationResult result) {
             Map<String, Value> values = new LinkedHashMap<>();
-            result.values()
-                    .forEach((metric, each) -> values.put(
-                            metric.label(), new Value(each.value(), each.deviation(), each.low(), each.high())));
+            result.values().forEach((metric, each) -> values.put(metric, Value.of(each)));
             return new Measures(
                     result.features(),
                     result.sha256(),
