@@ -44,8 +44,9 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * Measures drawing, training steps, encoding, memory. Arguments name what to measure
- * ({@code peak generate canvas prior priors cache tokenizer encode memory}); none measures all.
+ * Measures drawing, training steps, encoding, memory, metrics. Arguments name what to measure
+ * ({@code peak generate canvas prior priors cache tokenizer encode memory metrics}); none measures all but the metrics,
+ * which take long. {@code metrics=10000} has sets of that many images in place of 50,000.
  */
 public final class Main {
     private static final Path RECIPES = Path.of(System.getProperty("smalti.home", ""), "recipes", "fruits");
@@ -68,7 +69,8 @@ public final class Main {
         results.put("peak_gflops", peak);
         Priors priors = new Priors(RECIPES, RunFolder.open(MODEL).description(), precision, peak);
         for (String name : asked) {
-            switch (name) {
+            String[] parts = name.split("=", 2);
+            switch (parts[0]) {
                 case "peak" -> {}
                 case "generate" -> results.put(name, generate(priors, peak));
                 case "canvas" -> results.put(name, canvas(peak));
@@ -78,9 +80,12 @@ public final class Main {
                 case "tokenizer" -> results.put(name, tokenizer(peak, 40));
                 case "encode" -> results.put(name, encode(peak));
                 case "memory" -> results.put(name, memory());
+                case "metrics" ->
+                    results.put(parts[0], Metrics.of(parts.length > 1 ? Long.parseLong(parts[1]) : 50_000));
                 default ->
                     throw new IllegalArgumentException("unknown benchmark " + name
-                            + "; there are peak, generate, canvas, prior, priors, cache, tokenizer, encode and memory");
+                            + "; there are peak, generate, canvas, prior, priors, cache, tokenizer, encode, memory and"
+                            + " metrics");
             }
         }
         System.out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(results));

@@ -13,6 +13,7 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -50,18 +51,32 @@ record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, 
                 default -> {}
             }
         }
-        if (wanted.contains(Metric.PRECISION) || wanted.contains(Metric.RECALL)) {
-            Manifolds.Members members = Manifolds.members(real.pool(), fake.pool(), NEAR);
-            values.put(Metric.PRECISION, share(members.precise(), "fake", "precision"));
-            values.put(Metric.RECALL, share(members.recalled(), "real", "recall"));
-        }
-        if (wanted.contains(Metric.DENSITY) || wanted.contains(Metric.COVERAGE)) {
-            Manifolds.Members members = Manifolds.members(real.pool(), fake.pool(), NEAR_OF_DENSITY);
-            values.put(Metric.DENSITY, share(members.dense(), "fake", "density"));
-            values.put(Metric.COVERAGE, share(members.covered(), "real", "coverage"));
-        }
+        manifolds(wanted, values);
         values.keySet().retainAll(wanted);
         return values;
+    }
+
+    /** Both numbers of neighbours in one pass over the distances. */
+    private void manifolds(List<Metric> wanted, Map<Metric, Value> values) {
+        Map<Integer, List<Metric>> named = new LinkedHashMap<>();
+        named.put(NEAR, List.of(Metric.PRECISION, Metric.RECALL));
+        named.put(NEAR_OF_DENSITY, List.of(Metric.DENSITY, Metric.COVERAGE));
+        named.values().removeIf(names -> names.stream().noneMatch(wanted::contains));
+        if (named.isEmpty()) {
+            return;
+        }
+        List<Integer> neighbours = List.copyOf(named.keySet());
+        List<Manifolds.Members> all = Manifolds.members(real.pool(), fake.pool(), neighbours);
+        for (int i = 0; i < all.size(); i++) {
+            Manifolds.Members members = all.get(i);
+            if (neighbours.get(i) == NEAR) {
+                values.put(Metric.PRECISION, share(members.precise(), "fake", "precision"));
+                values.put(Metric.RECALL, share(members.recalled(), "real", "recall"));
+            } else {
+                values.put(Metric.DENSITY, share(members.dense(), "fake", "density"));
+                values.put(Metric.COVERAGE, share(members.covered(), "real", "coverage"));
+            }
+        }
     }
 
     private Value pooled() {

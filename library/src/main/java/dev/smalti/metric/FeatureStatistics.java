@@ -24,14 +24,15 @@ public record FeatureStatistics(long count, Tensor mean, Tensor covariance) {
     }
 
     /**
-     * The statistics of features that are in memory as a whole. [N, D] -> [D], [D, D]
+     * The statistics of features that are in memory as a whole; no copy of them is made. [N, D] -> [D], [D, D]
      *
      * @throws IllegalArgumentException if there are fewer than 2 images or a feature isn't finite
      */
     public static FeatureStatistics of(Tensor features) {
         return Scope.keep(() -> {
             try (FeatureMoments moments = new FeatureMoments()) {
-                moments.add(features);
+                Features.check("features", features, 1);
+                Features.blocks(features, (block, start) -> moments.add(block));
                 return moments.statistics();
             }
         });

@@ -2,10 +2,14 @@ package dev.smalti.metric;
 
 import static org.bytedeco.pytorch.global.torch.ScalarType.Bool;
 import static org.bytedeco.pytorch.global.torch.ScalarType.Double;
+import static org.bytedeco.pytorch.global.torch.ScalarType.Long;
 
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -27,13 +31,13 @@ import org.bytedeco.pytorch.global.torch;
 public record Manifolds(double precision, double recall, double density, double coverage) {
     /**
      * Measures [N, D] real and [M, D] fake features with balls to the {@code neighbours}-th nearest. Distances come a
-     * block at a time, so that besides the features about 150 MB are held in 2,048 dimensions, whatever N and M.
+     * block at a time, so that besides the features about 300 MB are held in 2,048 dimensions, whatever N and M.
      *
      * @throws IllegalArgumentException if the dimensions differ, a feature isn't finite, {@code neighbours} is below 1
      *     or one of the sets has no more images than that
      */
     public static Manifolds of(Tensor real, Tensor fake, int neighbours) {
-        return members(real, fake, neighbours).shares();
+        return members(real, fake, List.of(neighbours)).get(0).shares();
     }
 
     /**
@@ -47,7 +51,8 @@ public record Manifolds(double precision, double recall, double density, double 
      * @param covered 1 for a real in whose ball there are fakes, else 0; [N]
      */
     public record Members(double[] precise, double[] recalled, double[] dense, double[] covered) {
-        private Manifolds shares() {
+        /** The means. */
+        public Manifolds shares() {
             return new Manifolds(mean(precise), mean(recalled), mean(dense), mean(covered));
         }
 
@@ -56,83 +61,84 @@ public record Manifolds(double precision, double recall, double density, double 
         }
     }
 
-    /** The same for each image, with the same errors. */
-    public static Members members(Tensor real, Tensor fake, int neighbours) {
-        if (neighbours < 1) {
-            throw new IllegalArgumentException("neighbours must be at least 1, got " + neighbours);
+    /**
+     * For each image, and for several numbers of {@code neighbours} at hardly more than the cost of one, in their order.
+     *
+     * @throws IllegalArgumentException as for one, or if there is none
+     */
+    public static List<Members> members(Tensor real, Tensor fake, List<Integer> neighbours) {
+        return members(real, fake, neighbours, Distances.BLOCK);
+    }
+
+    static List<Members> members(Tensor real, Tensor fake, List<Integer> neighbours, long block) {
+        if (neighbours.isEmpty()) {
+            throw new IllegalArgumentException("neighbours must not be empty; say to which neighbour balls reach");
         }
-        Features.check(real, fake, neighbours + 1L);
+        if (Collections.min(neighbours) < 1) {
+            throw new IllegalArgumentException("neighbours must be at least 1, got " + Collections.min(neighbours));
+        }
+        int most = Collections.max(neighbours);
+        Features.check(real, fake, most + 1L);
         return Scope.value(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
-                return measure(real, fake, neighbours);
+                Distances distances = new Distances(real, fake, block);
+                Tensor which = Tensors.longs(
+                                neighbours.stream().mapToLong(k -> k - 1).toArray())
+                        .to(real.device(), Long); // [r]
+                Tensor realRadii = distances.nearest(real, most).index_select(1, which); // [N, r]
+                Tensor fakeRadii = distances.nearest(fake, most).index_select(1, which); // [M, r]
+                List<Count> counts = IntStream.range(0, neighbours.size())
+                        .mapToObj(i -> new Count(realRadii.select(1, i), fakeRadii.select(1, i)))
+                        .toList();
+                distances.within(
+                        real, realRadii, fake, fakeRadii, (x, y, d) -> counts.forEach(each -> each.add(x, y, d)));
+                return IntStream.range(0, neighbours.size())
+                        .mapToObj(i -> counts.get(i).members(neighbours.get(i)))
+                        .toList();
             }
         });
     }
 
-    private static Members measure(Tensor real, Tensor fake, int neighbours) {
-        Tensor realRadii = radii(real, neighbours); // [N]
-        Tensor fakeRadii = radii(fake, neighbours); // [M]
-        Tensor precise = torch.zeros_like(fakeRadii).to(Bool); // [M]
-        Tensor recalled = torch.zeros_like(realRadii).to(Bool); // [N]
-        Tensor nearest = torch.full_like(realRadii, new Scalar(java.lang.Double.POSITIVE_INFINITY)); // [N]
-        Tensor inside = torch.zeros_like(fakeRadii); // [M]
-        Features.blocks(
-                fake,
-                (y, i) -> Features.blocks(real, (x, j) -> {
-                    Tensor distances = squaredDistances(y, x); // [m, n]
-                    Tensor ofReal = part(realRadii, j, x); // [n]
-                    Tensor ofFake = part(fakeRadii, i, y).unsqueeze(1); // [m, 1]
-                    part(precise, i, y).logical_or_(distances.le(ofReal).any(1));
-                    part(recalled, j, x).logical_or_(distances.le(ofFake).any(0));
-                    Tensor least = part(nearest, j, x);
-                    least.copy_(least.minimum(distances.amin(new long[] {0}, false)));
-                    part(inside, i, y).add_(distances.lt(ofReal).sum(1));
-                }));
-        return new Members(
-                each(precise),
-                each(recalled),
-                each(inside.div(new Scalar((double) neighbours))),
-                each(nearest.lt(realRadii)));
+    /** Who lies in whose ball, by radii [N] and [M]. */
+    private static final class Count {
+        private final Tensor realRadii;
+        private final Tensor fakeRadii;
+        private final Tensor precise; // [M]
+        private final Tensor recalled; // [N]
+        private final Tensor covered; // [N]
+        private final Tensor inside; // [M], real balls
+
+        Count(Tensor realRadii, Tensor fakeRadii) {
+            this.realRadii = realRadii;
+            this.fakeRadii = fakeRadii;
+            precise = torch.zeros_like(fakeRadii).to(Bool);
+            recalled = torch.zeros_like(realRadii).to(Bool);
+            covered = torch.zeros_like(realRadii).to(Bool);
+            inside = torch.zeros_like(fakeRadii);
+        }
+
+        /** [U], [U], [U] */
+        void add(Tensor x, Tensor y, Tensor distances) {
+            Tensor ofReal = realRadii.index_select(0, x); // [U]
+            Tensor ofFake = fakeRadii.index_select(0, y); // [U]
+            Tensor within = distances.lt(ofReal); // [U]
+            mark(precise, y, distances.le(ofReal));
+            mark(recalled, x, distances.le(ofFake));
+            mark(covered, x, within);
+            inside.index_add_(0, y, within.to(Double));
+        }
+
+        private static void mark(Tensor marked, Tensor members, Tensor which) {
+            marked.index_fill_(0, members.masked_select(which), new Scalar(1));
+        }
+
+        Members members(int neighbours) {
+            return new Members(
+                    each(precise), each(recalled), each(inside.div(new Scalar((double) neighbours))), each(covered));
+        }
     }
 
     private static double[] each(Tensor which) {
         return Tensors.toDoubles(which.to(Double));
-    }
-
-    /** The rows that belong to a block which begins at {@code start}. */
-    private static Tensor part(Tensor values, long start, Tensor block) {
-        return values.narrow(0, start, block.size(0));
-    }
-
-    /** The squared distance of each to its k-th nearest among the others. [N, D] -> [N] */
-    static Tensor radii(Tensor features, int neighbours) {
-        return Scope.keep(() -> {
-            Tensor radii =
-                    torch.empty(new long[] {features.size(0)}, Tensors.options(Double, features.device()), null); // [N]
-            Features.blocks(features, (x, i) -> {
-                // each is the nearest to itself
-                Tensor nearest = torch.full(
-                        new long[] {x.size(0), neighbours + 1},
-                        new Scalar(java.lang.Double.POSITIVE_INFINITY),
-                        Tensors.options(Double, features.device())); // [n, k + 1]
-                Features.blocks(features, (y, j) -> {
-                    Tensor candidates = Tensors.cat(1, nearest, squaredDistances(x, y));
-                    nearest.copy_(
-                            candidates.topk(neighbours + 1, 1, false, true).get0());
-                });
-                part(radii, i, x).copy_(nearest.select(1, neighbours));
-            });
-            return radii;
-        });
-    }
-
-    /**
-     * |x - y|² = |x|² + |y|² - 2 xᵀy. What is nothing but rounding becomes 0, so that copies of one image are at no
-     * distance in whichever blocks they come. [n, D], [m, D] -> [n, m]
-     */
-    private static Tensor squaredDistances(Tensor x, Tensor y) {
-        Tensor squares = x.square().sum(1).unsqueeze(1).add(y.square().sum(1)); // [n, m]
-        Tensor distances = torch.addmm(squares, x, y.t(), new Scalar(1.0), new Scalar(-2.0));
-        return distances.masked_fill_(distances.lt(squares.mul(new Scalar(1e-12))), new Scalar(0.0));
     }
 }

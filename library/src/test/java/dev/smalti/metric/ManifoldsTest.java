@@ -30,14 +30,15 @@ class ManifoldsTest {
         check(fixture, "prc_k" + k + ".recall", manifolds.recall());
         check(fixture, "prdc_k" + k + ".density", manifolds.density());
         check(fixture, "prdc_k" + k + ".coverage", manifolds.coverage());
-        fixture.check(
-                "ipr_k" + k + ".radii_real",
-                Manifolds.radii(fixture.in("real"), k).sqrt(),
-                1e-5);
-        fixture.check(
-                "ipr_k" + k + ".radii_fake",
-                Manifolds.radii(fixture.in("fake"), k).sqrt(),
-                1e-5);
+        Distances distances = new Distances(fixture.in("real"), fixture.in("fake"), 100);
+        for (String set : new String[] {"real", "fake"}) {
+            Tensor radii = distances
+                    .nearest(fixture.in(set), k)
+                    .select(1, k - 1)
+                    .sqrt()
+                    .mul(new Scalar(distances.unit()));
+            fixture.check("ipr_k" + k + ".radii_" + set, radii, 1e-5);
+        }
     }
 
     private static void check(Fixture fixture, String key, double ours) {
