@@ -28,7 +28,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * get the sum of (x - y)² in float64, which cancels nothing: copies are at exactly 0, and a pair is at the same distance
  * whichever block it comes in. The decisions are those of float64, not nearly those. Where features are close together
  * and far from their centre (a hundredth of the way, in 2,048 dimensions), γ leaves much open, and the products of such
- * blocks are taken in float64, with the same reasoning and a u of its own.
+ * blocks are taken in float64, with the same reasoning and a u of its own; only what these can't tell apart either is
+ * slow.
  *
  * <p>Distances are in a unit of their own, a power of 2, so that nothing overflows in float32; only comparisons among
  * those of one object have a meaning. No more than a block of them is held at a time.
@@ -39,9 +40,6 @@ final class Distances {
 
     /** So many neighbours more than asked for are looked at in float64. */
     private static final int SPARE = 4;
-
-    /** Of the largest feature squared, below which float32 loses numbers to underflow. */
-    private static final double LEAST = 1e-30;
 
     private final ScalarType wide; // in which features are moved and scaled
     private final double unit;
@@ -56,14 +54,19 @@ final class Distances {
 
         /** γ: by how much of |x|² + |y|² a distance may be off. */
         double rounding() {
-            double all = (rows.size(1) + 32) * (dtype() == Float ? 0x1p-24 : 0x1p-50);
+            double all = (rows.size(1) + 32) * (dtype() == Float ? 0x1p-24 : 0x1p-53);
             return all / (1 - all);
+        }
+
+        /** By how much more it may be off where numbers are so small that they underflow. */
+        double least() {
+            return dtype() == Float ? 1e-30 : 1e-290;
         }
 
         /** (1 - γ) |x|², in the precision of the products. [n] */
         Tensor lower() {
             return squares.mul(new Scalar(1 - rounding()))
-                    .sub(new Scalar(LEAST))
+                    .sub(new Scalar(least()))
                     .to(dtype());
         }
     }
@@ -117,7 +120,7 @@ final class Distances {
             Features.blocks(second, (y, j) -> sum.add_(y.sum(0)));
             return sum.div(new Scalar((double) all));
         });
-        double[] most = {java.lang.Float.MIN_NORMAL};
+        double[] most = {wide == Float ? java.lang.Float.MIN_NORMAL : java.lang.Double.MIN_NORMAL};
         for (Tensor each : new Tensor[] {first, second}) {
             Features.blocks(
                     each,
@@ -161,15 +164,35 @@ final class Distances {
                 long from = start;
                 Scope.free(() -> {
                     Tensor which = open.narrow(0, from, Math.min(size, open.size(0) - from)); // [n]
-                    Members some = new Members(features.index_select(0, which));
-                    Nearest again = new Nearest(some.features, most);
-                    Block x = some.block(0, which.size(0), Double);
-                    members.blocks(0, Double, y -> again.offer(0, lower(x, y), y.start()));
-                    distances.index_copy_(0, which, again.distances(features));
+                    distances.index_copy_(0, which, decided(members, which, most));
                 });
             }
             return distances.narrow(1, 1, most); // the nearest of all is the member itself, or a copy
         });
+    }
+
+    /** Distances of some members to those nearest, from products in float64 and what these leave open. [n] -> [n, K] */
+    private Tensor decided(Members members, Tensor which, int most) {
+        Members some = new Members(members.features.index_select(0, which));
+        Block x = some.block(0, which.size(0), Double);
+        Nearest found = new Nearest(some.features, most);
+        members.blocks(0, Double, y -> found.offer(0, lower(x, y), y.start()));
+        Tensor distances = found.distances(members.features); // [n, K]
+        if (!found.open(distances).any().item_bool()) {
+            return distances;
+        }
+        Tensor farthest = distances.select(1, most).unsqueeze(1); // [n, 1]
+        Nearest exact = new Nearest(some.features, most);
+        members.blocks(0, Double, y -> {
+            Tensor near = lower(x, y).le(farthest); // [n, m]
+            Tensor pairs = near.nonzero(); // [U, 2]
+            Tensor others = pairs.select(1, 1).add(new Scalar(y.start()));
+            Tensor each = exact(some.features, pairs.select(1, 0), members.features, others); // [U]
+            Tensor infinite =
+                    torch.full_like(near, new Scalar(java.lang.Double.POSITIVE_INFINITY), each.options(), null);
+            exact.offer(0, infinite.masked_scatter_(near, each), y.start());
+        });
+        return exact.bounds.sort(1, false).get0();
     }
 
     /** The least lower bounds of each member, and to whom they belong. */
@@ -277,7 +300,7 @@ final class Distances {
                     .index_select(0, i)
                     .add(y.squares().index_select(0, j))
                     .mul(new Scalar(2 * x.rounding()))
-                    .add(new Scalar(4 * LEAST))
+                    .add(new Scalar(4 * x.least()))
                     .add(bounds); // [U]
             Tensor radii = Tensors.cat(1, ofX.index_select(0, i), ofY.index_select(0, j)); // [U, 2 r]
             Tensor open = radii.ge(bounds.unsqueeze(1))

@@ -22,8 +22,8 @@
  *
  * <p>How sure a number is says its {@link dev.smalti.metric.Interval}.
  *
- * <p>All but LPIPS is computed in float64, for features of either precision; who is near whom is found in float32 and decided
- * in float64. The numbers are those of the features: which
- * network gave them, and how images were resized for it, belongs beside every number that is reported.
+ * <p>All but LPIPS is computed in float64, for features of either precision; who is near whom is found in float32 and
+ * decided in float64. The numbers are those of the features: which network gave them, and how images were resized for it,
+ * belongs beside every number that is reported.
  */
 package dev.smalti.metric;

@@ -104,6 +104,21 @@ class FrechetDistanceTest {
     }
 
     @Test
+    void a_whole_set_is_taken_in_blocks_whatever_its_size() {
+        for (long n : new long[] {2, 1023, 1024, 1025, 2500}) {
+            Tensor features = normal(10, n, 5).mul(new Scalar(3.0)).add(new Scalar(1e4));
+            FeatureStatistics statistics = FeatureStatistics.of(features);
+            assertThat(statistics.count()).isEqualTo(n);
+            assertThat(Tensors.toDoubles(statistics.covariance()))
+                    .as("covariance of %d", n)
+                    .containsExactly(Tensors.toDoubles(torch.cov(features.t())), within(1e-8));
+            assertThat(Tensors.toDoubles(statistics.mean()))
+                    .as("mean of %d", n)
+                    .containsExactly(Tensors.toDoubles(features.mean(0)), within(1e-8));
+        }
+    }
+
+    @Test
     void a_stream_of_batches_leaks_nothing() {
         Tensor batch = normal(5, 20, 4);
         try (FeatureMoments moments = new FeatureMoments()) {

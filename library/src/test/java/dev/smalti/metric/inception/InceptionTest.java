@@ -27,6 +27,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -116,6 +117,23 @@ class InceptionTest {
             fixture.check("spatial_mixed6_relu", spatial);
             assertThat(Dims.of(output.spatial())).containsExactly(2, 2023);
         });
+    }
+
+    @Test
+    void batch_after_batch_takes_no_more_memory() {
+        Tensor image = fixture.in("image").narrow(0, 0, 1);
+        for (int i = 0; i < 3; i++) {
+            Scope.free(() -> network.features(image));
+        }
+        long handles = Pointer.totalCount();
+        long bytes = Pointer.physicalBytes();
+        for (int i = 0; i < 8; i++) {
+            Scope.free(() -> network.features(image));
+        }
+        assertThat(Pointer.totalCount()).isLessThanOrEqualTo(handles);
+        assertThat(Pointer.physicalBytes() - bytes)
+                .as("bytes more after 8 batches")
+                .isLessThan(50_000_000);
     }
 
     @Test
