@@ -61,11 +61,14 @@ final class EvaluateVerb extends Verb {
             split = ",",
             description = {
                 "frechet, kernel (of pixels or train-features); score, accuracy (of train-features); fid, sfid, kid, is (of Inception);"
-                        + " precision, recall, density, coverage (of any); psnr, ssim (of pairs in order); codes (of a tokenizer:"
+                        + " precision, recall, density, coverage (of any); psnr, ssim, lpips (of pairs in order); codes (of a tokenizer:"
                         + " usage and perplexity); bits (of a model: likelihood of the real images) (default: all but those of"
                         + " pairs and bits; of a tokenizer: frechet or fid, psnr, ssim, codes)"
             })
     private List<String> metrics = new ArrayList<>();
+
+    @Mixin
+    private LpipsOption lpips;
 
     @Option(names = "--out", paramLabel = "FILE", description = "JSON file with the result")
     private Path out;
@@ -169,6 +172,7 @@ final class EvaluateVerb extends Verb {
                 fakes,
                 wanted,
                 features,
+                lpips.weights(),
                 new EvaluateImages.Output(cache, out, card),
                 new EvaluateImages.Settings(size, resamples, options.seed(), skipBad, device.name()));
         try (Progress progress = progress("evaluate", "images")) {

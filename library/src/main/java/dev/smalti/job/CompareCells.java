@@ -308,6 +308,7 @@ final class CompareCells {
                 new Fakes.Stored(images),
                 List.of(),
                 plan.features(),
+                null,
                 new EvaluateImages.Output(out.resolve("cache"), null, null),
                 settings);
         LongConsumer total = count -> observer.begin(title + ": comparing", "images", count, 0);

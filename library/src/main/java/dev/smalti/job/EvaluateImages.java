@@ -2,6 +2,7 @@ package dev.smalti.job;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
@@ -29,11 +30,18 @@ import org.bytedeco.pytorch.NoGradGuard;
  *     {@link Metric#BITS}; of reconstructions for the Fréchet distance, those of pairs and {@link Metric#CODES}
  * @param features what images are compared by: null or {@code pixels} for pixels averaged to 8×8, a file with the weights of
  *     {@link dev.smalti.metric.inception.Inception}, or a run folder of {@code train-features}
+ * @param lpips for {@link Metric#LPIPS}, which then needs no asking for of reconstructions; null without
  * @param output what is written
  * @param settings how it is measured
  */
 public record EvaluateImages(
-        Real real, Fakes fake, List<Metric> metrics, String features, Output output, Settings settings) {
+        Real real,
+        Fakes fake,
+        List<Metric> metrics,
+        String features,
+        LpipsWeights lpips,
+        Output output,
+        Settings settings) {
     /** Resamples for the interval, where none are asked for: of all but Inception's features, and of those, where each takes seconds. */
     public static final int RESAMPLES = 100;
 
@@ -49,6 +57,13 @@ public record EvaluateImages(
             each.check(fake);
             each.check(kind);
         });
+        boolean asked = metrics.contains(Metric.LPIPS);
+        if (asked && lpips == null) {
+            throw new JobException("lpips needs its weights: give --lpips with both files");
+        }
+        if (lpips != null && !asked && !(metrics.isEmpty() && fake instanceof Fakes.Reconstructed)) {
+            throw new JobException("--lpips gives weights of LPIPS: add lpips to --metrics, or leave it out");
+        }
     }
 
     /**
@@ -119,10 +134,11 @@ public record EvaluateImages(
         Device place = Devices.of(settings.device());
         try (StoredImages reals = new StoredImages(real.path(), settings.skipBad(), place);
                 ImageSource fakes = fakes(reals, place);
-                ImageFeatures opened = ImageFeatures.open(features, place)) {
+                ImageFeatures opened = ImageFeatures.open(features, place);
+                Lpips seen = lpips == null ? null : lpips.open(place)) {
             EvaluationResult result = Scope.value(() -> {
                 try (NoGradGuard guard = new NoGradGuard()) {
-                    return new Evaluation(this, reals, fakes, opened).run(total, progress);
+                    return new Evaluation(this, reals, fakes, opened, seen).run(total, progress);
                 }
             });
             write(result);

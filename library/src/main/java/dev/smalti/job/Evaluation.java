@@ -5,6 +5,7 @@ import dev.smalti.data.Preparation;
 import dev.smalti.job.EvaluationResult.Compared;
 import dev.smalti.job.EvaluationResult.Value;
 import dev.smalti.metric.Interval;
+import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import java.util.ArrayList;
@@ -26,20 +27,23 @@ final class Evaluation {
     private final Preparation preparation;
     private final long[] classes; // of the fakes, by the features' own numbers; null where not all are known
     private final List<Metric> wanted;
+    private final Lpips lpips; // null: not measured
     private final PairMeasures pairs;
     private final int resamples;
 
     /** @throws JobException if the sets are too small for what is wanted */
-    Evaluation(EvaluateImages request, StoredImages reals, ImageSource fakes, ImageFeatures features) {
+    Evaluation(EvaluateImages request, StoredImages reals, ImageSource fakes, ImageFeatures features, Lpips lpips) {
         this.request = request;
         this.reals = reals;
         this.fakes = fakes;
         this.features = features;
+        this.lpips = lpips;
         this.preparation = fakes.preparation(request.settings().size());
         List<String> names = features.classNames();
         this.classes = names.isEmpty() ? null : fakes.classes(names);
         this.wanted = chosen(reals.size(), fakes.size());
-        this.pairs = new PairMeasures(wanted);
+        requireLarge();
+        this.pairs = new PairMeasures(wanted, lpips);
         int asked = request.settings().resamples();
         boolean slow = features.kind() == ImageFeatures.Kind.INCEPTION;
         this.resamples = asked >= 0 ? asked : slow ? EvaluateImages.RESAMPLES_OF_INCEPTION : EvaluateImages.RESAMPLES;
@@ -94,6 +98,7 @@ final class Evaluation {
                 preparation.size(),
                 resize(),
                 values,
+                lpips == null ? null : lpips.facts(),
                 metrics.stream().anyMatch(Metric::frechet) ? resamples : 0,
                 request.settings().seed(),
                 cached != null,
@@ -184,9 +189,17 @@ final class Evaluation {
         if (request.fake() instanceof Fakes.Reconstructed) {
             boolean alike = metric.of() == Metric.Of.PAIRS || metric.of() == Metric.Of.TOKENIZER;
             boolean large = metric != Metric.SSIM || preparation.size() >= LEAST_SIDE_OF_SSIM;
-            return fits && (alike && large || metric == Metric.FRECHET || metric == Metric.FID);
+            boolean possible = metric != Metric.LPIPS || lpips != null;
+            return fits && (alike && large && possible || metric == Metric.FRECHET || metric == Metric.FID);
         }
         return fits && metric.ofFeatures() && (metric != Metric.ACCURACY || classes != null);
+    }
+
+    private void requireLarge() {
+        if (lpips != null && preparation.size() < lpips.net().least()) {
+            throw new JobException("lpips by %s needs images of at least %d pixels, got %d: give a larger --size"
+                    .formatted(lpips.net().label(), lpips.net().least(), preparation.size()));
+        }
     }
 
     private static boolean enough(Metric metric, long reals, long fakes) {

@@ -72,6 +72,9 @@ public final class EvaluationCard {
                                 result.features(),
                                 result.dimension(),
                                 result.sha256() == null ? ", no weights" : ", SHA-256 " + result.sha256())));
+        if (result.lpips() != null) {
+            lines.add(new Line("lpips", result.lpips().toString()));
+        }
         lines.add(new Line("seed", "%d; %.1f s in all".formatted(result.seed(), result.seconds())));
         return lines;
     }

@@ -24,6 +24,7 @@ import java.util.Map;
  * @param side of the squares, in pixels
  * @param resize how images became squares
  * @param values by the names of the metrics
+ * @param lpips network and SHA-256 of the files of {@link Metric#LPIPS}; null where it was not measured
  * @param resamples for each interval of a Fréchet distance; 0 if there is none
  * @param seed of subsets, resamples, orders and draws
  * @param cached whether the real features were there already
@@ -42,6 +43,7 @@ public record EvaluationResult(
         int side,
         String resize,
         Map<String, Value> values,
+        Map<String, String> lpips,
         int resamples,
         long seed,
         boolean cached,
@@ -201,6 +203,9 @@ public record EvaluationResult(
         Map<String, Object> metrics = new LinkedHashMap<>();
         values.forEach((metric, value) -> metrics.put(metric, value.facts()));
         facts.put("metrics", metrics);
+        if (lpips != null) {
+            facts.put("lpips", lpips);
+        }
         facts.put("resamples", resamples);
         facts.put("seed", seed);
         facts.put("cached", cached);

@@ -37,6 +37,8 @@ public enum Metric {
     PSNR(Of.PAIRS, 1),
     /** Of pairs in the order of both sets. */
     SSIM(Of.PAIRS, 1),
+    /** {@link dev.smalti.metric.lpips LPIPS} of pairs in the order of both sets. */
+    LPIPS(Of.PAIRS, 1),
     /** How a tokenizer uses its codebook: {@code codebook_usage} and {@code perplexity}. */
     CODES(Of.TOKENIZER, 1),
     /** How likely a model finds the real images: {@code bits_per_token} and {@code bits_per_dimension}, of 8 and of 5 bits. */

@@ -19,7 +19,7 @@ final class ReconstructedImages implements ImageSource {
     private final Tokenizer tokenizer;
     private final Precision precision;
     private final CodeUses uses;
-    private PairMeasures pairs = new PairMeasures(List.of());
+    private PairMeasures pairs = new PairMeasures(List.of(), null);
 
     ReconstructedImages(RunFolder run, StoredImages reals, Device place) {
         this.run = run;

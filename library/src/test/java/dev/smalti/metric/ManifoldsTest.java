@@ -159,17 +159,18 @@ class ManifoldsTest {
         boolean[] precise = new boolean[fake.length];
         boolean[] recalled = new boolean[real.length];
         boolean[] covered = new boolean[real.length];
-        double inside = 0;
+        double[] inside = new double[fake.length];
         for (int i = 0; i < real.length; i++) {
             for (int j = 0; j < fake.length; j++) {
                 double distance = distance(real[i], fake[j]);
                 precise[j] |= distance <= realRadii[i];
                 recalled[i] |= distance <= fakeRadii[j];
                 covered[i] |= distance < realRadii[i];
-                inside += distance < realRadii[i] ? 1 : 0;
+                inside[j] += distance < realRadii[i] ? 1 : 0;
             }
         }
-        return new Manifolds(share(precise), share(recalled), inside / k / fake.length, share(covered));
+        double density = Arrays.stream(inside).map(each -> each / k).average().orElseThrow();
+        return new Manifolds(share(precise), share(recalled), density, share(covered));
     }
 
     private static double[] radii(double[][] features, int k) {

@@ -156,6 +156,7 @@ class InceptionTest {
                 new Fakes.Stored(images.resolve("fake")),
                 List.of(Metric.FID, Metric.SFID, Metric.KID, Metric.IS, Metric.PRECISION),
                 file.toString(),
+                null,
                 EvaluateImages.Output.NOTHING,
                 new EvaluateImages.Settings(0, 0, 0, false, "cpu"));
         EvaluationResult result = job.run(total -> {}, done -> {});
