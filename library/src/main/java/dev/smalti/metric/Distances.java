@@ -31,6 +31,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * blocks are taken in float64, with the same reasoning and a u of its own; only what these can't tell apart either is
  * slow.
  *
+ * <p>Measured for 50,000 against 50,000 features in 2,048 dimensions, k = 3 and 5 together, one thread of a server with
+ * AVX-512 ({@code bench/run metrics}): 262 s of processor time, 0.82 times that of three plain products in float32, since
+ * a set with itself takes half a product; 579 MB more than the features.
+ *
  * <p>Distances are in a unit of their own, a power of 2, so that nothing overflows in float32; only comparisons among
  * those of one object have a meaning. No more than a block of them is held at a time.
  */

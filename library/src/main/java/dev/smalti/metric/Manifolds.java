@@ -31,7 +31,7 @@ import org.bytedeco.pytorch.global.torch;
 public record Manifolds(double precision, double recall, double density, double coverage) {
     /**
      * Measures [N, D] real and [M, D] fake features with balls to the {@code neighbours}-th nearest. Distances come a
-     * block at a time, so that besides the features about 300 MB are held in 2,048 dimensions, whatever N and M.
+     * block at a time, so that besides the features about 600 MB are held in 2,048 dimensions, whatever N and M.
      *
      * @throws IllegalArgumentException if the dimensions differ, a feature isn't finite, {@code neighbours} is below 1
      *     or one of the sets has no more images than that
