@@ -29,6 +29,13 @@ final class LikelihoodVerb extends Verb {
     }
 
     @Option(
+            names = "--grids",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "how many are measured, evenly spread over all (default: all)")
+    private int grids;
+
+    @Option(
             names = "--repeats",
             paramLabel = "N",
             defaultValue = "1",
@@ -51,7 +58,7 @@ final class LikelihoodVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        MeasureLikelihood job = new MeasureLikelihood(source.tokens, source.data, repeats, seed, skipBad);
+        MeasureLikelihood job = new MeasureLikelihood(source.tokens, source.data, repeats, seed, skipBad, grids);
         MeasureLikelihood.Result result;
         int depth;
         try (Model open = model.open();

@@ -143,6 +143,28 @@ class EvaluateModelTest {
     }
 
     @Test
+    void likelihood_measures_some_of_the_grids_spread_over_all() {
+        Path tokens = fresh.resolve("some.safetensors");
+        ok(run("encode", tokenizer, "--data", images, "--out", tokens));
+        JsonNode all =
+                ok(run("likelihood", model, "--tokens", tokens, "--json")).json();
+        JsonNode some = ok(run("likelihood", model, "--tokens", tokens, "--grids", 3, "--json"))
+                .json();
+        JsonNode more = ok(run("likelihood", model, "--tokens", tokens, "--grids", 10_000, "--json"))
+                .json();
+        assertThat(all.get("grids").asInt()).isGreaterThan(3);
+        assertThat(some.get("grids").asInt()).isEqualTo(3);
+        assertThat(some.get("bits_per_token")).isNotEqualTo(all.get("bits_per_token"));
+        assertThat(more.get("bits_per_token")).isEqualTo(all.get("bits_per_token"));
+        assertThat(ok(run("likelihood", model, "--data", images, "--grids", 3, "--json"))
+                        .json()
+                        .get("grids")
+                        .asInt())
+                .isEqualTo(3);
+        refused(run("likelihood", model, "--tokens", tokens, "--grids", -1), "grids must be at least 1");
+    }
+
+    @Test
     void a_tokenizer_gives_back_what_encode_says_it_does() {
         JsonNode encoded = ok(run(
                         "encode",

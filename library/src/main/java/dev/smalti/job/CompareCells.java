@@ -270,12 +270,16 @@ final class CompareCells {
         depends.put("model", identity);
         depends.put("repeats", plan.repeats());
         depends.put("seed", plan.seed());
+        if (plan.grids() > 0) {
+            depends.put("grids", plan.grids());
+        }
         Path file = kept.file(name + "-bits", depends);
         CompareResult.Bits there = kept.find(file, CompareResult.Bits.class).orElse(null);
         if (there != null) {
             return there;
         }
-        MeasureLikelihood.Result result = new MeasureLikelihood(heldOut, null, plan.repeats(), plan.seed(), false)
+        MeasureLikelihood.Result result = new MeasureLikelihood(
+                        heldOut, null, plan.repeats(), plan.seed(), false, plan.grids())
                 .run(model, total -> observer.begin(title + ": bits per token", "grids", total, 0), this::told);
         MeasureLikelihood.Estimate bits = result.bitsPerToken();
         CompareResult.Bits measured = new CompareResult.Bits(

@@ -29,8 +29,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param data images, or null; one of both
  * @param repeats estimates of each grid that are averaged; at least 1
  * @param seed of the estimates
+ * @param grids how many are measured, evenly spread over all; 0 for all
  */
-public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, boolean skipBad) {
+public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, boolean skipBad, int grids) {
     private static final int BATCH = 64;
 
     public MeasureLikelihood {
@@ -40,6 +41,14 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
         if (repeats < 1) {
             throw new JobException("repeats must be at least 1, got " + repeats);
         }
+        if (grids < 0) {
+            throw new JobException("grids must be at least 1, or 0 for all, got " + grids);
+        }
+    }
+
+    /** Of all grids. */
+    public MeasureLikelihood(Path tokens, Path data, int repeats, long seed, boolean skipBad) {
+        this(tokens, data, repeats, seed, skipBad, 0);
     }
 
     /**
@@ -80,13 +89,16 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
     private Result ofTokens(Model model, LongConsumer total, LongConsumer progress) {
         try (TokenFile file = TokenFile.read(tokens)) {
             check(model, file, tokens);
-            total.accept(file.size());
+            long count = grids == 0 ? file.size() : Math.min(grids, file.size());
+            total.accept(count);
             List<Double> bits = new ArrayList<>();
-            for (long from = 0; from < file.size(); from += BATCH) {
+            for (long from = 0; from < count; from += BATCH) {
                 long begin = from;
-                long end = Math.min(file.size(), from + BATCH);
+                long end = Math.min(count, from + BATCH);
                 Scope.free(() -> {
-                    Tensor which = Tensors.longs(LongStream.range(begin, end).toArray());
+                    Tensor which = Tensors.longs(LongStream.range(begin, end)
+                            .map(i -> i * file.size() / count)
+                            .toArray());
                     Tensor labels = file.labels().isEmpty() ? null : file.batchLabels(which);
                     for (double nats : nats(
                             model,
@@ -99,7 +111,7 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
                 });
                 progress.accept(end);
             }
-            return new Result(file.size(), model.prior().exact(), Estimate.of(bits), null, null);
+            return new Result(count, model.prior().exact(), Estimate.of(bits), null, null);
         }
     }
 
@@ -132,7 +144,8 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
         if (model.tokenizer() == null) {
             throw new JobException(model.folder().path() + " has no tokenizer: give --tokens instead of --data");
         }
-        try (ImageSet images = ImageSet.open(data)) {
+        try (ImageSet all = ImageSet.open(data)) {
+            ImageSet images = grids == 0 ? all : Subset.spread(all, grids);
             total.accept(images.size());
             List<String> names = model.classNames();
             int size = model.tokenizer().imageSize();

@@ -6,6 +6,7 @@ import dev.smalti.tensor.Seed;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 /** Some images of a set. Closing it leaves the set open. */
 final class Subset implements ImageSet {
@@ -29,6 +30,16 @@ final class Subset implements ImageSet {
             new Subset(all, Arrays.copyOfRange(order, out, order.length)),
             new Subset(all, Arrays.copyOfRange(order, 0, out))
         };
+    }
+
+    /** So many, evenly spread, in the order of the set; all if there are no more. */
+    static Subset spread(ImageSet all, int count) {
+        int size = Math.min(count, all.size());
+        return new Subset(
+                all,
+                IntStream.range(0, size)
+                        .map(i -> (int) ((long) i * all.size() / size))
+                        .toArray());
     }
 
     /** At most 1,000, at least one where a share is asked for, and never all. */

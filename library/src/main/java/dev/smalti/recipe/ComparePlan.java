@@ -26,6 +26,7 @@ import java.util.stream.Stream;
  * @param features as {@code evaluate} takes them: {@code pixels}, a file or a folder; pixels if left out
  * @param size side to which all images are brought before they are compared, a power of two; 0 or left out for that of the draws
  * @param draws images of a cell; at least 2, 1,000 if left out
+ * @param grids how many of the held-out tokens are measured, evenly spread; 0 or left out for all
  * @param repeats estimates of the bits of each held-out grid that are averaged; 1 if left out
  * @param resamples of the draws, for the interval of a Fréchet distance: 0 for none, or at least 2; as {@code evaluate} has it
  *     if left out
@@ -43,6 +44,7 @@ public record ComparePlan(
         String features,
         Integer size,
         Integer draws,
+        Integer grids,
         Integer repeats,
         Integer resamples,
         List<String> set,
@@ -54,6 +56,7 @@ public record ComparePlan(
         seed = seed == null ? 0 : seed;
         size = size == null ? 0 : size;
         draws = draws == null ? 1000 : draws;
+        grids = grids == null ? 0 : grids;
         repeats = repeats == null ? 1 : repeats;
         set = set == null ? List.of() : List.copyOf(set);
         sweeps = sweeps == null ? List.of(Sweep.NONE) : List.copyOf(sweeps);
@@ -62,6 +65,9 @@ public record ComparePlan(
         priors = List.copyOf(priors);
         if (size != 0 && (size < 8 || Integer.bitCount(size) != 1)) {
             throw new IllegalArgumentException("size must be a power of two, at least 8, got " + size);
+        }
+        if (grids < 0) {
+            throw new IllegalArgumentException("grids must be at least 1, or 0 for all, got " + grids);
         }
         if (draws < 2 || repeats < 1) {
             throw new IllegalArgumentException(
