@@ -40,8 +40,10 @@ final class Attention {
 
     private static Tensor mix(Tensor q, Tensor k, Tensor v, boolean causal, double dropout) {
         Work.add(causal ? 2 * q.numel() * (k.size(-2) + 1) : 4 * q.numel() * k.size(-2));
-        // the fused kernel is the faster one, but in bfloat16 on a CPU
-        if (q.is_cuda() || q.scalar_type().intern() == ScalarType.Float) {
+        // the fused kernel is the faster one, but in bfloat16 on a CPU; by the values, since queries and keys that were
+        // turned are
+        // float32 and autocast brings them back
+        if (q.is_cuda() || v.scalar_type().intern() == ScalarType.Float) {
             return torch.scaled_dot_product_attention(
                     q, k, v, Tensors.optional(null), dropout, causal, new DoubleOptional(), false);
         }
