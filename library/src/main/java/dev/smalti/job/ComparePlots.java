@@ -39,7 +39,7 @@ final class ComparePlots {
     static final String BITS = "bits.png";
 
     private static final Logger LOG = LoggerFactory.getLogger(ComparePlots.class);
-    private static final int WIDTH = 900;
+    private static final int WIDTH = 1050;
     private static final int HEIGHT = 640;
     private static final Color[] COLOURS = {
         new Color(0x1f77b4), new Color(0xd62728), new Color(0x2ca02c), new Color(0x9467bd), new Color(0xff7f0e),
@@ -208,8 +208,8 @@ final class ComparePlots {
                 .build();
         Font plain = new Font(Font.SANS_SERIF, Font.PLAIN, 16);
         chart.getStyler()
-                .setLegendPosition(Styler.LegendPosition.OutsideS)
-                .setLegendLayout(Styler.LegendLayout.Horizontal)
+                .setLegendPosition(Styler.LegendPosition.OutsideE)
+                .setLegendLayout(Styler.LegendLayout.Vertical)
                 .setLegendFont(plain)
                 .setLegendBorderColor(Color.WHITE)
                 .setChartBackgroundColor(Color.WHITE)

@@ -51,18 +51,18 @@ class RecipesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"fruits", "cifar10"})
-    void plans_bring_all_priors_to_one_size_and_budget(String data) {
+    @CsvSource({"fruits, 1200, 6", "cifar10, 800, 3"})
+    void plans_bring_all_priors_to_one_size_and_budget(String data, int steps, int settings) {
         ComparePlan plan =
                 RecipeFile.read(RECIPES.resolve("compare").resolve(data + ".yaml"), ComparePlan.class, List.of());
         assertThat(plan.priors()).hasSize(10);
         for (ComparePlan.Entry each : plan.priors()) {
             Path recipe = RECIPES.resolve("..").resolve(each.recipe());
             PriorRecipe read = RecipeFile.read(recipe, PriorRecipe.class, plan.overrides(each));
-            assertThat(read.training().steps()).as(each.name()).isEqualTo(1200);
+            assertThat(read.training().steps()).as(each.name()).isEqualTo(steps);
             assertThat(read.training().batch()).as(each.name()).isEqualTo(32);
             assertThat(read.prior().toString()).as(each.name()).contains("layers=5", "width=192", "heads=6");
-            assertThat(plan.settings(each)).as(each.name()).hasSizeBetween(7, 8);
+            assertThat(plan.settings(each)).as(each.name()).hasSizeBetween(2, settings);
         }
     }
 
