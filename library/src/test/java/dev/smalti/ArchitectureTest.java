@@ -28,7 +28,11 @@ class ArchitectureTest {
             List.of("tokenizer", "prior"),
             List.of("train"),
             List.of("recipe"),
-            List.of("job"));
+            List.of("run"),
+            List.of("model"),
+            List.of("evaluate"),
+            List.of("job"),
+            List.of("compare"));
 
     private static final JavaClasses CLASSES = classes();
 

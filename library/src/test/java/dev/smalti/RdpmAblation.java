@@ -8,17 +8,17 @@ import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.Preparation;
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.job.EncodeImages;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.job.MeasureLikelihood;
-import dev.smalti.job.Model;
 import dev.smalti.job.TrainPrior;
 import dev.smalti.job.TrainTokenizer;
 import dev.smalti.metric.FeatureMoments;
 import dev.smalti.metric.FeatureStatistics;
 import dev.smalti.metric.FrechetDistance;
+import dev.smalti.model.Model;
 import dev.smalti.tensor.Scope;
 import java.nio.file.Path;
 import java.util.List;
@@ -90,18 +90,18 @@ class RdpmAblation {
     @Test
     void the_ladder_of_sampling() {
         try (Model model = train("tokenizer.steps=6")) {
-            Tempering likeliest = new Tempering(1, 1, 1);
-            for (Tempering tempering : List.of(likeliest, Tempering.NONE)) {
+            LogitFilter likeliest = new LogitFilter(1, 1, 1);
+            for (LogitFilter filter : List.of(likeliest, LogitFilter.NONE)) {
                 for (double weight : new double[] {0, 0.5, 1, 2}) {
                     for (GuidanceSchedule schedule : List.of(GuidanceSchedule.CONSTANT, GuidanceSchedule.LINEAR)) {
                         if (weight > 0 || schedule == GuidanceSchedule.CONSTANT) {
                             System.out.printf(
                                     Locale.ROOT,
                                     "| %s | %.1f | %s | %.2f |%n",
-                                    tempering == likeliest ? "the likeliest" : "drawn",
+                                    filter == likeliest ? "the likeliest" : "drawn",
                                     weight,
                                     schedule,
-                                    distance(model, new Sampling(0, tempering, weight, schedule)));
+                                    distance(model, new Sampling(0, filter, weight, schedule)));
                         }
                     }
                 }

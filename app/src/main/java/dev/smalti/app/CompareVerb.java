@@ -1,7 +1,7 @@
 package dev.smalti.app;
 
-import dev.smalti.job.Compare;
-import dev.smalti.job.CompareResult;
+import dev.smalti.compare.Compare;
+import dev.smalti.compare.CompareResult;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -3,7 +3,7 @@ package dev.smalti.app;
 import dev.smalti.job.EditImage;
 import dev.smalti.job.EditImage.Extension;
 import dev.smalti.job.GenerateImages;
-import dev.smalti.job.Model;
+import dev.smalti.model.Model;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;

@@ -1,12 +1,12 @@
 package dev.smalti.app;
 
+import dev.smalti.evaluate.EvaluationCard;
+import dev.smalti.evaluate.EvaluationResult;
+import dev.smalti.evaluate.Fakes;
+import dev.smalti.evaluate.Metric;
 import dev.smalti.job.EvaluateImages;
-import dev.smalti.job.EvaluationCard;
-import dev.smalti.job.EvaluationResult;
-import dev.smalti.job.Fakes;
-import dev.smalti.job.Metric;
-import dev.smalti.job.Model;
-import dev.smalti.job.RunFolder;
+import dev.smalti.model.Model;
+import dev.smalti.run.RunFolder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

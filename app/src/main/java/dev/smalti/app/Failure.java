@@ -1,8 +1,8 @@
 package dev.smalti.app;
 
 import dev.smalti.data.DataException;
-import dev.smalti.job.JobException;
 import dev.smalti.recipe.RecipeException;
+import dev.smalti.run.JobException;
 import java.io.IOException;
 import java.util.Locale;
 

@@ -2,7 +2,7 @@ package dev.smalti.app;
 
 import dev.smalti.job.MeasureLikelihood;
 import dev.smalti.job.MeasureLikelihood.Estimate;
-import dev.smalti.job.Model;
+import dev.smalti.model.Model;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;

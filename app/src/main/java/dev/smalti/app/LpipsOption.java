@@ -1,6 +1,6 @@
 package dev.smalti.app;
 
-import dev.smalti.job.LpipsWeights;
+import dev.smalti.evaluate.LpipsWeights;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,6 +1,6 @@
 package dev.smalti.app;
 
-import dev.smalti.job.Model;
+import dev.smalti.model.Model;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Mixin;

@@ -1,10 +1,10 @@
 package dev.smalti.app;
 
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Sampling.Interval;
-import dev.smalti.draw.Tempering;
-import dev.smalti.job.Model;
+import dev.smalti.model.Model;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.Option;
@@ -91,9 +91,9 @@ final class SamplingOptions {
             throw new IllegalArgumentException((negative != null ? "--negative" : "--guidance-interval")
                     + " acts through guidance, and there is none: give --guidance W above 0 too");
         }
-        Tempering tempering = new Tempering(temperature, topK == null ? 0 : topK, topP, typical);
+        LogitFilter filter = new LogitFilter(temperature, topK == null ? 0 : topK, topP, typical);
         Long away = negative == null ? null : Long.valueOf(model.label(negative));
-        return new Sampling(steps == null ? 0 : steps, tempering, guidance, schedule)
+        return new Sampling(steps == null ? 0 : steps, filter, guidance, schedule)
                 .lastTemperature(lastTemperature)
                 .guidance(guidance, schedule, interval == null ? Interval.ALL : interval(interval), away);
     }

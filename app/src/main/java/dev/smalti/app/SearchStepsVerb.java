@@ -1,7 +1,7 @@
 package dev.smalti.app;
 
-import dev.smalti.job.Model;
 import dev.smalti.job.SearchSteps;
+import dev.smalti.model.Model;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,6 +1,6 @@
 package dev.smalti.app;
 
-import dev.smalti.job.RunFolder;
+import dev.smalti.run.RunFolder;
 import dev.smalti.train.Checkpoints;
 import dev.smalti.train.Run;
 import dev.smalti.train.Watcher;

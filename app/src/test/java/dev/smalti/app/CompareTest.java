@@ -3,8 +3,8 @@ package dev.smalti.app;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.smalti.job.Compare;
-import dev.smalti.job.CompareResult;
+import dev.smalti.compare.Compare;
+import dev.smalti.compare.CompareResult;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;

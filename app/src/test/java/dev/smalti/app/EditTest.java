@@ -9,7 +9,7 @@ import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.job.EditImage;
 import dev.smalti.job.GenerateImages;
-import dev.smalti.job.Model;
+import dev.smalti.model.Model;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -11,7 +11,7 @@ import dev.smalti.job.GenerateImages;
 import dev.smalti.job.GenerateImages.Format;
 import dev.smalti.job.GenerateImages.Output;
 import dev.smalti.job.GenerateImages.Request;
-import dev.smalti.job.Model;
+import dev.smalti.model.Model;
 import dev.smalti.tensor.Scope;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,8 +1,7 @@
 package dev.smalti.bench;
 
-import dev.smalti.draw.Draws;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.job.RunFolder;
 import dev.smalti.network.CausalTransformer;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Parameters;
@@ -16,6 +15,7 @@ import dev.smalti.prior.rdpm.RdpmConfiguration;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
+import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -149,7 +149,7 @@ record Priors(Path recipes, RunFolder.Description like, Precision precision, dou
                     : Tensors.longs(LongStream.range(0, grids)
                             .map(i -> i * prior.classes() / grids)
                             .toArray());
-            try (Draws draws = Draws.of(seeds)) {
+            try (RandomStreams draws = RandomStreams.of(seeds)) {
                 precision.run(device, () -> prior.sample(sampling, labels, draws, watcher));
             }
         });

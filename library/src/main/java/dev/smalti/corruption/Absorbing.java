@@ -61,7 +61,7 @@ public final class Absorbing implements Corruption {
     }
 
     @Override
-    public Tensor lose(Tensor x0, Level t, Tensor u) {
+    public Tensor corrupt(Tensor x0, Level t, Tensor u) {
         space.check("x_0", x0);
         return mask(x0, u.lt(Level.beside(x0, t.masked())));
     }

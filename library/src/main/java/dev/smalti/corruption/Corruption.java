@@ -20,7 +20,7 @@ public interface Corruption {
      * @param u uniform numbers in [0, 1), float64 [*]
      * @return [*]
      */
-    Tensor lose(Tensor x0, Level t, Tensor u);
+    Tensor corrupt(Tensor x0, Level t, Tensor u);
 
     /** Where x_t doesn't tell what the token was. bool [*] */
     Tensor uncertain(Tensor xt);

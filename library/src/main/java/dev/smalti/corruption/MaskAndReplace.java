@@ -28,7 +28,7 @@ public final class MaskAndReplace implements Corruption {
     }
 
     @Override
-    public Tensor lose(Tensor x0, Level t, Tensor u) {
+    public Tensor corrupt(Tensor x0, Level t, Tensor u) {
         codes.check("x_0", x0);
         Tensor masked = Level.beside(x0, t.masked());
         Tensor code = u.sub(masked)

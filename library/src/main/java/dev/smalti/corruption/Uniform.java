@@ -23,8 +23,8 @@ public final class Uniform implements Corruption {
     }
 
     @Override
-    public Tensor lose(Tensor x0, Level t, Tensor u) {
-        return unmasked.lose(x0, plain(t), u);
+    public Tensor corrupt(Tensor x0, Level t, Tensor u) {
+        return unmasked.corrupt(x0, plain(t), u);
     }
 
     @Override

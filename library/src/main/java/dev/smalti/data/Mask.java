@@ -30,7 +30,7 @@ public record Mask(int width, int height, boolean[] open) {
      */
     public static Mask decode(byte[] file, String name) {
         Pixels pixels = Pixels.decode(file, name);
-        byte[] alpha = Decoder.alpha(file, name);
+        byte[] alpha = ImageDecoder.alpha(file, name);
         boolean[] open = alpha == null ? null : transparent(alpha);
         return new Mask(pixels.width(), pixels.height(), open == null ? white(pixels, name) : open);
     }

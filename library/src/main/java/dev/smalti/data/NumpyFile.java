@@ -219,9 +219,9 @@ public final class NumpyFile {
                             + " convert it and save it again")
                     .formatted(array.name(), file, array.describe()));
         }
-        if (array.data().length == 0 || shape[1] * shape[2] > Decoder.MOST_PIXELS) {
+        if (array.data().length == 0 || shape[1] * shape[2] > ImageDecoder.MOST_PIXELS) {
             throw new DataException("%s of %s must have pictures of at most %,d pixels, it is %s; save others"
-                    .formatted(array.name(), file, Decoder.MOST_PIXELS, array.describe()));
+                    .formatted(array.name(), file, ImageDecoder.MOST_PIXELS, array.describe()));
         }
         return new Records.Layout(0, 0, (int) shape[1], (int) shape[2], grey ? 1 : 3, false);
     }

@@ -21,7 +21,7 @@ import java.util.Arrays;
  */
 public record Pixels(int width, int height, byte[] rgb) {
     /** How many pixels a picture may have that is to be decoded. */
-    public static final long MOST = Decoder.MOST_PIXELS;
+    public static final long MOST = ImageDecoder.MOST_PIXELS;
 
     /**
      * @throws IllegalArgumentException if a side is less than 1, or {@code rgb} is not {@code 3 * width * height} long
@@ -44,7 +44,7 @@ public record Pixels(int width, int height, byte[] rgb) {
      * @throws DataException if the file is broken, cut off, of another format or above 100 megapixels
      */
     public static Pixels decode(byte[] file, String name) {
-        return Decoder.decode(file, name);
+        return ImageDecoder.decode(file, name);
     }
 
     /** {@link #decode(byte[], String)} of all that is left in {@code stream}, which stays open. */

@@ -7,8 +7,8 @@ import java.util.List;
  *
  * @param steps T', or 0 for the method's usual number
  * @param times the share of the noise before each step, from 1 down, above 0 and falling; null for equal steps
- * @param tempering of every draw
- * @param lastTemperature to which the temperature goes in equal steps from that of {@code tempering}, above 0; null if it stays
+ * @param filter of every draw
+ * @param lastTemperature to which the temperature goes in equal steps from that of {@code filter}, above 0; null if it stays
  * @param guidance w of {@link Guidance}; 0 for none
  * @param schedule of the guidance over the steps
  * @param interval of the steps in which there is guidance
@@ -19,7 +19,7 @@ import java.util.List;
 public record Sampling(
         int steps,
         List<Double> times,
-        Tempering tempering,
+        LogitFilter filter,
         Double lastTemperature,
         double guidance,
         GuidanceSchedule schedule,
@@ -28,7 +28,7 @@ public record Sampling(
         Canvas canvas,
         Known known) {
     /** The method's usual number of steps, and draws from the model as it is. */
-    public static final Sampling USUAL = new Sampling(0, Tempering.NONE, 0, GuidanceSchedule.CONSTANT);
+    public static final Sampling USUAL = new Sampling(0, LogitFilter.NONE, 0, GuidanceSchedule.CONSTANT);
 
     /**
      * A part of the steps: guidance that acts in the middle alone costs less variety. Kynkäänniemi et al. 2024,
@@ -77,8 +77,8 @@ public record Sampling(
     }
 
     /** Grids of the size of training, all of them drawn, with one temperature. */
-    public Sampling(int steps, Tempering tempering, double guidance, GuidanceSchedule schedule) {
-        this(steps, null, tempering, null, guidance, schedule, Interval.ALL, null, null, null);
+    public Sampling(int steps, LogitFilter filter, double guidance, GuidanceSchedule schedule) {
+        this(steps, null, filter, null, guidance, schedule, Interval.ALL, null, null, null);
     }
 
     private static void check(List<Double> times) {
@@ -118,16 +118,16 @@ public record Sampling(
     }
 
     /**
-     * The tempering of a step.
+     * The filter of a step.
      *
      * @param number 1..steps
      */
-    public Tempering tempering(int number, int steps) {
+    public LogitFilter filter(int number, int steps) {
         if (lastTemperature == null) {
-            return tempering;
+            return filter;
         }
-        double first = tempering.temperature();
-        return tempering.temperature(first + progress(number, steps) * (lastTemperature - first));
+        double first = filter.temperature();
+        return filter.temperature(first + progress(number, steps) * (lastTemperature - first));
     }
 
     /** 0 at the first step, 1 at the last, and 1 where there is one alone. */
@@ -143,43 +143,43 @@ public record Sampling(
     /** In equal steps. */
     public Sampling steps(int steps) {
         return new Sampling(
-                steps, null, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+                steps, null, filter, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     /** @param times the share of the noise before each step */
     public Sampling times(List<Double> times) {
         return new Sampling(
-                times.size(), times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+                times.size(), times, filter, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     public Sampling guidance(double guidance) {
         return new Sampling(
-                steps, times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+                steps, times, filter, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     /** @param negative null for no class */
     public Sampling guidance(double guidance, GuidanceSchedule schedule, Interval interval, Long negative) {
         return new Sampling(
-                steps, times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+                steps, times, filter, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
-    public Sampling tempering(Tempering tempering) {
+    public Sampling filter(LogitFilter filter) {
         return new Sampling(
-                steps, times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+                steps, times, filter, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     public Sampling lastTemperature(Double lastTemperature) {
         return new Sampling(
-                steps, times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+                steps, times, filter, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     public Sampling canvas(Canvas canvas) {
         return new Sampling(
-                steps, times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+                steps, times, filter, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 
     public Sampling known(Known known) {
         return new Sampling(
-                steps, times, tempering, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+                steps, times, filter, lastTemperature, guidance, schedule, interval, negative, canvas, known);
     }
 }

@@ -1,5 +1,7 @@
 package dev.smalti.job;
 
+import dev.smalti.model.Model;
+import dev.smalti.run.Outputs;
 import dev.smalti.token.TokenSpace;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -107,7 +109,7 @@ final class DemoPage {
                 demo.sampling().steps() == 0
                         ? "as trained"
                         : "" + demo.sampling().steps());
-        settings.put("temperature", "" + demo.sampling().tempering().temperature());
+        settings.put("temperature", "" + demo.sampling().filter().temperature());
         settings.put(
                 "guidance",
                 demo.sampling().guidance() == 0

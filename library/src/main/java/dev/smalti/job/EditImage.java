@@ -8,13 +8,18 @@ import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.data.Preparation;
 import dev.smalti.draw.Canvas;
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.Known;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.job.GenerateImages.Format;
 import dev.smalti.job.GenerateImages.Output;
 import dev.smalti.job.GenerateImages.Size;
+import dev.smalti.model.Decoding;
+import dev.smalti.model.Drawing;
+import dev.smalti.model.Model;
 import dev.smalti.recipe.Nearest;
+import dev.smalti.run.ImageFolder;
+import dev.smalti.run.JobException;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -433,7 +438,7 @@ public record EditImage(Source source, Request request, Output output, int batch
             return sampling.known(new Known(codes.contiguous(), where));
         }
         long[] noise = LongStream.range(from, from + size) // that of the grids to be drawn
-                .map(number -> Draws.noiseSeed(Model.grid(request.seed(), number)))
+                .map(number -> RandomStreams.noiseSeed(Model.grid(request.seed(), number)))
                 .toArray();
         List<Tensor> codes = new ArrayList<>();
         for (long each : noise) {

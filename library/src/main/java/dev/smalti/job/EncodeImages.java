@@ -5,8 +5,12 @@ import dev.smalti.data.ImageBatches;
 import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.Preparation;
+import dev.smalti.evaluate.Reconstruction;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
+import dev.smalti.run.JobException;
+import dev.smalti.run.Outputs;
+import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -131,12 +135,12 @@ public record EncodeImages(
     }
 
     /** From which the noise of a set's images grows. */
-    static Seed noise(ImageSet images) {
+    public static Seed noise(ImageSet images) {
         return new Seed(0).child("noise").child(images.fingerprint());
     }
 
     /** The noise seeds of some images. */
-    static long[] noise(Seed set, int round, int... indices) {
+    public static long[] noise(Seed set, int round, int... indices) {
         return Arrays.stream(indices)
                 .mapToLong(index -> set.child(index).child(round).value())
                 .toArray();
@@ -184,7 +188,7 @@ public record EncodeImages(
         return inside;
     }
 
-    static Crop crop(RunFolder tokenizer) {
+    public static Crop crop(RunFolder tokenizer) {
         TokenizerRecipe recipe =
                 RecipeFile.read(tokenizer.path().resolve("recipe.yaml"), TokenizerRecipe.class, List.of());
         return recipe.data().crop() == Crop.RANDOM ? Crop.CENTER : recipe.data().crop();

@@ -3,9 +3,16 @@ package dev.smalti.job;
 import dev.smalti.data.GridFile;
 import dev.smalti.data.NumpyFile;
 import dev.smalti.data.Pixels;
-import dev.smalti.draw.Draws;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.model.Decoding;
+import dev.smalti.model.Drawing;
+import dev.smalti.model.Model;
 import dev.smalti.network.Work;
+import dev.smalti.run.ImageFolder;
+import dev.smalti.run.JobException;
+import dev.smalti.run.Outputs;
+import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Codebook;
@@ -23,7 +30,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Draws images, or tokens, into files.
+ * RandomStreams images, or tokens, into files.
  *
  * <pre>{@code
  * Request eight = Request.of(8, List.of("Banana 1"), 42);
@@ -399,7 +406,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
                 TokenFile.Builder builder = TokenFile.of(codes, space.codes());
                 if (space.depth() > 1) {
                     builder.noiseSeeds(Tensors.longs(LongStream.range(0, request.count())
-                            .map(i -> Draws.noiseSeed(Model.grid(request.seed(), i)))
+                            .map(i -> RandomStreams.noiseSeed(Model.grid(request.seed(), i)))
                             .toArray()));
                 }
                 if (labels != null) {

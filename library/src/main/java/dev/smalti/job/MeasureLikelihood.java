@@ -4,8 +4,11 @@ import dev.smalti.data.ImageBatches;
 import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.Preparation;
+import dev.smalti.data.Subset;
+import dev.smalti.model.Model;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
+import dev.smalti.run.JobException;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -100,7 +103,7 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
                             .map(i -> i * file.size() / count)
                             .toArray());
                     Tensor labels = file.labels().isEmpty() ? null : file.batchLabels(which);
-                    for (double nats : nats(
+                    for (double nats : negativeLogLikelihood(
                             model,
                             file.batchCodes(which),
                             labels,
@@ -115,7 +118,7 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
         }
     }
 
-    static void check(Model model, TokenFile file, Path tokens) {
+    public static void check(Model model, TokenFile file, Path tokens) {
         TokenSpace own = model.prior().space();
         if (!file.space().equals(own)) {
             throw new JobException(tokens + " has " + file.space().text() + ", and the model was trained on "
@@ -197,7 +200,7 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
                     : Tensors.longs(LongStream.range(0, batch.indices().length)
                             .map(i -> label(images, names, batch.indices()[(int) i]))
                             .toArray());
-            double[] nats = nats(model, codes, labels, Tensors.longs(seeds), bits.size());
+            double[] nats = negativeLogLikelihood(model, codes, labels, Tensors.longs(seeds), bits.size());
             Tensor density = model.tokenizer().pixelNats(pixels, codes);
             double[] given = density == null ? null : Tensors.toDoubles(density);
             double values =
@@ -219,7 +222,7 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
     }
 
     /** [B] means over the repeats */
-    private double[] nats(Model model, Tensor codes, Tensor labels, Tensor noise, long first) {
+    private double[] negativeLogLikelihood(Model model, Tensor codes, Tensor labels, Tensor noise, long first) {
         Prior prior = model.prior();
         return Scope.value(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
@@ -233,8 +236,8 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
                 for (int repeat = 0; repeat < repeats; repeat++) {
                     Seed draw = new Seed(seed).child(first).child(repeat);
                     TokenBatch batch = new TokenBatch(flat, known, noise);
-                    double[] each =
-                            Tensors.toDoubles(model.precision().run(model.device(), () -> prior.nats(batch, draw)));
+                    double[] each = Tensors.toDoubles(
+                            model.precision().run(model.device(), () -> prior.negativeLogLikelihood(batch, draw)));
                     for (int i = 0; i < sum.length; i++) {
                         sum[i] += each[i] / repeats;
                     }

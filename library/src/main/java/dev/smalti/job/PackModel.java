@@ -1,5 +1,7 @@
 package dev.smalti.job;
 
+import dev.smalti.run.Outputs;
+import dev.smalti.run.RunFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -3,10 +3,14 @@ package dev.smalti.job;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import dev.smalti.data.Subset;
 import dev.smalti.draw.Sampling;
+import dev.smalti.model.Model;
 import dev.smalti.prior.Prior;
-import dev.smalti.prior.StepLists;
 import dev.smalti.prior.TokenBatch;
+import dev.smalti.prior.process.StepLists;
+import dev.smalti.run.JobException;
+import dev.smalti.run.Outputs;
 import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -98,7 +102,7 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
                             : file.batchLabels(which).to(model.device(), ScalarType.Long);
                     TokenBatch batch = new TokenBatch(
                             codes, labels, file.batchNoiseSeeds(which).orElse(null));
-                    double[][] own = prior.leaps(batch, times, new Seed(seed).child(begin));
+                    double[][] own = prior.stepCosts(batch, times, new Seed(seed).child(begin));
                     if (begin / BATCH % 2 == 1) {
                         measured[0] += end - begin;
                     }
@@ -152,7 +156,7 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
     }
 
     /** The lists that a run folder has; empty for none. */
-    static Map<Integer, Found> read(Path run) {
+    public static Map<Integer, Found> read(Path run) {
         Path file = run.resolve(FILE);
         if (!Files.exists(file)) {
             return Map.of();

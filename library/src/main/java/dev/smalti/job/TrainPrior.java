@@ -1,7 +1,8 @@
 package dev.smalti.job;
 
 import dev.smalti.data.Pictures;
-import dev.smalti.draw.Draws;
+import dev.smalti.data.Subset;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Objective;
 import dev.smalti.prior.Prior;
@@ -9,6 +10,9 @@ import dev.smalti.prior.TokenBatch;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
+import dev.smalti.run.JobException;
+import dev.smalti.run.RunFolder;
+import dev.smalti.run.TrainingRun;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -180,7 +184,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                 try (NoGradGuard guard = new NoGradGuard()) {
                     TokenBatch batch = batch(file, prior, indices, device);
                     return precision
-                            .run(device, () -> prior.nats(batch, draw))
+                            .run(device, () -> prior.negativeLogLikelihood(batch, draw))
                             .sum()
                             .item_double();
                 }
@@ -204,7 +208,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                         : Tensors.longs(LongStream.range(0, SHOWN)
                                 .map(i -> i * prior.classes() / SHOWN)
                                 .toArray());
-                try (Draws draws = Draws.of(seeds)) {
+                try (RandomStreams draws = RandomStreams.of(seeds)) {
                     Tensor codes = prior.sample(Sampling.USUAL, labels, draws, Prior.StepWatcher.NONE);
                     Tensor images = decoder.decode(codes.to(device, ScalarType.Long));
                     Pictures.writePng(path, Pictures.grid(Pictures.fromTensor(images), 8, 2));

@@ -1,6 +1,6 @@
 package dev.smalti.prior;
 
-import dev.smalti.draw.Draws;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
@@ -38,10 +38,10 @@ public interface Prior extends AutoCloseable {
      * @param draws of B grids
      * @param watcher called after every step
      * @return int64 [B, h, w], or [B, T, h, w] where there are several codes at each place; the noise of grid i, where the
-     *     method has any, is then that of {@link Draws#noiseSeeds}
+     *     method has any, is then that of {@link RandomStreams#noiseSeeds}
      * @throws IllegalArgumentException naming the option that the method can't honour, or the label that isn't one
      */
-    Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher);
+    Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher);
 
     /**
      * An unbiased estimate of a bound on -ln p of each grid (or the value itself, where {@link #exact}), in nats.
@@ -51,14 +51,14 @@ public interface Prior extends AutoCloseable {
      * @return float32 [B]
      * @throws IllegalArgumentException naming the code or label that isn't one of this prior's
      */
-    Tensor nats(Tensor codes, Tensor labels, Seed seed);
+    Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed);
 
     /**
-     * {@link #nats(Tensor, Tensor, Seed)} of a batch, whose noise a method of a diffusion tokenizer needs as well. Such a
+     * {@link #negativeLogLikelihood(Tensor, Tensor, Seed)} of a batch, whose noise a method of a diffusion tokenizer needs as well. Such a
      * method gives the likelihood of the codes given their noise.
      */
-    default Tensor nats(TokenBatch batch, Seed seed) {
-        return nats(batch.codes(), batch.labels(), seed);
+    default Tensor negativeLogLikelihood(TokenBatch batch, Seed seed) {
+        return negativeLogLikelihood(batch.codes(), batch.labels(), seed);
     }
 
     /**
@@ -69,9 +69,9 @@ public interface Prior extends AutoCloseable {
      * @return [i][j] of the step from shares[i] to shares[j], j below i
      * @throws IllegalArgumentException if the method's steps can't be chosen
      */
-    double[][] leaps(TokenBatch batch, double[] shares, Seed seed);
+    double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed);
 
-    /** Whether {@link #nats(TokenBatch, Seed) nats} is the likelihood rather than a bound from above. */
+    /** Whether {@link #negativeLogLikelihood(TokenBatch, Seed) nats} is the likelihood rather than a bound from above. */
     boolean exact();
 
     @Override

@@ -1,8 +1,8 @@
 package dev.smalti.recipe;
 
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -209,12 +209,11 @@ public record ComparePlan(
                     all,
                     schedules,
                     (from, each) -> from.guidance(from.guidance(), each, from.interval(), from.negative()));
-            all = product(
-                    all, temperature, (from, each) -> from.tempering(with(from.tempering(), each, null, null, null)));
+            all = product(all, temperature, (from, each) -> from.filter(with(from.filter(), each, null, null, null)));
             all = product(all, last, Sampling::lastTemperature);
-            all = product(all, topK, (from, each) -> from.tempering(with(from.tempering(), null, each, null, null)));
-            all = product(all, topP, (from, each) -> from.tempering(with(from.tempering(), null, null, each, null)));
-            all = product(all, typical, (from, each) -> from.tempering(with(from.tempering(), null, null, null, each)));
+            all = product(all, topK, (from, each) -> from.filter(with(from.filter(), null, each, null, null)));
+            all = product(all, topP, (from, each) -> from.filter(with(from.filter(), null, null, each, null)));
+            all = product(all, typical, (from, each) -> from.filter(with(from.filter(), null, null, null, each)));
             return product(all, steps, Sampling::steps);
         }
 
@@ -228,8 +227,9 @@ public record ComparePlan(
                     .toList();
         }
 
-        private static Tempering with(Tempering from, Double temperature, Integer topK, Double topP, Double typical) {
-            return new Tempering(
+        private static LogitFilter with(
+                LogitFilter from, Double temperature, Integer topK, Double topP, Double typical) {
+            return new LogitFilter(
                     temperature == null ? from.temperature() : temperature,
                     topK == null ? from.topK() : topK,
                     topP == null ? from.topP() : topP,

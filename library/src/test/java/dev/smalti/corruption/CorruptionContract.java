@@ -203,7 +203,7 @@ abstract class CorruptionContract {
             Scope.free(() -> {
                 Tensor x0 = Tensors.longs(0, 1, 2, 3).unsqueeze(1).expand(K, n).contiguous();
                 Tensor u = Tensors.uniform(new Seed(8).generator(), K, n);
-                long[] drawn = Tensors.toLongs(corruption().lose(x0, level(loss, K), u));
+                long[] drawn = Tensors.toLongs(corruption().corrupt(x0, level(loss, K), u));
                 double[][] found = new double[K][states()];
                 for (int i = 0; i < drawn.length; i++) {
                     found[i / n][(int) drawn[i]] += 1.0 / n;
@@ -228,7 +228,7 @@ abstract class CorruptionContract {
         Scope.free(() -> {
             Tensor x0 = Tensors.longs(0, 1, 2, 3);
             Tensor u = Tensors.doubles(0, 0.3, 0.7, Math.nextDown(1.0)); // the ends of [0, 1)
-            assertThat(Tensors.toLongs(corruption().lose(x0, level(clean, K), u)))
+            assertThat(Tensors.toLongs(corruption().corrupt(x0, level(clean, K), u)))
                     .containsExactly(0, 1, 2, 3);
             double[][] rows = rows(Tensors.toDoubles(corruption().logMarginal(x0, level(last, K))));
             near(rows, new double[][] {rows[0], rows[0], rows[0], rows[0]}, "rows in the limit");
@@ -277,7 +277,7 @@ abstract class CorruptionContract {
         for (long bad : new long[] {-1, K}) {
             Tensor x0 = Tensors.longs(0, bad);
             String rule = (bad < 0 ? "0 or more" : "below " + K) + ", got " + bad + " at [1]";
-            refused(() -> corruption().lose(x0, t, u), rule);
+            refused(() -> corruption().corrupt(x0, t, u), rule);
             refused(() -> corruption().logMarginal(x0, t), rule);
             refused(() -> corruption().logPosterior(x0, Tensors.longs(0, 0), s, t), rule);
         }

@@ -100,7 +100,7 @@ class CategoricalTest {
     }
 
     private static Tensor exponential(long seed, int rows, int columns) {
-        try (Draws draws = Draws.of(List.of(new Seed(seed)))) {
+        try (RandomStreams draws = RandomStreams.of(List.of(new Seed(seed)))) {
             return draws.exponential(LongStream.range(0, rows).toArray(), rows, columns);
         }
     }

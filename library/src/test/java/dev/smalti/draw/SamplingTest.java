@@ -43,13 +43,13 @@ class SamplingTest {
 
     @Test
     void goes_to_the_last_temperature_in_equal_steps() {
-        Tempering first = new Tempering(2, 7, 0.9, 0.8);
-        Sampling cooling = Sampling.USUAL.tempering(first).lastTemperature(0.5);
+        LogitFilter first = new LogitFilter(2, 7, 0.9, 0.8);
+        Sampling cooling = Sampling.USUAL.filter(first).lastTemperature(0.5);
         assertThat(temperatures(cooling, 4)).containsExactly(near(2, 1.5, 1, 0.5), within(1e-12));
-        assertThat(cooling.tempering(1, 4)).isEqualTo(first);
-        assertThat(cooling.tempering(4, 4)).isEqualTo(new Tempering(0.5, 7, 0.9, 0.8));
+        assertThat(cooling.filter(1, 4)).isEqualTo(first);
+        assertThat(cooling.filter(4, 4)).isEqualTo(new LogitFilter(0.5, 7, 0.9, 0.8));
         assertThat(temperatures(cooling, 1)).containsExactly(0.5);
-        assertThat(temperatures(Sampling.USUAL.tempering(first), 3)).containsOnly(2);
+        assertThat(temperatures(Sampling.USUAL.filter(first), 3)).containsOnly(2);
     }
 
     @Test
@@ -68,7 +68,7 @@ class SamplingTest {
             Known known = new Known(Tensors.filled(0, 3, 1, 2), open);
             Sampling all = Sampling.USUAL
                     .steps(5)
-                    .tempering(new Tempering(1.5, 2, 0.5))
+                    .filter(new LogitFilter(1.5, 2, 0.5))
                     .lastTemperature(0.7)
                     .guidance(2, GuidanceSchedule.COSINE, new Interval(0.1, 0.9), 4L)
                     .canvas(new Canvas(1, 2))
@@ -77,7 +77,7 @@ class SamplingTest {
                     .isEqualTo(new Sampling(
                             5,
                             null,
-                            new Tempering(1.5, 2, 0.5),
+                            new LogitFilter(1.5, 2, 0.5),
                             0.7,
                             2,
                             GuidanceSchedule.COSINE,
@@ -137,7 +137,7 @@ class SamplingTest {
 
     private static double[] temperatures(Sampling sampling, int steps) {
         return IntStream.rangeClosed(1, steps)
-                .mapToDouble(number -> sampling.tempering(number, steps).temperature())
+                .mapToDouble(number -> sampling.filter(number, steps).temperature())
                 .toArray();
     }
 

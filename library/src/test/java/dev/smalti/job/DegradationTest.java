@@ -3,6 +3,7 @@ package dev.smalti.job;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.smalti.data.Images;
+import dev.smalti.evaluate.ImageFeatures;
 import dev.smalti.metric.FeatureStatistics;
 import dev.smalti.metric.FrechetDistance;
 import dev.smalti.metric.classifier.Classifier;

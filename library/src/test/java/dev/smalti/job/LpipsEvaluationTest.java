@@ -6,9 +6,15 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.evaluate.EvaluationCard;
+import dev.smalti.evaluate.EvaluationResult;
+import dev.smalti.evaluate.Fakes;
+import dev.smalti.evaluate.LpipsWeights;
+import dev.smalti.evaluate.Metric;
 import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.metric.lpips.LpipsFiles;
 import dev.smalti.metric.lpips.Net;
+import dev.smalti.run.JobException;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;

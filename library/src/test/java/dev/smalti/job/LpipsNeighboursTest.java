@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.evaluate.LpipsWeights;
 import dev.smalti.job.FindNeighbours.By;
 import dev.smalti.job.FindNeighbours.Found;
 import dev.smalti.metric.lpips.Lpips;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.draw.Sampling;
+import dev.smalti.model.Model;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

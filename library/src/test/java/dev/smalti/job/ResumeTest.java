@@ -11,6 +11,8 @@ import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.metric.lpips.LpipsFiles;
 import dev.smalti.metric.lpips.Net;
 import dev.smalti.recipe.Provenance;
+import dev.smalti.run.JobException;
+import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;

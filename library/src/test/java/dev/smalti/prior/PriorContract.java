@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.smalti.draw.Canvas;
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.Known;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -121,7 +121,7 @@ public abstract class PriorContract {
         try (Prior prior = build(CLASSES)) {
             train(prior, 20);
             long[] labels = LongStream.range(0, 12).map(i -> i % (CLASSES + 1)).toArray();
-            Sampling sampling = new Sampling(0, new Tempering(0.9, 4, 0.95), 1.5, GuidanceSchedule.LINEAR);
+            Sampling sampling = new Sampling(0, new LogitFilter(0.9, 4, 0.95), 1.5, GuidanceSchedule.LINEAR);
             long[][] together = sample(prior, sampling, labels, 21, 12);
             assertThat(sample(prior, sampling, labels, 21, 5)).isDeepEqualTo(together);
             assertThat(sample(prior, sampling, labels, 21, 1)).isDeepEqualTo(together);
@@ -141,7 +141,7 @@ public abstract class PriorContract {
     @Test
     void shows_the_watcher_every_step_and_at_last_what_it_returns() {
         try (Prior prior = build(0);
-                Draws draws = Draws.of(seeds(5, 0, 3))) {
+                RandomStreams draws = RandomStreams.of(seeds(5, 0, 3))) {
             List<Integer> steps = new ArrayList<>();
             List<long[]> seen = new ArrayList<>();
             Scope.free(() -> {
@@ -160,12 +160,12 @@ public abstract class PriorContract {
     @Test
     void tells_a_listener_what_is_drawn_from_and_draws_the_same_with_it() {
         try (Prior prior = build(CLASSES);
-                Draws plain = Draws.of(seeds(5, 0, 3));
-                Draws own = Draws.of(seeds(5, 0, 3))) {
+                RandomStreams plain = RandomStreams.of(seeds(5, 0, 3));
+                RandomStreams own = RandomStreams.of(seeds(5, 0, 3))) {
             Scope.free(() -> {
                 Tensor labels = Tensors.longs(0, 1, 2);
                 long[] heard = {0};
-                Draws draws = own.heard((at, logProbabilities, codes) -> {
+                RandomStreams draws = own.heard((at, logProbabilities, codes) -> {
                     assertThat(logProbabilities.size(0)).isEqualTo(at.numel()).isEqualTo(codes.numel());
                     assertThat(logProbabilities.size(1)).isBetween((long) SPACE.codes(), SPACE.codes() + 1L);
                     Tensor chosen = logProbabilities.gather(1, codes.unsqueeze(1));
@@ -191,7 +191,7 @@ public abstract class PriorContract {
                 double[] shares = {0, 0.25, 0.5, 0.75, 1};
                 double[][] leaps;
                 try {
-                    leaps = prior.leaps(batch(64), shares, new Seed(1));
+                    leaps = prior.stepCosts(batch(64), shares, new Seed(1));
                 } catch (IllegalArgumentException e) {
                     assertThat(e).hasMessageContaining("can't be searched");
                     return;
@@ -261,8 +261,8 @@ public abstract class PriorContract {
     @Test
     void draws_larger_canvases_or_says_why_it_does_not() {
         try (Prior prior = build(CLASSES);
-                Draws draws = Draws.of(seeds(5, 0, 2));
-                Draws again = Draws.of(seeds(5, 0, 2))) {
+                RandomStreams draws = RandomStreams.of(seeds(5, 0, 2));
+                RandomStreams again = RandomStreams.of(seeds(5, 0, 2))) {
             TokenSpace space = space();
             Canvas canvas = new Canvas(space.height() + 2, space.width() + 1);
             Scope.free(() -> {
@@ -313,7 +313,7 @@ public abstract class PriorContract {
     @Test
     void refuses_known_tokens_of_another_size() {
         try (Prior prior = build(0);
-                Draws draws = Draws.of(seeds(5, 0, 1))) {
+                RandomStreams draws = RandomStreams.of(seeds(5, 0, 1))) {
             TokenSpace space = space();
             Scope.free(() -> {
                 Tensor open = torch.zeros(new long[] {space.height(), space.width()}, Tensors.options(ScalarType.Bool));
@@ -336,7 +336,7 @@ public abstract class PriorContract {
     void gives_a_finite_estimate_for_every_grid() {
         try (Prior prior = build(CLASSES)) {
             Scope.free(() -> {
-                Tensor nats = nats(prior, batch(16).codes(), Tensors.filled(CLASSES, 16), new Seed(1));
+                Tensor nats = negativeLogLikelihood(prior, batch(16).codes(), Tensors.filled(CLASSES, 16), new Seed(1));
                 assertThat(DoubleStream.of(Tensors.toDoubles(nats)).boxed())
                         .hasSize(16)
                         .allMatch(each -> Double.isFinite(each) && each >= 0);
@@ -351,15 +351,18 @@ public abstract class PriorContract {
                 Tensor labels = Tensors.filled(0, 1);
                 long[] beyond = new long[size()];
                 beyond[size() - 1] = 5;
-                assertThatThrownBy(() -> nats(prior, Tensors.longs(beyond).view(1, size()), labels, new Seed(1)))
+                assertThatThrownBy(() -> negativeLogLikelihood(
+                                prior, Tensors.longs(beyond).view(1, size()), labels, new Seed(1)))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("codes must be below 5, got 5 at [0, " + (size() - 1) + "]");
                 long[] negative = new long[size()];
                 negative[1] = -1;
-                assertThatThrownBy(() -> nats(prior, Tensors.longs(negative).view(1, size()), labels, new Seed(1)))
+                assertThatThrownBy(() -> negativeLogLikelihood(
+                                prior, Tensors.longs(negative).view(1, size()), labels, new Seed(1)))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("codes must be 0 or more, got -1 at [0, 1]");
-                assertThatThrownBy(() -> nats(prior, Tensors.longs(0, 1, 2, 3).view(1, 4), labels, new Seed(1)))
+                assertThatThrownBy(() -> negativeLogLikelihood(
+                                prior, Tensors.longs(0, 1, 2, 3).view(1, 4), labels, new Seed(1)))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessage("codes must have shape [?, " + size() + "], got [1, 4]");
             });
@@ -372,7 +375,7 @@ public abstract class PriorContract {
             Scope.free(() -> {
                 Tensor codes = Tensors.filled(0, 2, size());
                 for (Tensor bad : List.of(Tensors.longs(0, 3), Tensors.longs(1, -1))) {
-                    assertThatThrownBy(() -> nats(prior, codes, bad, new Seed(1)))
+                    assertThatThrownBy(() -> negativeLogLikelihood(prior, codes, bad, new Seed(1)))
                             .isInstanceOf(IllegalArgumentException.class)
                             .hasMessageContaining("labels must be in 0..2")
                             .hasMessageContaining("got " + Tensors.toLongs(bad)[1] + " at [1]");
@@ -380,10 +383,10 @@ public abstract class PriorContract {
                             .isInstanceOf(IllegalArgumentException.class)
                             .hasMessageContaining("labels must be in 0..2");
                 }
-                assertThatThrownBy(() -> nats(prior, codes, Tensors.longs(0), new Seed(1)))
+                assertThatThrownBy(() -> negativeLogLikelihood(prior, codes, Tensors.longs(0), new Seed(1)))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessage("labels must have shape [2], got [1]");
-                assertThatThrownBy(() -> nats(prior, codes, null, new Seed(1)))
+                assertThatThrownBy(() -> negativeLogLikelihood(prior, codes, null, new Seed(1)))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("labels are required");
             });
@@ -393,7 +396,7 @@ public abstract class PriorContract {
     @Test
     void refuses_guidance_and_labels_without_classes() {
         try (Prior prior = build(0);
-                Draws draws = Draws.of(seeds(5, 0, 1))) {
+                RandomStreams draws = RandomStreams.of(seeds(5, 0, 1))) {
             assertThatThrownBy(() -> prior.sample(Sampling.USUAL.guidance(2), null, draws, Prior.StepWatcher.NONE))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("guidance")
@@ -411,9 +414,9 @@ public abstract class PriorContract {
         return prior;
     }
 
-    private static Tensor nats(Prior prior, Tensor codes, Tensor labels, Seed seed) {
+    private static Tensor negativeLogLikelihood(Prior prior, Tensor codes, Tensor labels, Seed seed) {
         Tensor noise = Tensors.longs(LongStream.range(0, codes.size(0)).toArray());
-        return prior.nats(new TokenBatch(codes, labels, noise), seed);
+        return prior.negativeLogLikelihood(new TokenBatch(codes, labels, noise), seed);
     }
 
     /** Grids of both classes in turn. */
@@ -435,7 +438,7 @@ public abstract class PriorContract {
     private double bitsPerToken(Prior prior) {
         return Scope.value(() -> {
             TokenBatch batch = batch(120);
-            double nats = nats(prior, batch.codes(), batch.labels(), new Seed(99))
+            double nats = negativeLogLikelihood(prior, batch.codes(), batch.labels(), new Seed(99))
                     .mean()
                     .item_double();
             return nats / size() / Math.log(2);
@@ -460,7 +463,7 @@ public abstract class PriorContract {
             int begin = from;
             int end = Math.min(labels.length, from + atOnce);
             Scope.free(() -> {
-                try (Draws draws = Draws.of(seeds(seed, begin, end))) {
+                try (RandomStreams draws = RandomStreams.of(seeds(seed, begin, end))) {
                     Tensor own = prior.classes() == 0 ? null : Tensors.longs(Arrays.copyOfRange(labels, begin, end));
                     long[] codes = Tensors.toLongs(prior.sample(sampling, own, draws, Prior.StepWatcher.NONE));
                     for (int i = begin; i < end; i++) {

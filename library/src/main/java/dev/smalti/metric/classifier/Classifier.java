@@ -39,7 +39,7 @@ public final class Classifier implements AutoCloseable {
     private final int classes;
     private final Parameters parameters;
     private final Convolution first;
-    private final List<List<ResidualBlock>> levels = new ArrayList<>();
+    private final List<List<BasicBlock>> levels = new ArrayList<>();
     private final GroupNorm norm;
     private final Dropout dropout;
     private final Linear linear;
@@ -59,14 +59,14 @@ public final class Classifier implements AutoCloseable {
             Parameters part = parameters.child("levels").child(level);
             long out = (long) configuration.channels()
                     * configuration.multipliers().get(level);
-            List<ResidualBlock> blocks = new ArrayList<>();
+            List<BasicBlock> blocks = new ArrayList<>();
             for (int i = 0; i < configuration.blocks(); i++) {
-                blocks.add(new ResidualBlock(part.child(i), channels, out, level > 0 && i == 0 ? 2 : 1));
+                blocks.add(new BasicBlock(part.child(i), channels, out, level > 0 && i == 0 ? 2 : 1));
                 channels = out;
             }
             levels.add(blocks);
         }
-        norm = ResidualBlock.norm(parameters.child("norm_out"), channels);
+        norm = BasicBlock.norm(parameters.child("norm_out"), channels);
         dropout = new Dropout(parameters, configuration.dropout());
         linear = new Linear(parameters.child("linear"), channels, classes, true, 1 / Math.sqrt(channels));
     }
@@ -145,8 +145,8 @@ public final class Classifier implements AutoCloseable {
         return Scope.keep(() -> {
             List<Tensor> maps = new ArrayList<>();
             Tensor x = first.forward(patch == 1 ? images : torch.pixel_unshuffle(images, patch));
-            for (List<ResidualBlock> blocks : levels) {
-                for (ResidualBlock block : blocks) {
+            for (List<BasicBlock> blocks : levels) {
+                for (BasicBlock block : blocks) {
                     x = block.forward(x); // [B, C, h, w]
                 }
                 maps.add(x);

@@ -1,25 +1,25 @@
 package dev.smalti.prior.absorbing;
 
 import dev.smalti.corruption.Absorbing;
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.Chain;
-import dev.smalti.prior.Evaluation;
-import dev.smalti.prior.Frame;
-import dev.smalti.prior.MaskedBound;
-import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
-import dev.smalti.prior.Spread;
 import dev.smalti.prior.TokenBatch;
-import dev.smalti.prior.Training;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration.Masking;
+import dev.smalti.prior.process.ActivePositions;
+import dev.smalti.prior.process.Chain;
+import dev.smalti.prior.process.Frame;
+import dev.smalti.prior.process.Inference;
+import dev.smalti.prior.process.LowDiscrepancyTimes;
+import dev.smalti.prior.process.MaskedBound;
+import dev.smalti.prior.process.PriorObjective;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -86,10 +86,11 @@ public final class AbsorbingDiffusion implements Prior {
 
     @Override
     public List<Objective<TokenBatch>> objectives() {
-        return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
-            Tensor t = Spread.times(generator, x0.size(0), steps); // [B]
-            return trainingLoss(x0, label, t, Tensors.uniform(generator, x0.size(0), space.length()));
-        }));
+        return List.of(
+                new PriorObjective(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
+                    Tensor t = LowDiscrepancyTimes.times(generator, x0.size(0), steps); // [B]
+                    return trainingLoss(x0, label, t, Tensors.uniform(generator, x0.size(0), space.length()));
+                }));
     }
 
     /**
@@ -151,12 +152,12 @@ public final class AbsorbingDiffusion implements Prior {
      * Section 3.3; T' < T starts the chain at T', which skips steps evenly.
      */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         return sample(network, sampling, labels, draws, watcher);
     }
 
     /** The same with logits of {@code denoiser}. */
-    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         return Scope.keep(() -> {
             Frame frame = Frame.of(space, sampling, draws);
             int most = frame.grown(steps);
@@ -182,8 +183,8 @@ public final class AbsorbingDiffusion implements Prior {
                         double lost = Math.min(open, sampling.time(number + skipped, all));
                         double left = sampling.time(number + skipped + 1, all);
                         int t = sampling.times() == null ? last - number + 1 : (int) Math.ceil(lost * steps);
-                        Tempering tempering = sampling.tempering(number, last);
-                        return step(guided, tempering, xt, labels, t, 1 - left / lost, draws);
+                        LogitFilter filter = sampling.filter(number, last);
+                        return step(guided, filter, xt, labels, t, 1 - left / lost, draws);
                     },
                     watcher);
         });
@@ -195,15 +196,15 @@ public final class AbsorbingDiffusion implements Prior {
      * @param share of the masked tokens that are revealed in the mean
      */
     private Tensor step(
-            Guidance guided, Tempering tempering, Tensor xt, Tensor labels, int t, double share, Draws draws) {
+            Guidance guided, LogitFilter filter, Tensor xt, Tensor labels, int t, double share, RandomStreams draws) {
         return Scope.keep(() -> {
             Tensor u = draws.uniform(xt.size(1));
             Tensor reveal = absorbing.masked(xt).logical_and(u.lt(new Scalar(share))); // [B, L]
-            return Places.of(reveal)
+            return ActivePositions.of(reveal)
                     .map(places -> {
                         int time = Math.min(t, steps) - 1; // a canvas may have more steps
                         Tensor logits = places.logits(guided, xt, time, labels, parameters.device()); // [M, K]
-                        Tensor x0 = draws.pick(places.at(), xt.size(1), tempering.logProbabilities(logits)); // [M]
+                        Tensor x0 = draws.pick(places.at(), xt.size(1), filter.logProbabilities(logits)); // [M]
                         return places.write(xt, x0);
                     })
                     .orElse(xt);
@@ -212,12 +213,12 @@ public final class AbsorbingDiffusion implements Prior {
 
     /** One estimate of {@link MaskedBound}. */
     @Override
-    public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        return Evaluation.nats(
+    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
+        return Inference.negativeLogLikelihood(
                 this,
                 codes,
                 labels,
-                () -> MaskedBound.nats(
+                () -> MaskedBound.negativeLogLikelihood(
                         codes.size(0), space.length(), codes.device(), seed.generator(), entropy(codes, labels)));
     }
 
@@ -230,11 +231,11 @@ public final class AbsorbingDiffusion implements Prior {
     }
 
     @Override
-    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
-        return Evaluation.leaps(
+    public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
+        return Inference.stepCosts(
                 this,
                 batch,
-                () -> MaskedBound.leaps(
+                () -> MaskedBound.stepCosts(
                         batch.codes(), shares, seed.generator(), entropy(batch.codes(), batch.labels())));
     }
 

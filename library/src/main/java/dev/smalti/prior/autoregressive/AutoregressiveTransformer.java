@@ -1,20 +1,20 @@
 package dev.smalti.prior.autoregressive;
 
 import dev.smalti.corruption.Absorbing;
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.CausalTransformer;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.Chain;
-import dev.smalti.prior.Evaluation;
-import dev.smalti.prior.Frame;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
-import dev.smalti.prior.Training;
+import dev.smalti.prior.process.Chain;
+import dev.smalti.prior.process.Frame;
+import dev.smalti.prior.process.Inference;
+import dev.smalti.prior.process.PriorObjective;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -74,7 +74,7 @@ public final class AutoregressiveTransformer implements Prior {
 
     @Override
     public List<Objective<TokenBatch>> objectives() {
-        return List.of(new Training(
+        return List.of(new PriorObjective(
                 parameters, classes, configuration.labelDropping(), (x, label, generator) -> trainingLoss(x, label)));
     }
 
@@ -97,7 +97,7 @@ public final class AutoregressiveTransformer implements Prior {
      * since what follows a token has no say in it.
      */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         int length = Math.toIntExact(space.length());
         if (sampling.steps() != 0 && sampling.steps() != length) {
             throw new IllegalArgumentException("steps must be left out or " + length
@@ -147,7 +147,7 @@ public final class AutoregressiveTransformer implements Prior {
             Tensor known,
             Tensor labels,
             int number,
-            Draws draws,
+            RandomStreams draws,
             CausalTransformer.Cache cache) {
         return Scope.keep(() -> {
             long length = space.length();
@@ -164,7 +164,7 @@ public final class AutoregressiveTransformer implements Prior {
             }
             Tensor at = Tensors.longs(
                     LongStream.range(0, x.size(0)).map(b -> b * length + i).toArray());
-            Tensor log = sampling.tempering(number, steps).logProbabilities(logits);
+            Tensor log = sampling.filter(number, steps).logProbabilities(logits);
             Tensor token = draws.pick(at, length, log); // [B]
             return x.index_copy(1, Tensors.longs(i), token.unsqueeze(1));
         });
@@ -181,13 +181,13 @@ public final class AutoregressiveTransformer implements Prior {
 
     /** The likelihood itself: one forward pass, nothing drawn. */
     @Override
-    public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        return Evaluation.nats(this, codes, labels, () -> entropy(codes, labels));
+    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
+        return Inference.negativeLogLikelihood(this, codes, labels, () -> entropy(codes, labels));
     }
 
     /** @throws IllegalArgumentException always */
     @Override
-    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+    public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
         throw new IllegalArgumentException(
                 "the steps of an autoregressive model can't be searched: each draws the next token");
     }

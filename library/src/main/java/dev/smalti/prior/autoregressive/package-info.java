@@ -19,7 +19,7 @@
  *
  * <pre>
  * nothing [B, L] ──► for i = 1..L: x_{i-1} [B] ──► CausalTransformer.next, with the keys and values so far
- *                                              ──► logits [B, K] ──► tempering, draw ──► x_i [B] ──► codes [B, h, w]
+ *                                              ──► logits [B, K] ──► filter, draw ──► x_i [B] ──► codes [B, h, w]
  * </pre>
  *
  * <h2>Symbols</h2>
@@ -27,7 +27,7 @@
  * <table>
  * <caption>The paper's letters and our names</caption>
  * <tr><td>z, x</td><td>tokens, {@code x}</td></tr>
- * <tr><td>τ</td><td>temperature, {@link dev.smalti.draw.Tempering}</td></tr>
+ * <tr><td>τ</td><td>temperature, {@link dev.smalti.draw.LogitFilter}</td></tr>
  * </table>
  *
  * <h2>What differs</h2>

@@ -3,23 +3,23 @@ package dev.smalti.prior.d3pm;
 import dev.smalti.corruption.Absorbing;
 import dev.smalti.corruption.Corruption;
 import dev.smalti.corruption.Uniform;
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.Evaluation;
-import dev.smalti.prior.Frame;
-import dev.smalti.prior.Losing;
 import dev.smalti.prior.Prior;
-import dev.smalti.prior.Reversal;
-import dev.smalti.prior.Reversal.Terms;
 import dev.smalti.prior.TokenBatch;
-import dev.smalti.prior.Training;
 import dev.smalti.prior.d3pm.D3pmConfiguration.Transitions;
+import dev.smalti.prior.process.Frame;
+import dev.smalti.prior.process.ImportanceMasking;
+import dev.smalti.prior.process.Inference;
+import dev.smalti.prior.process.PriorObjective;
+import dev.smalti.prior.process.ReverseProcess;
+import dev.smalti.prior.process.ReverseProcess.Terms;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.token.TokenSpace;
@@ -42,7 +42,7 @@ public final class D3pm implements Prior {
     private final int classes;
     private final Parameters parameters;
     private final Denoiser network;
-    private final Reversal reversal;
+    private final ReverseProcess reversal;
     private final double priorNats;
 
     /** @param classes 0 for an unconditional prior */
@@ -52,7 +52,7 @@ public final class D3pm implements Prior {
         this.classes = classes;
         Corruption corruption =
                 configuration.transitions() == Transitions.ABSORBING ? new Absorbing(space) : new Uniform(space);
-        this.reversal = new Reversal(space, corruption, configuration.schedule(), configuration.posterior());
+        this.reversal = new ReverseProcess(space, corruption, configuration.schedule(), configuration.posterior());
         this.priorNats = reversal.priorNats();
         this.parameters = new Parameters(seed, device);
         NetworkShape shape = new NetworkShape(
@@ -81,10 +81,11 @@ public final class D3pm implements Prior {
 
     @Override
     public List<Objective<TokenBatch>> objectives() {
-        return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
-            Tensor t = reversal.times(x0.size(0), generator); // [B]
-            return trainingLoss(network, x0, label, t, reversal.losing(t, generator));
-        }));
+        return List.of(
+                new PriorObjective(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
+                    Tensor t = reversal.times(x0.size(0), generator); // [B]
+                    return trainingLoss(network, x0, label, t, reversal.losing(t, generator));
+                }));
     }
 
     /**
@@ -94,8 +95,8 @@ public final class D3pm implements Prior {
      * @param x0 int64 [B, L]
      * @param t int64 [B], 1..T
      */
-    Loss trainingLoss(Denoiser denoiser, Tensor x0, Tensor label, Tensor t, Losing losing) {
-        Terms terms = reversal.terms(denoiser, x0, reversal.lose(x0, t, losing.u()), t, label);
+    Loss trainingLoss(Denoiser denoiser, Tensor x0, Tensor label, Tensor t, ImportanceMasking losing) {
+        Terms terms = reversal.terms(denoiser, x0, reversal.corrupt(x0, t, losing.u()), t, label);
         Tensor weight = losing.weight().to(x0.device(), ScalarType.Double); // [B]
         double bits = 1 / (space.length() * Math.log(2));
         Scalar scale = new Scalar(reversal.steps() * bits);
@@ -108,12 +109,12 @@ public final class D3pm implements Prior {
 
     /** Ancestral sampling in T' steps spread evenly over T; the posterior is over several at once. */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         return sample(network, sampling, labels, draws, watcher);
     }
 
     /** The same with logits of {@code denoiser}. */
-    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         int steps = reversal.steps(sampling.steps());
         return Scope.keep(() -> {
             Frame frame = Frame.of(space, sampling, draws);
@@ -127,9 +128,9 @@ public final class D3pm implements Prior {
                     draws,
                     steps,
                     () -> reversal.start(draws, frame.space().length()),
-                    (xt, number, tempering) -> reversal.step(
+                    (xt, number, filter) -> reversal.step(
                             guided,
-                            tempering,
+                            filter,
                             xt,
                             labels,
                             reversal.time(sampling, number, steps),
@@ -141,14 +142,17 @@ public final class D3pm implements Prior {
     }
 
     @Override
-    public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        return Evaluation.nats(this, codes, labels, () -> reversal.nats(network, codes, labels, seed.generator()));
+    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
+        return Inference.negativeLogLikelihood(
+                this, codes, labels, () -> reversal.negativeLogLikelihood(network, codes, labels, seed.generator()));
     }
 
     @Override
-    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
-        return Evaluation.leaps(
-                this, batch, () -> reversal.leaps(network, batch.codes(), batch.labels(), shares, seed.generator()));
+    public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
+        return Inference.stepCosts(
+                this,
+                batch,
+                () -> reversal.stepCosts(network, batch.codes(), batch.labels(), shares, seed.generator()));
     }
 
     @Override

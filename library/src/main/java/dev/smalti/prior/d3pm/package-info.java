@@ -18,7 +18,7 @@
  * <tr><td>β_t</td><td>{@link dev.smalti.corruption.Schedule}</td></tr>
  * <tr><td>q(x_{t-1} | x_t, x_0), p_θ(x_{t-1} | x_t)</td><td>{@link dev.smalti.corruption.Corruption#logPosterior}</td></tr>
  * <tr><td>p̃_θ(x̃_0 | x_t)</td><td>softmax of the network's logits</td></tr>
- * <tr><td>L_vb, L_{t-1}</td><td>{@link dev.smalti.prior.Reversal.Terms#divergence}</td></tr>
+ * <tr><td>L_vb, L_{t-1}</td><td>{@link dev.smalti.prior.process.ReverseProcess.Terms#divergence}</td></tr>
  * <tr><td>λ</td><td>{@code crossEntropy}</td></tr>
  * </table>
  *

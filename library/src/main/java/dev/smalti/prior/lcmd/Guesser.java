@@ -43,7 +43,7 @@ final class Guesser implements Denoiser {
     /** Of all positions; {@code xt} is z, float32 [B, L, D], {@code time} ln(σ/α). -> [B·L, K] */
     @Override
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
-        Gaussian level = new Gaussian(time.cpu().to(ScalarType.Double).mul(new Scalar(-2.0)));
+        NoiseLevel level = new NoiseLevel(time.cpu().to(ScalarType.Double).mul(new Scalar(-2.0)));
         Tensor all = logits(xt, level, label, null).view(-1, codes);
         return at == null ? all : all.index_select(0, at);
     }
@@ -55,7 +55,7 @@ final class Guesser implements Denoiser {
      * @param dropped bool [B, L], where z says nothing of the token; null for nowhere
      * @return float32 [B, L, K]
      */
-    Tensor logits(Tensor z, Gaussian level, Tensor label, Tensor dropped) {
+    Tensor logits(Tensor z, NoiseLevel level, Tensor label, Tensor dropped) {
         if (!evidence) {
             return ask(z, level.time(z.device()), label);
         }

@@ -1,23 +1,23 @@
 package dev.smalti.prior.lcmd;
 
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.Chain;
-import dev.smalti.prior.Evaluation;
-import dev.smalti.prior.Frame;
 import dev.smalti.prior.Prior;
-import dev.smalti.prior.Spread;
 import dev.smalti.prior.TokenBatch;
-import dev.smalti.prior.Training;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Dropping;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Sampler;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Weights;
+import dev.smalti.prior.process.Chain;
+import dev.smalti.prior.process.Frame;
+import dev.smalti.prior.process.Inference;
+import dev.smalti.prior.process.LowDiscrepancyTimes;
+import dev.smalti.prior.process.PriorObjective;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -127,9 +127,10 @@ public final class Lcmd implements Prior {
                 follow(configuration.teacher());
                 last = step;
             }
-            Training.Method method =
+            PriorObjective.Method method =
                     (x0, label, generator) -> trainingLoss(x0, label, generator, step % MEASURE_EVERY == 0);
-            return new Training(parameters, classes, configuration.labelDropping(), method).loss(batch, step, seed);
+            return new PriorObjective(parameters, classes, configuration.labelDropping(), method)
+                    .loss(batch, step, seed);
         }
     }
 
@@ -162,7 +163,7 @@ public final class Lcmd implements Prior {
 
     Chance chance(Tensor x0, Generator generator) {
         long size = x0.size(0);
-        Tensor t = Spread.numbers(generator, size);
+        Tensor t = LowDiscrepancyTimes.numbers(generator, size);
         Tensor s = t.mul(Tensors.uniform(generator, size));
         Tensor ratio = Tensors.uniform(generator, size);
         Tensor fate = Tensors.uniform(generator, size, space.length());
@@ -245,17 +246,17 @@ public final class Lcmd implements Prior {
      * @param z float32 [B, L, D]
      * @param dropped bool [B, L]; null if nothing ever is
      */
-    private record Noisy(Tensor z, Gaussian level, Tensor dropped) {
+    private record Noisy(Tensor z, NoiseLevel level, Tensor dropped) {
         Noisy and(Noisy other) {
             return new Noisy(
                     Tensors.cat(0, z, other.z),
-                    new Gaussian(Tensors.cat(0, level.lambda(), other.level.lambda())),
+                    new NoiseLevel(Tensors.cat(0, level.lambda(), other.level.lambda())),
                     dropped == null ? null : Tensors.cat(0, dropped, other.dropped));
         }
     }
 
     private Noisy noisy(Tensor clean, Tensor t, Chance chance, Tensor noise) {
-        Gaussian level = configuration.noise().at(t);
+        NoiseLevel level = configuration.noise().at(t);
         Tensor dropped = dropped(t, chance, clean.device());
         return new Noisy(level.noised(student.embeddings().dropped(clean, dropped), noise), level, dropped);
     }
@@ -289,7 +290,7 @@ public final class Lcmd implements Prior {
      * ½ -dSNR/dt |e(x) - x̂|² and the distance of z_1 from noise: the bound in continuous time but for reconstruction,
      * Kingma et al. 2021, eq. 17, with t even in [0, 1]. Mean over tokens.
      */
-    private Tensor variational(Tensor distance, Tensor clean, Tensor t, Gaussian level) {
+    private Tensor variational(Tensor distance, Tensor clean, Tensor t, NoiseLevel level) {
         Tensor weight = configuration
                 .noise()
                 .slope(t)
@@ -297,7 +298,7 @@ public final class Lcmd implements Prior {
                 .mul(new Scalar(0.5))
                 .to(distance.device(), ScalarType.Float)
                 .unsqueeze(1); // [B, 1]
-        Gaussian last = configuration.noise().at(torch.ones_like(t));
+        NoiseLevel last = configuration.noise().at(torch.ones_like(t));
         return distance.mul(weight)
                 .mean()
                 .add(last.divergenceFromNoise(clean).mean().to(ScalarType.Float));
@@ -307,7 +308,7 @@ public final class Lcmd implements Prior {
      * What the teacher says of ẑ_s, to which its own guess leads from z_t by a step of the probability flow, eq. 3. Carries no
      * gradient. -> [B, L, K]
      */
-    private Tensor target(Noisy now, Gaussian less, Tensor label) {
+    private Tensor target(Noisy now, NoiseLevel less, Tensor label) {
         return Scope.keep(() -> evaluated(() -> {
             Tensor guess = teacher.logits(now.z(), now.level(), label, now.dropped());
             Tensor further = now.level().ddim(now.z(), teacher.mean(guess), less); // ẑ_s, [B, L, D]
@@ -350,7 +351,7 @@ public final class Lcmd implements Prior {
             Tensor of = label == null ? null : label.narrow(0, 0, size);
             for (double time : MEASURED_TIMES) {
                 Tensor t = torch.full(new long[] {size}, new Scalar(time), Tensors.options(ScalarType.Double));
-                Gaussian level = configuration.noise().at(t);
+                NoiseLevel level = configuration.noise().at(t);
                 Tensor z = level.noised(Embeddings.of(vectors, x), noise(x, generator));
                 Tensor logits = student.logits(z, level, of, null); // [B, L, K]
                 Tensor p = torch.softmax(logits, -1);
@@ -377,14 +378,14 @@ public final class Lcmd implements Prior {
 
     /** From noise to tokens, in S steps by the configured sampler and a last one that reads the tokens. Algorithm 2. */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         return sample(student, sampling, labels, draws, watcher);
     }
 
     /**
      * The same with logits of {@code denoiser}. The vectors of known tokens are as noisy as the grid, along a path of their own.
      */
-    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         int steps = sampling.steps() == 0 ? configuration.sampling().steps() : sampling.steps();
         return Scope.keep(() -> {
             Frame frame = Frame.of(space, sampling, draws);
@@ -406,13 +407,13 @@ public final class Lcmd implements Prior {
                         return frame.keep(Tensors.filled(0, draws.grids(), length));
                     },
                     (x, number) -> {
-                        Tempering tempering = sampling.tempering(number, steps + 1);
+                        LogitFilter filter = sampling.filter(number, steps + 1);
                         double t = sampling.time(number, steps);
                         double s = sampling.time(number + 1, steps);
                         if (number > steps) {
-                            return frame.keep(read(guided, tempering, z[0], labels, draws));
+                            return frame.keep(read(guided, filter, z[0], labels, draws));
                         }
-                        Tensor likeliest = frame.keep(step(guided, tempering, z[0], labels, t, s, draws));
+                        Tensor likeliest = frame.keep(step(guided, filter, z[0], labels, t, s, draws));
                         keep(frame, z[0], noise, s);
                         return likeliest;
                     },
@@ -436,14 +437,14 @@ public final class Lcmd implements Prior {
         });
     }
 
-    private Tensor noise(Draws draws, long length) { // [B, L, D]
+    private Tensor noise(RandomStreams draws, long length) { // [B, L, D]
         long width = configuration.embedding().dimension();
         return draws.normal(length * width)
                 .to(parameters.device(), ScalarType.Float)
                 .view(-1, length, width);
     }
 
-    private Gaussian level(double t, long grids) {
+    private NoiseLevel level(double t, long grids) {
         return configuration
                 .noise()
                 .at(torch.full(new long[] {grids}, new Scalar(t), Tensors.options(ScalarType.Double)));
@@ -451,11 +452,11 @@ public final class Lcmd implements Prior {
 
     /** From t to s in place. [B, L, D] -> the likeliest codes on the way, [B, L] */
     private Tensor step(
-            Denoiser denoiser, Tempering tempering, Tensor z, Tensor labels, double t, double s, Draws draws) {
+            Denoiser denoiser, LogitFilter filter, Tensor z, Tensor labels, double t, double s, RandomStreams draws) {
         return Scope.keep(() -> {
-            Gaussian level = level(t, z.size(0));
-            Gaussian next = level(s, z.size(0));
-            Tensor log = guess(denoiser, tempering, z, labels, level); // [B·L, K]
+            NoiseLevel level = level(t, z.size(0));
+            NoiseLevel next = level(s, z.size(0));
+            Tensor log = guess(denoiser, filter, z, labels, level); // [B·L, K]
             Tensor mean = student.mean(log).view_as(z);
             z.copy_(
                     configuration.sampling().sampler() == Sampler.ANCESTRAL
@@ -466,19 +467,18 @@ public final class Lcmd implements Prior {
     }
 
     /** Tokens of p(x | z_0). [B, L, D] -> [B, L] */
-    private Tensor read(Denoiser denoiser, Tempering tempering, Tensor z, Tensor labels, Draws draws) {
+    private Tensor read(Denoiser denoiser, LogitFilter filter, Tensor z, Tensor labels, RandomStreams draws) {
         return Scope.keep(() -> {
-            Tensor log =
-                    guess(denoiser, tempering, z, labels, level(0, z.size(0))).cpu();
+            Tensor log = guess(denoiser, filter, z, labels, level(0, z.size(0))).cpu();
             Tensor all = Tensors.longs(LongStream.range(0, log.size(0)).toArray());
             return draws.pick(all, z.size(1), log.to(ScalarType.Double)).view(-1, z.size(1));
         });
     }
 
     /** ln p(x | z), tempered. -> [B·L, K] on the device */
-    private Tensor guess(Denoiser denoiser, Tempering tempering, Tensor z, Tensor labels, Gaussian level) {
+    private Tensor guess(Denoiser denoiser, LogitFilter filter, Tensor z, Tensor labels, NoiseLevel level) {
         Tensor own = labels == null ? null : labels.to(z.device(), ScalarType.Long);
-        return tempering.logProbabilities(denoiser.logits(z, level.time(z.device()), own, null));
+        return filter.logProbabilities(denoiser.logits(z, level.time(z.device()), own, null));
     }
 
     /**
@@ -486,19 +486,19 @@ public final class Lcmd implements Prior {
      * on the schedule but for its ends, at levels spread over the batch, and reconstruction.
      */
     @Override
-    public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        return nats(student, codes, labels, seed);
+    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
+        return negativeLogLikelihood(student, codes, labels, seed);
     }
 
     /** The same with logits of {@code denoiser}. */
-    Tensor nats(Denoiser denoiser, Tensor codes, Tensor labels, Seed seed) {
-        return Evaluation.nats(this, codes, labels, () -> {
+    Tensor negativeLogLikelihood(Denoiser denoiser, Tensor codes, Tensor labels, Seed seed) {
+        return Inference.negativeLogLikelihood(this, codes, labels, () -> {
             Generator generator = seed.generator();
             long size = codes.size(0);
             double limit = configuration.noise().limit();
             Tensor clean = Embeddings.of(student.embeddings().vectors(), codes); // [B, L, D]
-            Tensor u = Spread.numbers(generator, size);
-            Gaussian level = configuration.noise().spread(u);
+            Tensor u = LowDiscrepancyTimes.numbers(generator, size);
+            NoiseLevel level = configuration.noise().spread(u);
             Tensor guess = logits(denoiser, level.noised(clean, noise(codes, generator)), level, labels);
             Tensor distance = clean.sub(student.mean(guess).view_as(clean))
                     .to(ScalarType.Double)
@@ -508,26 +508,26 @@ public final class Lcmd implements Prior {
                     .cpu(); // [B]
             Tensor weight = configuration.noise().density(level).reciprocal().mul(new Scalar(0.5));
             Tensor diffusion = level.lambda().exp().mul(distance).mul(weight); // ½ e^λ |e - x̂|² dλ
-            Gaussian start = new Gaussian(torch.full_like(u, new Scalar(limit)));
+            NoiseLevel start = new NoiseLevel(torch.full_like(u, new Scalar(limit)));
             Tensor first = logits(denoiser, start.noised(clean, noise(codes, generator)), start, labels);
             Tensor log = torch.log_softmax(first.to(ScalarType.Double), -1); // [B·L, K]
             Tensor reconstruction = log.gather(1, codes.flatten().unsqueeze(1))
                     .neg()
                     .view(size, -1)
                     .sum(1);
-            Gaussian last = new Gaussian(torch.full_like(u, new Scalar(-limit)));
+            NoiseLevel last = new NoiseLevel(torch.full_like(u, new Scalar(-limit)));
             Tensor rest = last.divergenceFromNoise(clean).sum(1);
             return reconstruction.add(rest).cpu().add(diffusion).to(ScalarType.Float);
         });
     }
 
-    private static Tensor logits(Denoiser denoiser, Tensor z, Gaussian level, Tensor labels) {
+    private static Tensor logits(Denoiser denoiser, Tensor z, NoiseLevel level, Tensor labels) {
         return denoiser.logits(z, level.time(z.device()), labels, null);
     }
 
     /** @throws IllegalArgumentException always */
     @Override
-    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+    public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
         throw new IllegalArgumentException(
                 "the steps of VQ-LCMD can't be searched: its bound is that of exact embeddings, which no leap reaches");
     }

@@ -26,14 +26,14 @@ public record ShiftedCosine(Double shift, Double limit) {
     }
 
     /** At times in [0, 1], float64 [B]. */
-    Gaussian at(Tensor t) {
+    NoiseLevel at(Tensor t) {
         Tensor lambda = t.mul(new Scalar(Math.PI / 2))
                 .tan()
                 .abs() // tan(π/2) may come out as a huge number of either sign
                 .log()
                 .mul(new Scalar(-2.0))
                 .add(new Scalar(2 * Math.log(shift)));
-        return new Gaussian(lambda.clamp_min(new Scalar(-limit)).clamp_max(new Scalar(limit)));
+        return new NoiseLevel(lambda.clamp_min(new Scalar(-limit)).clamp_max(new Scalar(limit)));
     }
 
     /** -dλ/dt where it is not cut off, 0 where it is. float64 [B] */
@@ -54,19 +54,19 @@ public record ShiftedCosine(Double shift, Double limit) {
      *
      * @param u even in [0, 1), float64 [B]
      */
-    Gaussian spread(Tensor u) {
+    NoiseLevel spread(Tensor u) {
         Tensor even = u.mul(new Scalar(4 * limit)).sub(new Scalar(limit)); // for u below a half
         Tensor ends = time(Tensors.doubles(limit, -limit));
         Tensor t = ends.select(0, 0)
                 .add(ends.select(0, 1)
                         .sub(ends.select(0, 0))
                         .mul(u.mul(new Scalar(2.0)).sub(new Scalar(1.0))));
-        return new Gaussian(torch.where(
+        return new NoiseLevel(torch.where(
                 u.lt(new Scalar(0.5)), even, at(t.clamp_min(ends.select(0, 0))).lambda()));
     }
 
     /** How dense {@link #spread}'s levels are in λ. [B] -> [B] */
-    Tensor density(Gaussian level) {
+    Tensor density(NoiseLevel level) {
         Tensor ends = time(Tensors.doubles(limit, -limit));
         double length = ends.select(0, 1).sub(ends.select(0, 0)).item_double();
         return time(level.lambda())

@@ -10,16 +10,16 @@
  * probability flow is what the paper sets against that.
  *
  * <pre>
- * training:  x [B, L] -- {@link dev.smalti.prior.lcmd.Embeddings#of} --> e(x) [B, L, D] -- dropping, {@link dev.smalti.prior.lcmd.Gaussian#noised} --> z_0, z_t
+ * training:  x [B, L] -- {@link dev.smalti.prior.lcmd.Embeddings#of} --> e(x) [B, L, D] -- dropping, {@link dev.smalti.prior.lcmd.NoiseLevel#noised} --> z_0, z_t
  *            -- network --> ln p [B, L, K] -- reconstruction at z_0; at z_t the distance of x̂ from e(x), and consistency with
- *            the teacher's guess at ẑ_s, a step of {@link dev.smalti.prior.lcmd.Gaussian#ddim} further --> nats a token
- * sampling:  noise [B, L, D] -- (network -> p -> x̂ -> {@link dev.smalti.prior.lcmd.Gaussian#ancestral} or ddim), S times --> z_0 -- draw of p(x | z_0) --> [B, h, w]
+ *            the teacher's guess at ẑ_s, a step of {@link dev.smalti.prior.lcmd.NoiseLevel#ddim} further --> nats a token
+ * sampling:  noise [B, L, D] -- (network -> p -> x̂ -> {@link dev.smalti.prior.lcmd.NoiseLevel#ancestral} or ddim), S times --> z_0 -- draw of p(x | z_0) --> [B, h, w]
  * </pre>
  *
  * <table>
  * <caption>Symbols</caption>
  * <tr><td>e, e_[mask]</td><td>{@link dev.smalti.prior.lcmd.Embeddings}</td></tr>
- * <tr><td>α_t, σ_t, λ</td><td>{@link dev.smalti.prior.lcmd.Gaussian}, {@link dev.smalti.prior.lcmd.ShiftedCosine}</td></tr>
+ * <tr><td>α_t, σ_t, λ</td><td>{@link dev.smalti.prior.lcmd.NoiseLevel}, {@link dev.smalti.prior.lcmd.ShiftedCosine}</td></tr>
  * <tr><td>p_θ(x | z_t), x̂_θ</td><td>{@link dev.smalti.prior.lcmd.Guesser#logits}, {@link dev.smalti.prior.lcmd.Guesser#mean}</td></tr>
  * <tr><td>θ⁻</td><td>the teacher, buffers of the same names after {@code teacher.}</td></tr>
  * <tr><td>L_0, L_CM, L_DM, L_∞, CE</td><td>{@link dev.smalti.prior.lcmd.Lcmd#terms}: reconstruction, consistency, diffusion, variational, cross_entropy</td></tr>
@@ -53,7 +53,7 @@
  *       teacher's guess at z_t, so only the weak diffusion loss ties the noisy end to the data, and its gradient shrinks
  *       with the embeddings. Cross-entropy at every t ties it to the data directly, and has the true p(x | z_t) as its
  *       minimum, which ancestral sampling needs; consistency has another one, the flow's end point.
- *   <li>The bound ({@link dev.smalti.prior.lcmd.Lcmd#nats}) is the variational one in continuous time whatever was trained.
+ *   <li>The bound ({@link dev.smalti.prior.lcmd.Lcmd#negativeLogLikelihood}) is the variational one in continuous time whatever was trained.
  * </ul>
  *
  * <p>Collapse shows in {@code metrics.jsonl} and {@code training.png}: mean norm and distance of the embeddings, and at t = 0.1,

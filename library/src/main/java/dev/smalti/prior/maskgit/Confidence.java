@@ -1,6 +1,6 @@
 package dev.smalti.prior.maskgit;
 
-import dev.smalti.draw.Tempering;
+import dev.smalti.draw.LogitFilter;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -21,7 +21,7 @@ final class Confidence {
      * @return float64 [M]
      */
     static Tensor of(Tensor logits, Tensor drawn, Tensor exponential, double noise) {
-        return Tempering.NONE
+        return LogitFilter.NONE
                 .logProbabilities(logits)
                 .gather(1, drawn.unsqueeze(1))
                 .squeeze(1)

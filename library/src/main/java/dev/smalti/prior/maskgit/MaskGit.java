@@ -1,23 +1,23 @@
 package dev.smalti.prior.maskgit;
 
 import dev.smalti.corruption.Absorbing;
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.Chain;
-import dev.smalti.prior.Evaluation;
-import dev.smalti.prior.Frame;
-import dev.smalti.prior.MaskedBound;
-import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
-import dev.smalti.prior.Training;
 import dev.smalti.prior.maskgit.MaskGitConfiguration.Masking;
+import dev.smalti.prior.process.ActivePositions;
+import dev.smalti.prior.process.Chain;
+import dev.smalti.prior.process.Frame;
+import dev.smalti.prior.process.Inference;
+import dev.smalti.prior.process.MaskedBound;
+import dev.smalti.prior.process.PriorObjective;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -86,11 +86,12 @@ public final class MaskGit implements Prior {
 
     @Override
     public List<Objective<TokenBatch>> objectives() {
-        return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
-            Tensor r = Tensors.uniform(generator, x0.size(0)); // [B]
-            Tensor lost = lost(r, Tensors.uniform(generator, x0.size(0), length)); // [B, L]
-            return trainingLoss(x0, label, lost.to(x0.device(), ScalarType.Bool));
-        }));
+        return List.of(
+                new PriorObjective(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
+                    Tensor r = Tensors.uniform(generator, x0.size(0)); // [B]
+                    Tensor lost = lost(r, Tensors.uniform(generator, x0.size(0), length)); // [B, L]
+                    return trainingLoss(x0, label, lost.to(x0.device(), ScalarType.Bool));
+                }));
     }
 
     /** Which tokens are masked at r. [B], [B, L] uniform -> bool [B, L]. Section 3.1. */
@@ -122,7 +123,7 @@ public final class MaskGit implements Prior {
         double other = configuration.unmaskedWeight();
         Tensor at = positions(other > 0 ? torch.ones_like(lost) : lost); // [M]
         Tensor log = guess(x0, label, lost, at); // [M, K]
-        Tensor nats = nats(log, x0, at); // [M]
+        Tensor nats = negativeLogLikelihood(log, x0, at); // [M]
         double smoothing = configuration.labelSmoothing();
         Tensor smoothed = nats.mul(new Scalar(1 - smoothing)).sub(log.mean(-1).mul(new Scalar(smoothing)));
         Tensor masked = lost.flatten().index_select(0, at).to(ScalarType.Float);
@@ -142,7 +143,7 @@ public final class MaskGit implements Prior {
     }
 
     /** -ln p of the codes of x0. [M, K], [B, L], [M] -> [M] */
-    private static Tensor nats(Tensor log, Tensor x0, Tensor at) {
+    private static Tensor negativeLogLikelihood(Tensor log, Tensor x0, Tensor at) {
         Tensor target = x0.flatten().index_select(0, at).unsqueeze(1);
         return log.gather(1, target).squeeze(1).neg();
     }
@@ -154,12 +155,12 @@ public final class MaskGit implements Prior {
 
     /** Section 3.2, in the order that is configured. */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         return sample(network, sampling, labels, draws, watcher);
     }
 
     /** The same with logits of {@code denoiser}. */
-    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         return Scope.keep(() -> {
             Frame frame = Frame.of(space, sampling, draws);
             int all = sampling.steps() == 0
@@ -189,11 +190,11 @@ public final class MaskGit implements Prior {
         private final Guidance guided;
         private final Sampling sampling;
         private final Tensor labels;
-        private final Draws draws;
+        private final RandomStreams draws;
         private final int[] known; // of those that were not known from the first
         private final Tensor rank;
 
-        Walk(Frame frame, Guidance guided, Sampling sampling, Tensor labels, Draws draws, int steps) {
+        Walk(Frame frame, Guidance guided, Sampling sampling, Tensor labels, RandomStreams draws, int steps) {
             this.length = frame.space().length();
             this.unknown = frame.unknown();
             this.guided = guided;
@@ -214,13 +215,14 @@ public final class MaskGit implements Prior {
         /** The tokens whose turn it is are drawn. [B, L] -> [B, L] */
         private Tensor nextInOrder(Tensor xt, int number) {
             Tensor due = rank.lt(new Scalar((long) known[number - 1]));
-            Places places = Places.of(absorbing.masked(xt).logical_and(due)).orElseThrow();
+            ActivePositions places =
+                    ActivePositions.of(absorbing.masked(xt).logical_and(due)).orElseThrow();
             return places.write(xt, draw(logits(places, xt, number), places, number));
         }
 
         /** All masked tokens are drawn, and those that the model is least sure of are masked again. [B, L] -> [B, L] */
         private Tensor mostConfident(Tensor xt, int number) {
-            Places places = Places.of(absorbing.masked(xt)).orElseThrow();
+            ActivePositions places = ActivePositions.of(absorbing.masked(xt)).orElseThrow();
             Tensor logits = logits(places, xt, number); // [M, K]
             Tensor drawn = draw(logits, places, number); // [M]
             Tensor filled = places.write(xt, drawn);
@@ -239,13 +241,13 @@ public final class MaskGit implements Prior {
         }
 
         /** All grids have the same number of masks before a step. -> [M, K], on the CPU */
-        private Tensor logits(Places places, Tensor xt, int number) {
+        private Tensor logits(ActivePositions places, Tensor xt, int number) {
             int before = number == 1 ? 0 : known[number - 2];
             return places.logits(guided, xt, (double) (unknown - before) / length, labels, parameters.device());
         }
 
-        private Tensor draw(Tensor logits, Places places, int number) {
-            Tensor log = sampling.tempering(number, known.length).logProbabilities(logits);
+        private Tensor draw(Tensor logits, ActivePositions places, int number) {
+            Tensor log = sampling.filter(number, known.length).logProbabilities(logits);
             return draws.pick(places.at(), length, log);
         }
     }
@@ -283,36 +285,36 @@ public final class MaskGit implements Prior {
 
     /** One estimate of {@link MaskedBound}, without smoothing. */
     @Override
-    public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        return Evaluation.nats(
+    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
+        return Inference.negativeLogLikelihood(
                 this,
                 codes,
                 labels,
-                () -> MaskedBound.nats(
+                () -> MaskedBound.negativeLogLikelihood(
                         codes.size(0), length, codes.device(), seed.generator(), entropy(codes, labels)));
     }
 
     private MaskedBound.Entropy entropy(Tensor codes, Tensor labels) {
         return (lost, share) -> {
             Tensor at = positions(lost);
-            Tensor nats = nats(guess(codes, labels, lost, at), codes, at);
+            Tensor nats = negativeLogLikelihood(guess(codes, labels, lost, at), codes, at);
             return fill(torch.zeros_like(lost).to(ScalarType.Float), at, nats).sum(1);
         };
     }
 
     /** @throws IllegalArgumentException by confidence, where other tokens are revealed than leaps reckon with */
     @Override
-    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+    public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
         if (configuration.sampling().order() == MaskGitSampling.Order.CONFIDENCE) {
             throw new IllegalArgumentException(
                     "steps can't be searched where the most confident tokens are revealed first,"
                             + " whose likelihood is not the model's: take another order, such as"
                             + " --set 'prior.sampling={order: halton}'");
         }
-        return Evaluation.leaps(
+        return Inference.stepCosts(
                 this,
                 batch,
-                () -> MaskedBound.leaps(
+                () -> MaskedBound.stepCosts(
                         batch.codes(), shares, seed.generator(), entropy(batch.codes(), batch.labels())));
     }
 

@@ -1,7 +1,7 @@
 package dev.smalti.prior.maskgit;
 
-import dev.smalti.draw.Draws;
-import dev.smalti.prior.Frame;
+import dev.smalti.draw.RandomStreams;
+import dev.smalti.prior.process.Frame;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.Locale;
@@ -112,7 +112,7 @@ public record MaskGitSampling(
      *
      * @return int64 [B, L]; null by confidence, where there is none before the draw
      */
-    Tensor rank(Frame frame, Draws draws) {
+    Tensor rank(Frame frame, RandomStreams draws) {
         TokenSpace space = frame.space();
         Tensor rank =
                 switch (order) {

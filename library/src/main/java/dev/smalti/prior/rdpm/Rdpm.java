@@ -1,21 +1,21 @@
 package dev.smalti.prior.rdpm;
 
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.LlamaTransformer;
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.Chain;
-import dev.smalti.prior.Evaluation;
-import dev.smalti.prior.Frame;
 import dev.smalti.prior.Prior;
-import dev.smalti.prior.Spread;
 import dev.smalti.prior.TokenBatch;
-import dev.smalti.prior.Training;
+import dev.smalti.prior.process.Chain;
+import dev.smalti.prior.process.Frame;
+import dev.smalti.prior.process.Inference;
+import dev.smalti.prior.process.LowDiscrepancyTimes;
+import dev.smalti.prior.process.PriorObjective;
 import dev.smalti.prior.rdpm.RdpmConfiguration.Times;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -137,7 +137,7 @@ public final class Rdpm implements Prior {
 
     @Override
     public List<Objective<TokenBatch>> objectives() {
-        return List.of(new Training(parameters, classes, configuration.labelDropping(), this::trainingLoss));
+        return List.of(new PriorObjective(parameters, classes, configuration.labelDropping(), this::trainingLoss));
     }
 
     /** Cross-entropy of C_t, the mean over rows and places, eq. 7; in bits a code. */
@@ -152,7 +152,7 @@ public final class Rdpm implements Prior {
                 ? Tensors.longs(LongStream.range(0, grids * steps)
                         .map(i -> i % steps + 1)
                         .toArray())
-                : Spread.times(generator, grids, steps);
+                : LowDiscrepancyTimes.times(generator, grids, steps);
         Tensor bits = entropy(batch, rows, t).mean().mul(new Scalar(1 / Math.log(2)));
         return new Loss(bits, Map.of());
     }
@@ -234,11 +234,11 @@ public final class Rdpm implements Prior {
     }
 
     /**
-     * Algorithm 2 in T steps, with the noise of {@link Draws#noiseSeeds}. The paper's τ, which multiplies the logits, is
+     * Algorithm 2 in T steps, with the noise of {@link RandomStreams#noiseSeeds}. The paper's τ, which multiplies the logits, is
      * 1 / temperature, its Gumbel noise is how every draw is made here, and plain argmax is top-k 1.
      */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         if (sampling.steps() != 0 && sampling.steps() != steps) {
             throw new IllegalArgumentException("steps must be left out or " + steps
                     + ", the codes at each place, which are drawn one after the other, got " + sampling.steps());
@@ -265,7 +265,7 @@ public final class Rdpm implements Prior {
                     steps,
                     () -> Tensors.filled(
                             space.mask(), draws.grids(), frame.space().size()),
-                    (x, t) -> step(frame, guided, sampling.tempering(t, steps), x, labels, t, draws),
+                    (x, t) -> step(frame, guided, sampling.filter(t, steps), x, labels, t, draws),
                     watcher);
         });
     }
@@ -275,7 +275,7 @@ public final class Rdpm implements Prior {
      * [B, T·L] -> the same
      */
     private Tensor step(
-            Frame frame, Guidance guided, Tempering tempering, Tensor x, Tensor labels, int t, Draws draws) {
+            Frame frame, Guidance guided, LogitFilter filter, Tensor x, Tensor labels, int t, RandomStreams draws) {
         return Scope.keep(() -> {
             Device device = parameters.device();
             TokenSpace own = frame.space();
@@ -296,7 +296,7 @@ public final class Rdpm implements Prior {
             Tensor logits = guided.logits(
                             vectors, time.to(device, ScalarType.Float), label, at.to(device, ScalarType.Long))
                     .cpu(); // [M, K]
-            Tensor drawn = draws.pick(at, own.length(), tempering.logProbabilities(logits)); // [M]
+            Tensor drawn = draws.pick(at, own.length(), filter.logProbabilities(logits)); // [M]
             Tensor now =
                     codes.select(1, t - 1L).reshape(-1).index_copy(0, at, drawn).view(-1, 1, own.length());
             Tensor all = codes.index_copy(1, Tensors.longs(t - 1L), now).flatten(1, -1);
@@ -321,8 +321,8 @@ public final class Rdpm implements Prior {
      * plus the divergence from data to model of codes and noise together, and falls as the model gets better.
      */
     @Override
-    public Tensor nats(TokenBatch batch, Seed seed) {
-        return Evaluation.nats(this, batch, () -> {
+    public Tensor negativeLogLikelihood(TokenBatch batch, Seed seed) {
+        return Inference.negativeLogLikelihood(this, batch, () -> {
             if (batch.noiseSeeds() == null) {
                 throw new IllegalArgumentException("noise seeds are required: kind rdpm knows codes by their noise");
             }
@@ -340,18 +340,18 @@ public final class Rdpm implements Prior {
 
     /** @throws IllegalArgumentException always: the codes' noise is missing */
     @Override
-    public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        return nats(new TokenBatch(codes, labels), seed);
+    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
+        return negativeLogLikelihood(new TokenBatch(codes, labels), seed);
     }
 
     /** @throws IllegalArgumentException always */
     @Override
-    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
+    public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
         throw new IllegalArgumentException(
                 "the steps of RDPM can't be searched: each draws the next of a place's codes");
     }
 
-    /** {@link #nats(TokenBatch, Seed)} is exact, as the likelihood of codes given noise. */
+    /** {@link #negativeLogLikelihood(TokenBatch, Seed)} is exact, as the likelihood of codes given noise. */
     @Override
     public boolean exact() {
         return true;

@@ -23,7 +23,7 @@
  * <tr><td>L_gen, algorithm 2</td><td>{@link dev.smalti.prior.rdpm.Rdpm#objectives}, {@link dev.smalti.prior.rdpm.Rdpm#sample}</td></tr>
  * <tr><td>λ; its linear rise</td><td>{@link dev.smalti.draw.Sampling#guidance}; {@link dev.smalti.draw.GuidanceSchedule#LINEAR}:
  * λ (t - 1) / (T - 1)</td></tr>
- * <tr><td>τ</td><td>1 / {@link dev.smalti.draw.Tempering#temperature}: it multiplies the logits</td></tr>
+ * <tr><td>τ</td><td>1 / {@link dev.smalti.draw.LogitFilter#temperature}: it multiplies the logits</td></tr>
  * </table>
  *
  * <p>What is open in the paper, or different here:
@@ -41,7 +41,7 @@
  *   <li>"Llama" is read as root mean square norms, SwiGLU of 8/3 of the width and no biases, with learnt positions and
  *       adaLN-Zero with a linear layer of its own in each block: that gives the paper's 133, 310 and 602 M parameters. Rotations
  *       can be added ({@code rotary}).
- *   <li>The likelihood is that of the codes given their noise, exactly: {@link dev.smalti.prior.rdpm.Rdpm#nats(
+ *   <li>The likelihood is that of the codes given their noise, exactly: {@link dev.smalti.prior.rdpm.Rdpm#negativeLogLikelihood(
  *       dev.smalti.prior.TokenBatch, dev.smalti.tensor.Seed)}. {@code likelihood} divides it by the codes, T a place: T times its
  *       bits per token are the bits a place, which can be told beside another method's bits per token, but not compared
  *       with them, since the tokens are not the same.

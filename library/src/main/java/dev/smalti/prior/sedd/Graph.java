@@ -28,9 +28,9 @@ interface Graph {
     }
 
     /** x of x0 at noise σ, of which at σ = ∞ nothing is left. int64 [B, L], float64 [B], uniform numbers [B, L] -> [B, L] */
-    default Tensor lose(Tensor x0, Tensor sigma, Tensor u) {
+    default Tensor corrupt(Tensor x0, Tensor sigma, Tensor u) {
         return corruption()
-                .lose(x0, new Level(sigma.neg().exp(), sigma.neg().expm1().neg()), u);
+                .corrupt(x0, new Level(sigma.neg().exp(), sigma.neg().expm1().neg()), u);
     }
 
     /** bool: positions whose token may still change on the way back. */

@@ -1,24 +1,24 @@
 package dev.smalti.prior.sedd;
 
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.Chain;
-import dev.smalti.prior.Evaluation;
-import dev.smalti.prior.Frame;
-import dev.smalti.prior.Losing;
-import dev.smalti.prior.MaskedBound;
-import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
-import dev.smalti.prior.Spread;
 import dev.smalti.prior.TokenBatch;
-import dev.smalti.prior.Training;
+import dev.smalti.prior.process.ActivePositions;
+import dev.smalti.prior.process.Chain;
+import dev.smalti.prior.process.Frame;
+import dev.smalti.prior.process.ImportanceMasking;
+import dev.smalti.prior.process.Inference;
+import dev.smalti.prior.process.LowDiscrepancyTimes;
+import dev.smalti.prior.process.MaskedBound;
+import dev.smalti.prior.process.PriorObjective;
 import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
 import dev.smalti.prior.sedd.SeddConfiguration.Predictor;
 import dev.smalti.prior.sedd.SeddConfiguration.Transitions;
@@ -131,19 +131,21 @@ public final class Sedd implements Prior {
 
     @Override
     public List<Objective<TokenBatch>> objectives() {
-        return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
-            Tensor nats;
-            if (configuration.counting()) {
-                nats = absorbBound(x0, label, generator);
-            } else {
-                Tensor t = times(x0.size(0), generator); // [B]
-                Losing losing = losing(configuration.noise().total(t), generator);
-                Tensor x = lost(x0, configuration.noise().total(t), losing);
-                nats = trainingLoss(x, x0, label, t).mul(weight(losing, x0));
-            }
-            Tensor bits = nats.div(new Scalar(space.length() * Math.log(2))).mean();
-            return new Loss(bits, Map.of("elbo_bits", bits.detach()));
-        }));
+        return List.of(
+                new PriorObjective(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
+                    Tensor nats;
+                    if (configuration.counting()) {
+                        nats = absorbBound(x0, label, generator);
+                    } else {
+                        Tensor t = times(x0.size(0), generator); // [B]
+                        ImportanceMasking losing = losing(configuration.noise().total(t), generator);
+                        Tensor x = lost(x0, configuration.noise().total(t), losing);
+                        nats = trainingLoss(x, x0, label, t).mul(weight(losing, x0));
+                    }
+                    Tensor bits =
+                            nats.div(new Scalar(space.length() * Math.log(2))).mean();
+                    return new Loss(bits, Map.of("elbo_bits", bits.detach()));
+                }));
     }
 
     /** σ'(t) times the score entropy of each grid, in nats. x and x0 int64 [B, L], t [B] -> [B]. Eq. 13 of Lou et al. */
@@ -172,7 +174,7 @@ public final class Sedd implements Prior {
      * a path of their own.
      */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         return Scope.keep(() -> {
             Frame frame = Frame.of(space, sampling, draws);
             Integer usual = configuration.sampling().steps();
@@ -197,17 +199,17 @@ public final class Sedd implements Prior {
                     (xt, number) -> {
                         double t = Math.min(first, time(sampling.time(number + skipped, whole)));
                         double dt = t - time(sampling.time(number + skipped + 1, whole));
-                        Tempering tempering = sampling.tempering(number, steps + 1);
+                        LogitFilter filter = sampling.filter(number, steps + 1);
                         return number <= steps
-                                ? keep(frame, step(guided, tempering, xt, labels, t, dt, draws), u, t - dt)
-                                : frame.keep(denoise(guided, tempering, xt, labels, LAST, draws));
+                                ? keep(frame, step(guided, filter, xt, labels, t, dt, draws), u, t - dt)
+                                : frame.keep(denoise(guided, filter, xt, labels, LAST, draws));
                     },
                     watcher);
         });
     }
 
     private Tensor keep(Frame frame, Tensor x, Tensor u, double t) {
-        return u == null ? frame.keep(x) : frame.keep(x, x0 -> graph.lose(x0, filled(sigma(t), x0.size(0)), u));
+        return u == null ? frame.keep(x) : frame.keep(x, x0 -> graph.corrupt(x0, filled(sigma(t), x0.size(0)), u));
     }
 
     /** The t of a share of the way. */
@@ -232,9 +234,10 @@ public final class Sedd implements Prior {
     }
 
     /** From t to t - dt. [B, L] -> [B, L] */
-    Tensor step(Denoiser logScore, Tempering tempering, Tensor xt, Tensor labels, double t, double dt, Draws draws) {
+    Tensor step(
+            Denoiser logScore, LogitFilter filter, Tensor xt, Tensor labels, double t, double dt, RandomStreams draws) {
         double sigma = sigma(t);
-        return draw(logScore, tempering, xt, labels, sigma, draws, (x, score) -> {
+        return draw(logScore, filter, xt, labels, sigma, draws, (x, score) -> {
             return configuration.sampling().predictor() == Predictor.ANALYTIC
                     ? analytic(x, score, sigma - sigma(t - dt))
                     : euler(x, score, dt * rate(t));
@@ -242,9 +245,9 @@ public final class Sedd implements Prior {
     }
 
     /** To the clean grid, in one step. [B, L] -> [B, L] */
-    Tensor denoise(Denoiser logScore, Tempering tempering, Tensor xt, Tensor labels, double t, Draws draws) {
+    Tensor denoise(Denoiser logScore, LogitFilter filter, Tensor xt, Tensor labels, double t, RandomStreams draws) {
         double sigma = sigma(t);
-        return draw(logScore, tempering, xt, labels, sigma, draws, (x, score) -> analytic(x, score, sigma)
+        return draw(logScore, filter, xt, labels, sigma, draws, (x, score) -> analytic(x, score, sigma)
                 .narrow(1, 0, space.codes()));
     }
 
@@ -267,12 +270,18 @@ public final class Sedd implements Prior {
     }
 
     private Tensor draw(
-            Denoiser logScore, Tempering tempering, Tensor xt, Tensor labels, double sigma, Draws draws, Way way) {
-        return Scope.keep(() -> Places.of(graph.open(xt))
+            Denoiser logScore,
+            LogitFilter filter,
+            Tensor xt,
+            Tensor labels,
+            double sigma,
+            RandomStreams draws,
+            Way way) {
+        return Scope.keep(() -> ActivePositions.of(graph.open(xt))
                 .map(places -> {
                     Tensor x = places.read(xt); // [M]
                     Tensor log = places.logits(logScore, xt, sigma, labels, parameters.device());
-                    Tensor score = tempered(log.to(ScalarType.Double), x, sigma, tempering)
+                    Tensor score = tempered(log.to(ScalarType.Double), x, sigma, filter)
                             .exp();
                     Tensor probabilities = way.back(x, score).clamp_min(new Scalar(0.0));
                     return places.write(xt, draws.pick(places.at(), xt.size(1), probabilities.log()));
@@ -284,9 +293,9 @@ public final class Sedd implements Prior {
      * Temperature, top-k and nucleus change to which code a token jumps, and leave the total of the ratios, which says when,
      * as it is (or as it should be: {@code renormalise}). [M, S] -> [M, S]
      */
-    Tensor tempered(Tensor logScore, Tensor x, double sigma, Tempering tempering) {
+    Tensor tempered(Tensor logScore, Tensor x, double sigma, LogitFilter filter) {
         boolean renormalise = configuration.sampling().renormalise();
-        if (tempering.equals(Tempering.NONE) && !renormalise) {
+        if (filter.equals(LogitFilter.NONE) && !renormalise) {
             return logScore;
         }
         Tensor own = x.unsqueeze(1);
@@ -294,7 +303,7 @@ public final class Sedd implements Prior {
         Tensor total = renormalise
                 ? torch.full_like(jumps.select(1, 0), new Scalar(-Math.log(Math.expm1(sigma))))
                 : jumps.logsumexp(1);
-        return tempering.logProbabilities(jumps).add(total.unsqueeze(1)).scatter(1, own, new Scalar(0.0));
+        return filter.logProbabilities(jumps).add(total.unsqueeze(1)).scatter(1, own, new Scalar(0.0));
     }
 
     /**
@@ -303,8 +312,8 @@ public final class Sedd implements Prior {
      * ends leave is added: the distance of the last state from the limit, and the cross-entropy of the denoising step.
      */
     @Override
-    public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        return Evaluation.nats(this, codes, labels, () -> {
+    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
+        return Inference.negativeLogLikelihood(this, codes, labels, () -> {
             Generator generator = seed.generator();
             return configuration.transitions() == Transitions.ABSORB
                     ? absorbBound(codes, labels, generator)
@@ -314,8 +323,8 @@ public final class Sedd implements Prior {
 
     /** KL of what the analytic predictor gives from what it would give with the true ratios, over all positions. */
     @Override
-    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
-        return Evaluation.leaps(this, batch, () -> {
+    public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
+        return Inference.stepCosts(this, batch, () -> {
             Generator generator = seed.generator();
             double[][] leaps = new double[shares.length][shares.length];
             for (int i = 1; i < shares.length; i++) {
@@ -336,7 +345,7 @@ public final class Sedd implements Prior {
         long grids = x0.size(0);
         double from = sigmas[sigmas.length - 1];
         Tensor u = Tensors.uniform(generator, grids, space.length()).to(ScalarType.Double);
-        Tensor noisy = graph.lose(x0.cpu(), filled(from, grids), u).to(x0.device(), ScalarType.Long);
+        Tensor noisy = graph.corrupt(x0.cpu(), filled(from, grids), u).to(x0.device(), ScalarType.Long);
         Tensor at = graph.open(noisy).flatten().nonzero().squeeze(1); // [M]
         Tensor x = noisy.flatten().index_select(0, at);
         Tensor sigma = filled(from, grids).to(x0.device(), ScalarType.Float);
@@ -372,7 +381,7 @@ public final class Sedd implements Prior {
     }
 
     private Tensor absorbBound(Tensor x0, Tensor labels, Generator generator) {
-        return MaskedBound.nats(x0.size(0), space.length(), x0.device(), generator, (lost, share) -> {
+        return MaskedBound.negativeLogLikelihood(x0.size(0), space.length(), x0.device(), generator, (lost, share) -> {
             Tensor sigma =
                     share.neg().log1p().neg().clamp_min(new Scalar(range[0])).clamp_max(new Scalar(range[1]));
             Tensor device = sigma.to(x0.device(), ScalarType.Float);
@@ -389,13 +398,14 @@ public final class Sedd implements Prior {
         // small
         double least = Math.cbrt(range[0] / (1 + range[0]));
         double most = Math.cbrt(range[1] / (1 + range[1]));
-        Tensor root =
-                Spread.numbers(generator, size).mul(new Scalar(most - least)).add(new Scalar(least)); // [B]
+        Tensor root = LowDiscrepancyTimes.numbers(generator, size)
+                .mul(new Scalar(most - least))
+                .add(new Scalar(least)); // [B]
         Tensor cube = root.pow(new Scalar(3.0));
         Tensor sigma = cube.div(cube.neg().add(new Scalar(1.0)));
         Tensor share =
                 root.div(cube.neg().add(new Scalar(1.0))).pow(new Scalar(2.0)).mul(new Scalar(3 * (most - least)));
-        Losing losing = losing(sigma, generator);
+        ImportanceMasking losing = losing(sigma, generator);
         Tensor between = entropy(lost(x0, sigma, losing), x0, labels, sigma.to(x0.device(), ScalarType.Float))
                 .sum(1)
                 .mul(weight(losing, x0))
@@ -403,7 +413,7 @@ public final class Sedd implements Prior {
                 .to(ScalarType.Double)
                 .mul(share); // share is dσ / du
         Tensor first = torch.full_like(sigma, new Scalar(range[0]));
-        Losing ending = losing(first, generator);
+        ImportanceMasking ending = losing(first, generator);
         Tensor x1 = lost(x0, first, ending);
         Tensor score = logScore(x1, first.to(x0.device(), ScalarType.Float), labels, null)
                 .cpu()
@@ -417,25 +427,27 @@ public final class Sedd implements Prior {
 
     /** One in each of B equal parts of the time that is trained on. [B] */
     private static Tensor times(long batch, Generator generator) {
-        return Spread.numbers(generator, batch).mul(new Scalar(1 - FIRST)).add(new Scalar(FIRST));
+        return LowDiscrepancyTimes.numbers(generator, batch)
+                .mul(new Scalar(1 - FIRST))
+                .add(new Scalar(FIRST));
     }
 
-    private Losing losing(Tensor sigma, Generator generator) {
-        return Losing.draw(generator, sigma.neg().expm1().neg(), space.length());
+    private ImportanceMasking losing(Tensor sigma, Generator generator) {
+        return ImportanceMasking.draw(generator, sigma.neg().expm1().neg(), space.length());
     }
 
-    private static Tensor weight(Losing losing, Tensor x0) {
+    private static Tensor weight(ImportanceMasking losing, Tensor x0) {
         return losing.weight().to(x0.device(), ScalarType.Float);
     }
 
-    private Tensor lost(Tensor x0, Tensor sigma, Losing losing) {
-        return graph.lose(x0.cpu(), sigma, losing.u()).to(x0.device(), ScalarType.Long);
+    private Tensor lost(Tensor x0, Tensor sigma, ImportanceMasking losing) {
+        return graph.corrupt(x0.cpu(), sigma, losing.u()).to(x0.device(), ScalarType.Long);
     }
 
     /** Grids of which nothing is left. [B, L] */
-    private Tensor noise(Draws draws, long length) {
+    private Tensor noise(RandomStreams draws, long length) {
         Tensor any = Tensors.filled(0, draws.grids(), length);
-        return graph.lose(any, filled(Double.POSITIVE_INFINITY, draws.grids()), draws.uniform(length));
+        return graph.corrupt(any, filled(Double.POSITIVE_INFINITY, draws.grids()), draws.uniform(length));
     }
 
     private static Tensor filled(double value, long size) {

@@ -8,7 +8,7 @@
  * ratios are. With them the chain can be run backwards, from noise to grids, in any number of steps.
  *
  * <pre>
- * training:  x0 [B, L] -- {@link dev.smalti.prior.sedd.Graph#lose} at σ(t) --> x [B, L] -- network(x, σ) --> ln s [M, S]
+ * training:  x0 [B, L] -- {@link dev.smalti.prior.sedd.Graph#corrupt} at σ(t) --> x [B, L] -- network(x, σ) --> ln s [M, S]
  *            -- {@link dev.smalti.prior.sedd.Graph#scoreEntropy} --> [M] -- Σ over tokens, times σ'(t) --> nats a grid
  * sampling:  limit [B, L] -- (ln s -> probabilities of a step -> draw), S' times --> x [B, L] -- denoise --> grid [B, h, w]
  * </pre>
@@ -40,7 +40,7 @@
  *       of absorbing diffusion. With uniform transitions the network says what the other tokens tell of one, and the noise
  *       does the rest.
  *   <li>The bound does not depend on the schedule between its ends. With a mask it is estimated by the number of masked
- *       tokens, drawn without replacement, rather than by time: {@link dev.smalti.prior.MaskedBound}; with uniform transitions
+ *       tokens, drawn without replacement, rather than by time: {@link dev.smalti.prior.process.MaskedBound}; with uniform transitions
  *       by noise that is often small, where a replaced token is rare and weighs much.
  * </ul>
  *

@@ -2,24 +2,24 @@ package dev.smalti.prior.vqdiffusion;
 
 import dev.smalti.corruption.Corruption;
 import dev.smalti.corruption.MaskAndReplace;
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.Guidance;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.Evaluation;
-import dev.smalti.prior.Frame;
-import dev.smalti.prior.Losing;
-import dev.smalti.prior.Places;
 import dev.smalti.prior.Prior;
-import dev.smalti.prior.Reversal;
-import dev.smalti.prior.Reversal.Terms;
 import dev.smalti.prior.TokenBatch;
-import dev.smalti.prior.Training;
+import dev.smalti.prior.process.ActivePositions;
+import dev.smalti.prior.process.Frame;
+import dev.smalti.prior.process.ImportanceMasking;
+import dev.smalti.prior.process.Inference;
+import dev.smalti.prior.process.PriorObjective;
+import dev.smalti.prior.process.ReverseProcess;
+import dev.smalti.prior.process.ReverseProcess.Terms;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -45,7 +45,7 @@ public final class VqDiffusion implements Prior {
     private final int classes;
     private final Parameters parameters;
     private final Denoiser network;
-    private final Reversal reversal;
+    private final ReverseProcess reversal;
     private final double priorNats;
     private final TimeHistory history;
 
@@ -56,7 +56,7 @@ public final class VqDiffusion implements Prior {
         this.space = space;
         this.classes = classes;
         Corruption corruption = new MaskAndReplace(space);
-        this.reversal = new Reversal(space, corruption, configuration.schedule(), configuration.posterior());
+        this.reversal = new ReverseProcess(space, corruption, configuration.schedule(), configuration.posterior());
         this.priorNats = reversal.priorNats();
         this.parameters = new Parameters(seed, device);
         NetworkShape shape = new NetworkShape(
@@ -84,7 +84,7 @@ public final class VqDiffusion implements Prior {
         return network;
     }
 
-    Reversal reversal() {
+    ReverseProcess reversal() {
         return reversal;
     }
 
@@ -94,16 +94,19 @@ public final class VqDiffusion implements Prior {
 
     @Override
     public List<Objective<TokenBatch>> objectives() {
-        return List.of(new Training(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
-            long size = x0.size(0);
-            Tensor p = history == null ? null : history.probabilities(); // [T]
-            Tensor t = p == null ? reversal.times(size, generator) : TimeHistory.draw(p, size, generator); // [B]
-            Tensor share = p == null // p(t), [B]
-                    ? Tensors.ones(size).to(ScalarType.Double).div(new Scalar((double) reversal.steps()))
-                    : p.index_select(0, t.sub(new Scalar(1L)));
-            Losing losing = reversal.losing(t, generator);
-            return trainingLoss(network, x0, reversal.lose(x0, t, losing.u()), label, t, share, losing.weight());
-        }));
+        return List.of(
+                new PriorObjective(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
+                    long size = x0.size(0);
+                    Tensor p = history == null ? null : history.probabilities(); // [T]
+                    Tensor t =
+                            p == null ? reversal.times(size, generator) : TimeHistory.draw(p, size, generator); // [B]
+                    Tensor share = p == null // p(t), [B]
+                            ? Tensors.ones(size).to(ScalarType.Double).div(new Scalar((double) reversal.steps()))
+                            : p.index_select(0, t.sub(new Scalar(1L)));
+                    ImportanceMasking losing = reversal.losing(t, generator);
+                    return trainingLoss(
+                            network, x0, reversal.corrupt(x0, t, losing.u()), label, t, share, losing.weight());
+                }));
     }
 
     /**
@@ -162,12 +165,12 @@ public final class VqDiffusion implements Prior {
 
     /** Ancestral sampling in T' steps spread evenly over T, or by the purity rule if so configured. */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         return sample(network, sampling, labels, draws, watcher);
     }
 
     /** The same with logits of {@code denoiser}. */
-    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, Draws draws, StepWatcher watcher) {
+    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         int steps = reversal.steps(sampling.steps());
         Double purity = configuration.sampling().purity();
         return Scope.keep(() -> {
@@ -186,33 +189,26 @@ public final class VqDiffusion implements Prior {
                             : Tensors.filled(
                                     space.mask(), draws.grids(), frame.space().length()),
                     (xt, number, given) -> {
-                        Tempering tempering = truncated(given);
+                        LogitFilter filter = truncated(given);
                         int t = reversal.time(sampling, number, steps);
                         return purity == null || number == steps
                                 ? reversal.step(
                                         guided,
-                                        tempering,
+                                        filter,
                                         xt,
                                         labels,
                                         t,
                                         reversal.time(sampling, number + 1, steps),
                                         draws,
                                         parameters.device())
-                                : surest(
-                                        guided,
-                                        tempering,
-                                        xt,
-                                        labels,
-                                        t,
-                                        tokens(sampling, number, steps, frame),
-                                        draws);
+                                : surest(guided, filter, xt, labels, t, tokens(sampling, number, steps, frame), draws);
                     },
                     watcher);
         });
     }
 
     /** With the truncation of the recipe where the caller asks for none. */
-    private Tempering truncated(Tempering given) {
+    private LogitFilter truncated(LogitFilter given) {
         return given.topP() < 1 ? given : given.topP(configuration.sampling().truncation());
     }
 
@@ -231,17 +227,19 @@ public final class VqDiffusion implements Prior {
      * proportion to the probability of their likeliest code, and each of p^(1 + r·score), where score is that
      * probability over the greatest of the grid. Tang et al. 2022, section 4.2 and eq. 11. [B, L] -> [B, L]
      */
-    Tensor surest(Denoiser denoiser, Tempering tempering, Tensor xt, Tensor labels, int t, long count, Draws draws) {
+    Tensor surest(
+            Denoiser denoiser, LogitFilter filter, Tensor xt, Tensor labels, int t, long count, RandomStreams draws) {
         return Scope.keep(() -> {
             long length = xt.size(1);
             Tensor masked = xt.eq(new Scalar(space.mask())); // [B, L]
-            Places all = Places.of(masked.any(1).unsqueeze(1).expand_as(masked)).orElse(null); // of grids that change
+            ActivePositions all = ActivePositions.of(masked.any(1).unsqueeze(1).expand_as(masked))
+                    .orElse(null); // of grids that change
             if (count == 0 || all == null) {
                 return xt;
             }
             Tensor rows = all.rows(); // [R]
             Tensor logits = all.logits(denoiser, xt, t - 1, labels, parameters.device());
-            Tensor log = tempering.logProbabilities(reversal.withToken(logits, all.read(xt), t)); // [R·L, K]
+            Tensor log = filter.logProbabilities(reversal.withToken(logits, all.read(xt), t)); // [R·L, K]
             Tensor score = log.exp().amax(new long[] {1}, false).view(-1, length); // [R, L]
             score = score.div(score.amax(new long[] {1}, true));
             Tensor open = masked.index_select(0, rows); // [R, L]
@@ -267,14 +265,17 @@ public final class VqDiffusion implements Prior {
     }
 
     @Override
-    public Tensor nats(Tensor codes, Tensor labels, Seed seed) {
-        return Evaluation.nats(this, codes, labels, () -> reversal.nats(network, codes, labels, seed.generator()));
+    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
+        return Inference.negativeLogLikelihood(
+                this, codes, labels, () -> reversal.negativeLogLikelihood(network, codes, labels, seed.generator()));
     }
 
     @Override
-    public double[][] leaps(TokenBatch batch, double[] shares, Seed seed) {
-        return Evaluation.leaps(
-                this, batch, () -> reversal.leaps(network, batch.codes(), batch.labels(), shares, seed.generator()));
+    public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
+        return Inference.stepCosts(
+                this,
+                batch,
+                () -> reversal.stepCosts(network, batch.codes(), batch.labels(), shares, seed.generator()));
     }
 
     @Override

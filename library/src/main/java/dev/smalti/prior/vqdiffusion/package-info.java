@@ -23,7 +23,7 @@
  * <tr><td>q(x_{t-1} | x_t, x_0), p_θ(x_{t-1} | x_t, y)</td><td>{@link dev.smalti.corruption.Corruption#logPosterior}</td></tr>
  * <tr><td>p_θ(x̃_0 | x_t, y)</td><td>softmax of the network's logits</td></tr>
  * <tr><td>λ</td><td>{@code auxiliary}</td></tr>
- * <tr><td>truncation rate r</td><td>{@code sampling.truncation}, which is {@link dev.smalti.draw.Tempering#topP}</td></tr>
+ * <tr><td>truncation rate r</td><td>{@code sampling.truncation}, which is {@link dev.smalti.draw.LogitFilter#topP}</td></tr>
  * <tr><td>purity; r of eq. 11; Δz</td><td>score; {@code sampling.purity}; {@code sampling.tokens}</td></tr>
  * </table>
  *

@@ -35,7 +35,7 @@ public record ResidualConfiguration(
         VqganConfiguration autoencoder,
         int steps,
         Boolean affine,
-        Schedule schedule,
+        Mixing schedule,
         Double base,
         Weights weights,
         Boolean convolution,
@@ -68,11 +68,11 @@ public record ResidualConfiguration(
             throw new IllegalArgumentException("codebook.legacy is for kind vqgan alone: leave it out");
         }
         affine = affine != null && affine;
-        schedule = schedule == null ? Schedule.POWER : schedule;
-        if (base != null && schedule != Schedule.POWER) {
+        schedule = schedule == null ? Mixing.POWER : schedule;
+        if (base != null && schedule != Mixing.POWER) {
             throw new IllegalArgumentException("base needs schedule: power");
         }
-        base = base == null ? (schedule == Schedule.POWER ? 0.75 : null) : base;
+        base = base == null ? (schedule == Mixing.POWER ? 0.75 : null) : base;
         if (base != null && !(base > 0 && base <= 1)) {
             throw new IllegalArgumentException("base must be in (0, 1], got " + base);
         }

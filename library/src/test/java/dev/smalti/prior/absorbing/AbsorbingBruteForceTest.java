@@ -3,10 +3,10 @@ package dev.smalti.prior.absorbing;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.Prior;
@@ -91,7 +91,7 @@ class AbsorbingBruteForceTest {
 
     @Test
     void has_a_network_whose_tokens_depend_on_one_another() {
-        double[] whole = chain(T, 0, GuidanceSchedule.CONSTANT, Tempering.NONE, LABEL);
+        double[] whole = chain(T, 0, GuidanceSchedule.CONSTANT, LogitFilter.NONE, LABEL);
         double apart = 0;
         double[][] margins = new double[L][K];
         for (int s = 0; s < STATES; s++) {
@@ -108,7 +108,7 @@ class AbsorbingBruteForceTest {
             }
         }
         assertThat(apart / 2).as("total variation to independent tokens").isGreaterThan(0.1);
-        double[] atOnce = chain(1, 0, GuidanceSchedule.CONSTANT, Tempering.NONE, LABEL);
+        double[] atOnce = chain(1, 0, GuidanceSchedule.CONSTANT, LogitFilter.NONE, LABEL);
         assertThat(variation(whole, atOnce))
                 .as("total variation to tokens drawn at once")
                 .isGreaterThan(0.1);
@@ -156,9 +156,10 @@ class AbsorbingBruteForceTest {
         estimate(
                 exact,
                 100,
-                () -> Scope.value(() -> prior.nats(grids(500), Tensors.filled(LABEL, 500), seed.child(part[0]++))
-                        .mean()
-                        .item_double()));
+                () -> Scope.value(
+                        () -> prior.negativeLogLikelihood(grids(500), Tensors.filled(LABEL, 500), seed.child(part[0]++))
+                                .mean()
+                                .item_double()));
     }
 
     @Test
@@ -173,8 +174,9 @@ class AbsorbingBruteForceTest {
         estimate(
                 exact,
                 1000,
-                () -> Scope.value(() -> prior.nats(grids(1), Tensors.filled(LABEL, 1), seed.child(part[0]++))
-                        .item_double()));
+                () -> Scope.value(
+                        () -> prior.negativeLogLikelihood(grids(1), Tensors.filled(LABEL, 1), seed.child(part[0]++))
+                                .item_double()));
     }
 
     /** The T-step bound is above -ln p of the T-step chain, whatever the network. */
@@ -187,7 +189,7 @@ class AbsorbingBruteForceTest {
                 exact += Math.pow((double) t / T, m) * Math.pow(1 - (double) t / T, L - m) * entropy(lost) / t;
             }
         }
-        double nats = -Math.log(chain(T, 0, GuidanceSchedule.CONSTANT, Tempering.NONE, LABEL)[state(0)]);
+        double nats = -Math.log(chain(T, 0, GuidanceSchedule.CONSTANT, LogitFilter.NONE, LABEL)[state(0)]);
         assertThat(exact).isGreaterThan(nats);
     }
 
@@ -257,12 +259,12 @@ class AbsorbingBruteForceTest {
 
     @Test
     void seed_33_draws_from_the_exact_distribution_with_growing_guidance_and_tempering() {
-        compare(new Sampling(3, new Tempering(0.8, 2, 1), 1.5, GuidanceSchedule.LINEAR), 33, 12_000);
+        compare(new Sampling(3, new LogitFilter(0.8, 2, 1), 1.5, GuidanceSchedule.LINEAR), 33, 12_000);
     }
 
     @Test
     void seed_34_draws_from_the_exact_distribution_with_constant_guidance_in_2_steps() {
-        compare(new Sampling(2, new Tempering(1.5, 0, 1), 0.7, GuidanceSchedule.CONSTANT), 34, 12_000);
+        compare(new Sampling(2, new LogitFilter(1.5, 0, 1), 0.7, GuidanceSchedule.CONSTANT), 34, 12_000);
     }
 
     @Test
@@ -272,7 +274,7 @@ class AbsorbingBruteForceTest {
 
     private static void compare(Sampling sampling, long seed, int draws) {
         int steps = sampling.steps() == 0 ? T : sampling.steps();
-        double[] exact = chain(steps, sampling.guidance(), sampling.schedule(), sampling.tempering(), LABEL);
+        double[] exact = chain(steps, sampling.guidance(), sampling.schedule(), sampling.filter(), LABEL);
         assertThat(Arrays.stream(exact).sum()).isCloseTo(1, within(1e-9));
         double[] found = new double[STATES];
         for (int from = 0; from < draws; from += 4000) {
@@ -280,7 +282,7 @@ class AbsorbingBruteForceTest {
                     .mapToObj(new Seed(seed)::child)
                     .toList();
             Scope.free(() -> {
-                try (Draws numbers = Draws.of(seeds)) {
+                try (RandomStreams numbers = RandomStreams.of(seeds)) {
                     long[] codes = Tensors.toLongs(prior.sample(
                             sampling, Tensors.filled(LABEL, seeds.size()), numbers, Prior.StepWatcher.NONE));
                     for (int i = 0; i < codes.length; i += L) {
@@ -325,7 +327,7 @@ class AbsorbingBruteForceTest {
     }
 
     /** Uniform numbers that don't change over the steps, so that token i is revealed at the first t below 1 / u_i. */
-    private record Fixed(float... u) implements Draws {
+    private record Fixed(float... u) implements RandomStreams {
         @Override
         public long grids() {
             return u.length / L;
@@ -394,7 +396,7 @@ class AbsorbingBruteForceTest {
 
     /** The distribution after all steps, over states: at step t each masked token is revealed with probability 1/t. */
     private static double[] chain(
-            int steps, double guidance, GuidanceSchedule schedule, Tempering tempering, int label) {
+            int steps, double guidance, GuidanceSchedule schedule, LogitFilter filter, int label) {
         double[] p = new double[STATES];
         p[STATES - 1] = 1;
         for (int t = steps; t >= 1; t--) {
@@ -402,7 +404,7 @@ class AbsorbingBruteForceTest {
             double[] next = new double[STATES];
             for (int s = 0; s < STATES; s++) {
                 if (p[s] > 0) {
-                    spread(next, s, p[s], masks(s), 0, 1.0 / t, distributions(s, w, tempering, label));
+                    spread(next, s, p[s], masks(s), 0, 1.0 / t, distributions(s, w, filter, label));
                 }
             }
             p = next;
@@ -425,17 +427,17 @@ class AbsorbingBruteForceTest {
     }
 
     /** Temperature and top-k are done again here, by sorting; no nucleus. */
-    private static double[][] distributions(int state, double w, Tempering tempering, int label) {
+    private static double[][] distributions(int state, double w, LogitFilter filter, int label) {
         double[][] p = new double[L][K];
         for (int i = 0; i < L; i++) {
             double[] guided = new double[K];
             for (int k = 0; k < K; k++) {
                 guided[k] = ((1 + w) * logits[label][state][i][k] - w * logits[CLASSES][state][i][k])
-                        / tempering.temperature();
+                        / filter.temperature();
             }
             double[] sorted = guided.clone();
             Arrays.sort(sorted);
-            double least = tempering.topK() == 0 ? sorted[0] : sorted[K - tempering.topK()];
+            double least = filter.topK() == 0 ? sorted[0] : sorted[K - filter.topK()];
             double sum = 0;
             for (int k = 0; k < K; k++) {
                 p[i][k] = guided[k] < least ? 0 : Math.exp(guided[k] - sorted[K - 1]);
@@ -450,7 +452,7 @@ class AbsorbingBruteForceTest {
 
     /** S of {@link #GRID} with the tokens of a set lost, in nats. */
     private static double entropy(int lost) {
-        double[][] p = distributions(state(lost), 0, Tempering.NONE, LABEL);
+        double[][] p = distributions(state(lost), 0, LogitFilter.NONE, LABEL);
         double sum = 0;
         for (int i = 0; i < L; i++) {
             if ((lost >> i & 1) == 1) {

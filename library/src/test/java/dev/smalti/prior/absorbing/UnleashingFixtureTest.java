@@ -4,9 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.Fixture;
 import dev.smalti.corruption.Absorbing;
 import dev.smalti.draw.Categorical;
-import dev.smalti.draw.Draws;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.Loss;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.Prior.StepWatcher;
@@ -155,7 +155,7 @@ class UnleashingFixtureTest {
             StepWatcher watcher = (done, of, xt) -> chain.add(Tensors.toLongs(xt));
             Sampling sampling = Sampling.USUAL
                     .steps(fixture.settings("sample_steps").asInt())
-                    .tempering(new Tempering(temperature, 0, 1));
+                    .filter(new LogitFilter(temperature, 0, 1));
             prior.sample(sampling, null, new Stored(u, fixture.in("sample_gumbel")), watcher);
             Tensor tokens = Tensors.cat(chain.stream().map(Tensors::longs).toList());
             fixture.check("sample_x_t", tokens.view(chain.size(), u.size(1), space.length()));
@@ -168,7 +168,7 @@ class UnleashingFixtureTest {
         try (AbsorbingDiffusion prior = prior(null);
                 NoGradGuard guard = new NoGradGuard()) {
             Tensor u = fixture.in("mlm_u"); // [S, B, L]
-            Draws draws = new Stored(u, fixture.in("mlm_gumbel"));
+            RandomStreams draws = new Stored(u, fixture.in("mlm_gumbel"));
             Absorbing absorbing = new Absorbing(space);
             Tensor x0 = absorbing.nothing(u.size(1));
             List<Tensor> chain = new ArrayList<>();
@@ -180,7 +180,7 @@ class UnleashingFixtureTest {
                 Tensor at = absorbing.masked(xt).flatten().nonzero().squeeze(1);
                 Tensor logits = prior.network().logits(xt, null, null, at);
                 Tensor noise = draws.exponential(Tensors.toLongs(at), space.length(), space.codes());
-                Tensor drawn = Categorical.draw(Tempering.NONE.logProbabilities(logits), noise);
+                Tensor drawn = Categorical.draw(LogitFilter.NONE.logProbabilities(logits), noise);
                 x0 = xt.flatten().index_copy(0, at, drawn).view_as(xt);
                 chain.add(xt);
             }
@@ -190,7 +190,7 @@ class UnleashingFixtureTest {
     }
 
     /** The random numbers that the reference drew. u [T', B, L], gumbel [T', B, L, K]. */
-    private static final class Stored implements Draws {
+    private static final class Stored implements RandomStreams {
         private final Tensor u;
         private final Tensor gumbel;
         private long step = -1;

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.network.Work;
 import dev.smalti.prior.Prior.StepWatcher;
@@ -79,7 +79,7 @@ class AutoregressiveBruteForceTest {
     @Test
     void gives_all_grids_together_a_probability_of_one() {
         for (int label = 0; label <= CLASSES; label++) {
-            double[] nats = nats(label, 3);
+            double[] nats = negativeLogLikelihood(label, 3);
             assertThat(Arrays.stream(nats).map(each -> Math.exp(-each)).sum()).isCloseTo(1, within(1e-5));
         }
     }
@@ -87,12 +87,12 @@ class AutoregressiveBruteForceTest {
     @Test
     void measures_the_very_likelihood_and_draws_nothing_for_it() {
         assertThat(prior.exact()).isTrue();
-        double[] found = nats(LABEL, 3);
-        double[] exact = distribution(0, GuidanceSchedule.CONSTANT, Tempering.NONE);
+        double[] found = negativeLogLikelihood(LABEL, 3);
+        double[] exact = distribution(0, GuidanceSchedule.CONSTANT, LogitFilter.NONE);
         for (int g = 0; g < GRIDS; g++) {
             assertThat(found[g]).isCloseTo(-Math.log(exact[g]), within(1e-5 * (1 - Math.log(exact[g]))));
         }
-        assertThat(nats(LABEL, 4)).as("another seed").isEqualTo(found);
+        assertThat(negativeLogLikelihood(LABEL, 4)).as("another seed").isEqualTo(found);
     }
 
     @Test
@@ -101,13 +101,14 @@ class AutoregressiveBruteForceTest {
             Tensor all = grids();
             Tensor labels = Tensors.filled(LABEL, GRIDS);
             long pass = work(() -> prior.network().logits(all, labels));
-            assertThat(work(() -> prior.nats(all, labels, new Seed(1)))).isEqualTo(pass);
+            assertThat(work(() -> prior.negativeLogLikelihood(all, labels, new Seed(1))))
+                    .isEqualTo(pass);
         });
     }
 
     @Test
     void has_a_network_whose_tokens_depend_on_one_another() {
-        double[] whole = distribution(0, GuidanceSchedule.CONSTANT, Tempering.NONE);
+        double[] whole = distribution(0, GuidanceSchedule.CONSTANT, LogitFilter.NONE);
         double[][] margins = new double[L][K];
         for (int g = 0; g < GRIDS; g++) {
             for (int i = 0; i < L; i++) {
@@ -133,16 +134,16 @@ class AutoregressiveBruteForceTest {
 
     @Test
     void seed_42_draws_from_the_exact_distribution_with_growing_guidance_and_tempering() {
-        compare(new Sampling(L, new Tempering(0.8, 3, 1), 1.5, GuidanceSchedule.LINEAR), 42, 12_000);
+        compare(new Sampling(L, new LogitFilter(0.8, 3, 1), 1.5, GuidanceSchedule.LINEAR), 42, 12_000);
     }
 
     @Test
     void seed_43_draws_from_the_exact_distribution_with_constant_guidance() {
-        compare(new Sampling(0, new Tempering(1.5, 0, 1), 0.7, GuidanceSchedule.CONSTANT), 43, 12_000);
+        compare(new Sampling(0, new LogitFilter(1.5, 0, 1), 0.7, GuidanceSchedule.CONSTANT), 43, 12_000);
     }
 
     private static void compare(Sampling sampling, long seed, int draws) {
-        double[] exact = distribution(sampling.guidance(), sampling.schedule(), sampling.tempering());
+        double[] exact = distribution(sampling.guidance(), sampling.schedule(), sampling.filter());
         assertThat(Arrays.stream(exact).sum()).isCloseTo(1, within(1e-5));
         double[] found = new double[GRIDS];
         for (int from = 0; from < draws; from += 4000) {
@@ -150,7 +151,7 @@ class AutoregressiveBruteForceTest {
                     .mapToObj(new Seed(seed)::child)
                     .toList();
             Scope.free(() -> {
-                try (Draws numbers = Draws.of(seeds)) {
+                try (RandomStreams numbers = RandomStreams.of(seeds)) {
                     long[] codes = Tensors.toLongs(
                             prior.sample(sampling, Tensors.filled(LABEL, seeds.size()), numbers, StepWatcher.NONE));
                     for (int i = 0; i < codes.length; i += L) {
@@ -172,7 +173,7 @@ class AutoregressiveBruteForceTest {
 
     @Test
     void shows_tokens_in_raster_order_and_masks_where_none_is_drawn_yet() {
-        try (Draws draws = Draws.of(List.of(new Seed(1), new Seed(2)))) {
+        try (RandomStreams draws = RandomStreams.of(List.of(new Seed(1), new Seed(2)))) {
             List<long[]> seen = new ArrayList<>();
             Scope.free(() -> prior.sample(Sampling.USUAL, Tensors.longs(0, CLASSES), draws, (done, of, xt) -> {
                 assertThat(of).isEqualTo(L);
@@ -212,7 +213,7 @@ class AutoregressiveBruteForceTest {
     private static void draw(AutoregressiveTransformer prior, Sampling sampling, Tensor labels) {
         List<Seed> seeds =
                 LongStream.range(0, labels.size(0)).mapToObj(Seed::new).toList();
-        try (Draws draws = Draws.of(seeds)) {
+        try (RandomStreams draws = RandomStreams.of(seeds)) {
             prior.sample(sampling, labels, draws, StepWatcher.NONE);
         }
     }
@@ -248,7 +249,7 @@ class AutoregressiveBruteForceTest {
     }
 
     /** p(grid | {@link #LABEL}); temperature and top-k are done again here, by sorting; no nucleus. */
-    private static double[] distribution(double guidance, GuidanceSchedule schedule, Tempering tempering) {
+    private static double[] distribution(double guidance, GuidanceSchedule schedule, LogitFilter filter) {
         double[] p = new double[GRIDS];
         for (int g = 0; g < GRIDS; g++) {
             p[g] = 1;
@@ -257,11 +258,11 @@ class AutoregressiveBruteForceTest {
                 double[] guided = new double[K];
                 for (int k = 0; k < K; k++) {
                     guided[k] =
-                            ((1 + w) * logits[LABEL][g][i][k] - w * logits[CLASSES][g][i][k]) / tempering.temperature();
+                            ((1 + w) * logits[LABEL][g][i][k] - w * logits[CLASSES][g][i][k]) / filter.temperature();
                 }
                 double[] sorted = guided.clone();
                 Arrays.sort(sorted);
-                double least = tempering.topK() == 0 ? sorted[0] : sorted[K - tempering.topK()];
+                double least = filter.topK() == 0 ? sorted[0] : sorted[K - filter.topK()];
                 double sum = Arrays.stream(guided)
                         .filter(each -> each >= least)
                         .map(Math::exp)
@@ -281,8 +282,9 @@ class AutoregressiveBruteForceTest {
         return sum;
     }
 
-    private static double[] nats(int label, long seed) {
-        return Scope.value(() -> Tensors.toDoubles(prior.nats(grids(), Tensors.filled(label, GRIDS), new Seed(seed))));
+    private static double[] negativeLogLikelihood(int label, long seed) {
+        return Scope.value(() ->
+                Tensors.toDoubles(prior.negativeLogLikelihood(grids(), Tensors.filled(label, GRIDS), new Seed(seed))));
     }
 
     /** int64 [625, 4] */

@@ -2,9 +2,9 @@ package dev.smalti.prior.autoregressive;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.Fixture;
-import dev.smalti.draw.Draws;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.Loss;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.Prior.StepWatcher;
@@ -123,7 +123,7 @@ class UnleashingFixtureTest {
     @Test
     void has_the_likelihood_of_which_the_loss_is_the_mean_in_bits() {
         try (AutoregressiveTransformer prior = prior()) {
-            Tensor nats = prior.nats(fixture.in("x_0"), null, new Seed(1));
+            Tensor nats = prior.negativeLogLikelihood(fixture.in("x_0"), null, new Seed(1));
             fixture.check("ar_loss", nats.mean().div(new Scalar(space.length() * Math.log(2))));
         }
     }
@@ -131,8 +131,8 @@ class UnleashingFixtureTest {
     @Test
     void draws_the_same_tokens() {
         try (AutoregressiveTransformer prior = prior()) {
-            Sampling sampling = Sampling.USUAL.tempering(
-                    new Tempering(fixture.settings("temp").asDouble(), 0, 1));
+            Sampling sampling = Sampling.USUAL.filter(
+                    new LogitFilter(fixture.settings("temp").asDouble(), 0, 1));
             Tensor gumbel = fixture.in("ar_gumbel"); // [S, B, K]
             Tensor drawn = prior.sample(sampling, null, new Stored(gumbel), StepWatcher.NONE)
                     .flatten(1, 2); // [B, L]
@@ -141,7 +141,7 @@ class UnleashingFixtureTest {
     }
 
     /** The noise that the reference drew for the first tokens, gumbel [S, B, K], and none for those that follow. */
-    private record Stored(Tensor gumbel) implements Draws {
+    private record Stored(Tensor gumbel) implements RandomStreams {
         @Override
         public long grids() {
             return gumbel.size(1);

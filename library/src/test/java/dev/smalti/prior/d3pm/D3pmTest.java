@@ -5,19 +5,19 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.corruption.Posterior;
-import dev.smalti.draw.Draws;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.Loss;
 import dev.smalti.network.TransformerConfiguration;
-import dev.smalti.prior.Losing;
 import dev.smalti.prior.Prior;
-import dev.smalti.prior.Spread;
 import dev.smalti.prior.TokenBatch;
-import dev.smalti.prior.Training;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.d3pm.D3pmConfiguration.Noise;
 import dev.smalti.prior.d3pm.D3pmConfiguration.Transitions;
+import dev.smalti.prior.process.ImportanceMasking;
+import dev.smalti.prior.process.LowDiscrepancyTimes;
+import dev.smalti.prior.process.PriorObjective;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -62,7 +62,7 @@ class D3pmTest {
             for (int steps : new int[] {T, T / 2, 1}) {
                 Sampling sampling = Sampling.USUAL
                         .steps(steps)
-                        .tempering(new Tempering(0.7, 5, 0.9))
+                        .filter(new LogitFilter(0.7, 5, 0.9))
                         .guidance(2);
                 assertThat(draw(ours, sampling, true)).isEqualTo(draw(theirs, sampling, false));
             }
@@ -73,18 +73,18 @@ class D3pmTest {
     private static long[] draw(Prior prior, Sampling sampling, boolean start) {
         List<Seed> seeds = LongStream.range(0, 20).mapToObj(new Seed(3)::child).toList();
         return Scope.value(() -> {
-            try (Draws draws = start ? new Started(Draws.of(seeds)) : Draws.of(seeds)) {
+            try (RandomStreams draws = start ? new Started(RandomStreams.of(seeds)) : RandomStreams.of(seeds)) {
                 long[] labels = LongStream.range(0, 20).map(i -> i % 3).toArray();
                 return Tensors.toLongs(prior.sample(sampling, Tensors.longs(labels), draws, Prior.StepWatcher.NONE));
             }
         });
     }
 
-    private static final class Started implements Draws {
-        private final Draws inner;
+    private static final class Started implements RandomStreams {
+        private final RandomStreams inner;
         private boolean started;
 
-        Started(Draws inner) {
+        Started(RandomStreams inner) {
             this.inner = inner;
         }
 
@@ -136,8 +136,8 @@ class D3pmTest {
             for (int i = 0; i < 40; i++) {
                 Seed seed = new Seed(i);
                 TokenBatch one = batch(1);
-                double nats = Scope.value(
-                        () -> prior.nats(one.codes(), one.labels(), seed).item_double());
+                double nats = Scope.value(() -> prior.negativeLogLikelihood(one.codes(), one.labels(), seed)
+                        .item_double());
                 nothing += nats == 0 ? 1 : 0;
                 assertThat(nats).isBetween(0.0, 1e4);
                 Scope.free(() -> {
@@ -155,10 +155,10 @@ class D3pmTest {
     @EnumSource(Posterior.class)
     void measures_the_bound_with_what_is_left_at_the_end(Posterior posterior) {
         try (Prior prior = d3pm(Transitions.UNIFORM, posterior, 0)) {
-            double nats = Scope.value(
-                    () -> prior.nats(batch(6000).codes(), batch(6000).labels(), new Seed(5))
-                            .mean()
-                            .item_double());
+            double nats = Scope.value(() -> prior.negativeLogLikelihood(
+                            batch(6000).codes(), batch(6000).labels(), new Seed(5))
+                    .mean()
+                    .item_double());
             double measured = 0;
             for (int i = 0; i < 1000; i++) {
                 Seed seed = new Seed(i);
@@ -235,10 +235,11 @@ class D3pmTest {
     /** The loss of times and numbers that are drawn as absorbing diffusion draws them, all grids alike. */
     private static Loss plainLoss(Prior prior, Seed seed) {
         D3pm d3pm = (D3pm) prior;
-        return new Training(prior.parameters(), 2, 0.1, (x0, label, generator) -> {
-                    Tensor t = Spread.times(generator, x0.size(0), T);
+        return new PriorObjective(prior.parameters(), 2, 0.1, (x0, label, generator) -> {
+                    Tensor t = LowDiscrepancyTimes.times(generator, x0.size(0), T);
                     Tensor u = Tensors.uniform(generator, x0.size(0), SPACE.length());
-                    Losing alike = new Losing(u, Tensors.ones(x0.size(0)).to(ScalarType.Double));
+                    ImportanceMasking alike =
+                            new ImportanceMasking(u, Tensors.ones(x0.size(0)).to(ScalarType.Double));
                     return d3pm.trainingLoss(d3pm.network(), x0, label, t, alike);
                 })
                 .loss(batch(60), 0, seed);

@@ -54,7 +54,7 @@ record ExactGuess(Tensor probabilities, Tensor states, Tensor embeddings) implem
 
     @Override
     public Tensor logits(Tensor z, Tensor time, Tensor label, Tensor at) {
-        Gaussian level = new Gaussian(time.to(ScalarType.Double).mul(new Scalar(-2.0)));
+        NoiseLevel level = new NoiseLevel(time.to(ScalarType.Double).mul(new Scalar(-2.0)));
         Tensor own = level.evidence(z.to(ScalarType.Double), embeddings); // [B, L, K]
         long length = z.size(1);
         long codes = embeddings.size(0);

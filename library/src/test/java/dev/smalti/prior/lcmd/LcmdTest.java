@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.smalti.draw.Draws;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
@@ -80,11 +80,13 @@ class LcmdTest {
                 Tensor weight = exact.probabilities()
                         .div(counts)
                         .repeat_interleave(counts.to(ScalarType.Long), new LongOptional(0), new LongOptional());
-                Tensor nats = prior.nats(exact, x, null, new Seed(8)).to(ScalarType.Double);
+                Tensor nats =
+                        prior.negativeLogLikelihood(exact, x, null, new Seed(8)).to(ScalarType.Double);
                 double deviation = nats.std(false).item_double() / Math.sqrt(nats.numel());
                 assertThat(deviation).isLessThan(0.03);
                 assertThat(nats.mul(weight).sum().item_double()).isCloseTo(exact.entropy(), within(3 * deviation));
-                Tensor untrained = prior.nats(x, null, new Seed(8)).to(ScalarType.Double);
+                Tensor untrained =
+                        prior.negativeLogLikelihood(x, null, new Seed(8)).to(ScalarType.Double);
                 assertThat(untrained.mul(weight).sum().item_double()).isGreaterThan(exact.entropy() + 0.2);
             }
         });
@@ -321,7 +323,7 @@ class LcmdTest {
         Scope.free(() -> {
             try (Lcmd prior = build(with(Origin.NORMALISED, null, null, 0, new Steps(20, null)))) {
                 ExactGuess exact = exact(prior);
-                Sampling sharp = Sampling.USUAL.tempering(new Tempering(0.3, 0, 1));
+                Sampling sharp = Sampling.USUAL.filter(new LogitFilter(0.3, 0, 1));
                 Tensor grids = prior.sample(exact, sharp, null, draws(1000), NONE);
                 Tensor usual = prior.sample(exact, Sampling.USUAL, null, draws(1000), NONE);
                 assertThat(exact.shares(grids.view(-1, 3)).max().item_double())
@@ -394,8 +396,9 @@ class LcmdTest {
         return ExactGuess.of(3, 3, prior.student().embeddings().vectors().detach(), 4);
     }
 
-    private static Draws draws(int grids) {
-        return Draws.of(LongStream.range(0, grids).mapToObj(new Seed(3)::child).toList());
+    private static RandomStreams draws(int grids) {
+        return RandomStreams.of(
+                LongStream.range(0, grids).mapToObj(new Seed(3)::child).toList());
     }
 
     private static TokenBatch batch() {

@@ -8,8 +8,8 @@ import dev.smalti.corruption.Absorbing;
 import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.NetworkShape;
@@ -177,7 +177,7 @@ class HaltonFixtureTest {
     private Tensor drawn(Tensor logits, Tensor gumbel) {
         Tensor exponential =
                 gumbel.reshape(-1, mask + 1L).to(ScalarType.Double).neg().exp();
-        return Categorical.draw(Tempering.NONE.logProbabilities(logits), exponential)
+        return Categorical.draw(LogitFilter.NONE.logProbabilities(logits), exponential)
                 .view(-1, length);
     }
 
@@ -192,7 +192,7 @@ class HaltonFixtureTest {
         MaskSchedule schedule =
                 MaskSchedule.valueOf(settings.required("sched_mode").asText().toUpperCase(Locale.ROOT));
         Sampling sampling =
-                new Sampling(steps, Tempering.NONE, settings.required("w").asDouble(), GuidanceSchedule.LINEAR);
+                new Sampling(steps, LogitFilter.NONE, settings.required("w").asDouble(), GuidanceSchedule.LINEAR);
         Guidance guided = new Guidance(network, none);
         Seen seen = new Seen();
         try (NoGradGuard guard = new NoGradGuard()) {

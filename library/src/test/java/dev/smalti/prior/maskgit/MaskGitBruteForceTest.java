@@ -3,10 +3,10 @@ package dev.smalti.prior.maskgit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.Prior;
@@ -95,14 +95,14 @@ class MaskGitBruteForceTest {
             p[code] = Math.pow(known(LABEL, position, other)[code], 1 + w)
                     / Math.pow(known(CLASSES, position, other)[code], w);
         }
-        Tempering tempering = sampling.tempering();
+        LogitFilter filter = sampling.filter();
         double least = Arrays.stream(p)
                 .sorted()
-                .skip(tempering.topK() == 0 ? 0 : K - tempering.topK())
+                .skip(filter.topK() == 0 ? 0 : K - filter.topK())
                 .findFirst()
                 .orElseThrow();
         for (int code = 0; code < K; code++) {
-            p[code] = p[code] < least ? 0 : Math.pow(p[code], 1 / tempering.temperature());
+            p[code] = p[code] < least ? 0 : Math.pow(p[code], 1 / filter.temperature());
         }
         return normal(p);
     }
@@ -139,7 +139,7 @@ class MaskGitBruteForceTest {
      * ln p + c·g with probability 1 / (1 + (q / p)^(1/c)).
      */
     private double[] byConfidence(Sampling sampling, double noise) {
-        return byConfidence(sampling, noise, sampling.tempering(Tempering.NONE));
+        return byConfidence(sampling, noise, sampling.filter(LogitFilter.NONE));
     }
 
     /** @param sure the draw whose probabilities are p and q */
@@ -187,7 +187,7 @@ class MaskGitBruteForceTest {
 
     @Test
     void seed_43_draws_what_is_the_law_of_the_order_with_growing_guidance_and_tempering() {
-        Sampling sampling = new Sampling(2, new Tempering(0.8, 2, 1), 1.5, GuidanceSchedule.LINEAR);
+        Sampling sampling = new Sampling(2, new LogitFilter(0.8, 2, 1), 1.5, GuidanceSchedule.LINEAR);
         double[] left = inOrder(sampling, 0);
         double[] right = inOrder(sampling, 1);
         assertThat(variation(left, right)).as("both orders differ").isGreaterThan(0.02);
@@ -210,7 +210,7 @@ class MaskGitBruteForceTest {
 
     @Test
     void seed_47_draws_by_confidence_with_guidance_and_temperature_but_is_as_sure_as_without_temperature() {
-        Sampling sampling = new Sampling(2, new Tempering(4, 0, 1), 0.5, GuidanceSchedule.CONSTANT);
+        Sampling sampling = new Sampling(2, new LogitFilter(4, 0, 1), 0.5, GuidanceSchedule.CONSTANT);
         double[] exact = byConfidence(sampling, 1);
         assertThat(variation(exact, byConfidence(sampling, 1, sampling)))
                 .as("what temperature would change of the confidence")
@@ -239,7 +239,7 @@ class MaskGitBruteForceTest {
         MaskGitConfiguration configuration = MaskGitConfiguration.of(new TransformerConfiguration(1, 4, 1, null))
                 .sampling(how);
         try (MaskGit prior = new MaskGit(configuration, new TokenSpace(K, 1, L), CLASSES, new Seed(1), Devices.cpu());
-                Draws numbers = Draws.of(seeds(seed, draws))) {
+                RandomStreams numbers = RandomStreams.of(seeds(seed, draws))) {
             Scope.free(() -> {
                 Tensor labels = Tensors.filled(LABEL, draws);
                 long[] codes =

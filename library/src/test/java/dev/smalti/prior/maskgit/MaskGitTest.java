@@ -4,15 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.smalti.draw.Draws;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.TransformerConfiguration;
-import dev.smalti.prior.Frame;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.maskgit.MaskGitConfiguration.Masking;
 import dev.smalti.prior.maskgit.MaskGitSampling.Order;
+import dev.smalti.prior.process.Frame;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -130,7 +130,7 @@ class MaskGitTest {
         MaskGitSampling rolling = sampling(null, null, Order.HALTON);
         Map<Integer, Long> begun = new TreeMap<>();
         Scope.free(() -> {
-            try (Draws draws = Draws.of(seeds(11, 600))) {
+            try (RandomStreams draws = RandomStreams.of(seeds(11, 600))) {
                 long[] rank = Tensors.toLongs(rolling.rank(Frame.of(SPACE, Sampling.USUAL, draws), draws));
                 for (int grid = 0; grid < 600; grid++) {
                     int moved = (int) rank[grid * L + (int) order[0]];
@@ -149,7 +149,7 @@ class MaskGitTest {
     void seed_12_draws_all_orders_alike() {
         MaskGitSampling random = sampling(null, null, Order.RANDOM);
         Map<List<Long>, Long> orders = Scope.value(() -> {
-            try (Draws draws = Draws.of(seeds(12, 3000))) {
+            try (RandomStreams draws = RandomStreams.of(seeds(12, 3000))) {
                 long[] rank =
                         Tensors.toLongs(random.rank(Frame.of(new TokenSpace(K, 1, 3), Sampling.USUAL, draws), draws));
                 return IntStream.range(0, 3000)
@@ -187,7 +187,7 @@ class MaskGitTest {
             MaskGitSampling how = sampling(null, null, order);
             int[] known = how.known(L, steps);
             try (MaskGit prior = build(MaskGitConfiguration.of(NETWORK).sampling(how));
-                    Draws draws = Draws.of(seeds(13, GRIDS))) {
+                    RandomStreams draws = RandomStreams.of(seeds(13, GRIDS))) {
                 List<long[]> seen = new ArrayList<>();
                 Counter counter = new Counter(prior.network());
                 Scope.free(() -> prior.sample(counter, Sampling.USUAL.steps(steps), null, draws, (done, of, xt) -> {
@@ -313,8 +313,8 @@ class MaskGitTest {
                     exact += each.masked_select(lost.flatten()).sum().item_double() / m / (m == 3 ? 1 : 3);
                 }
                 int grids = 4000;
-                double[] nats =
-                        Tensors.toDoubles(prior.nats(grid.expand(grids, 3).contiguous(), null, new Seed(18)));
+                double[] nats = Tensors.toDoubles(
+                        prior.negativeLogLikelihood(grid.expand(grids, 3).contiguous(), null, new Seed(18)));
                 double mean = Arrays.stream(nats).average().orElseThrow();
                 double variance = Arrays.stream(nats)
                         .map(x -> (x - mean) * (x - mean))
@@ -341,7 +341,7 @@ class MaskGitTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage(message);
         try (MaskGit prior = build(MaskGitConfiguration.of(NETWORK));
-                Draws draws = Draws.of(seeds(1, 1))) {
+                RandomStreams draws = RandomStreams.of(seeds(1, 1))) {
             assertThatThrownBy(() -> prior.sample(Sampling.USUAL.steps(13), null, draws, Prior.StepWatcher.NONE))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage(message);

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.smalti.draw.Draws;
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.LlamaTransformerConfiguration;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Prior;
@@ -119,7 +119,7 @@ class RdpmTest {
     @Test
     void linear_guidance_leaves_the_first_step_alone_and_constant_guidance_does_not() {
         try (Rdpm prior = prior(SMALL, 2, null)) {
-            Sampling linear = new Sampling(0, Tempering.NONE, 3, GuidanceSchedule.LINEAR);
+            Sampling linear = new Sampling(0, LogitFilter.NONE, 3, GuidanceSchedule.LINEAR);
             double[] plain = first(frequencies(prior, Sampling.USUAL, 4, 1, 1000));
             double[] later = first(frequencies(prior, linear, 4, 1, 1000));
             double[] constant = first(frequencies(prior, Sampling.USUAL.guidance(3), 4, 1, 1000));
@@ -142,7 +142,7 @@ class RdpmTest {
     @Test
     void top_k_1_is_the_papers_argmax_at_every_step() {
         try (Rdpm prior = prior(SMALL, 2, null)) {
-            Sampling argmax = Sampling.USUAL.tempering(new Tempering(1, 1, 1));
+            Sampling argmax = Sampling.USUAL.filter(new LogitFilter(1, 1, 1));
             assertThat(Arrays.stream(frequencies(prior, argmax, 4, 1, 50)).filter(each -> each > 0))
                     .hasSize(1);
         }
@@ -158,7 +158,8 @@ class RdpmTest {
                         .loss(batch, 0, new Seed(1))
                         .total()
                         .item_double();
-                double nats = prior.nats(batch, new Seed(1)).mean().item_double();
+                double nats =
+                        prior.negativeLogLikelihood(batch, new Seed(1)).mean().item_double();
                 assertThat(loss).isCloseTo(nats / SMALL.size() / Math.log(2), within(1e-5));
             });
         }
@@ -181,7 +182,8 @@ class RdpmTest {
                         .map(each -> (each - mean) * (each - mean))
                         .average()
                         .orElseThrow());
-                double nats = prior.nats(batch, new Seed(1)).mean().item_double();
+                double nats =
+                        prior.negativeLogLikelihood(batch, new Seed(1)).mean().item_double();
                 double error = 5 * deviation / Math.sqrt(losses.length);
                 assertThat(error).isLessThan(0.15);
                 assertThat(mean).isCloseTo(nats / SMALL.size() / Math.log(2), within(error));
@@ -277,9 +279,9 @@ class RdpmTest {
                         .hasMessageContaining("there is no alpha, and prior.guesses");
                 assertThatThrownBy(() -> prior.prepare(wide))
                         .hasMessage("prior.dimension must be the width of the codebook, 5, got 4");
-                assertThatThrownBy(() -> prior.nats(codes.flatten(1, -1), null, new Seed(1)))
+                assertThatThrownBy(() -> prior.negativeLogLikelihood(codes.flatten(1, -1), null, new Seed(1)))
                         .hasMessageContaining("noise seeds are required");
-                try (Draws draws = Draws.of(List.of(new Seed(1)))) {
+                try (RandomStreams draws = RandomStreams.of(List.of(new Seed(1)))) {
                     assertThatThrownBy(() -> prior.sample(Sampling.USUAL.steps(7), null, draws, StepWatcher.NONE))
                             .isInstanceOf(IllegalArgumentException.class)
                             .hasMessage(
@@ -292,9 +294,10 @@ class RdpmTest {
 
     /** p(C | ε) of all 16 grids. */
     private static double[] probabilities(Rdpm prior, long seed, long label) {
-        return Scope.value(() -> Arrays.stream(Tensors.toDoubles(prior.nats(batch(seed, label), new Seed(1))))
-                .map(nats -> Math.exp(-nats))
-                .toArray());
+        return Scope.value(
+                () -> Arrays.stream(Tensors.toDoubles(prior.negativeLogLikelihood(batch(seed, label), new Seed(1))))
+                        .map(nats -> Math.exp(-nats))
+                        .toArray());
     }
 
     private static TokenBatch batch(long seed, long label) {
@@ -308,7 +311,7 @@ class RdpmTest {
         List<Seed> seeds =
                 LongStream.range(0, count).mapToObj(new Seed(8)::child).toList();
         return Scope.value(() -> {
-            Draws draws = new OneNoise(Draws.of(seeds), noise);
+            RandomStreams draws = new OneNoise(RandomStreams.of(seeds), noise);
             Tensor drawn = prior.sample(sampling, Tensors.filled(label, count), draws, StepWatcher.NONE);
             assertThat(Dims.of(drawn)).containsExactly(count, 2, 1, 2);
             double[] frequencies = new double[16];
@@ -325,7 +328,7 @@ class RdpmTest {
     }
 
     /** Random numbers of each grid's own, and the same noise for all. */
-    private record OneNoise(Draws draws, long seed) implements Draws {
+    private record OneNoise(RandomStreams draws, long seed) implements RandomStreams {
         @Override
         public long grids() {
             return draws.grids();

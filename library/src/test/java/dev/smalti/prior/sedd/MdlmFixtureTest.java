@@ -6,12 +6,12 @@ import dev.smalti.corruption.Absorbing;
 import dev.smalti.corruption.Noise;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
-import dev.smalti.draw.Draws;
-import dev.smalti.draw.Tempering;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
-import dev.smalti.prior.Reversal;
+import dev.smalti.prior.process.ReverseProcess;
 import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
@@ -161,7 +161,7 @@ class MdlmFixtureTest {
             Tensor sigma = noise.total(t);
             Tensor weight = important ? sigma.expm1().mul(new Scalar(-Math.log(least(noise)))) : noise.rate(t);
             Tensor x0 = fixture.in("x0");
-            Tensor x = prior.graph().lose(x0, sigma, fixture.in("u_mask").to(ScalarType.Double));
+            Tensor x = prior.graph().corrupt(x0, sigma, fixture.in("u_mask").to(ScalarType.Double));
             fixture.check(prefix + "xt", x);
             Tensor mask = fixture.in("attention_mask");
             Tensor nats = prior.entropy(x, x0, null, sigma.to(ScalarType.Float))
@@ -187,8 +187,8 @@ class MdlmFixtureTest {
         int steps = fixture.settings("T_discrete").asInt();
         try (Sedd prior = exact()) {
             TokenSpace space = prior.space();
-            Reversal reversal =
-                    new Reversal(space, new Absorbing(space), Schedule.absorbing(steps), Posterior.NORMALISED);
+            ReverseProcess reversal =
+                    new ReverseProcess(space, new Absorbing(space), Schedule.absorbing(steps), Posterior.NORMALISED);
             Tensor t = times(true)
                     .mul(new Scalar((double) steps))
                     .to(ScalarType.Long)
@@ -232,7 +232,8 @@ class MdlmFixtureTest {
                 double scale = name.equals("analytic") ? 1 : share(sigma);
                 probabilities.add(
                         prior.analytic(own.flatten(), score, sigma - before).mul(new Scalar(scale)));
-                next.add(prior.step(prior::logScore, Tempering.NONE, own, null, t, 0.1, new Stored(u.narrow(0, i, 1))));
+                next.add(prior.step(
+                        prior::logScore, LogitFilter.NONE, own, null, t, 0.1, new Stored(u.narrow(0, i, 1))));
             }
             fixture.check("step_" + name + ".x_next", Tensors.cat(next));
             Tensor all = torch.stack(new TensorVector(probabilities.toArray(Tensor[]::new)), 0);
@@ -258,7 +259,7 @@ class MdlmFixtureTest {
             List<Tensor> chain = new ArrayList<>();
             for (int i = 0; i < steps; i++) {
                 chain.add(x);
-                x = prior.step(prior::logScore, Tempering.NONE, x, null, 1 - i * dt, dt, new Stored(u.select(0, i)));
+                x = prior.step(prior::logScore, LogitFilter.NONE, x, null, 1 - i * dt, dt, new Stored(u.select(0, i)));
             }
             Tensor score = prior.logScore(x, torch.zeros(new long[] {batch}), null, null);
             Tensor likeliest = torch.argmax(score.narrow(1, 0, vocabulary), new LongOptional(-1), false)
@@ -269,7 +270,7 @@ class MdlmFixtureTest {
     }
 
     /** The uniform numbers of one step. [B, L, S] */
-    private record Stored(Tensor u) implements Draws {
+    private record Stored(Tensor u) implements RandomStreams {
         @Override
         public long grids() {
             return u.size(0);

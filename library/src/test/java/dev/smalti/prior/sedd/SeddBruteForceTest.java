@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.corruption.Noise;
-import dev.smalti.draw.Draws;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
@@ -116,7 +116,7 @@ class SeddBruteForceTest {
             Transitions transitions, Noise.Shape noise, Predictor predictor, int steps) {
         int count = 1500;
         try (Sedd prior = exact(transitions, noise, predictor, steps);
-                Draws draws = Draws.of(
+                RandomStreams draws = RandomStreams.of(
                         LongStream.range(0, count).mapToObj(new Seed(9)::child).toList())) {
             long[] codes = Scope.value(
                     () -> Tensors.toLongs(prior.sample(Sampling.USUAL, null, draws, Prior.StepWatcher.NONE)));
@@ -286,8 +286,8 @@ class SeddBruteForceTest {
                 Prior theirs = absorbing.build(SPACE, 0, new Seed(3), Devices.cpu())) {
             Scope.free(() -> {
                 Tensor codes = grids(50);
-                double[] expected = Tensors.toDoubles(theirs.nats(codes, null, new Seed(4)));
-                assertThat(Tensors.toDoubles(ours.nats(codes, null, new Seed(4))))
+                double[] expected = Tensors.toDoubles(theirs.negativeLogLikelihood(codes, null, new Seed(4)));
+                assertThat(Tensors.toDoubles(ours.negativeLogLikelihood(codes, null, new Seed(4))))
                         .containsExactly(expected, within(1e-4));
             });
         }
@@ -314,7 +314,8 @@ class SeddBruteForceTest {
     void the_bound_of_true_ratios_is_the_entropy_seed_2(
             Transitions transitions, Noise.Shape noise, int times, double within) {
         try (Sedd prior = exact(transitions, noise, Predictor.ANALYTIC, 10)) {
-            double[] nats = Scope.value(() -> Tensors.toDoubles(prior.nats(grids(times), null, new Seed(2))));
+            double[] nats =
+                    Scope.value(() -> Tensors.toDoubles(prior.negativeLogLikelihood(grids(times), null, new Seed(2))));
             double mean = 0;
             double square = 0;
             double entropy = 0;
@@ -383,8 +384,8 @@ class SeddBruteForceTest {
                 Tensor score = Tensors.doubles(1, -2, 0.5, 0).view(1, 4); // guided: no longer of the right total
                 Tensor x = Tensors.longs(K);
                 double[] plain = Tensors.toDoubles(
-                        prior.tempered(score, x, sigma, Tempering.NONE).exp());
-                double[] cold = Tensors.toDoubles(prior.tempered(score, x, sigma, new Tempering(0.5, 0, 1))
+                        prior.tempered(score, x, sigma, LogitFilter.NONE).exp());
+                double[] cold = Tensors.toDoubles(prior.tempered(score, x, sigma, new LogitFilter(0.5, 0, 1))
                         .exp());
                 double total = renormalise ? 1 / Math.expm1(sigma) : Math.exp(1) + Math.exp(-2) + Math.exp(0.5);
                 for (double[] s : List.of(plain, cold)) {

@@ -3,7 +3,7 @@ package dev.smalti.prior.sedd;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.Fixture;
 import dev.smalti.corruption.Noise;
-import dev.smalti.draw.Draws;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.prior.Prior;
@@ -146,7 +146,7 @@ class SeddFixtureTest {
                         fixture.in(g + "randint_transition"), prior.space().codes());
                 u = code.mul(share).where(u.lt(share), u);
             }
-            Tensor x = prior.graph().lose(fixture.in(g + "x0"), sigma, u);
+            Tensor x = prior.graph().corrupt(fixture.in(g + "x0"), sigma, u);
             fixture.check(g + "sample_transition", x);
         }
     }
@@ -216,8 +216,8 @@ class SeddFixtureTest {
                         predictor == Predictor.EULER
                                 ? prior.euler(flat, score, 0.1 * rate)
                                 : prior.analytic(flat, score, sigma - before));
-                Draws draws = new Stored(List.of(u.narrow(0, i, 1)), null);
-                next.add(prior.step(prior::logScore, Sampling.USUAL.tempering(), own, null, t, 0.1, draws));
+                RandomStreams draws = new Stored(List.of(u.narrow(0, i, 1)), null);
+                next.add(prior.step(prior::logScore, Sampling.USUAL.filter(), own, null, t, 0.1, draws));
             }
             fixture.check(p + "probs", torch.stack(new TensorVector(probabilities.toArray(Tensor[]::new)), 0));
             fixture.check(p + "x_next", Tensors.cat(next));
@@ -246,8 +246,8 @@ class SeddFixtureTest {
                         .exp();
                 probabilities.add(prior.analytic(own.flatten(), score, sigmas[i])
                         .narrow(1, 0, prior.space().codes()));
-                Draws draws = new Stored(List.of(u.narrow(0, i, 1)), null);
-                next.add(prior.denoise(prior::logScore, Sampling.USUAL.tempering(), own, null, times[i], draws));
+                RandomStreams draws = new Stored(List.of(u.narrow(0, i, 1)), null);
+                next.add(prior.denoise(prior::logScore, Sampling.USUAL.filter(), own, null, times[i], draws));
             }
             fixture.check(g + "denoise.probs", torch.stack(new TensorVector(probabilities.toArray(Tensor[]::new)), 0));
             fixture.check(g + "denoise.x_next", Tensors.cat(next));
@@ -287,7 +287,7 @@ class SeddFixtureTest {
     }
 
     /** The uniform numbers that the reference drew, which it turns into the exponential ones of a race. */
-    private static final class Stored implements Draws {
+    private static final class Stored implements RandomStreams {
         private final List<Tensor> u;
         private final Tensor first;
         private int step;

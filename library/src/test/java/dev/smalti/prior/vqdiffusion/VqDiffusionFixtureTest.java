@@ -10,8 +10,8 @@ import dev.smalti.corruption.MaskAndReplace;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
 import dev.smalti.draw.Categorical;
-import dev.smalti.draw.Draws;
-import dev.smalti.draw.Tempering;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.VqDiffusionTransformerConfiguration;
@@ -108,7 +108,7 @@ class VqDiffusionFixtureTest {
 
     @Test
     void has_the_posterior() {
-        Tensor guess = Tempering.NONE.logProbabilities(positions(fixture.in("logits"))); // [B, L, K]
+        Tensor guess = LogitFilter.NONE.logProbabilities(positions(fixture.in("logits"))); // [B, L, K]
         Tensor never = guess.narrow(-1, 0, 1).mul(new Scalar(0.0)).add(new Scalar(-70.0));
         check("predict_start", states(Tensors.cat(-1, guess, never)));
         Tensor truth = corruption.logPosterior(x0, xt, at(before(t)), at(t));
@@ -127,7 +127,7 @@ class VqDiffusionFixtureTest {
     void has_the_reversal_of_the_lost_tokens() {
         try (VqDiffusion prior = prior(0.001)) {
             Tensor now = fixture.out("train_xt");
-            Tensor guess = Tempering.NONE.logProbabilities(positions(fixture.in("logits")));
+            Tensor guess = LogitFilter.NONE.logProbabilities(positions(fixture.in("logits")));
             Tensor times = t.unsqueeze(1).expand_as(now).flatten();
             Tensor log = prior.reversal().back(guess.view(-1, codes), now.flatten(), times, before(times));
             checkPossible("train_uniform.log_model_prob", states(log.view(now.size(0), length, -1)));
@@ -188,7 +188,7 @@ class VqDiffusionFixtureTest {
     void draws_the_same_tokens_at_every_step() {
         try (VqDiffusion prior = prior(0)) {
             long[] times = Tensors.toLongs(fixture.in("chain_t"));
-            Tensor guess = Tempering.NONE
+            Tensor guess = LogitFilter.NONE
                     .logProbabilities(positions(fixture.in("logits")))
                     .view(-1, codes);
             Tensor now = torch.full_like(x0, new Scalar((long) codes));
@@ -207,7 +207,7 @@ class VqDiffusionFixtureTest {
     @Test
     void draws_the_same_tokens_by_the_purity_rule() {
         try (VqDiffusion prior = prior(0)) {
-            Tensor drawn = prior.surest(this::given, Tempering.NONE, xt, null, 51, 3, new Stored());
+            Tensor drawn = prior.surest(this::given, LogitFilter.NONE, xt, null, 51, 3, new Stored());
             check("purity_tokens", drawn);
             check("purity_sampled", masks(xt).sub(masks(drawn)));
         }
@@ -346,7 +346,7 @@ class VqDiffusionFixtureTest {
     }
 
     /** The random numbers that the reference drew for the purity rule. */
-    private final class Stored implements Draws {
+    private final class Stored implements RandomStreams {
         @Override
         public long grids() {
             return x0.size(0);

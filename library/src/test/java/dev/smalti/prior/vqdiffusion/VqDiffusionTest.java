@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.smalti.draw.Draws;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Tempering;
 import dev.smalti.network.Parameters;
 import dev.smalti.network.VqDiffusionTransformerConfiguration;
 import dev.smalti.prior.Prior.StepWatcher;
@@ -51,10 +51,10 @@ class VqDiffusionTest {
         try (VqDiffusion prior = prior(new Drawing(null, 2.0, null), null, null)) {
             double[][] found = new double[L][K];
             Scope.free(() -> {
-                try (Draws draws = draws(51, n)) {
+                try (RandomStreams draws = draws(51, n)) {
                     Tensor masks = Tensors.filled(K, n, L);
                     long[] drawn = Tensors.toLongs(
-                            prior.surest(VqDiffusionTest::given, Tempering.NONE, masks, null, 5, 1, draws));
+                            prior.surest(VqDiffusionTest::given, LogitFilter.NONE, masks, null, 5, 1, draws));
                     for (int i = 0; i < n; i++) {
                         assertThat(drawn[L * i] == K).isNotEqualTo(drawn[L * i + 1] == K);
                         int place = drawn[L * i] == K ? 1 : 0;
@@ -81,10 +81,10 @@ class VqDiffusionTest {
     void never_draws_by_purity_what_is_a_code_already() {
         try (VqDiffusion prior = prior(new Drawing(null, 0.0, null), null, null)) {
             Scope.free(() -> {
-                try (Draws draws = draws(1, 3)) {
+                try (RandomStreams draws = draws(1, 3)) {
                     Tensor xt = Tensors.longs(K, 2, 0, 1, 1, K).view(3, L);
                     long[] drawn = Tensors.toLongs(
-                            prior.surest(VqDiffusionTest::given, Tempering.NONE, xt, null, 5, 2, draws));
+                            prior.surest(VqDiffusionTest::given, LogitFilter.NONE, xt, null, 5, 2, draws));
                     assertThat(drawn[1]).isEqualTo(2);
                     assertThat(Arrays.copyOfRange(drawn, 2, 5)).containsExactly(0, 1, 1);
                     assertThat(drawn).doesNotContain(K);
@@ -101,7 +101,7 @@ class VqDiffusionTest {
         List<Long> masks = new ArrayList<>();
         try (VqDiffusion prior = prior(space, drawing, null, null)) {
             Scope.free(() -> {
-                try (Draws draws = draws(2, 1)) {
+                try (RandomStreams draws = draws(2, 1)) {
                     prior.sample(
                             Sampling.USUAL.steps(5),
                             null,
@@ -123,22 +123,18 @@ class VqDiffusionTest {
 
     @Test
     void truncates_a_guess_as_a_callers_top_p_which_takes_its_place() {
-        long[] truncated = sample(new Drawing(0.6, null, null), Tempering.NONE);
-        assertThat(truncated).isEqualTo(sample(Drawing.PLAIN, new Tempering(1, 0, 0.6)));
-        assertThat(truncated).isEqualTo(sample(new Drawing(0.9, null, null), new Tempering(1, 0, 0.6)));
-        assertThat(truncated).isNotEqualTo(sample(Drawing.PLAIN, Tempering.NONE));
+        long[] truncated = sample(new Drawing(0.6, null, null), LogitFilter.NONE);
+        assertThat(truncated).isEqualTo(sample(Drawing.PLAIN, new LogitFilter(1, 0, 0.6)));
+        assertThat(truncated).isEqualTo(sample(new Drawing(0.9, null, null), new LogitFilter(1, 0, 0.6)));
+        assertThat(truncated).isNotEqualTo(sample(Drawing.PLAIN, LogitFilter.NONE));
     }
 
-    private static long[] sample(Drawing drawing, Tempering tempering) {
+    private static long[] sample(Drawing drawing, LogitFilter filter) {
         try (VqDiffusion prior = prior(drawing, null, null)) {
             return Scope.value(() -> {
-                try (Draws draws = draws(9, 40)) {
+                try (RandomStreams draws = draws(9, 40)) {
                     return Tensors.toLongs(prior.sample(
-                            VqDiffusionTest::given,
-                            Sampling.USUAL.tempering(tempering),
-                            null,
-                            draws,
-                            StepWatcher.NONE));
+                            VqDiffusionTest::given, Sampling.USUAL.filter(filter), null, draws, StepWatcher.NONE));
                 }
             });
         }
@@ -243,7 +239,9 @@ class VqDiffusionTest {
         try (VqDiffusion prior = prior(Drawing.PLAIN, null, importance)) {
             double nats = Scope.value(() -> {
                 Tensor codes = batch().codes().repeat(60, 1);
-                return prior.nats(codes, null, new Seed(5)).mean().item_double();
+                return prior.negativeLogLikelihood(codes, null, new Seed(5))
+                        .mean()
+                        .item_double();
             });
             double measured = 0;
             for (int i = 0; i < 260; i++) {
@@ -322,8 +320,8 @@ class VqDiffusionTest {
         return new TokenBatch(grids.repeat(4, 1).to(ScalarType.Long), null);
     }
 
-    private static Draws draws(long seed, int grids) {
-        return Draws.of(
+    private static RandomStreams draws(long seed, int grids) {
+        return RandomStreams.of(
                 LongStream.range(0, grids).mapToObj(new Seed(seed)::child).toList());
     }
 }

@@ -57,13 +57,13 @@ class ResidualQuantizerTest {
     }
 
     private static ResidualConfiguration configuration(
-            Schedule schedule, Double base, boolean convolution, boolean stopGradients, boolean detach) {
+            Mixing schedule, Double base, boolean convolution, boolean stopGradients, boolean detach) {
         return new ResidualConfiguration(
                 autoencoder(false), STEPS, true, schedule, base, null, convolution, stopGradients, detach, null);
     }
 
     private static ResidualConfiguration usual() {
-        return configuration(Schedule.POWER, null, true, true, true);
+        return configuration(Mixing.POWER, null, true, true, true);
     }
 
     @Test
@@ -134,7 +134,7 @@ class ResidualQuantizerTest {
 
     @Test
     void is_plain_residual_quantization_where_alpha_is_1() {
-        ResidualConfiguration plain = configuration(Schedule.POWER, 1.0, false, true, true);
+        ResidualConfiguration plain = configuration(Mixing.POWER, 1.0, false, true, true);
         with(plain, (quantizer, parameters) -> {
             Steps steps = quantizer.steps(
                     map(),
@@ -202,12 +202,12 @@ class ResidualQuantizerTest {
 
     @Test
     void with_stop_gradients_the_codebook_learns_from_its_own_half_and_the_encoder_from_delta_times_the_other() {
-        with(configuration(Schedule.POWER, null, false, true, true), (quantizer, parameters) -> {
+        with(configuration(Mixing.POWER, null, false, true, true), (quantizer, parameters) -> {
             Tensor z = map().set_requires_grad(true);
             quantizer.steps(z, noise(1), null).loss().backward();
             float[] split = Tensors.toFloats(z.grad());
             float[] codes = gradient(parameters, "embedding.weight");
-            with(configuration(Schedule.POWER, null, false, false, true), (verbatim, others) -> {
+            with(configuration(Mixing.POWER, null, false, false, true), (verbatim, others) -> {
                 Tensor same = map().set_requires_grad(true);
                 verbatim.steps(same, noise(1), null).loss().backward();
                 // to the letter both sides weigh δ; split, the codes weigh 1
@@ -223,8 +223,8 @@ class ResidualQuantizerTest {
     /** The gradient of codes that only the first step uses: its own term's, and, not detached, the later steps' too. */
     @Test
     void detached_residuals_stop_gradients_to_earlier_steps() {
-        ResidualConfiguration detached = configuration(Schedule.LINEAR, null, false, true, true);
-        ResidualConfiguration attached = configuration(Schedule.LINEAR, null, false, true, false);
+        ResidualConfiguration detached = configuration(Mixing.LINEAR, null, false, true, true);
+        ResidualConfiguration attached = configuration(Mixing.LINEAR, null, false, true, false);
         with(detached, (quantizer, parameters) -> {
             Steps steps = quantizer.steps(map(), noise(1), null);
             steps.loss().backward();
@@ -265,8 +265,8 @@ class ResidualQuantizerTest {
     }
 
     @ParameterizedTest
-    @EnumSource(Schedule.class)
-    void schedules_rise_to_1_where_no_noise_is_left(Schedule schedule) {
+    @EnumSource(Mixing.class)
+    void schedules_rise_to_1_where_no_noise_is_left(Mixing schedule) {
         ResidualConfiguration configuration = configuration(schedule, null, true, true, true);
         for (int t = 1; t <= STEPS; t++) {
             double alpha = configuration.alpha(t);
@@ -282,9 +282,9 @@ class ResidualQuantizerTest {
     /** Figure 5 of the paper, T = 10. */
     @Test
     void schedules_of_ten_steps_have_the_papers_values() {
-        assertThat(Schedule.SIN.alpha(1, 10, 0.75)).isCloseTo(0.1564, within(1e-4));
-        assertThat(Schedule.LINEAR.alpha(1, 10, 0.75)).isCloseTo(0.1, within(1e-12));
-        assertThat(Schedule.POWER.alpha(1, 10, 0.75)).isCloseTo(0.0751, within(1e-4));
+        assertThat(Mixing.SIN.alpha(1, 10, 0.75)).isCloseTo(0.1564, within(1e-4));
+        assertThat(Mixing.LINEAR.alpha(1, 10, 0.75)).isCloseTo(0.1, within(1e-12));
+        assertThat(Mixing.POWER.alpha(1, 10, 0.75)).isCloseTo(0.0751, within(1e-4));
     }
 
     @Test
@@ -316,7 +316,7 @@ class ResidualQuantizerTest {
             assertThat(Tensors.toFloats(told.alpha())).hasSize(STEPS).endsWith(0.75f, 1f);
             assertThat(Dims.of(told.weight().orElseThrow())).containsExactly(D, D, 3, 3);
         });
-        with(configuration(Schedule.SIN, null, false, true, true), (quantizer, parameters) -> assertThat(
+        with(configuration(Mixing.SIN, null, false, true, true), (quantizer, parameters) -> assertThat(
                         quantizer.accumulation().orElseThrow().weight())
                 .isEmpty());
     }
@@ -325,9 +325,9 @@ class ResidualQuantizerTest {
     void refuses_what_makes_no_sense() {
         assertThatThrownBy(() -> new ResidualConfiguration(autoencoder(true), 1))
                 .hasMessage("steps must be at least 2 (kind vqgan takes one), got 1");
-        assertThatThrownBy(() -> configuration(Schedule.SIN, 0.5, true, true, true))
+        assertThatThrownBy(() -> configuration(Mixing.SIN, 0.5, true, true, true))
                 .hasMessage("base needs schedule: power");
-        assertThatThrownBy(() -> configuration(Schedule.POWER, 1.5, true, true, true))
+        assertThatThrownBy(() -> configuration(Mixing.POWER, 1.5, true, true, true))
                 .hasMessage("base must be in (0, 1], got 1.5");
         assertThatThrownBy(() -> new ResidualConfiguration(null, 4)).hasMessageContaining("autoencoder is required");
     }

@@ -1,0 +1,288 @@
+package dev.smalti.compare;
+
+import dev.smalti.draw.Sampling;
+import dev.smalti.model.Model;
+import dev.smalti.recipe.ComparePlan;
+import dev.smalti.recipe.PriorRecipe;
+import dev.smalti.recipe.RecipeFile;
+import dev.smalti.run.JobException;
+import dev.smalti.run.KeptResults;
+import dev.smalti.run.Outputs;
+import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Precision;
+import dev.smalti.token.TokenFile;
+import dev.smalti.token.TokenSpace;
+import dev.smalti.train.Checkpoints;
+import dev.smalti.train.Run;
+import dev.smalti.train.Watcher;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Device;
+
+/**
+ * Trains several priors by one budget, draws from each in many settings, and shows side by side how near the draws come to real
+ * images and what they cost.
+ *
+ * <p>The folder holds {@code runs/<name>}, as {@code train-prior} writes them, so a run trained elsewhere by the same recipe on the
+ * same tokens can be put there; {@code cells/<name>-<key>.json}, a measurement each under a hash of all that it depends on;
+ * {@code grids}, {@code plots}, {@code cache}; and {@code plan.yaml} with all defaults, {@code table.csv}, {@code results.json} and {@code index.html}, which are made
+ * anew each time. What is there isn't made again: a run that was stopped goes on, and a plan that was changed costs what is new in it. A
+ * recipe that was changed under a run is refused.
+ *
+ * <p>Several processes may work on one folder: each takes priors that no other holds.
+ *
+ * @param plan YAML file of a {@link ComparePlan}
+ * @param overrides changes to it
+ * @param out folder, new or of an earlier run
+ */
+public record Compare(Path plan, List<String> overrides, Path out) {
+    public Compare {
+        overrides = List.copyOf(overrides);
+    }
+
+    /** Sees the work, piece by piece, and may end it. */
+    public interface Observer {
+        /**
+         * A piece of work begins.
+         *
+         * @param unit of what is counted, in the plural
+         * @param begun how much was done before
+         */
+        void begin(String what, String unit, long total, long begun);
+
+        /** So much of it is done. */
+        void done(long count, String note);
+
+        /** Whether to stop; asked often. */
+        boolean stop();
+    }
+
+    /**
+     * Does what is left to do.
+     *
+     * @return empty if it was stopped; the next run goes on from there
+     * @throws JobException if something that the plan names isn't there or doesn't fit, before anything is trained
+     */
+    public Optional<CompareResult> run(Observer observer) {
+        ComparePlan read = RecipeFile.read(plan, ComparePlan.class, overrides);
+        if (Files.exists(out) && !Files.isDirectory(out)) {
+            throw new JobException("--out " + out + " is a file, and a folder is to be written: choose another --out");
+        }
+        Path runs = out.resolve("runs");
+        List<ComparedRun> all = read.priors().stream()
+                .map(each -> new ComparedRun(read, each, runs))
+                .toList();
+        for (ComparePlan.Entry each : read.priors()) {
+            requireTokens(read.heldOut(each));
+        }
+        for (Path folder : List.of(runs, out.resolve("locks"), out.resolve("grids"), out.resolve("plots"))) {
+            Outputs.makeFolder("--out", folder);
+        }
+        RecipeFile.write(out.resolve("plan.yaml"), read);
+        CompareCells cells = new CompareCells(read, out, observer);
+        try {
+            return Optional.of(run(read, all, cells, observer));
+        } catch (CompareCells.Stopped e) {
+            return Optional.empty();
+        }
+    }
+
+    private static void requireTokens(Path file) {
+        if (file != null) {
+            TokenFile.read(file).close();
+        }
+    }
+
+    private CompareResult run(ComparePlan read, List<ComparedRun> all, CompareCells cells, Observer observer) {
+        Map<Integer, CompareResult.Prior> done = new TreeMap<>();
+        Map<String, CompareResult.Reference> references = new LinkedHashMap<>();
+        List<Integer> pending = new ArrayList<>();
+        for (int i = 0; i < all.size(); i++) {
+            pending.add(i);
+        }
+        CompareResult result = null;
+        boolean more = true;
+        while (more) {
+            more = false;
+            for (Iterator<Integer> each = pending.iterator(); each.hasNext(); ) {
+                int number = each.next();
+                Optional<CompareResult.Prior> prior =
+                        locked(all.get(number), () -> measured(read, all, number, cells, references, observer));
+                if (prior.isPresent()) {
+                    done.put(number, prior.get());
+                    each.remove();
+                    more = true;
+                    List<String> missing =
+                            pending.stream().map(i -> all.get(i).entry().name()).toList();
+                    result = new CompareResult(
+                            out,
+                            out.resolve("index.html"),
+                            List.copyOf(done.values()),
+                            List.copyOf(references.values()),
+                            missing,
+                            cells.computed());
+                    report(read, result);
+                }
+            }
+        }
+        if (result == null) {
+            throw new JobException(
+                    out + " has no prior that another process isn't at work on: wait for it, and run this again");
+        }
+        return result;
+    }
+
+    private interface Work {
+        CompareResult.Prior done();
+    }
+
+    /** Does the work unless another process does; empty then. */
+    private Optional<CompareResult.Prior> locked(ComparedRun run, Work work) {
+        Path file = out.resolve("locks").resolve(run.entry().name());
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            if (channel.tryLock() == null) {
+                return Optional.empty();
+            }
+            return Optional.of(work.done());
+        } catch (OverlappingFileLockException e) {
+            return Optional.empty(); // of another thread
+        } catch (IOException e) {
+            throw Outputs.failure(file, e);
+        }
+    }
+
+    private CompareResult.Prior measured(
+            ComparePlan read,
+            List<ComparedRun> all,
+            int number,
+            CompareCells cells,
+            Map<String, CompareResult.Reference> references,
+            Observer observer) {
+        ComparedRun run = all.get(number);
+        ComparePlan.Entry entry = run.entry();
+        String title = "%s (prior %d of %d)".formatted(entry.name(), number + 1, all.size());
+        if (!run.train(watching(title + ": training", observer), observer::stop)) {
+            throw new CompareCells.Stopped();
+        }
+        try (Model model = Model.open(run.folder().toString())) {
+            if (read.train() != null && !references.containsKey("train")) {
+                int side = model.prior().space().height() * model.patch();
+                references.put("train", cells.train(side));
+            }
+            String identity = model.folder().fingerprint() + " "
+                    + model.folder().tokenizerFolder().fingerprint() + " " + model.precision() + " "
+                    + run.recipe().prior();
+            Path heldOut = read.heldOut(entry);
+            CompareResult.Bits bits = null;
+            if (heldOut != null) {
+                bits = cells.bits(entry.name(), identity, model, heldOut, title);
+                CompareResult.Reference reference = cells.tokenizer(model, heldOut, title);
+                references.put(reference.what(), reference);
+            }
+            String grid = cells.grid(entry.name(), identity, model, title);
+            List<CompareResult.Cell> measured = new ArrayList<>();
+            List<Sampling> settings = read.settings(entry);
+            for (Sampling setting : settings) {
+                String which = "%s, setting %d of %d".formatted(title, measured.size() + 1, settings.size());
+                measured.add(cells.cell(entry.name(), identity, model, setting, which));
+            }
+            return prior(read, run, model, bits, grid, measured);
+        }
+    }
+
+    private static CompareResult.Prior prior(
+            ComparePlan read,
+            ComparedRun run,
+            Model model,
+            CompareResult.Bits bits,
+            String grid,
+            List<CompareResult.Cell> cells) {
+        PriorRecipe recipe = run.recipe();
+        TrainingHistory history = TrainingHistory.of(run.folder());
+        return new CompareResult.Prior(
+                run.entry().name(),
+                RecipeFile.kind(recipe.prior()),
+                run.folder().toString(),
+                run.taken(),
+                model.prior().parameters().count(),
+                Checkpoints.step(model.folder().checkpoint()),
+                recipe.training().batch(),
+                history.seconds(),
+                history.loss(),
+                ownScale(read, run, model),
+                bits,
+                history.heldOut(),
+                grid,
+                cells);
+    }
+
+    /** Whether bits are of other tokens than those of the plan. */
+    private static boolean ownScale(ComparePlan read, ComparedRun run, Model model) {
+        if (run.entry().tokens() != null || run.entry().heldOut() != null) {
+            return true;
+        }
+        if (read.tokens() == null) {
+            return false;
+        }
+        try (TokenFile tokens = TokenFile.read(read.tokens())) {
+            TokenSpace own = model.prior().space();
+            String known = model.folder().description().tokenizer();
+            return !own.equals(tokens.space())
+                    || known != null && !tokens.tokenizer().map(known::equals).orElse(true);
+        }
+    }
+
+    private static Watcher watching(String title, Observer observer) {
+        return new Watcher() {
+            @Override
+            public void started(Run run) {
+                observer.begin(title, "steps", run.of(), run.begun());
+            }
+
+            @Override
+            public void stepped(Run run) {
+                observer.done(run.step(), "");
+            }
+        };
+    }
+
+    private void report(ComparePlan read, CompareResult result) {
+        KeptResults.keep(out.resolve("results.json"), result.facts());
+        write(out.resolve("table.csv"), CompareTable.csv(result));
+        List<String> plots = ComparePlots.write(out, result);
+        write(out.resolve("index.html"), ComparePage.html(plan, read, result, plots));
+    }
+
+    private static void write(Path file, String text) {
+        try (AtomicFile beside = AtomicFile.of(file)) {
+            Files.writeString(beside.path(), text);
+            beside.commit();
+        } catch (IOException e) {
+            throw Outputs.failure(file, e);
+        }
+    }
+
+    /** What a time was taken on. */
+    static String machine(Precision precision, Device device) {
+        return "%s, %d cores, %s, %s"
+                .formatted(
+                        device.is_cuda() ? "GPU" : System.getProperty("os.arch"),
+                        Runtime.getRuntime().availableProcessors(),
+                        precision.name().toLowerCase(Locale.ROOT),
+                        "OMP_NUM_THREADS="
+                                + Optional.ofNullable(System.getenv("OMP_NUM_THREADS"))
+                                        .orElse("all"));
+    }
+}

@@ -1,0 +1,135 @@
+package dev.smalti.compare;
+
+import dev.smalti.job.TrainPrior;
+import dev.smalti.recipe.ComparePlan;
+import dev.smalti.recipe.PriorRecipe;
+import dev.smalti.recipe.Provenance;
+import dev.smalti.recipe.RecipeFile;
+import dev.smalti.run.JobException;
+import dev.smalti.run.RunFolder;
+import dev.smalti.tensor.BadFileException;
+import dev.smalti.token.TokenFile;
+import dev.smalti.train.Checkpoints;
+import dev.smalti.train.Run;
+import dev.smalti.train.Watcher;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+
+/** A prior of a plan and its run folder, which is trained to the end if it isn't yet. */
+final class ComparedRun {
+    private final ComparePlan plan;
+    private final ComparePlan.Entry entry;
+    private final Path folder;
+    private final PriorRecipe recipe; // null: taken as it is
+
+    /**
+     * Checks all that can be checked before anything is trained.
+     *
+     * @param runs folder of the runs that are trained here
+     * @throws JobException if the run can't be made, or is there and is another one
+     */
+    ComparedRun(ComparePlan plan, ComparePlan.Entry entry, Path runs) {
+        this.plan = plan;
+        this.entry = entry;
+        if (entry.recipe() == null) {
+            RunFolder taken = RunFolder.open(entry.run());
+            this.folder = taken.path();
+            this.recipe = null;
+            if (!taken.isPrior() || taken.tokenizerFolder() == null) {
+                throw new JobException(entry.name() + ": " + entry.run()
+                        + (taken.isPrior()
+                                ? " has no tokenizer, so it" + " draws no images: train it with --tokenizer"
+                                : " is no prior: give the --out of train-prior"));
+            }
+            taken.checkpoint();
+            return;
+        }
+        this.folder = runs.resolve(entry.name());
+        this.recipe = RecipeFile.read(entry.recipe(), PriorRecipe.class, plan.overrides(entry));
+        try (TokenFile tokens = TokenFile.read(plan.tokens(entry))) {
+            recipe.prior().check(tokens.space());
+            if (!Files.exists(folder.resolve("tokenizer").resolve("model.json"))) {
+                requireTokenizer(tokens);
+            }
+            requireSame(tokens);
+        } catch (IllegalArgumentException e) {
+            throw e instanceof BadFileException ? e : new JobException(entry.name() + ": " + e.getMessage(), e);
+        }
+    }
+
+    private void requireTokenizer(TokenFile tokens) {
+        Path named = plan.tokenizer(entry);
+        if (named != null) {
+            RunFolder.open(named);
+        } else if (tokens.tokenizerRun().isEmpty()
+                || !Files.exists(Path.of(tokens.tokenizerRun().get()).resolve("model.json"))) {
+            throw new JobException(
+                    "%s draws images, and the tokenizer that %s names is %s: say with tokenizer: where it is"
+                            .formatted(
+                                    entry.name(),
+                                    plan.tokens(entry),
+                                    tokens.tokenizerRun()
+                                            .map(each -> "no longer at " + each)
+                                            .orElse("none")));
+        }
+    }
+
+    /** A run is gone on with only by its own recipe and on its own tokens. */
+    private void requireSame(TokenFile tokens) {
+        Path there = folder.resolve("recipe.yaml");
+        if (!Files.exists(there)) {
+            return;
+        }
+        List<String> changed = RecipeFile.differences(recipe, RecipeFile.read(there, PriorRecipe.class, List.of()));
+        String wayOut = ": give this prior a new name, or move the folder away";
+        if (!changed.isEmpty()) {
+            throw new JobException(
+                    "%s was trained by another recipe (%s)%s".formatted(folder, String.join("; ", changed), wayOut));
+        }
+        Path origin = folder.resolve("provenance.json");
+        if (Files.exists(origin)) {
+            String fingerprint = Provenance.read(origin).dataFingerprint();
+            if (!fingerprint.equals(Provenance.UNKNOWN) && !fingerprint.equals(tokens.fingerprint())) {
+                throw new JobException(
+                        "%s was trained on other tokens than %s%s".formatted(folder, plan.tokens(entry), wayOut));
+            }
+        }
+    }
+
+    ComparePlan.Entry entry() {
+        return entry;
+    }
+
+    Path folder() {
+        return folder;
+    }
+
+    boolean taken() {
+        return recipe == null;
+    }
+
+    PriorRecipe recipe() {
+        return recipe == null ? RecipeFile.read(folder.resolve("recipe.yaml"), PriorRecipe.class, List.of()) : recipe;
+    }
+
+    boolean trained() {
+        return taken()
+                || Checkpoints.latest(folder)
+                        .map(last -> Checkpoints.step(last) >= recipe.training().steps())
+                        .orElse(false);
+    }
+
+    /** Trains what is left of the run; false if it was stopped before the end. */
+    boolean train(Watcher watcher, BooleanSupplier stop) {
+        if (trained()) {
+            return true;
+        }
+        Path tokens = plan.tokens(entry);
+        TrainPrior job =
+                new TrainPrior(entry.recipe(), plan.overrides(entry), tokens, folder, true, plan.tokenizer(entry));
+        Run run = job.run(List.of(watcher), stop);
+        return run.complete();
+    }
+}

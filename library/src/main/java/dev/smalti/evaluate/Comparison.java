@@ -1,0 +1,142 @@
+package dev.smalti.evaluate;
+
+import dev.smalti.evaluate.EvaluationResult.Value;
+import dev.smalti.metric.Estimate;
+import dev.smalti.metric.FeatureStatistics;
+import dev.smalti.metric.FrechetDistance;
+import dev.smalti.metric.InceptionScore;
+import dev.smalti.metric.Interval;
+import dev.smalti.metric.KernelDistance;
+import dev.smalti.metric.Manifolds;
+import dev.smalti.metric.classifier.Classifier;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Measures how near two sets are by their features.
+ *
+ * @param resamples of the fake images for the interval of a Fréchet distance; 0 for no intervals
+ * @param step called now and then
+ */
+public record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, Runnable step) {
+    /** Fewer images than these are taken at once for a kernel distance. */
+    static final int SUBSET = 1000;
+
+    private static final int SUBSETS = 100;
+    private static final int SPLITS = 10;
+    private static final int NEAR = 3; // Kynkäänniemi et al. 2019
+    private static final int NEAR_OF_DENSITY = 5; // Naeem et al. 2020
+    private static final int RESAMPLES_OF_SHARES = 1000; // which cost little
+
+    /** @param wanted of which those that aren't of features are left out */
+    Map<Metric, Value> of(List<Metric> wanted) {
+        Map<Metric, Value> values = new EnumMap<>(Metric.class);
+        for (Metric each : wanted) {
+            step.run();
+            switch (each) {
+                case FRECHET, FID -> values.put(each, pooled());
+                case SFID -> values.put(each, spatial());
+                case KERNEL, KID -> values.put(each, kernel());
+                case ACCURACY -> values.put(each, share(right(), "fake", "accuracy"));
+                case IS, SCORE -> values.put(each, Value.of(score()));
+                default -> {}
+            }
+        }
+        manifolds(wanted, values);
+        values.keySet().retainAll(wanted);
+        return values;
+    }
+
+    /** Both numbers of neighbours in one pass over the distances. */
+    private void manifolds(List<Metric> wanted, Map<Metric, Value> values) {
+        Map<Integer, List<Metric>> named = new LinkedHashMap<>();
+        named.put(NEAR, List.of(Metric.PRECISION, Metric.RECALL));
+        named.put(NEAR_OF_DENSITY, List.of(Metric.DENSITY, Metric.COVERAGE));
+        named.values().removeIf(names -> names.stream().noneMatch(wanted::contains));
+        if (named.isEmpty()) {
+            return;
+        }
+        List<Integer> neighbours = List.copyOf(named.keySet());
+        List<Manifolds.Members> all = Manifolds.members(real.pool(), fake.pool(), neighbours);
+        for (int i = 0; i < all.size(); i++) {
+            Manifolds.Members members = all.get(i);
+            if (neighbours.get(i) == NEAR) {
+                values.put(Metric.PRECISION, share(members.precise(), "fake", "precision"));
+                values.put(Metric.RECALL, share(members.recalled(), "real", "recall"));
+            } else {
+                values.put(Metric.DENSITY, share(members.dense(), "fake", "density"));
+                values.put(Metric.COVERAGE, share(members.covered(), "real", "coverage"));
+            }
+        }
+    }
+
+    private Value pooled() {
+        return Scope.value(() -> frechet(
+                SetFeatures.statistics(real.pool(), null),
+                SetFeatures.statistics(fake.pool(), null),
+                fake.pool(),
+                seed.child("resamples")));
+    }
+
+    private Value spatial() {
+        return Scope.value(
+                () -> frechet(real.spatial(), fake.spatial(), fake.spatialRows(), seed.child("resamples of the sFID")));
+    }
+
+    /** @param rows of the fakes, to be resampled; null for no interval */
+    private Value frechet(FeatureStatistics reals, FeatureStatistics fakes, Tensor rows, Seed draws) {
+        double distance = FrechetDistance.of(reals, fakes);
+        if (resamples == 0 || rows == null) {
+            return Value.of(distance);
+        }
+        Interval interval = Interval.ofDistance(distance, resamples, i -> {
+            step.run();
+            SplittableRandom random = draws.child(i).random();
+            long[] drawn = random.longs(rows.size(0), 0, rows.size(0)).toArray();
+            return Scope.value(() -> FrechetDistance.of(reals, SetFeatures.statistics(rows, drawn)));
+        });
+        return Value.of(distance, interval, "%,d resamples of the fake images".formatted(resamples));
+    }
+
+    private Value kernel() {
+        Tensor reals = real.pool();
+        Tensor fakes = fake.pool();
+        return Math.min(reals.size(0), fakes.size(0)) < SUBSET
+                ? Value.of(KernelDistance.of(reals, fakes))
+                : Value.of(KernelDistance.of(reals, fakes, SUBSETS, SUBSET, seed.child("subsets")));
+    }
+
+    /** Images that lie sorted by class would give parts that are. */
+    private Estimate score() {
+        return Scope.value(() -> {
+            Tensor logits = fake.logits(); // [M, K]
+            Tensor order =
+                    torch.randperm(logits.size(0), seed.child("order").optional(), Tensors.options(ScalarType.Long));
+            return InceptionScore.ofLogits(logits.index_select(0, order), SPLITS);
+        });
+    }
+
+    /** 1 for each fake that is recognised as one of its class, else 0. */
+    private double[] right() {
+        return Scope.value(() -> Tensors.toDoubles(
+                Classifier.right(fake.logits(), Tensors.longs(fake.classes())).to(ScalarType.Double)));
+    }
+
+    private Value share(double[] members, String set, String name) {
+        double mean = Value.mean(members).value();
+        if (resamples == 0) {
+            return Value.of(mean);
+        }
+        Interval interval = Interval.ofResampledMean(members, RESAMPLES_OF_SHARES, seed.child(name));
+        return Value.of(mean, interval, "%,d resamples of the %s images".formatted(RESAMPLES_OF_SHARES, set));
+    }
+}

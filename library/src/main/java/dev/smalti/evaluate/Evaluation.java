@@ -1,0 +1,263 @@
+package dev.smalti.evaluate;
+
+import dev.smalti.data.Crop;
+import dev.smalti.data.Preparation;
+import dev.smalti.evaluate.EvaluationResult.Compared;
+import dev.smalti.evaluate.EvaluationResult.Value;
+import dev.smalti.job.EvaluateImages;
+import dev.smalti.job.MeasureLikelihood;
+import dev.smalti.metric.Interval;
+import dev.smalti.metric.lpips.Lpips;
+import dev.smalti.model.Model;
+import dev.smalti.run.JobException;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.LongConsumer;
+
+/** The work of {@link EvaluateImages}, of sets that are open: both are gone through, and then measured. */
+public final class Evaluation {
+    private static final int LEAST_SIDE_OF_SSIM = 11;
+
+    private final long started = System.nanoTime();
+    private final EvaluateImages request;
+    private final StoredImages reals;
+    private final ImageSource fakes;
+    private final ImageFeatures features;
+    private final Preparation preparation;
+    private final long[] classes; // of the fakes, by the features' own numbers; null where not all are known
+    private final List<Metric> wanted;
+    private final Lpips lpips; // null: not measured
+    private final PairMeasures pairs;
+    private final int resamples;
+
+    /** @throws JobException if the sets are too small for what is wanted */
+    public Evaluation(
+            EvaluateImages request, StoredImages reals, ImageSource fakes, ImageFeatures features, Lpips lpips) {
+        this.request = request;
+        this.reals = reals;
+        this.fakes = fakes;
+        this.features = features;
+        this.lpips = lpips;
+        this.preparation = fakes.preparation(request.settings().size());
+        List<String> names = features.classNames();
+        this.classes = names.isEmpty() ? null : fakes.classes(names);
+        this.wanted = chosen(reals.size(), fakes.size());
+        requireLarge();
+        this.pairs = new PairMeasures(wanted, lpips);
+        int asked = request.settings().resamples();
+        boolean slow = features.kind() == ImageFeatures.Kind.INCEPTION;
+        this.resamples = asked >= 0 ? asked : slow ? EvaluateImages.RESAMPLES_OF_INCEPTION : EvaluateImages.RESAMPLES;
+    }
+
+    /** What was found in a set. */
+    record Gathered(Compared set, SetFeatures features) {}
+
+    public EvaluationResult run(LongConsumer total, LongConsumer progress) {
+        boolean stored = fakes instanceof StoredImages && wants(Metric.Of.PAIRS);
+        Steps steps = new Steps(progress);
+        LongConsumer ofReals = steps.part(reals.size());
+        LongConsumer ofFakes = steps.part(made() ? fakes.size() : 0);
+        LongConsumer ofPairs = steps.part(stored ? 2L * reals.size() : 0);
+        LongConsumer ofBits = steps.part(wants(Metric.Of.MODEL) ? reals.size() : 0);
+        total.accept(steps.total());
+
+        SetFeatures.Wanted kept = new SetFeatures.Wanted(ofFeatures(), false, wanted.contains(Metric.SFID), false);
+        KeptFeatures cache = kept.pool() ? cache(kept) : null;
+        Gathered cached = cache == null ? null : cache.find().orElse(null);
+        Gathered ours = cached != null ? cached : gather(reals, kept, null, ofReals);
+        if (cache != null && cached == null) {
+            cache.keep(ours);
+        }
+        Gathered theirs = fakes(ofFakes);
+
+        List<Metric> metrics = chosen(ours.set().images(), theirs.set().images()); // now without broken images
+        Map<String, Value> values = new LinkedHashMap<>();
+        Seed seed = new Seed(request.settings().seed());
+        new Comparison(ours.features(), theirs.features(), resamples, seed, () -> ofPairs.accept(0))
+                .of(metrics)
+                .forEach((metric, value) -> values.put(metric.label(request.fake()), value));
+        if (stored) {
+            reals.eachPair((StoredImages) fakes, preparation, ofPairs, pairs);
+        }
+        pairs.values().forEach((metric, value) -> values.put(metric.label(), value));
+        if (fakes instanceof ReconstructedImages reconstructed && wants(Metric.Of.TOKENIZER)) {
+            reconstructed.uses().measures().forEach((name, value) -> values.put(name, Value.of(value)));
+        }
+        boolean bound = wants(Metric.Of.MODEL) && !bits(ofBits, values);
+        List<String> notices = new EvaluationNotices(request.fake(), ours, theirs, metrics)
+                .all(features, preparation.size(), resamples, bound);
+        return new EvaluationResult(
+                ours.set(),
+                request.real().split(),
+                theirs.set(),
+                request.fake().kind(),
+                fakes instanceof DrawnImages drawn ? drawn.draw() : null,
+                features.name(),
+                features.sha256(),
+                features.dimension(),
+                preparation.size(),
+                resize(),
+                values,
+                lpips == null ? null : lpips.facts(),
+                metrics.stream().anyMatch(Metric::frechet) ? resamples : 0,
+                request.settings().seed(),
+                cached != null,
+                notices,
+                (System.nanoTime() - started) / 1e9);
+    }
+
+    private boolean wants(Metric.Of of) {
+        return wanted.stream().anyMatch(each -> each.of() == of);
+    }
+
+    private boolean ofFeatures() {
+        return wanted.stream().anyMatch(Metric::ofFeatures);
+    }
+
+    /** Whether the fakes are looked at; the likelihood of the real images needs none to be drawn. */
+    private boolean made() {
+        return ofFeatures() || !(fakes instanceof DrawnImages);
+    }
+
+    /** Null without a folder for it. */
+    private KeptFeatures cache(SetFeatures.Wanted kept) {
+        return request.output().cache() == null
+                ? null
+                : new KeptFeatures(
+                        new FeatureCache(request.output().cache()),
+                        reals,
+                        KeptFeatures.request(reals, features, preparation, kept));
+    }
+
+    private Gathered fakes(LongConsumer progress) {
+        if (!made()) {
+            return new Gathered(((DrawnImages) fakes).nothing(), null);
+        }
+        if (fakes instanceof ReconstructedImages reconstructed) {
+            reconstructed.comparing(pairs);
+        }
+        boolean logits = wanted.stream().anyMatch(Metric::ofFakes);
+        boolean spatial = wanted.contains(Metric.SFID);
+        SetFeatures.Wanted kept = new SetFeatures.Wanted(ofFeatures(), logits, spatial, resamples > 0);
+        return gather(fakes, kept, classes, progress);
+    }
+
+    private Gathered gather(ImageSource images, SetFeatures.Wanted kept, long[] numbers, LongConsumer progress) {
+        return Scope.keep(() -> {
+            try (SetFeatures.Gatherer gatherer = new SetFeatures.Gatherer(features, images.size(), kept, numbers)) {
+                Compared set = images.each(preparation, progress, gatherer::add);
+                return new Gathered(set, gatherer.finish());
+            }
+        });
+    }
+
+    /** @throws JobException if one was asked for and the sets are too small */
+    private List<Metric> chosen(long reals, long fakes) {
+        List<Metric> chosen = new ArrayList<>(request.metrics());
+        if (chosen.isEmpty()) {
+            Arrays.stream(Metric.values())
+                    .filter(each -> usual(each) && enough(each, reals, fakes))
+                    .forEach(chosen::add);
+        }
+        for (Metric each : chosen) {
+            if (each == Metric.ACCURACY && classes == null) {
+                throw new JobException(("accuracy needs fake images in folders that are named like classes of %s, as"
+                                + " generate writes them, or drawn of such classes, and not all of %s are")
+                        .formatted(features.name(), request.fake().name()));
+            }
+            if (!enough(each, reals, fakes)) {
+                throw new JobException("%s needs at least %d images in each set, got %d real and %d fake: add images"
+                        .formatted(each.label(), each.least(), reals, fakes));
+            }
+            if (each.of() == Metric.Of.PAIRS && reals != fakes) {
+                throw new JobException(
+                        "%s compares pairs, and there are %d real and %d fake images: give as many of both"
+                                .formatted(each.label(), reals, fakes));
+            }
+        }
+        if (chosen.isEmpty()) {
+            throw new JobException(
+                    "a comparison needs at least 2 images in each set, got %d real and %d fake: add images"
+                            .formatted(reals, fakes));
+        }
+        return chosen;
+    }
+
+    /** Whether it is measured where nothing is asked for. */
+    private boolean usual(Metric metric) {
+        boolean fits = metric.fits(features.kind());
+        if (request.fake() instanceof Fakes.Reconstructed) {
+            boolean alike = metric.of() == Metric.Of.PAIRS || metric.of() == Metric.Of.TOKENIZER;
+            boolean large = metric != Metric.SSIM || preparation.size() >= LEAST_SIDE_OF_SSIM;
+            boolean possible = metric != Metric.LPIPS || lpips != null;
+            return fits && (alike && large && possible || metric == Metric.FRECHET || metric == Metric.FID);
+        }
+        return fits && metric.ofFeatures() && (metric != Metric.ACCURACY || classes != null);
+    }
+
+    private void requireLarge() {
+        if (lpips != null && preparation.size() < lpips.net().least()) {
+            throw new JobException("lpips by %s needs images of at least %d pixels, got %d: give a larger --size"
+                    .formatted(lpips.net().label(), lpips.net().least(), preparation.size()));
+        }
+    }
+
+    private static boolean enough(Metric metric, long reals, long fakes) {
+        boolean ofReals = metric.of() == Metric.Of.MODEL;
+        return (metric.ofFakes() || reals >= metric.least()) && (ofReals || fakes >= metric.least());
+    }
+
+    /** @return whether they are the likelihood itself rather than bounds from above */
+    private boolean bits(LongConsumer progress, Map<String, Value> values) {
+        Model model = ((Fakes.Drawn) request.fake()).model();
+        EvaluateImages.Settings settings = request.settings();
+        MeasureLikelihood.Result found = new MeasureLikelihood(
+                        null, request.real().path(), 1, settings.seed(), settings.skipBad())
+                .run(model, count -> {}, progress);
+        values.put("bits_per_token", value(found.bitsPerToken()));
+        if (found.bitsPerDimension() != null) {
+            values.put("bits_per_dimension", value(found.bitsPerDimension()));
+            values.put("bits_per_dimension_5_bit", value(found.bitsPerDimensionOf5Bits()));
+        }
+        return found.exact();
+    }
+
+    private static Value value(MeasureLikelihood.Estimate estimate) {
+        double mean = estimate.mean();
+        double half = estimate.interval();
+        return Double.isNaN(half)
+                ? Value.of(mean)
+                : Value.of(mean, new Interval(mean - half, mean + half), Value.OVER_IMAGES);
+    }
+
+    private String resize() {
+        return preparation.crop() == Crop.NONE
+                ? "both sides, bicubic with antialias (Pillow), 8 bits; nothing cut off"
+                : "shorter side, bicubic with antialias (Pillow), 8 bits; centre kept";
+    }
+
+    /** Gives each part of the work its place in the whole. */
+    private static final class Steps {
+        private final LongConsumer progress;
+        private long before;
+
+        Steps(LongConsumer progress) {
+            this.progress = progress;
+        }
+
+        LongConsumer part(long size) {
+            long from = before;
+            before += size;
+            return done -> progress.accept(from + done);
+        }
+
+        long total() {
+            return before;
+        }
+    }
+}

@@ -1,0 +1,367 @@
+package dev.smalti.model;
+
+import dev.smalti.data.Pixels;
+import dev.smalti.data.Subset;
+import dev.smalti.draw.Canvas;
+import dev.smalti.draw.RandomStreams;
+import dev.smalti.draw.Sampling;
+import dev.smalti.job.SearchSteps;
+import dev.smalti.prior.Prior;
+import dev.smalti.recipe.Nearest;
+import dev.smalti.run.JobException;
+import dev.smalti.run.RunFolder;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
+import dev.smalti.tokenizer.Tokenizer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * A trained prior with the tokenizer of its tokens, ready to draw images inside a Java process.
+ *
+ * <pre>{@code
+ * try (Model model = Model.open("fruits-64")) {
+ *     List<Pixels> images = model.images(List.of("Banana 1"), 8, 42, Sampling.USUAL);
+ *     Pictures.writePng(Path.of("bananas.png"), Pictures.grid(images, 4, 2));
+ * }
+ * }</pre>
+ *
+ * <p>Not for use by several threads at once.
+ */
+public final class Model implements AutoCloseable {
+    private final RunFolder folder;
+    private final Device device;
+    private final Precision precision;
+    private final Prior prior;
+    private final Tokenizer tokenizer;
+
+    private final Map<Integer, SearchSteps.Found> stepLists;
+    private final List<String> overrides;
+
+    private Model(RunFolder folder, Device device, List<String> overrides) {
+        this.overrides = List.copyOf(overrides);
+        this.folder = folder;
+        this.device = device;
+        this.precision = Precision.of("auto", device);
+        this.stepLists = SearchSteps.read(folder.path());
+        this.prior = folder.prior(device, overrides);
+        RunFolder inside = folder.tokenizerFolder();
+        this.tokenizer = inside == null ? null : inside.tokenizer(device);
+    }
+
+    /**
+     * Opens the run folder of a prior, or a bundled model by its name, on a GPU if there is one.
+     *
+     * @throws JobException if it is none, or of another version
+     */
+    public static Model open(String pathOrName) {
+        return open(pathOrName, "auto");
+    }
+
+    /** {@link #open(String)} on a device: {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}. */
+    public static Model open(String pathOrName, String device) {
+        return open(pathOrName, device, List.of());
+    }
+
+    /**
+     * {@link #open(String, String)} with changes to the prior's recipe, which its weights must fit.
+     *
+     * @param overrides such as {@code prior.steps=100}
+     * @throws dev.smalti.recipe.RecipeException if the recipe has no such key or it can't have such a value
+     */
+    public static Model open(String pathOrName, String device, List<String> overrides) {
+        RunFolder folder = RunFolder.open(pathOrName);
+        Device place = Scope.hold(Devices.of(device));
+        return new Model(folder, place, overrides);
+    }
+
+    public Prior prior() {
+        return prior;
+    }
+
+    /** K, h, w and T of the grids that are drawn so: those of training, or those of the canvas. */
+    public TokenSpace space(Sampling sampling) {
+        Canvas canvas = sampling.canvas();
+        return canvas == null ? prior.space() : prior.space().sized(canvas.height(), canvas.width());
+    }
+
+    /**
+     * The canvas of images of another size than those of training.
+     *
+     * @param height in pixels
+     * @param width in pixels
+     * @param stride of the windows in tokens; 0 for the usual
+     * @throws JobException naming the nearest sizes that work if this one doesn't, or the strides
+     */
+    public Canvas canvas(int height, int width, int stride) {
+        int patch = patch();
+        String below = nearest(height, prior.space().height(), false) + "x"
+                + nearest(width, prior.space().width(), false);
+        String above = nearest(height, prior.space().height(), true) + "x"
+                + nearest(width, prior.space().width(), true);
+        if (!below.equals(height + "x" + width)) {
+            throw new JobException(
+                    ("size must be whole tokens, %d pixels each, and at least %dx%d, on which %s was trained, got %dx%d:"
+                                    + " the nearest that works is %s")
+                            .formatted(
+                                    patch,
+                                    prior.space().height() * patch,
+                                    prior.space().width() * patch,
+                                    folder.path(),
+                                    height,
+                                    width,
+                                    below.equals(above) ? below : below + " or " + above));
+        }
+        if ((long) height * width > Pixels.MOST) {
+            throw new JobException(
+                    "size must be at most %,d pixels, the most that can be read again, got %dx%d, which are %,d"
+                            .formatted(Pixels.MOST, height, width, (long) height * width));
+        }
+        int longest = Math.min(prior.space().height(), prior.space().width());
+        if (stride < 0 || stride > longest) {
+            throw new JobException(
+                    "stride must be from 1 to %d, the smaller side of the %s tokens that %s was trained on, got %d"
+                            .formatted(longest, prior.space().grid(), folder.path(), stride));
+        }
+        return new Canvas(height / patch, width / patch, stride);
+    }
+
+    /** The pixels of whole tokens, no fewer than {@code least}, that are nearest to {@code side} from below or above. */
+    private int nearest(int side, int least, boolean above) {
+        int tokens = above ? (side + patch() - 1) / patch() : side / patch();
+        return Math.max(least, tokens) * patch();
+    }
+
+    /** Pixels a token along a side. */
+    public int patch() {
+        if (tokenizer == null) {
+            throw noTokenizer();
+        }
+        return tokenizer.factor();
+    }
+
+    private JobException noTokenizer() {
+        return new JobException(folder.path() + " has no tokenizer, so it can draw tokens but not images:"
+                + " use --format tokens, or train the prior with --tokenizer");
+    }
+
+    /** Null if the run folder has no tokenizer. */
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    public RunFolder folder() {
+        return folder;
+    }
+
+    /** Changes to the recipe that it was opened with. */
+    public List<String> overrides() {
+        return overrides;
+    }
+
+    public Device device() {
+        return device;
+    }
+
+    public Precision precision() {
+        return precision;
+    }
+
+    /** The names of the classes; empty for an unconditional model, numbers where the tokens named none. */
+    public List<String> classNames() {
+        List<String> names = folder.description().classNames();
+        if (!names.isEmpty() || prior.classes() == 0) {
+            return names;
+        }
+        List<String> numbers = new ArrayList<>();
+        for (int i = 0; i < prior.classes(); i++) {
+            numbers.add(Integer.toString(i));
+        }
+        return numbers;
+    }
+
+    /**
+     * The labels of {@code count} grids: of the named classes in turn, or evenly of all classes in an order that follows
+     * from the seed.
+     *
+     * @return null for an unconditional model
+     * @throws JobException naming the nearest class if one is unknown
+     */
+    public long[] labels(List<String> named, int count, long seed) {
+        if (prior.classes() == 0) {
+            if (!named.isEmpty()) {
+                label(named.get(0)); // refuses it
+            }
+            return null;
+        }
+        long[] labels = new long[count];
+        if (named.isEmpty()) {
+            int[] order = Subset.shuffled(prior.classes(), new Seed(seed).child("labels"));
+            for (int i = 0; i < count; i++) {
+                labels[i] = order[i % order.length];
+            }
+            return labels;
+        }
+        for (int i = 0; i < count; i++) {
+            labels[i] = label(named.get(i % named.size()));
+        }
+        return labels;
+    }
+
+    /**
+     * The label of a class.
+     *
+     * @throws JobException naming the nearest class if it is unknown, or if the model has no classes
+     */
+    public long label(String name) {
+        if (prior.classes() == 0) {
+            throw new JobException(
+                    "label " + name + " can't be given: " + folder.path() + " was trained without classes");
+        }
+        List<String> known = classNames();
+        int index = known.indexOf(name);
+        if (index < 0) {
+            throw new JobException("there is no class " + name
+                    + Nearest.name(name, known)
+                            .map(near -> "; did you mean " + near + "?")
+                            .orElse("")
+                    + " (smalti info lists the " + known.size() + " classes)");
+        }
+        return index;
+    }
+
+    /**
+     * RandomStreams images; the i-th depends on the seed, on i and on its class alone.
+     *
+     * @param named classes in turn; empty for all classes evenly
+     */
+    public List<Pixels> images(List<String> named, int count, long seed, Sampling sampling) {
+        long[] labels = labels(named, count, seed);
+        return new Drawing(this, labels, count, seed, sampling).images(64, done -> {});
+    }
+
+    /**
+     * Draws the grids {@code from}..{@code from + size - 1}.
+     *
+     * @param labels of all grids; null for an unconditional model
+     * @return int64 [size, h, w], or [size, T, h, w] where there are several codes at each place, of the size of the canvas
+     *     where there is one
+     * @throws IllegalArgumentException naming what of the sampling the method can't honour, such as a canvas of another size
+     */
+    public Tensor codes(long[] labels, int from, int size, long seed, Sampling sampling, Prior.StepWatcher watcher) {
+        return codes(labels, from, size, seed, sampling, watcher, (at, logProbabilities, codes) -> {});
+    }
+
+    /**
+     * The same with a listener, which is told in each step what is drawn from; the watcher is told after it.
+     *
+     * <p>Either stops the draw by throwing.
+     */
+    public Tensor codes(
+            long[] labels,
+            int from,
+            int size,
+            long seed,
+            Sampling sampling,
+            Prior.StepWatcher watcher,
+            RandomStreams.Listener listener) {
+        return Scope.keep(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                List<Seed> seeds = new ArrayList<>();
+                for (int i = 0; i < size; i++) {
+                    seeds.add(grid(seed, from + i));
+                }
+                Tensor classes = labels == null ? null : Tensors.longs(Arrays.copyOfRange(labels, from, from + size));
+                try (RandomStreams draws = RandomStreams.of(seeds).heard(listener)) {
+                    return precision.run(device, () -> prior.sample(bestSteps(sampling), classes, draws, watcher));
+                }
+            }
+        });
+    }
+
+    /** By the best times known for so many steps, where {@link SearchSteps} has found some. */
+    public Sampling bestSteps(Sampling sampling) {
+        SearchSteps.Found list = sampling.times() == null ? stepLists.get(sampling.steps()) : null;
+        return list == null ? sampling : sampling.times(list.times());
+    }
+
+    /**
+     * Pictures of grids in the making, as a {@link Prior.StepWatcher} sees them: grey where masked.
+     *
+     * @param xt int64 [B, h, w], K where masked
+     * @throws JobException if there is no tokenizer, or it gives several codes a place
+     */
+    public List<Pixels> preview(Tensor xt) {
+        if (prior.space().depth() > 1) {
+            throw new JobException("grids in the making have no picture where a place has several codes");
+        }
+        TokenSpace space = prior.space().sized(Math.toIntExact(xt.size(1)), Math.toIntExact(xt.size(2)));
+        int length = Math.toIntExact(space.length());
+        long[] all = Tensors.toLongs(xt);
+        List<long[]> grids = new ArrayList<>();
+        for (int begin = 0; begin < all.length; begin += length) {
+            grids.add(Arrays.copyOfRange(all, begin, begin + length));
+        }
+        return new Preview(this, space).of(grids);
+    }
+
+    /** From which all of a grid is drawn. */
+    public static Seed grid(long seed, long number) {
+        return new Seed(seed).child("grid").child(number);
+    }
+
+    /**
+     * int64 [B, h, w] or [B, T, h, w] -> [B, 3, H, W] in about [-1, 1]
+     *
+     * @throws JobException if the run folder has no tokenizer
+     */
+    public Tensor decode(Tensor codes) {
+        if (tokenizer == null) {
+            throw noTokenizer();
+        }
+        return Scope.keep(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                tokenizer.parameters().training(false);
+                return precision.run(device, () -> tokenizer.decode(codes.to(device, ScalarType.Long)));
+            }
+        });
+    }
+
+    /**
+     * Images in [-1, 1], whose sides tile into tokens -> their codes. [B, 3, H, W] -> int64 [B, h, w] or [B, T, h, w]
+     *
+     * @param noise a seed for each image, for a tokenizer that adds noise
+     * @throws JobException if the run folder has no tokenizer
+     */
+    public Tensor encode(Tensor images, long[] noise) {
+        if (tokenizer == null) {
+            throw new JobException(folder.path() + " has no tokenizer, so it can't take images:"
+                    + " train the prior with --tokenizer");
+        }
+        return Scope.keep(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                tokenizer.parameters().training(false);
+                Tensor pixels = images.to(device, ScalarType.Float);
+                return precision.run(device, () -> tokenizer.encode(pixels, noise));
+            }
+        });
+    }
+
+    @Override
+    public void close() {
+        prior.close();
+        if (tokenizer != null) {
+            tokenizer.close();
+        }
+    }
+}

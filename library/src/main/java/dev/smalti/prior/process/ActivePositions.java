@@ -1,0 +1,66 @@
+package dev.smalti.prior.process;
+
+import dev.smalti.network.Denoiser;
+import dev.smalti.tensor.Tensors;
+import java.util.Optional;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * The positions of a batch that may change in a step, and the grids that have any: the network sees no others.
+ *
+ * @param rows grids with such positions, int64 [B']
+ * @param at the positions among the B·L of the batch, ascending, int64 [M]
+ * @param within the same positions among the B'·L of those grids, int64 [M]
+ */
+public record ActivePositions(Tensor rows, Tensor at, Tensor within) {
+    /** Where {@code open}, bool [B, L], is true; empty if that is nowhere. */
+    public static Optional<ActivePositions> of(Tensor open) {
+        Tensor rows = open.any(1).nonzero().squeeze(1);
+        if (rows.numel() == 0) {
+            return Optional.empty();
+        }
+        Tensor at = open.flatten().nonzero().squeeze(1);
+        Tensor within = open.index_select(0, rows).flatten().nonzero().squeeze(1);
+        return Optional.of(new ActivePositions(rows, at, within));
+    }
+
+    /**
+     * What the network says of these places.
+     *
+     * @param xt int64 [B, L] on the CPU
+     * @param time of all grids
+     * @param labels int64 [B]; null for an unconditional prior
+     * @param device of the network
+     * @return [M, K] on the CPU
+     */
+    public Tensor logits(Denoiser denoiser, Tensor xt, double time, Tensor labels, Device device) {
+        Tensor times =
+                torch.full(new long[] {rows.numel()}, new Scalar(time), Tensors.options(ScalarType.Float, device));
+        Tensor own = labels == null ? null : labels.index_select(0, rows).to(device, ScalarType.Long);
+        return denoiser.logits(
+                        xt.index_select(0, rows).to(device, ScalarType.Long),
+                        times,
+                        own,
+                        within.to(device, ScalarType.Long))
+                .cpu();
+    }
+
+    /** The tokens at these places. int64 [B, L] -> [M] */
+    public Tensor read(Tensor xt) {
+        return xt.flatten().index_select(0, at);
+    }
+
+    /** {@code xt} with other tokens, int64 [M], at these places. [B, L] -> [B, L] */
+    public Tensor write(Tensor xt, Tensor tokens) {
+        return xt.flatten().index_copy(0, at, tokens).view_as(xt);
+    }
+
+    /** {@link #at} as the random numbers are asked for. */
+    public long[] indices() {
+        return Tensors.toLongs(at);
+    }
+}

@@ -1,0 +1,74 @@
+package dev.smalti.prior.process;
+
+import dev.smalti.corruption.Absorbing;
+import dev.smalti.prior.Prior;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * The bound on -ln p that every method of masked tokens shares: L·E_m[S_m / m] with m uniform in 1..L and exactly m
+ * tokens masked, S_m the cross-entropy summed over them. It is the sum over t of E[S_t] / t of absorbing diffusion as T
+ * grows (Bond-Taylor et al. 2022, eq. 9), the mean over all orders in which tokens may be drawn one by one, and of lower
+ * variance than drawing t: the number of masked tokens is drawn without replacement over a batch.
+ */
+public final class MaskedBound {
+    private MaskedBound() {}
+
+    /** S_m of each grid. */
+    @FunctionalInterface
+    public interface Entropy {
+        /**
+         * @param lost bool [B, L]
+         * @param share a share of masked tokens at which just these are masked: their number's own distribution of it,
+         *     Beta(m, L - m + 1), of mean m / (L + 1), float64 [B] in (0, 1) on the CPU. For methods that know time
+         * @return nats, [B]
+         */
+        Tensor sum(Tensor lost, Tensor share);
+    }
+
+    /** One estimate a grid, in nats, differentiable if the entropies are. [B] on {@code device} */
+    public static Tensor negativeLogLikelihood(
+            long batch, long length, Device device, Generator generator, Entropy entropy) {
+        Tensor m = LowDiscrepancyTimes.times(generator, batch, length); // [B]
+        Tensor u = Tensors.uniform(generator, batch, length);
+        Tensor lost = Absorbing.exactly(m, u);
+        Tensor share = u.masked_fill(lost.logical_not(), new Scalar(0.0)).amax(new long[] {1}, false); // m-th smallest
+        Tensor nats = entropy.sum(lost.to(device, ScalarType.Bool), share);
+        return nats.mul(m.reciprocal().mul(new Scalar((double) length)).to(device, nats.scalar_type()));
+    }
+
+    /**
+     * {@link Prior#stepCosts} of such a method: of the tokens masked at share τ_i, all but τ_j / τ_i are revealed at once, each given
+     * what was known before.
+     *
+     * @param codes int64 [B, L]
+     */
+    public static double[][] stepCosts(Tensor codes, double[] shares, Generator generator, Entropy entropy) {
+        long batch = codes.size(0);
+        long length = codes.size(1);
+        double[][] leaps = new double[shares.length][shares.length];
+        for (int i = 1; i < shares.length; i++) {
+            double share = shares[i];
+            double nats = Scope.value(() -> {
+                long m = Math.max(1, Math.round(share * length));
+                Tensor lost = Absorbing.exactly(Tensors.filled(m, batch), Tensors.uniform(generator, batch, length));
+                Tensor at =
+                        torch.full(new long[] {batch}, new Scalar(share - 1e-9), Tensors.options(ScalarType.Double));
+                double sum = entropy.sum(lost.to(codes.device(), ScalarType.Bool), at)
+                        .mean()
+                        .item_double();
+                return sum * share * length / m;
+            });
+            for (int j = 0; j < i; j++) {
+                leaps[i][j] = nats * (share - shares[j]) / share;
+            }
+        }
+        return leaps;
+    }
+}

@@ -1,0 +1,167 @@
+package dev.smalti.run;
+
+import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.UUID;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * A folder of pictures in the layout that {@link dev.smalti.data.ImageSet} reads, {@code <class>/<number>.png}, or
+ * {@code <number>.png} without classes. It is written under another name and takes its own when it is complete.
+ */
+public final class ImageFolder implements AutoCloseable {
+    private static final String REQUEST = "request.txt";
+    private static final int LONGEST = 200; // bytes of a folder's name; most file systems take 255
+    private static final Pattern UNSAFE = Pattern.compile("[/\\\\:*?\"<>|\\p{Cntrl}]");
+    private static final Pattern RESERVED = // by Windows, and __MACOSX and Thumbs.db by readers of pictures
+            Pattern.compile("(?i)(con|prn|aux|nul|com\\d|lpt\\d)(\\..*)?|__macosx|thumbs\\.db");
+
+    private final Path folder;
+    private final Path part;
+    private final List<String> folders;
+    private final int digits;
+    private final boolean fresh;
+    private final boolean kept;
+    private boolean any;
+
+    /**
+     * @param folder is not there, or empty
+     * @param classNames of the labels; empty without classes
+     * @param count how many pictures will come
+     */
+    public ImageFolder(Path folder, List<String> classNames, int count) {
+        this(folder, classNames, count, null);
+    }
+
+    /**
+     * One that keeps what there is of it when it is closed too early, and begins with what an earlier one of the same request
+     * has left.
+     *
+     * @param request all that the pictures depend on; null to keep nothing
+     * @throws JobException if what is left was of another request
+     */
+    public ImageFolder(Path folder, List<String> classNames, int count, String request) {
+        this.folder = folder;
+        this.folders = safe(classNames);
+        this.digits = Math.max(5, Integer.toString(count - 1).length());
+        this.fresh = !Files.exists(folder);
+        Path beside = fresh || request != null
+                ? folder.toAbsolutePath().getParent()
+                : folder; // an empty one may be a mounted disk
+        this.kept = request != null;
+        if (kept && !fresh) {
+            throw new JobException(
+                    folder + " is there already, and --resume needs an --out that is not: choose another");
+        }
+        this.part =
+                beside.resolve(kept ? "." + folder.getFileName() + ".part" : ".smalti-" + UUID.randomUUID() + ".part");
+        try {
+            Files.createDirectories(part);
+            if (kept) {
+                begin(request);
+            }
+        } catch (IOException e) {
+            throw Outputs.failure(folder, e);
+        }
+    }
+
+    private void begin(String request) throws IOException {
+        Path of = part.resolve(REQUEST);
+        boolean begun = !empty(part);
+        if (begun && !(Files.exists(of) && Files.readString(of).equals(request))) {
+            throw new JobException(
+                    part + " holds images of another request, which cannot be gone on with: give the same"
+                            + " model and options as before, or delete it");
+        }
+        Files.writeString(of, request);
+    }
+
+    private static boolean empty(Path folder) throws IOException {
+        try (Stream<Path> entries = Files.list(folder)) {
+            return entries.findAny().isEmpty();
+        }
+    }
+
+    /** How many pictures there are from the first on without a gap. @param labels of all; null without classes */
+    public int present(long[] labels, int count) {
+        int number = 0;
+        while (number < count && Files.exists(file(number, labels == null ? 0 : labels[number]))) {
+            number++;
+        }
+        any |= number > 0;
+        return number;
+    }
+
+    private Path file(int number, long label) {
+        String name = "%0" + digits + "d.png";
+        Path inside = folders.isEmpty() ? part : part.resolve(folders.get(Math.toIntExact(label)));
+        return inside.resolve(name.formatted(number));
+    }
+
+    /** @param label ignored without classes */
+    public void add(int number, long label, Pixels image) {
+        Pictures.writePng(file(number, label), image);
+        any = true;
+    }
+
+    public void finish() {
+        try {
+            Files.deleteIfExists(part.resolve(REQUEST));
+            if (fresh) {
+                Files.move(part, folder, StandardCopyOption.ATOMIC_MOVE);
+                return;
+            }
+            try (Stream<Path> entries = Files.list(part)) {
+                for (Path entry : entries.toList()) {
+                    Files.move(entry, folder.resolve(entry.getFileName()));
+                }
+            }
+            Outputs.discard(part);
+        } catch (IOException e) {
+            throw Outputs.failure(folder, e);
+        }
+    }
+
+    /** Drops what was written, if it isn't finished and nobody will go on with it. */
+    @Override
+    public void close() {
+        if (!kept || !any) {
+            Outputs.discard(part);
+        }
+    }
+
+    /** Names of folders, different from one another on every file system, and as near to the classes' names as that allows. */
+    static List<String> safe(List<String> names) {
+        Set<String> taken = new HashSet<>();
+        List<String> safe = new ArrayList<>();
+        for (int i = 0; i < names.size(); i++) {
+            String name = safe(names.get(i));
+            String unique = name;
+            for (int again = i; !taken.add(unique.toLowerCase(Locale.ROOT)); again += names.size()) {
+                unique = name + "-" + again;
+            }
+            safe.add(unique);
+        }
+        return safe;
+    }
+
+    private static String safe(String name) {
+        String safe =
+                UNSAFE.matcher(name).replaceAll("_").replaceFirst("^[. ]+", "_").replaceFirst("[. ]+$", "_");
+        while (safe.getBytes(StandardCharsets.UTF_8).length > LONGEST) {
+            safe = safe.substring(0, safe.offsetByCodePoints(safe.length(), -1));
+        }
+        return safe.isEmpty() || RESERVED.matcher(safe).matches() ? "_" + safe : safe;
+    }
+}

@@ -1,0 +1,73 @@
+package dev.smalti.run;
+
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.smalti.tensor.AtomicFile;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/**
+ * A folder that keeps results from one run to the next, a JSON file for each: {@code <name>-<key>.json}, where the key is a hash of
+ * all that the result depends on. A file is there wholly or not at all.
+ */
+public final class KeptResults {
+    public static final JsonMapper JSON = JsonMapper.builder()
+            .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .enable(SerializationFeature.INDENT_OUTPUT)
+            .build();
+
+    private final Path folder;
+
+    public KeptResults(Path folder) {
+        this.folder = folder;
+        Outputs.makeFolder("--out", folder);
+    }
+
+    /** @param depends all that the result depends on, by name */
+    public Path file(String name, Map<String, ?> depends) {
+        return folder.resolve(name + "-" + key(depends) + ".json");
+    }
+
+    /** @throws JobException if the file holds something else */
+    public <T> Optional<T> find(Path file, Class<T> type) {
+        if (!Files.exists(file)) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.ofNullable(JSON.readValue(file.toFile(), type));
+        } catch (IOException e) {
+            throw new JobException(file + " is not a result that can be read: delete it, and it is measured again", e);
+        }
+    }
+
+    public static void keep(Path file, Object result) {
+        try (AtomicFile beside = AtomicFile.of(file)) {
+            JSON.writeValue(beside.path().toFile(), result);
+            beside.commit();
+        } catch (IOException e) {
+            throw Outputs.failure(file, e);
+        }
+    }
+
+    public static String key(Map<String, ?> depends) {
+        try {
+            byte[] text = new TreeMap<>(depends).toString().getBytes(StandardCharsets.UTF_8);
+            return HexFormat.of()
+                    .formatHex(MessageDigest.getInstance("SHA-256").digest(text))
+                    .substring(0, 16);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
+        }
+    }
+}

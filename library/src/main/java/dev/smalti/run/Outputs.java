@@ -1,0 +1,76 @@
+package dev.smalti.run;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.stream.Stream;
+
+/** Looks at the places that results will go to, before the work begins. */
+public final class Outputs {
+    private Outputs() {}
+
+    /**
+     * Makes the folder that {@code file} will lie in.
+     *
+     * @throws JobException if {@code file} is a folder, or can't be in one
+     */
+    public static void file(String option, Path file) {
+        if (Files.isDirectory(file)) {
+            throw new JobException(
+                    "%s %s is a folder, and a file is to be written: name a file".formatted(option, file));
+        }
+        makeFolder(option, file.toAbsolutePath().getParent());
+    }
+
+    /** @throws JobException if {@code folder} is a file, or has something in it */
+    public static void emptyFolder(String option, Path folder) {
+        if (!Files.exists(folder)) {
+            return;
+        }
+        if (!Files.isDirectory(folder)) {
+            throw new JobException("%s %s is a file, and a folder is to be written: choose another %s"
+                    .formatted(option, folder, option));
+        }
+        try (Stream<Path> entries = Files.list(folder)) {
+            if (entries.findAny().isPresent()) {
+                throw new JobException("%s %s is not empty, and nothing in it is overwritten: choose another %s"
+                        .formatted(option, folder, option));
+            }
+        } catch (IOException e) {
+            throw new JobException("%s %s cannot be read: %s".formatted(option, folder, reason(e)), e);
+        }
+    }
+
+    /** @throws JobException if {@code folder} is a file, or can't be made */
+    public static void makeFolder(String option, Path folder) {
+        try {
+            Files.createDirectories(folder);
+        } catch (IOException e) {
+            throw new JobException(
+                    "%s needs the folder %s, which cannot be made: %s".formatted(option, folder, reason(e)), e);
+        }
+    }
+
+    public static UncheckedIOException failure(Path path, IOException e) {
+        return new UncheckedIOException("%s cannot be written: %s".formatted(path, reason(e)), e);
+    }
+
+    /** Deletes a folder and all that is in it; what can't be deleted stays. */
+    public static void discard(Path folder) {
+        if (!Files.exists(folder)) {
+            return;
+        }
+        try (Stream<Path> entries = Files.walk(folder)) {
+            entries.sorted(Comparator.reverseOrder())
+                    .forEach(entry -> entry.toFile().delete());
+        } catch (IOException e) {
+            // an error here must not hide the one before
+        }
+    }
+
+    private static String reason(IOException e) {
+        return e.toString().replaceFirst("^java\\.[a-z.]+\\.", "");
+    }
+}

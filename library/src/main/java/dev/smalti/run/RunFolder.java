@@ -1,0 +1,409 @@
+package dev.smalti.run;
+
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.smalti.metric.classifier.Classifier;
+import dev.smalti.network.Parameters;
+import dev.smalti.prior.Prior;
+import dev.smalti.recipe.FeaturesRecipe;
+import dev.smalti.recipe.PriorRecipe;
+import dev.smalti.recipe.RecipeFile;
+import dev.smalti.recipe.TokenizerRecipe;
+import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.TensorBytes;
+import dev.smalti.tensor.TensorFile;
+import dev.smalti.tensor.WeightFile;
+import dev.smalti.token.TokenSpace;
+import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.train.Checkpoints;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * The folder of a run: {@code recipe.yaml}, {@code provenance.json}, {@code model.json}, {@code metrics.jsonl},
+ * {@code checkpoint-<step>/}, previews and plots; a prior's also has the {@code tokenizer/} of its tokens, a run folder
+ * again, with only what decoding needs.
+ */
+public final class RunFolder {
+    private static final int FORMAT = 1;
+    private static final ObjectMapper JSON =
+            new ObjectMapper().configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+
+    private final Path path;
+    private final Description description;
+
+    /**
+     * What {@code model.json} says.
+     *
+     * @param kind {@code tokenizer}, {@code prior} or {@code features}
+     * @param codes K of the tokens; 0 for features
+     * @param height of the grid of tokens; of the images for features
+     * @param width the same
+     * @param depth codes at each place; 1 where the file doesn't say
+     * @param classes 0 without classes
+     * @param tokenizer fingerprint of the tokenizer whose tokens these are; null if unknown
+     */
+    public record Description(
+            int format,
+            String kind,
+            int codes,
+            int height,
+            int width,
+            Integer depth,
+            int classes,
+            List<String> classNames,
+            String tokenizer) {
+        public Description {
+            depth = depth == null ? 1 : depth;
+            classNames = classNames == null ? List.of() : List.copyOf(classNames);
+        }
+
+        public static Description tokenizer(TokenSpace space) {
+            return of("tokenizer", space, 0, null, null);
+        }
+
+        public static Description prior(TokenSpace space, int classes, List<String> classNames, String tokenizer) {
+            return of("prior", space, classes, classNames, tokenizer);
+        }
+
+        public static Description features(int size, List<String> classNames) {
+            return new Description(FORMAT, "features", 0, size, size, 1, classNames.size(), classNames, null);
+        }
+
+        private static Description of(
+                String kind, TokenSpace space, int classes, List<String> classNames, String tokenizer) {
+            return new Description(
+                    FORMAT,
+                    kind,
+                    space.codes(),
+                    space.height(),
+                    space.width(),
+                    space.depth(),
+                    classes,
+                    classNames,
+                    tokenizer);
+        }
+
+        public TokenSpace space() {
+            return new TokenSpace(codes, height, width, depth);
+        }
+    }
+
+    private RunFolder(Path path, Description description) {
+        this.path = path;
+        this.description = description;
+    }
+
+    /**
+     * Opens a run folder, or a bundled model by its name.
+     *
+     * @throws JobException if it is none, or of another version
+     */
+    public static RunFolder open(String pathOrName) {
+        Path path = Path.of(pathOrName);
+        if (!Files.exists(path) && pathOrName.matches("[A-Za-z0-9][A-Za-z0-9._-]*")) {
+            for (Path home : homes()) {
+                Path bundled = home.resolve("models").resolve(pathOrName);
+                if (Files.isDirectory(bundled)) {
+                    return open(bundled);
+                }
+            }
+            throw new JobException("there is no run folder and no bundled model named " + pathOrName
+                    + (bundled().isEmpty() ? "" : "; bundled are: " + String.join(", ", bundled())));
+        }
+        return open(path);
+    }
+
+    /** The names of the models that ship with the installation. */
+    public static List<String> bundled() {
+        return homes().stream()
+                .map(home -> home.resolve("models"))
+                .filter(Files::isDirectory)
+                .flatMap(models -> {
+                    try (Stream<Path> entries = Files.list(models)) {
+                        return entries
+                                .filter(entry -> Files.exists(entry.resolve("model.json")))
+                                .map(entry -> entry.getFileName().toString())
+                                .toList()
+                                .stream();
+                    } catch (IOException e) {
+                        return Stream.empty();
+                    }
+                })
+                .sorted()
+                .distinct()
+                .toList();
+    }
+
+    private static List<Path> homes() {
+        String home = System.getProperty("smalti.home");
+        return home == null ? List.of(Path.of("")) : List.of(Path.of(home));
+    }
+
+    /** {@link #open(String)} of a path. */
+    public static RunFolder open(Path path) {
+        Path file = path.resolve("model.json");
+        if (!Files.isDirectory(path)) {
+            throw new JobException(path + " is not a run folder: "
+                    + (Files.exists(path) ? "it is a file" : "there is nothing of that name")
+                    + "; give the --out of a training");
+        }
+        if (!Files.exists(file)) {
+            throw new JobException(
+                    path + " is not a run folder: it has no model.json" + "; give the --out of a training");
+        }
+        try {
+            if (Files.size(file) > 10_000_000) {
+                throw new JobException(file + " must be smaller than 10 MB, and is not a description of a model");
+            }
+            Description description = JSON.readValue(file.toFile(), Description.class);
+            if (description == null || description.format() != FORMAT) {
+                throw new JobException(file + " has format " + (description == null ? 0 : description.format())
+                        + ", and this version reads " + FORMAT + ": use the version that wrote it");
+            }
+            if (!description.kind().equals("features")) {
+                description.space();
+            }
+            return new RunFolder(path, description);
+        } catch (IOException | IllegalArgumentException e) {
+            throw new JobException(file + " cannot be read: " + firstLine(e.getMessage()), e);
+        }
+    }
+
+    private static String firstLine(String text) {
+        return text == null ? "" : text.lines().findFirst().orElse("");
+    }
+
+    /**
+     * Makes the folder of a new run, or opens that of one to be continued.
+     *
+     * @throws JobException if a new run's folder is there already, or a run to be continued is of another kind
+     */
+    public static RunFolder prepare(Path path, Description description, boolean resume) {
+        try {
+            if (Files.exists(path) && !Files.isDirectory(path)) {
+                throw new JobException(path + " is a file; --out must be a new folder");
+            }
+            boolean filled = Files.isDirectory(path) && !empty(path);
+            if (filled && !resume) {
+                throw new JobException(
+                        path + " is not empty: --resume continues the run in it, or choose another --out");
+            }
+            if (filled && Files.exists(path.resolve("model.json"))) {
+                RunFolder there = open(path);
+                if (!there.description.equals(description)) {
+                    throw new JobException(path + " holds another model (" + there.description + ") than the one to be "
+                            + "continued (" + description + "): use its own recipe and data, or another --out");
+                }
+                return there;
+            }
+            Files.createDirectories(path);
+            try (AtomicFile beside = AtomicFile.of(path.resolve("model.json"))) {
+                JSON.writerWithDefaultPrettyPrinter().writeValue(beside.path().toFile(), description);
+                beside.commit();
+            }
+            return new RunFolder(path, description);
+        } catch (IOException e) {
+            throw new IllegalStateException("run folder " + path + " cannot be made: " + e, e);
+        }
+    }
+
+    private static boolean empty(Path folder) throws IOException {
+        try (Stream<Path> entries = Files.list(folder)) {
+            return entries.findAny().isEmpty();
+        }
+    }
+
+    public Path path() {
+        return path;
+    }
+
+    public Description description() {
+        return description;
+    }
+
+    public boolean isTokenizer() {
+        return description.kind().equals("tokenizer");
+    }
+
+    public boolean isPrior() {
+        return description.kind().equals("prior");
+    }
+
+    public boolean isFeatures() {
+        return description.kind().equals("features");
+    }
+
+    /** The classifier of this run, with its averaged weights, which don't learn any more. */
+    public Classifier classifier(Device device) {
+        require("features", "train-features");
+        return FeaturesRecipe.open(path, device);
+    }
+
+    /** SHA-256 of the file with the weights that are used, in hexadecimal. */
+    public String sha256() {
+        return WeightFile.sha256(weightsFile(), "train the run further, with --resume");
+    }
+
+    /** The tokenizer of this run, with its averaged weights. */
+    public Tokenizer tokenizer(Device device) {
+        require("tokenizer", "train-tokenizer");
+        TokenizerRecipe recipe = RecipeFile.read(path.resolve("recipe.yaml"), TokenizerRecipe.class, List.of());
+        Tokenizer tokenizer = recipe.tokenizer().build(new Seed(0), device);
+        load(tokenizer.parameters());
+        return tokenizer;
+    }
+
+    /** The prior of this run, with its averaged weights. */
+    public Prior prior(Device device) {
+        return prior(device, List.of());
+    }
+
+    /**
+     * {@link #prior(Device)} with changes to its recipe.
+     *
+     * @throws JobException if the weights do not fit the prior that the recipe says then
+     */
+    public Prior prior(Device device, List<String> overrides) {
+        require("prior", "train-prior");
+        PriorRecipe recipe = RecipeFile.read(path.resolve("recipe.yaml"), PriorRecipe.class, overrides);
+        Prior prior = recipe.prior().build(description.space(), description.classes(), new Seed(0), device);
+        try {
+            load(prior.parameters());
+            return prior;
+        } catch (RuntimeException e) {
+            prior.close();
+            throw e;
+        }
+    }
+
+    private void require(String kind, String verb) {
+        if (!description.kind().equals(kind)) {
+            throw new JobException("%s holds %s, and %s needed: give the --out of %s"
+                    .formatted(
+                            path,
+                            isFeatures() ? "features" : "a " + description.kind(),
+                            kind.equals("features") ? "features are" : "a " + kind + " is",
+                            verb));
+        }
+    }
+
+    private void load(Parameters parameters) {
+        Scope.free(() -> {
+            try {
+                parameters.load(weights());
+            } catch (IllegalArgumentException e) {
+                throw new JobException(weightsFile() + ": " + e.getMessage(), e);
+            }
+        });
+    }
+
+    /** The averaged weights in float32 where there are any, else the weights. */
+    private Map<String, Tensor> weights() {
+        Map<String, Tensor> weights = new LinkedHashMap<>();
+        try (TensorFile file = TensorFile.open(weightsFile())) {
+            for (String name : file.names()) {
+                if (!name.contains("/")) {
+                    Tensor tensor = file.tensor(name);
+                    weights.put(name, tensor.is_floating_point() ? tensor.to(ScalarType.Float) : tensor);
+                }
+            }
+        }
+        return weights;
+    }
+
+    private Path weightsFile() {
+        return Checkpoints.weights(checkpoint());
+    }
+
+    /** The newest checkpoint. */
+    public Path checkpoint() {
+        return Checkpoints.latest(path)
+                .orElseThrow(() -> new JobException(path + " has no checkpoint yet: train it further, with --resume"));
+    }
+
+    /**
+     * SHA-256 over the names and the bfloat16 values of the tokenizer's weights, as 16 hexadecimal digits; so a copy that
+     * was stored in half the size counts as the same tokenizer.
+     */
+    public String fingerprint() {
+        return Scope.value(() -> {
+            try {
+                MessageDigest digest = MessageDigest.getInstance("SHA-256");
+                new TreeMap<>(weights()).forEach((name, tensor) -> {
+                    digest.update(name.getBytes(StandardCharsets.UTF_8));
+                    if (tensor.is_floating_point()) {
+                        Tensor bits = tensor.to(ScalarType.BFloat16)
+                                .view(ScalarType.Short)
+                                .contiguous();
+                        TensorBytes.of(bits).forEach(digest::update);
+                    }
+                });
+                return HexFormat.of().formatHex(digest.digest()).substring(0, 16);
+            } catch (NoSuchAlgorithmException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+    }
+
+    /** The run folder of the tokenizer that decodes this prior's tokens; null if it isn't there. */
+    public RunFolder tokenizerFolder() {
+        Path inside = path.resolve("tokenizer");
+        return Files.exists(inside.resolve("model.json")) ? open(inside) : null;
+    }
+
+    /**
+     * Copies what generating or decoding needs to {@code target}, of a prior with its tokenizer: no optimizer, no
+     * discriminator, no pictures. The copy is whole or not there.
+     */
+    public void copyModel(Path target, ScalarType dtype) {
+        Path beside = target.toAbsolutePath().resolveSibling(target.getFileName() + ".partial");
+        try {
+            Outputs.discard(beside);
+            fill(beside, dtype);
+            Files.move(beside, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw new UncheckedIOException("model " + path + " cannot be copied to " + target + ": " + e, e);
+        } finally {
+            Outputs.discard(beside);
+        }
+    }
+
+    private void fill(Path target, ScalarType dtype) throws IOException {
+        Path checkpoint = target.resolve(checkpoint().getFileName());
+        Files.createDirectories(checkpoint);
+        for (String name : List.of("recipe.yaml", "provenance.json", "model.json", "steps.json")) {
+            if (Files.exists(path.resolve(name))) {
+                Files.copy(path.resolve(name), target.resolve(name));
+            }
+        }
+        Scope.free(() -> {
+            Map<String, Tensor> weights = new LinkedHashMap<>();
+            weights()
+                    .forEach((name, tensor) ->
+                            weights.put(name, tensor.is_floating_point() ? tensor.to(dtype) : tensor));
+            TensorFile.write(checkpoint.resolve("averaged.safetensors"), weights, Map.of("format", "smalti"));
+        });
+        RunFolder inside = tokenizerFolder();
+        if (inside != null) {
+            inside.fill(target.resolve("tokenizer"), dtype);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+/**
+ * What a run leaves behind: {@link dev.smalti.run.RunFolder} and its checkpoints, folders of pictures, results that are kept, and
+ * the one exception of everything that a user can put right, {@link dev.smalti.run.JobException}.
+ */
+package dev.smalti.run;
