@@ -1,12 +1,14 @@
 package dev.smalti.prior.maskgit;
 
-import dev.smalti.draw.RandomStreams;
-import dev.smalti.prior.process.Frame;
+import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.UnsupportedSamplingException;
+import dev.smalti.prior.process.GridDraw;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.Locale;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -79,7 +81,7 @@ public record MaskGitSampling(
     /** Returns {@code steps} if a grid of {@code length} tokens can be drawn in so many. */
     static int check(int steps, long length) {
         if (steps > length) {
-            throw new IllegalArgumentException("steps must be at most the " + length
+            throw new UnsupportedSamplingException("steps must be at most the " + length
                     + " tokens of a grid, since each step reveals one at least, got " + steps);
         }
         return steps;
@@ -112,27 +114,28 @@ public record MaskGitSampling(
      *
      * @return int64 [B, L]; null by confidence, where there is none before the draw
      */
-    Tensor rank(Frame frame, RandomStreams draws) {
-        TokenSpace space = frame.space();
+    Tensor rank(GridDraw draw) {
+        TokenSpace space = draw.space();
+        TensorOptions whole = Tensors.options(ScalarType.Long, draw.device());
         Tensor rank =
                 switch (order) {
                     case CONFIDENCE -> null;
                     case RASTER ->
-                        torch.arange(new Scalar(space.length()), Tensors.options(ScalarType.Long))
-                                .expand(draws.grids(), space.length());
-                    case RANDOM -> draws.uniform(space.length()).argsort(1, false);
+                        torch.arange(new Scalar(space.length()), whole).expand(draw.grids(), space.length());
+                    case RANDOM -> draw.uniform(Use.ORDER, space.length()).argsort(1, false);
                     case HALTON -> {
                         Tensor halton = Tensors.longs(Halton.order(space.height(), space.width()))
+                                .to(draw.device(), ScalarType.Long)
                                 .argsort()
-                                .expand(draws.grids(), space.length());
-                        yield roll ? rolled(halton, draws.uniform(1)) : halton;
+                                .expand(draw.grids(), space.length());
+                        yield roll ? rolled(halton, draw.uniform(Use.ORDER, 1)) : halton;
                     }
                 };
-        if (rank == null || !frame.partial()) {
+        if (rank == null || !draw.partial()) {
             return rank;
         }
         Tensor late = rank.add(new Scalar(space.length()));
-        return torch.where(frame.open(), rank, late).argsort(1, false).argsort(1, false);
+        return torch.where(draw.open(), rank, late).argsort(1, false).argsort(1, false);
     }
 
     /** Each grid's order moved on cyclically by a random number of places. [B, L], [B, 1] in [0, 1) -> [B, L] */
