@@ -22,11 +22,16 @@ public final class Categorical {
      * @param logProbabilities up to a number of each row, float64 [M, K], -∞ where a code is left out
      * @param u uniform numbers in [0, 1), float64 [M]
      * @return int64 [M]
+     * @throws ArithmeticException if a row has a probability that is no number, or none above 0
      */
     public static Tensor draw(Tensor logProbabilities, Tensor u) {
         Tensor most = logProbabilities.amax(new long[] {-1}, true); // [M, 1]
         Tensor sums = logProbabilities.sub(most).exp().cumsum(-1); // [M, K]
         Tensor total = sums.narrow(1, sums.size(1) - 1, 1);
+        if (!total.isfinite().all().item_bool()) {
+            throw new ArithmeticException("probabilities must be numbers, and some that the network gives are none: its weights"
+                    + " may have diverged, or its precision may be too low for them (take fp32)");
+        }
         Tensor reached = u.clamp_max(new Scalar(BELOW_ONE)).unsqueeze(1).mul(total); // below the total
         reached = torch.minimum(reached, total.mul(new Scalar(BELOW_ONE)));
         return torch.searchsorted(

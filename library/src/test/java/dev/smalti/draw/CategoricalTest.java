@@ -1,6 +1,7 @@
 package dev.smalti.draw;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.tensor.Scope;
@@ -71,6 +72,15 @@ class CategoricalTest {
         double[] log = new double[codes];
         assertThat(draw(log, 0, 0.5, 1 - 0.5 / codes, Math.nextDown(1.0)))
                 .containsExactly(0, codes / 2, codes - 1, codes - 1);
+    }
+
+    @Test
+    void refuses_probabilities_that_are_no_numbers() {
+        for (double[] log : new double[][] {{0, Double.NaN}, {NEVER, NEVER}, {0, Double.POSITIVE_INFINITY}}) {
+            assertThatThrownBy(() -> draw(log, 0.5))
+                    .isInstanceOf(ArithmeticException.class)
+                    .hasMessageContaining("probabilities must be numbers");
+        }
     }
 
     private static long[] draw(double[] log, double... u) {

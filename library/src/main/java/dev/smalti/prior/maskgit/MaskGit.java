@@ -144,11 +144,13 @@ public final class MaskGit implements SearchableSteps {
 
     /** The same with logits of {@code denoiser}. All grids have the same number of masks before a step, which it is told. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
+        MaskGitSampling.Revealing revealing = configuration.sampling().revealing();
         Tensor rank = configuration.sampling().rank(draw); // null by confidence
         return draw.run(times(draw), denoiser, draw::masks, (xt, step) -> {
             Tensor masked = absorbing.masked(xt); // [B, L]
-            if (rank == null) {
-                return mostConfident(draw, xt, masked, step);
+            if (revealing instanceof MaskGitSampling.ByConfidence confidence) {
+                double noise = confidence.noise() * (1 - (double) step.number() / step.of());
+                return mostConfident(draw, xt, masked, noise, step);
             }
             Tensor due = rank.lt(new Scalar(draw.unknown() - masks(draw, step.s())));
             return draw.fill(xt, masked.logical_and(due), step.t(), step);
@@ -156,7 +158,7 @@ public final class MaskGit implements SearchableSteps {
     }
 
     /** All masked tokens are drawn, and those that the model is least sure of are masked again. [B, L] -> [B, L] */
-    private Tensor mostConfident(GridDraw draw, Tensor xt, Tensor masked, Step step) {
+    private static Tensor mostConfident(GridDraw draw, Tensor xt, Tensor masked, double noise, Step step) {
         ActivePositions at = ActivePositions.of(masked).orElseThrow();
         Tensor logits = draw.logits(at, xt, step.t(), step); // [M, K]
         Tensor drawn = draw.pick(at.at(), step.filter().logProbabilities(logits), step); // [M]
@@ -164,7 +166,6 @@ public final class MaskGit implements SearchableSteps {
         if (step.last()) {
             return filled;
         }
-        double noise = configuration.sampling().noise() * (1 - (double) step.number() / step.of());
         Tensor exponential = draw.exponential(Use.ORDER, step).flatten().index_select(0, at.at()); // [M]
         Tensor known = torch.full(
                 new long[] {xt.size(0), xt.size(1)},

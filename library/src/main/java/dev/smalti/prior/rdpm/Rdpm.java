@@ -3,7 +3,7 @@ package dev.smalti.prior.rdpm;
 import dev.smalti.draw.Steps;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
-import dev.smalti.network.LlamaTransformer;
+import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
@@ -57,7 +57,7 @@ public final class Rdpm implements Prior {
     private final Tensor bias; // [d]
     private final Tensor alpha; // [T]
     private final NearestCode nearest; // null for none
-    private final LlamaTransformer network;
+    private final Denoiser network;
 
     /** @param classes 0 for an unconditional prior */
     public Rdpm(RdpmConfiguration configuration, TokenSpace space, int classes, Seed seed, Device device) {
@@ -74,15 +74,16 @@ public final class Rdpm implements Prior {
         this.nearest = configuration.guesses() == 0
                 ? null
                 : new NearestCode(parameters.child("guesses"), configuration.guesses(), d);
-        this.network = new LlamaTransformer(
-                parameters.child("network"),
-                configuration.network(),
+        NetworkShape shape = NetworkShape.ofVectors(
                 space.height(),
                 space.width(),
                 2 * d,
-                configuration.bottleneck(),
                 space.codes() + (nearest == null ? 0 : nearest.outputs()),
                 classes);
+        this.network = configuration
+                .network()
+                .bottleneck(configuration.bottleneck())
+                .build(parameters.child("network"), shape);
     }
 
     @Override
@@ -179,7 +180,7 @@ public final class Rdpm implements Prior {
 
     /** ln p(C_t = k) up to a number of each place, of {@link #input}. -> [R, L, K] */
     private Tensor logits(Tensor vectors, Tensor time, Tensor label) {
-        Tensor all = network.logits(vectors, time, label);
+        Tensor all = network.logits(vectors, time, label, null).view(vectors.size(0), vectors.size(1), -1);
         if (nearest == null) {
             return all;
         }

@@ -69,7 +69,7 @@ class RdpmTest {
     /** A prior whose weights are random where they begin as zero, so that it minds all it is told. */
     private static Rdpm prior(TokenSpace space, int classes, Times times) {
         Rdpm prior = (Rdpm) new RdpmConfiguration(
-                        new LlamaTransformerConfiguration(2, 16, 2, true, null), D, null, 0, times, null, 0.0)
+                        new LlamaTransformerConfiguration(2, 16, 2, true, null, null), D, null, 0, times, null, 0.0)
                 .build(space, classes, new Seed(3), Devices.cpu());
         try (TokenFile tokens = tokens(space, D, true)) {
             prior.prepare(tokens);
