@@ -288,9 +288,10 @@ class PerceptualLossTest {
         refused(text, "{backbone: a.pth, linear: b.pth}")
                 .hasMessageContaining("perceptual.kind")
                 .hasMessageContaining("lpips");
-        assertThat(recipe(text, "tokenizer.perceptual={kind: lpips, backbone: a.pth, linear: b.pth}")
-                        .tokenizer())
-                .isNotNull();
+        VqganConfiguration read =
+                (VqganConfiguration) recipe(text, "tokenizer.perceptual={kind: lpips, backbone: a.pth, linear: b.pth}")
+                        .tokenizer();
+        assertThat(read.perceptual()).isEqualTo(new LpipsConfiguration(null, Path.of("a.pth"), Path.of("b.pth"), null));
     }
 
     private static org.assertj.core.api.AbstractThrowableAssert<?, ?> refused(String text, String perceptual) {

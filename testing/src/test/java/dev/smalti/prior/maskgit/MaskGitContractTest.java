@@ -21,4 +21,9 @@ class MaskGitContractTest extends PriorContract {
     protected int stepsByHeart() {
         return 300;
     }
+
+    @Override
+    protected boolean stepsCanBeSearched() {
+        return false;
+    }
 }

@@ -60,4 +60,9 @@ class RdpmContractTest extends PriorContract {
     protected int stepsByHeart() {
         return 400;
     }
+
+    @Override
+    protected boolean stepsCanBeSearched() {
+        return false;
+    }
 }
