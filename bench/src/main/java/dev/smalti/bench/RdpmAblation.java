@@ -117,7 +117,8 @@ final class RdpmAblation {
                             row.put("schedule", schedule.name().toLowerCase(Locale.ROOT));
                             row.put(
                                     "distance",
-                                    distance(model, Sampling.USUAL.filter(filter).guidance(guidance)));
+                                    distance(
+                                            model, Sampling.USUAL.filter(filter).guidance(guidance)));
                             System.err.println(row);
                             rows.add(row);
                         }
