@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.smalti.draw.Known;
 import dev.smalti.draw.Sampling;
+import dev.smalti.evaluate.Likelihood;
 import dev.smalti.job.MeasureLikelihood;
 import dev.smalti.job.TrainPrior;
 import dev.smalti.model.Model;
@@ -121,9 +122,9 @@ abstract class KnownJointContract {
      */
     final void checkLikelihood(Path run, double gap) {
         try (Model model = Model.open(run.toString(), "cpu")) {
-            MeasureLikelihood.Result result =
-                    new MeasureLikelihood(tokens(), null, 1, 0, false).run(model, total -> {}, done -> {});
-            MeasureLikelihood.Estimate bits = result.bitsPerToken();
+            Likelihood.Result result =
+                    new MeasureLikelihood(tokens(), null, 1, 0, false, 0).run(model, total -> {}, done -> {});
+            Likelihood.Estimate bits = result.bitsPerToken();
             System.out.printf(
                     "bits per token of %s: %.4f ± %.4f, truth %.4f%n",
                     run.getFileName(), bits.mean(), bits.interval(), joint.bitsPerToken());

@@ -10,6 +10,7 @@ import dev.smalti.data.Preparation;
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
+import dev.smalti.evaluate.Likelihood;
 import dev.smalti.job.EncodeImages;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.job.MeasureLikelihood;
@@ -66,8 +67,7 @@ class RdpmAblation {
     void a_row_of_the_table(String name, String override) {
         try (Model model = train(override)) {
             Map<String, Double> measures = encode("fruits-valid.zip", folder.resolve("valid.safetensors"), true);
-            MeasureLikelihood.Estimate bits = new MeasureLikelihood(
-                            folder.resolve("valid.safetensors"), null, 1, 0, false)
+            Likelihood.Estimate bits = new MeasureLikelihood(folder.resolve("valid.safetensors"), null, 1, 0, false, 0)
                     .run(model, total -> {}, done -> {})
                     .bitsPerToken();
             int steps = model.prior().space().depth();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.compare.Compare;
+import dev.smalti.compare.CompareObserver;
 import dev.smalti.compare.CompareResult;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -222,7 +223,7 @@ class CompareTest {
     }
 
     /** Stops after so many steps of training. */
-    private static final class Stopping implements Compare.Observer {
+    private static final class Stopping implements CompareObserver {
         private final long after;
         private boolean stopped;
 

@@ -5,6 +5,7 @@ import dev.smalti.draw.Guidance;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
@@ -163,7 +164,7 @@ public final class AbsorbingDiffusion implements Prior {
             int most = frame.grown(steps);
             int all = sampling.steps() == 0 ? most : sampling.steps();
             if (all > most) {
-                throw new IllegalArgumentException(
+                throw new UnsupportedSamplingException(
                         "steps must be at most the " + most + " of training for a grid of this size, got " + all);
             }
             int skipped = frame.skipped(sampling, all);

@@ -4,6 +4,7 @@ import dev.smalti.corruption.Absorbing;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.CausalTransformer;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
@@ -100,18 +101,18 @@ public final class AutoregressiveTransformer implements Prior {
     public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         int length = Math.toIntExact(space.length());
         if (sampling.steps() != 0 && sampling.steps() != length) {
-            throw new IllegalArgumentException("steps must be left out or " + length
+            throw new UnsupportedSamplingException("steps must be left out or " + length
                     + ", the number of tokens, each of which is drawn given all before it, got " + sampling.steps());
         }
         if (sampling.times() != null) {
-            throw new IllegalArgumentException(
+            throw new UnsupportedSamplingException(
                     "times must be left out: each step draws the next codes, and there is no share"
                             + " of noise to choose");
         }
         if (sampling.canvas() != null
                 && (sampling.canvas().height() != space.height()
                         || sampling.canvas().width() != space.width())) {
-            throw new IllegalArgumentException("an autoregressive model draws grids of its own size alone, "
+            throw new UnsupportedSamplingException("an autoregressive model draws grids of its own size alone, "
                     + space.grid() + ", since each place has an order and a position of its own: take a model of"
                     + " another kind for larger ones");
         }
@@ -120,7 +121,7 @@ public final class AutoregressiveTransformer implements Prior {
             Frame frame = Frame.of(space, sampling, draws);
             int first = Math.toIntExact(space.length() - frame.unknown()); // known tokens, if all come first
             if (frame.open().narrow(1, 0, first).any().item_bool()) {
-                throw new IllegalArgumentException(
+                throw new UnsupportedSamplingException(
                         "an autoregressive model completes what follows, row by row from the top"
                                 + " left: it can't fill in before tokens that are kept. Redraw all below and to the right, or take"
                                 + " a model of another kind");

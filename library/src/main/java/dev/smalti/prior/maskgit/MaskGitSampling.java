@@ -1,6 +1,7 @@
 package dev.smalti.prior.maskgit;
 
 import dev.smalti.draw.RandomStreams;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.prior.process.Frame;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -79,7 +80,7 @@ public record MaskGitSampling(
     /** Returns {@code steps} if a grid of {@code length} tokens can be drawn in so many. */
     static int check(int steps, long length) {
         if (steps > length) {
-            throw new IllegalArgumentException("steps must be at most the " + length
+            throw new UnsupportedSamplingException("steps must be at most the " + length
                     + " tokens of a grid, since each step reveals one at least, got " + steps);
         }
         return steps;

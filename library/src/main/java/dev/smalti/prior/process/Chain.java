@@ -3,6 +3,7 @@ package dev.smalti.prior.process;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.Prior.StepWatcher;
 import dev.smalti.prior.TokenBatch;
@@ -64,11 +65,11 @@ public final class Chain {
             Step step,
             StepWatcher watcher) {
         if (prior.classes() == 0 && sampling.guidance() > 0) {
-            throw new IllegalArgumentException(
+            throw new UnsupportedSamplingException(
                     "guidance needs a model with classes, and this one has none: leave it 0");
         }
         if (sampling.negative() != null && !(sampling.negative() >= 0 && sampling.negative() <= prior.classes())) {
-            throw new IllegalArgumentException("the negative label must be in 0.." + prior.classes() + " ("
+            throw new UnsupportedSamplingException("the negative label must be in 0.." + prior.classes() + " ("
                     + prior.classes() + " for no class), got " + sampling.negative());
         }
         return Inference.of(prior, () -> {

@@ -8,6 +8,7 @@ import dev.smalti.draw.Guidance;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.Prior.StepWatcher;
@@ -330,7 +331,7 @@ public final class ReverseProcess {
      */
     public int steps(int wanted) {
         if (wanted > steps()) {
-            throw new IllegalArgumentException(
+            throw new UnsupportedSamplingException(
                     "steps must be at most the " + steps() + " that the model was trained with, got " + wanted);
         }
         return wanted == 0 ? steps() : wanted;

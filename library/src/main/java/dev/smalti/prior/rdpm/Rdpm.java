@@ -4,6 +4,7 @@ import dev.smalti.draw.Guidance;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.LlamaTransformer;
 import dev.smalti.network.Loss;
@@ -240,11 +241,11 @@ public final class Rdpm implements Prior {
     @Override
     public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
         if (sampling.steps() != 0 && sampling.steps() != steps) {
-            throw new IllegalArgumentException("steps must be left out or " + steps
+            throw new UnsupportedSamplingException("steps must be left out or " + steps
                     + ", the codes at each place, which are drawn one after the other, got " + sampling.steps());
         }
         if (sampling.times() != null) {
-            throw new IllegalArgumentException(
+            throw new UnsupportedSamplingException(
                     "times must be left out: each step draws the next codes, and there is no share"
                             + " of noise to choose");
         }
