@@ -166,8 +166,9 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             CompareResult.Bits bits = null;
             if (heldOut != null) {
                 bits = cells.bits(entry.name(), identity, model, heldOut, title);
-                CompareResult.Reference reference = cells.tokenizer(model, heldOut, title);
-                references.put(reference.what(), reference);
+                String of = heldOut.equals(read.heldOut()) ? null : entry.name();
+                CompareResult.Reference reference = cells.tokenizer(model, heldOut, of, title);
+                references.putIfAbsent(reference.what(), reference);
             }
             String grid = cells.grid(entry.name(), identity, model, title);
             List<CompareResult.Cell> measured = new ArrayList<>();

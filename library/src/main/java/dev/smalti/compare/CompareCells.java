@@ -139,8 +139,12 @@ final class CompareCells {
                                         .orElse("all"));
     }
 
-    /** Held-out tokens, decoded and compared as draws are: what the tokenizer costs, and no prior gains. */
-    CompareResult.Reference tokenizer(Model model, Path heldOut, String title) {
+    /**
+     * Held-out tokens, decoded and compared as draws are: what the tokenizer costs, and no prior gains.
+     *
+     * @param of the prior whose own they are; null for those of the plan
+     */
+    CompareResult.Reference tokenizer(Model model, Path heldOut, String of, String title) {
         String tokenizer = model.folder().tokenizerFolder().fingerprint();
         Map<String, Object> depends = images("tokenizer");
         depends.put("tokenizer", tokenizer);
@@ -148,7 +152,7 @@ final class CompareCells {
         depends.put("draws", plan.draws());
         String what = "the images of " + heldOut + " by tokenizer " + tokenizer;
         Fakes fakes = new Fakes.Decoded(model, heldOut, plan.draws());
-        return reference("tokenizer", what, depends, fakes, side(model), title + ": decoding held-out tokens");
+        return reference("tokenizer", of, what, depends, fakes, side(model), title + ": decoding held-out tokens");
     }
 
     private static String fingerprint(Path tokens) {
@@ -166,11 +170,11 @@ final class CompareCells {
         depends.put("draws", plan.draws());
         depends.put("side", side);
         Fakes fakes = new Fakes.Stored(plan.train(), plan.draws());
-        return reference("train", "images of " + plan.train(), depends, fakes, side, "training images");
+        return reference("train", null, "images of " + plan.train(), depends, fakes, side, "training images");
     }
 
     private CompareResult.Reference reference(
-            String name, String what, Map<String, Object> depends, Fakes fakes, int side, String title) {
+            String name, String of, String what, Map<String, Object> depends, Fakes fakes, int side, String title) {
         Path file = kept.file(name, depends);
         CompareResult.Measures there =
                 kept.find(file, CompareResult.Measures.class).orElse(null);
@@ -179,7 +183,7 @@ final class CompareCells {
             computed++;
             KeptResults.keep(file, there);
         }
-        return new CompareResult.Reference(name, what, there);
+        return new CompareResult.Reference(name, of, what, there);
     }
 
     /** Bits per held-out token. */
