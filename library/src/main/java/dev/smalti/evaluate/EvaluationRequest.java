@@ -76,10 +76,5 @@ public record EvaluationRequest(
                 throw new JobException("size must be a power of two, at least 8, got " + size);
             }
         }
-
-        /** All defaults. */
-        public static Settings usual() {
-            return new Settings(0, -1, 0, false, "auto");
-        }
     }
 }

@@ -49,11 +49,6 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
     private static final int FRAMES = 64; // at most
     private static final int SIDE = 256; // the animation is enlarged to about this
 
-    /** Of the bundled model, as every demo shows it. */
-    public static Demo of(Path out) {
-        return new Demo(MODEL, out, 0, Sampling.USUAL, "auto");
-    }
-
     /**
      * What was done.
      *

@@ -103,11 +103,6 @@ public record FindNeighbours(
         }
     }
 
-    /** By pixels. */
-    public static FindNeighbours byPixels(Path samples, Path data, Path out, int count) {
-        return new FindNeighbours(samples, data, out, By.PIXELS, count, null, null, null, false, "auto");
-    }
-
     /**
      * An image of the data.
      *

@@ -6,7 +6,7 @@ import dev.smalti.tokenizer.TokenizerContract;
 class ResidualContractTest extends TokenizerContract {
     @Override
     protected TokenizerConfiguration configuration() {
-        return new ResidualConfiguration(ResidualQuantizerTest.autoencoder(true), 4);
+        return ResidualQuantizerTest.asInThePaper(ResidualQuantizerTest.autoencoder(true), 4);
     }
 
     @Override
