@@ -1,5 +1,7 @@
 package dev.smalti;
 
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -10,6 +12,8 @@ import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.library.dependencies.SliceAssignment;
+import com.tngtech.archunit.library.dependencies.SliceIdentifier;
 import dev.smalti.tensor.Scope;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
@@ -33,6 +37,10 @@ class ArchitectureTest {
             List.of("evaluate"),
             List.of("job"),
             List.of("compare"));
+
+    private static final List<String> ROOMS = List.of("run", "model", "evaluate", "job", "compare");
+
+    private static final String PROCESS = "dev.smalti.prior.process..";
 
     private static final JavaClasses CLASSES = classes();
 
@@ -91,16 +99,18 @@ class ArchitectureTest {
 
     @Test
     void papers_do_not_see_one_another() {
-        check(slices().matching("dev.smalti.prior.(*)..").should().notDependOnEachOther());
+        check(slices().matching("dev.smalti.prior.(*)..")
+                .should()
+                .notDependOnEachOther()
+                .ignoreDependency(DescribedPredicate.alwaysTrue(), resideInAPackage(PROCESS)));
+        check(noClasses().that().resideInAPackage(PROCESS).should().dependOnClassesThat(arePapers()));
         check(slices().matching("dev.smalti.tokenizer.(*)..")
                 .should()
                 .notDependOnEachOther()
-                .ignoreDependency(
-                        DescribedPredicate.alwaysTrue(),
-                        JavaClass.Predicates.resideInAPackage("dev.smalti.tokenizer.quantize"))
+                .ignoreDependency(DescribedPredicate.alwaysTrue(), resideInAPackage("dev.smalti.tokenizer.quantize"))
                 .ignoreDependency( // RDPM's autoencoder is VQGAN's, by the paper
-                        JavaClass.Predicates.resideInAPackage("dev.smalti.tokenizer.residual"),
-                        JavaClass.Predicates.resideInAPackage("dev.smalti.tokenizer.vqgan")));
+                        resideInAPackage("dev.smalti.tokenizer.residual"),
+                        resideInAPackage("dev.smalti.tokenizer.vqgan")));
         check(noClasses()
                 .that()
                 .resideInAPackage(inside("tokenizer.quantize"))
@@ -111,12 +121,59 @@ class ArchitectureTest {
 
     @Test
     void only_recipes_name_papers() {
+        List<String> blind = new ArrayList<>(ROOMS);
+        blind.add("train");
         check(noClasses()
                 .that()
-                .resideInAnyPackage("dev.smalti.prior", "dev.smalti.tokenizer", inside("train"), inside("job"))
+                .resideInAnyPackage(inside(blind))
+                .or()
+                .resideInAnyPackage("dev.smalti.prior", "dev.smalti.tokenizer")
                 .should()
-                .dependOnClassesThat()
-                .resideInAnyPackage("dev.smalti.prior.*..", "dev.smalti.tokenizer.*.."));
+                .dependOnClassesThat(arePapers()));
+    }
+
+    /** What papers share is none. */
+    private static DescribedPredicate<JavaClass> arePapers() {
+        return resideInAnyPackage("dev.smalti.prior.*..", "dev.smalti.tokenizer.*..")
+                .and(DescribedPredicate.not(resideInAPackage(PROCESS)))
+                .as("are papers");
+    }
+
+    /** Nested classes belong to the class around them. */
+    @Test
+    void classes_of_a_room_use_one_another_in_one_direction_alone() {
+        for (String room : ROOMS) {
+            check(slices().assignedFrom(classesOf(room)).should().beFreeOfCycles());
+        }
+    }
+
+    private static SliceAssignment classesOf(String name) {
+        return new SliceAssignment() {
+            @Override
+            public SliceIdentifier getIdentifierOf(JavaClass each) {
+                return each.getPackageName().equals("dev.smalti." + name)
+                        ? SliceIdentifier.of(outermost(each).getSimpleName())
+                        : SliceIdentifier.ignore();
+            }
+
+            @Override
+            public String getDescription() {
+                return "classes of " + name;
+            }
+        };
+    }
+
+    private static JavaClass outermost(JavaClass each) {
+        return each.getEnclosingClass().map(ArchitectureTest::outermost).orElse(each);
+    }
+
+    @Test
+    void no_two_classes_have_one_name() {
+        List<JavaClass> all = CLASSES.stream()
+                .filter(each -> each.getEnclosingClass().isEmpty())
+                .filter(each -> !each.getSimpleName().equals("package-info"))
+                .toList();
+        assertThat(all.stream().map(JavaClass::getSimpleName)).doesNotHaveDuplicates();
     }
 
     private static void check(ArchRule rule) {

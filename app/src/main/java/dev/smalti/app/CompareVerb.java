@@ -1,6 +1,7 @@
 package dev.smalti.app;
 
 import dev.smalti.compare.Compare;
+import dev.smalti.compare.CompareObserver;
 import dev.smalti.compare.CompareResult;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -87,7 +88,7 @@ final class CompareVerb extends Verb {
     }
 
     /** A bar for each piece of work. */
-    private final class Shown implements Compare.Observer, AutoCloseable {
+    private final class Shown implements CompareObserver, AutoCloseable {
         private static final long INTERVAL = 10_000_000_000L;
 
         private final Interruption interruption;

@@ -1,7 +1,7 @@
 package dev.smalti.app;
 
 import dev.smalti.job.EditImage;
-import dev.smalti.job.EditImage.Extension;
+import dev.smalti.job.Extension;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.model.Model;
 import java.nio.file.Path;

@@ -1,6 +1,7 @@
 package dev.smalti.app;
 
 import dev.smalti.evaluate.EvaluationCard;
+import dev.smalti.evaluate.EvaluationRequest;
 import dev.smalti.evaluate.EvaluationResult;
 import dev.smalti.evaluate.Fakes;
 import dev.smalti.evaluate.Metric;
@@ -101,7 +102,7 @@ final class EvaluateVerb extends Verb {
             defaultValue = "-1",
             description = {
                 "of the fake images, for the 95 %% interval of a Frechet distance; 0: no intervals by resampling (default: "
-                        + EvaluateImages.RESAMPLES + ", or " + EvaluateImages.RESAMPLES_OF_INCEPTION
+                        + EvaluationRequest.RESAMPLES + ", or " + EvaluationRequest.RESAMPLES_OF_INCEPTION
                         + " of Inception)"
             })
     private int resamples;
@@ -167,14 +168,15 @@ final class EvaluateVerb extends Verb {
     }
 
     private Answer answer(List<Metric> wanted, Fakes fakes, Interruption interruption) {
-        EvaluateImages job = new EvaluateImages(
-                new EvaluateImages.Real(real, split),
+        EvaluationRequest request = new EvaluationRequest(
+                new EvaluationRequest.Real(real, split),
                 fakes,
                 wanted,
                 features,
                 lpips.weights(),
-                new EvaluateImages.Output(cache, out, card),
-                new EvaluateImages.Settings(size, resamples, options.seed(), skipBad, device.name()));
+                cache,
+                new EvaluationRequest.Settings(size, resamples, options.seed(), skipBad, device.name()));
+        EvaluateImages job = new EvaluateImages(request, out, card);
         try (Progress progress = progress("evaluate", "images")) {
             EvaluationResult result = job.run(progress::start, done -> {
                 interruption.check();

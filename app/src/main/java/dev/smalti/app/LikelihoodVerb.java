@@ -1,7 +1,8 @@
 package dev.smalti.app;
 
+import dev.smalti.evaluate.Likelihood;
+import dev.smalti.evaluate.Likelihood.Estimate;
 import dev.smalti.job.MeasureLikelihood;
-import dev.smalti.job.MeasureLikelihood.Estimate;
 import dev.smalti.model.Model;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -59,7 +60,7 @@ final class LikelihoodVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         MeasureLikelihood job = new MeasureLikelihood(source.tokens, source.data, repeats, seed, skipBad, grids);
-        MeasureLikelihood.Result result;
+        Likelihood.Result result;
         int depth;
         try (Model open = model.open();
                 Progress progress = progress("likelihood", "grids")) {

@@ -2,6 +2,7 @@ package dev.smalti.app;
 
 import dev.smalti.job.SearchSteps;
 import dev.smalti.model.Model;
+import dev.smalti.model.SearchedSteps;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -50,7 +51,7 @@ final class SearchStepsVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         SearchSteps job = new SearchSteps(tokens, steps, grids, shares, seed);
-        Map<Integer, SearchSteps.Found> found;
+        SearchedSteps found;
         try (Model open = model.open();
                 Progress progress = progress("search-steps", "grids")) {
             found = job.run(open, progress::start, done -> {
@@ -61,7 +62,7 @@ final class SearchStepsVerb extends Verb {
         Map<String, Object> facts = new LinkedHashMap<>();
         StringJoiner text = new StringJoiner("\n");
         for (int each : steps) {
-            SearchSteps.Found list = found.get(each);
+            SearchedSteps.Found list = found.lists().get(each);
             Map<String, Object> own = new LinkedHashMap<>();
             own.put("times", list.times());
             own.put("bits_per_token", list.bits());

@@ -1,9 +1,11 @@
 package dev.smalti.app;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.compare.Compare;
+import dev.smalti.compare.CompareObserver;
 import dev.smalti.compare.CompareResult;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -120,6 +122,75 @@ class CompareTest {
     }
 
     @Test
+    void does_not_take_a_fault_for_something_that_a_prior_cannot_do() {
+        Stopping faulty = new Stopping(NEVER) {
+            private boolean drawing;
+
+            @Override
+            public void begin(String what, String unit, long total, long begun) {
+                drawing = what.contains("setting 1");
+            }
+
+            @Override
+            public void done(long count, String note) {
+                if (drawing) {
+                    throw new IllegalArgumentException("a fault");
+                }
+            }
+        };
+        String mine = "priors=[{name: mine, run: %s}]".formatted(out.resolve("runs/absorbing"));
+        Compare job = new Compare(plan, List.of(mine, SWEEPS), fresh.resolve("out"));
+        assertThatThrownBy(() -> job.run(faulty)).hasMessage("a fault");
+    }
+
+    @Test
+    void measures_draws_as_evaluate_does_and_by_a_classifier_how_many_are_of_their_class() {
+        Path recipe = world.write("features.yaml", """
+                seed: 7
+                data: {held_out: 0.1}
+                classifier: {size: 16, channels: 8, multipliers: [1, 2]}
+                training: {steps: 2, batch: 4, learning_rate: 1.0e-3, precision: fp32, log_every: 2, checkpoint_every: 2}
+                """);
+        Path features = fresh.resolve("features");
+        assertThat(Command.run("train-features", recipe, "--data", folder.resolve("images"), "--out", features)
+                        .code())
+                .isZero();
+        Path run = out.resolve("runs/absorbing");
+        String mine = "priors=[{name: mine, run: %s}]".formatted(run);
+        JsonNode compared = compare(
+                fresh.resolve("out"), "--set", mine, "--set", "features=" + features, "--set", "sweeps=[{steps: [1]}]");
+        Object[] same = {
+            "evaluate", "--real", folder.resolve("images"), "--fake", run, "--features", features, "--count", 8
+        };
+        Command evaluate = Command.run(
+                Stream.concat(Arrays.stream(same), Stream.of("--steps", 1, "--size", 16, "--resamples", 4, "--json"))
+                        .toArray());
+        JsonNode values = compared.get("priors")
+                .get(0)
+                .get("cells")
+                .get(0)
+                .get("measures")
+                .get("values");
+        JsonNode metrics = evaluate.json().get("metrics");
+        assertThat(values.fieldNames())
+                .toIterable()
+                .contains("accuracy")
+                .containsExactlyElementsOf(metrics::fieldNames);
+        for (String each : List.of("accuracy", "frechet", "recall")) {
+            assertThat(values.get(each).get("value"))
+                    .as(each)
+                    .isEqualTo(metrics.get(each).get("value"));
+        }
+        assertThat(compared.get("references")
+                        .get(0)
+                        .get("measures")
+                        .get("values")
+                        .has("accuracy"))
+                .as("that of the training images")
+                .isTrue();
+    }
+
+    @Test
     void measures_nothing_again_and_only_what_is_new_in_a_changed_plan() throws IOException {
         Path copy = copied(out, fresh.resolve("copy"));
         Map<Path, FileTime> before = times(copy);
@@ -222,7 +293,7 @@ class CompareTest {
     }
 
     /** Stops after so many steps of training. */
-    private static final class Stopping implements Compare.Observer {
+    private static class Stopping implements CompareObserver {
         private final long after;
         private boolean stopped;
 

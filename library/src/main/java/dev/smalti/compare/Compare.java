@@ -9,7 +9,6 @@ import dev.smalti.run.JobException;
 import dev.smalti.run.KeptResults;
 import dev.smalti.run.Outputs;
 import dev.smalti.tensor.AtomicFile;
-import dev.smalti.tensor.Precision;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.train.Checkpoints;
@@ -25,11 +24,9 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Device;
 
 /**
  * Trains several priors by one budget, draws from each in many settings, and shows side by side how near the draws come to real
@@ -52,30 +49,13 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         overrides = List.copyOf(overrides);
     }
 
-    /** Sees the work, piece by piece, and may end it. */
-    public interface Observer {
-        /**
-         * A piece of work begins.
-         *
-         * @param unit of what is counted, in the plural
-         * @param begun how much was done before
-         */
-        void begin(String what, String unit, long total, long begun);
-
-        /** So much of it is done. */
-        void done(long count, String note);
-
-        /** Whether to stop; asked often. */
-        boolean stop();
-    }
-
     /**
      * Does what is left to do.
      *
      * @return empty if it was stopped; the next run goes on from there
      * @throws JobException if something that the plan names isn't there or doesn't fit, before anything is trained
      */
-    public Optional<CompareResult> run(Observer observer) {
+    public Optional<CompareResult> run(CompareObserver observer) {
         ComparePlan read = RecipeFile.read(plan, ComparePlan.class, overrides);
         if (Files.exists(out) && !Files.isDirectory(out)) {
             throw new JobException("--out " + out + " is a file, and a folder is to be written: choose another --out");
@@ -105,7 +85,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         }
     }
 
-    private CompareResult run(ComparePlan read, List<ComparedRun> all, CompareCells cells, Observer observer) {
+    private CompareResult run(ComparePlan read, List<ComparedRun> all, CompareCells cells, CompareObserver observer) {
         Map<Integer, CompareResult.Prior> done = new TreeMap<>();
         Map<String, CompareResult.Reference> references = new LinkedHashMap<>();
         List<Integer> pending = new ArrayList<>();
@@ -169,7 +149,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             int number,
             CompareCells cells,
             Map<String, CompareResult.Reference> references,
-            Observer observer) {
+            CompareObserver observer) {
         ComparedRun run = all.get(number);
         ComparePlan.Entry entry = run.entry();
         String title = "%s (prior %d of %d)".formatted(entry.name(), number + 1, all.size());
@@ -181,15 +161,14 @@ public record Compare(Path plan, List<String> overrides, Path out) {
                 int side = model.prior().space().height() * model.patch();
                 references.put("train", cells.train(side));
             }
-            String identity = model.folder().fingerprint() + " "
-                    + model.folder().tokenizerFolder().fingerprint() + " " + model.precision() + " "
-                    + run.recipe().prior();
+            Map<String, Object> identity = identity(run, model);
             Path heldOut = read.heldOut(entry);
             CompareResult.Bits bits = null;
             if (heldOut != null) {
                 bits = cells.bits(entry.name(), identity, model, heldOut, title);
-                CompareResult.Reference reference = cells.tokenizer(model, heldOut, title);
-                references.put(reference.what(), reference);
+                String of = heldOut.equals(read.heldOut()) ? null : entry.name();
+                CompareResult.Reference reference = cells.tokenizer(model, heldOut, of, title);
+                references.putIfAbsent(reference.what(), reference);
             }
             String grid = cells.grid(entry.name(), identity, model, title);
             List<CompareResult.Cell> measured = new ArrayList<>();
@@ -200,6 +179,16 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             }
             return prior(read, run, model, bits, grid, measured);
         }
+    }
+
+    /** What the draws of a run depend on, by name. */
+    private static Map<String, Object> identity(ComparedRun run, Model model) {
+        Map<String, Object> identity = new LinkedHashMap<>();
+        identity.put("prior", model.folder().fingerprint());
+        identity.put("tokenizer", model.folder().tokenizerFolder().fingerprint());
+        identity.put("precision", model.precision().name());
+        identity.put("recipe", RecipeFile.tree(run.recipe()).get("prior"));
+        return identity;
     }
 
     private static CompareResult.Prior prior(
@@ -244,7 +233,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         }
     }
 
-    private static Watcher watching(String title, Observer observer) {
+    private static Watcher watching(String title, CompareObserver observer) {
         return new Watcher() {
             @Override
             public void started(Run run) {
@@ -272,17 +261,5 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         } catch (IOException e) {
             throw Outputs.failure(file, e);
         }
-    }
-
-    /** What a time was taken on. */
-    static String machine(Precision precision, Device device) {
-        return "%s, %d cores, %s, %s"
-                .formatted(
-                        device.is_cuda() ? "GPU" : System.getProperty("os.arch"),
-                        Runtime.getRuntime().availableProcessors(),
-                        precision.name().toLowerCase(Locale.ROOT),
-                        "OMP_NUM_THREADS="
-                                + Optional.ofNullable(System.getenv("OMP_NUM_THREADS"))
-                                        .orElse("all"));
     }
 }

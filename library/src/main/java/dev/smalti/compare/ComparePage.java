@@ -257,7 +257,7 @@ final class ComparePage {
         StringBuilder rows = new StringBuilder(row("th", head));
         for (CompareResult.Reference each : result.references()) {
             List<String> cells =
-                    new ArrayList<>(List.of(escape(each.name()), "<small>" + escape(each.what()) + "</small>", ""));
+                    new ArrayList<>(List.of(escape(each.title()), "<small>" + escape(each.what()) + "</small>", ""));
             metrics.forEach(metric -> cells.add(value(each.measures(), metric)));
             rows.append(row("td", cells).replaceFirst("<tr>", "<tr class=\"reference\">"));
         }

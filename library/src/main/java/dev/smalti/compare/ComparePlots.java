@@ -16,10 +16,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
+import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.DoubleStream;
 import org.knowm.xchart.XYChart;
@@ -155,17 +155,15 @@ final class ComparePlots {
                 .flatMapToDouble(each -> Arrays.stream(each.getXData()))
                 .sorted()
                 .toArray();
-        Set<String> names = new HashSet<>();
         int number = 0;
-        for (CompareResult.Reference each : result.references()) {
+        for (Map.Entry<String, CompareResult.Reference> line : lines(result).entrySet()) {
+            CompareResult.Reference each = line.getValue();
             double level = each.measures().value(quality);
             number++;
             if (ends.length == 0 || !(level > 0)) {
                 continue;
             }
-            String name = each.name().equals("train") ? "training images" : "tokenizer alone";
-            String own = names.add(name) ? name : name + " " + number;
-            chart.addSeries(own, new double[] {ends[0], ends[ends.length - 1]}, new double[] {level, level})
+            chart.addSeries(line.getKey(), new double[] {ends[0], ends[ends.length - 1]}, new double[] {level, level})
                     .setMarker(SeriesMarkers.NONE)
                     .setLineColor(each.name().equals("train") ? new Color(0x999999) : Color.BLACK)
                     .setLineStyle(new BasicStroke(
@@ -176,6 +174,16 @@ final class ComparePlots {
                             new float[] {6f, 2f + 3f * number},
                             0f));
         }
+    }
+
+    /** By names that differ, since no chart has two of one name. */
+    static Map<String, CompareResult.Reference> lines(CompareResult result) {
+        Map<String, CompareResult.Reference> lines = new LinkedHashMap<>();
+        for (CompareResult.Reference each : result.references()) {
+            String name = each.name().equals("train") ? "training images" : each.title() + " alone";
+            lines.put(lines.containsKey(name) ? name + " " + (lines.size() + 1) : name, each);
+        }
+        return lines;
     }
 
     private static XYChart bits(CompareResult result) {

@@ -101,8 +101,19 @@ public record CompareResult(
         }
     }
 
-    /** Images that are no draws, compared with the real ones as draws are. */
-    public record Reference(String name, String what, Measures measures) {}
+    /**
+     * Images that are no draws, compared with the real ones as draws are.
+     *
+     * @param name {@code train} or {@code tokenizer}
+     * @param of the prior whose own held-out tokens were decoded; null for those of the plan, and for training images
+     * @param what for people
+     */
+    public record Reference(String name, String of, String what, Measures measures) {
+        /** {@code train}, {@code tokenizer}, or {@code tokenizer of rdpm}: one of its own for each. */
+        String title() {
+            return of == null ? name : name + " of " + of;
+        }
+    }
 
     /**
      * A measured number.

@@ -1,37 +1,49 @@
 package dev.smalti.data;
 
-import java.io.BufferedOutputStream;
+import java.awt.image.BufferedImage;
+import java.awt.image.DataBuffer;
+import java.awt.image.DataBufferByte;
+import java.awt.image.IndexColorModel;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
+import javax.imageio.IIOImage;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageTypeSpecifier;
+import javax.imageio.ImageWriter;
+import javax.imageio.metadata.IIOMetadata;
+import javax.imageio.metadata.IIOMetadataNode;
+import javax.imageio.stream.ImageOutputStream;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
 
-/** Animated GIFs (CompuServe 1990, version 89a), each frame with colours of its own. The JDK's writer can't do that. */
+/** Animated GIFs, each frame with colours of its own. */
 final class Gif {
-    private static final int MOST_CODES = 1 << 12;
+    private static final String FORMAT = "javax_imageio_gif_image_1.0";
 
-    private final OutputStream out;
-
-    private Gif(OutputStream out) {
-        this.out = out;
-    }
+    private Gif() {}
 
     static void write(Path file, List<Pixels> frames, int millisPerFrame, int lastFrameMillis) {
         check(frames, millisPerFrame, lastFrameMillis);
         Atomic.write(file, temporary -> {
-            try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(temporary))) {
-                Gif gif = new Gif(out);
-                gif.start(frames.get(0));
-                for (Pixels frame : frames.subList(0, frames.size() - 1)) {
-                    gif.frame(frame, millisPerFrame);
+            ByteArrayOutputStream bytes = new ByteArrayOutputStream(); // as Pictures.writePng has it
+            ImageWriter writer = ImageIO.getImageWritersByFormatName("gif").next();
+            try (ImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
+                writer.setOutput(out);
+                writer.prepareWriteSequence(null);
+                for (int i = 0; i < frames.size(); i++) {
+                    Palette palette = Palette.of(frames.get(i));
+                    BufferedImage image = indexed(frames.get(i), palette);
+                    int millis = i == frames.size() - 1 ? lastFrameMillis : millisPerFrame;
+                    IIOMetadata metadata = metadata(writer, image, palette.colors(), millis, i == 0);
+                    writer.writeToSequence(new IIOImage(image, null, metadata), null);
                 }
-                gif.frame(frames.get(frames.size() - 1), lastFrameMillis);
-                out.write(0x3b);
+                writer.endWriteSequence();
+            } finally {
+                writer.dispose();
             }
+            Files.write(temporary, bytes.toByteArray());
         });
     }
 
@@ -51,104 +63,69 @@ final class Gif {
         }
     }
 
-    /** The screen, and that the animation repeats for ever. */
-    private void start(Pixels first) throws IOException {
-        out.write("GIF89a".getBytes(StandardCharsets.US_ASCII));
-        writeShorts(first.width(), first.height());
-        out.write(new byte[] {0x70, 0, 0});
-        out.write(new byte[] {0x21, (byte) 0xff, 11});
-        out.write("NETSCAPE2.0".getBytes(StandardCharsets.US_ASCII));
-        out.write(new byte[] {3, 1, 0, 0, 0});
+    private static BufferedImage indexed(Pixels frame, Palette palette) {
+        int[] colors = palette.colors();
+        IndexColorModel model = new IndexColorModel(8, colors.length, colors, 0, false, -1, DataBuffer.TYPE_BYTE);
+        BufferedImage image = new BufferedImage(frame.width(), frame.height(), BufferedImage.TYPE_BYTE_INDEXED, model);
+        byte[] indices = palette.indices(frame);
+        System.arraycopy(indices, 0, ((DataBufferByte) image.getRaster().getDataBuffer()).getData(), 0, indices.length);
+        return image;
     }
 
-    private void frame(Pixels frame, int millis) throws IOException {
-        Palette palette = Palette.of(frame);
-        int bits = Math.max(2, 32 - Integer.numberOfLeadingZeros(palette.colors().length - 1));
-        out.write(new byte[] {0x21, (byte) 0xf9, 4, 1 << 2}); // the next frame is drawn over this one
-        writeShorts(hundredths(millis));
-        out.write(new byte[] {0, 0});
-        out.write(0x2c);
-        writeShorts(0, 0, frame.width(), frame.height());
-        out.write(0x80 | bits - 1);
-        for (int color : Arrays.copyOf(palette.colors(), 1 << bits)) {
-            out.write(new byte[] {(byte) (color >> 16), (byte) (color >> 8), (byte) color});
+    /** Colours, how long the frame stays, that the next one is drawn over it, and with the first, that all repeats for ever. */
+    private static IIOMetadata metadata(
+            ImageWriter writer, BufferedImage image, int[] colors, int millis, boolean first) throws IOException {
+        IIOMetadata metadata = writer.getDefaultImageMetadata(ImageTypeSpecifier.createFromRenderedImage(image), null);
+        IIOMetadataNode root = (IIOMetadataNode) metadata.getAsTree(FORMAT);
+        child(root, "ImageDescriptor").setAttribute("interlaceFlag", "FALSE");
+        fill(child(root, "LocalColorTable"), colors);
+        IIOMetadataNode control = child(root, "GraphicControlExtension");
+        control.setAttribute("disposalMethod", "doNotDispose");
+        control.setAttribute("userInputFlag", "FALSE");
+        control.setAttribute("transparentColorFlag", "FALSE");
+        control.setAttribute("transparentColorIndex", "0");
+        control.setAttribute("delayTime", Integer.toString(hundredths(millis)));
+        if (first) {
+            IIOMetadataNode repeat = new IIOMetadataNode("ApplicationExtension");
+            repeat.setAttribute("applicationID", "NETSCAPE");
+            repeat.setAttribute("authenticationCode", "2.0");
+            repeat.setUserObject(new byte[] {1, 0, 0});
+            child(root, "ApplicationExtensions").appendChild(repeat);
         }
-        out.write(bits);
-        byte[] data = compress(palette.indices(frame), bits);
-        for (int at = 0; at < data.length; at += 255) {
-            int length = Math.min(255, data.length - at);
-            out.write(length);
-            out.write(data, at, length);
-        }
-        out.write(0);
+        metadata.setFromTree(FORMAT, root);
+        return metadata;
     }
 
-    /** Welch 1984, with codes that grow from {@code bits + 1} to 12 bits, low bits first. */
-    private static byte[] compress(byte[] indices, int bits) {
-        int clear = 1 << bits;
-        int end = clear + 1;
-        short[] codes = new short[MOST_CODES << 8]; // of a code followed by a byte; 0: none
-        BitWriter writer = new BitWriter();
-        int width = bits + 1;
-        int next = end + 1;
-        writer.write(clear, width);
-        int prefix = indices[0] & 255;
-        for (int i = 1; i < indices.length; i++) {
-            int index = indices[i] & 255;
-            int longer = codes[prefix << 8 | index];
-            if (longer != 0) {
-                prefix = longer;
-                continue;
-            }
-            writer.write(prefix, width);
-            if (next == MOST_CODES) {
-                writer.write(clear, width);
-                Arrays.fill(codes, (short) 0);
-                width = bits + 1;
-                next = end + 1;
-            } else {
-                if (next == 1 << width) {
-                    width++;
-                }
-                codes[prefix << 8 | index] = (short) next++;
-            }
-            prefix = index;
+    /** Without a table the writer takes colours of its own; with one it wants a power of two of them. */
+    private static void fill(IIOMetadataNode table, int[] colors) {
+        int size = 2;
+        while (size < colors.length) {
+            size *= 2;
         }
-        writer.write(prefix, width);
-        if (next == 1 << width && width < 12) { // the reader adds a code after each, and so grows here
-            width++;
+        table.setAttribute("sizeOfLocalColorTable", Integer.toString(size));
+        table.setAttribute("sortFlag", "FALSE");
+        while (table.hasChildNodes()) {
+            table.removeChild(table.getFirstChild());
         }
-        writer.write(end, width);
-        return writer.finish();
-    }
-
-    private static final class BitWriter {
-        private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        private int pending;
-        private int count;
-
-        void write(int value, int bits) {
-            pending |= value << count;
-            count += bits;
-            for (; count >= 8; count -= 8) {
-                bytes.write(pending);
-                pending >>>= 8;
-            }
-        }
-
-        byte[] finish() {
-            if (count > 0) {
-                bytes.write(pending);
-            }
-            return bytes.toByteArray();
+        for (int i = 0; i < size; i++) {
+            int color = i < colors.length ? colors[i] : 0;
+            IIOMetadataNode entry = new IIOMetadataNode("ColorTableEntry");
+            entry.setAttribute("index", Integer.toString(i));
+            entry.setAttribute("red", Integer.toString(color >> 16 & 255));
+            entry.setAttribute("green", Integer.toString(color >> 8 & 255));
+            entry.setAttribute("blue", Integer.toString(color & 255));
+            table.appendChild(entry);
         }
     }
 
-    private void writeShorts(int... values) throws IOException {
-        for (int value : values) {
-            out.write(value);
-            out.write(value >> 8);
+    private static IIOMetadataNode child(IIOMetadataNode root, String name) {
+        IIOMetadataNode found =
+                (IIOMetadataNode) root.getElementsByTagName(name).item(0);
+        if (found == null) {
+            found = new IIOMetadataNode(name);
+            root.appendChild(found);
         }
+        return found;
     }
 
     /** At least 2: browsers slow shorter frames down to 10. */

@@ -72,31 +72,6 @@ public final class NumpyFile {
     }
 
     /**
-     * Writes pictures of one size.
-     *
-     * @param labels one a picture, or null
-     * @throws DataException if {@code file} cannot be written; nothing is left then
-     */
-    public static void writeNpz(Path file, List<Pixels> images, int[] labels) {
-        if (images.isEmpty() || labels != null && labels.length != images.size()) {
-            throw new IllegalArgumentException(
-                    "an .npz needs pictures, and labels for all or none, got %d pictures and %s labels"
-                            .formatted(images.size(), labels == null ? "no" : labels.length));
-        }
-        try (Writer writer =
-                writer(file, images.size(), images.get(0).width(), images.get(0).height())) {
-            for (int i = 0; i < images.size(); i++) {
-                if (labels == null) {
-                    writer.add(images.get(i));
-                } else {
-                    writer.add(images.get(i), labels[i]);
-                }
-            }
-            writer.finish();
-        }
-    }
-
-    /**
      * Writes {@code count} pictures as they come, without holding them. The file is there only after {@link
      * Writer#finish}.
      *

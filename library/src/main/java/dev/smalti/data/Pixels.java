@@ -10,8 +10,6 @@ import java.awt.image.DataBuffer;
 import java.awt.image.DataBufferByte;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
-import java.io.IOException;
-import java.io.InputStream;
 import java.util.Arrays;
 
 /**
@@ -45,19 +43,6 @@ public record Pixels(int width, int height, byte[] rgb) {
      */
     public static Pixels decode(byte[] file, String name) {
         return ImageDecoder.decode(file, name);
-    }
-
-    /** {@link #decode(byte[], String)} of all that is left in {@code stream}, which stays open. */
-    public static Pixels decode(InputStream stream, String name) {
-        try {
-            byte[] file = stream.readNBytes(Tree.MOST_BYTES + 1);
-            if (file.length > Tree.MOST_BYTES) {
-                throw Tree.tooLarge(name, -1);
-            }
-            return decode(file, name);
-        } catch (IOException e) {
-            throw new DataException("%s cannot be read (%s); check the file and the disk".formatted(name, e), e);
-        }
     }
 
     /** The colours of {@code image} as they are stored: transparency is composited onto white, profiles are ignored. */

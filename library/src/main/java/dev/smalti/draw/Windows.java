@@ -44,13 +44,13 @@ public final class Windows implements Denoiser {
      */
     public Windows(Denoiser inner, int height, int width, Canvas canvas, boolean scores) {
         if (canvas.height() < height || canvas.width() < width) {
-            throw new IllegalArgumentException(
+            throw new UnsupportedSamplingException(
                     "a canvas must be at least as large as the grids of training, %d × %d tokens, got %d × %d"
                             .formatted(height, width, canvas.height(), canvas.width()));
         }
         int least = Math.min(height, width);
         if (canvas.stride() > least) {
-            throw new IllegalArgumentException(
+            throw new UnsupportedSamplingException(
                     "stride must be at most %d, the smaller side of the grids of training (%d × %d), got %d"
                             .formatted(least, height, width, canvas.stride()));
         }

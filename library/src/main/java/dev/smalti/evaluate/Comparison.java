@@ -27,7 +27,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param resamples of the fake images for the interval of a Fréchet distance; 0 for no intervals
  * @param step called now and then
  */
-public record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, Runnable step) {
+record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, Runnable step) {
     /** Fewer images than these are taken at once for a kernel distance. */
     static final int SUBSET = 1000;
 

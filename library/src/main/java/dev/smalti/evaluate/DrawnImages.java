@@ -1,31 +1,20 @@
 package dev.smalti.evaluate;
 
 import dev.smalti.data.Crop;
-import dev.smalti.data.Pictures;
-import dev.smalti.data.Pixels;
 import dev.smalti.data.Preparation;
 import dev.smalti.evaluate.EvaluationResult.Compared;
 import dev.smalti.evaluate.EvaluationResult.Draw;
-import dev.smalti.job.GenerateImages;
 import dev.smalti.model.Decoding;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.Model;
-import dev.smalti.network.Work;
-import dev.smalti.tensor.Scope;
-import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.SplittableRandom;
 import java.util.function.LongConsumer;
-import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Device;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** Images that a model draws, the same as {@link GenerateImages} writes for the same seed, and never written. */
-public final class DrawnImages implements ImageSource {
+/** Images that a model draws, the same as {@code generate} writes for the same seed, and never written. */
+final class DrawnImages implements ImageSource {
     private static final int TOGETHER = 64; // grids
 
     private final Fakes.Drawn request;
@@ -36,7 +25,7 @@ public final class DrawnImages implements ImageSource {
     private Draw draw;
 
     /** @param count of images */
-    public DrawnImages(Fakes.Drawn request, int count, long seed, Device place) {
+    DrawnImages(Fakes.Drawn request, int count, long seed, Device place) {
         this.request = request;
         this.count = count;
         this.seed = seed;
@@ -95,15 +84,13 @@ public final class DrawnImages implements ImageSource {
         Model model = request.model();
         long[] labels = labels();
         Drawing drawing = new Drawing(model, labels, count, seed, request.sampling());
-        Batches batches = new Batches(preparation, taker);
-        Decoding decoding = new Decoding(model, drawing.space(), (number, image) -> batches.add(image));
+        Batching batching = new Batching(preparation, place, taker);
+        Decoding decoding = new Decoding(model, drawing.space(), (number, image) -> batching.add(image));
         long started = System.nanoTime();
-        long before = Work.passes();
-        drawing.run(TOGETHER, progress, (from, codes) -> decoding.add(codes));
+        Drawing.Cost cost = drawing.run(TOGETHER, progress, (from, codes) -> decoding.add(codes));
         decoding.finish();
-        batches.finish();
-        double seconds = (System.nanoTime() - started - batches.elsewhere) / 1e9;
-        double passes = (Work.passes() - before - batches.passes) / (double) count;
+        batching.finish();
+        double seconds = (System.nanoTime() - started - batching.nanoseconds()) / 1e9;
         draw = new Draw(
                 request.name(),
                 weights,
@@ -112,55 +99,9 @@ public final class DrawnImages implements ImageSource {
                 request.labels(),
                 seed,
                 model.bestSteps(request.sampling()),
-                passes,
+                cost,
                 seconds);
-        return compared(count, batches.resized);
-    }
-
-    /** Makes batches of images that come one by one, and knows what is done with them meanwhile. */
-    private final class Batches {
-        private final Preparation preparation;
-        private final Taker taker;
-        private final List<Pixels> waiting = new ArrayList<>();
-        private int done;
-        private long resized;
-        private long elsewhere; // nanoseconds
-        private long passes;
-
-        Batches(Preparation preparation, Taker taker) {
-            this.preparation = preparation;
-            this.taker = taker;
-        }
-
-        void add(Pixels image) {
-            int side = preparation.size();
-            if (image.width() == side && image.height() == side) {
-                waiting.add(image);
-            } else {
-                resized++;
-                waiting.add(new Pixels(side, side, preparation.apply(image, new SplittableRandom(0))));
-            }
-            if (waiting.size() == BATCH) {
-                finish();
-            }
-        }
-
-        void finish() {
-            if (waiting.isEmpty()) {
-                return;
-            }
-            long started = System.nanoTime();
-            long before = Work.passes();
-            Scope.free(() -> {
-                List<Tensor> each = waiting.stream().map(Pictures::toTensor).toList();
-                Tensor images = Reconstruction.levels(Tensors.cat(each).to(place, ScalarType.Float));
-                taker.take(images, IntStream.range(done, done + each.size()).toArray());
-            });
-            done += waiting.size();
-            waiting.clear();
-            passes += Work.passes() - before;
-            elsewhere += System.nanoTime() - started;
-        }
+        return compared(count, batching.resized());
     }
 
     /** The model stays open. */

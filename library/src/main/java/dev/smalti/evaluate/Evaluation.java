@@ -4,12 +4,11 @@ import dev.smalti.data.Crop;
 import dev.smalti.data.Preparation;
 import dev.smalti.evaluate.EvaluationResult.Compared;
 import dev.smalti.evaluate.EvaluationResult.Value;
-import dev.smalti.job.EvaluateImages;
-import dev.smalti.job.MeasureLikelihood;
 import dev.smalti.metric.Interval;
 import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.model.Model;
 import dev.smalti.run.JobException;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import java.util.ArrayList;
@@ -18,13 +17,24 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongConsumer;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.NoGradGuard;
 
-/** The work of {@link EvaluateImages}, of sets that are open: both are gone through, and then measured. */
+/**
+ * Measures how near a set of images comes to real ones, and says with every number what it depends on.
+ *
+ * <p>Both sets are brought to squares of one size as for training: the shorter side is resized by Pillow's bicubic filter
+ * and rounded to 8 bits, and the centre is kept. Images of that size stay as they are. Each set is read, drawn or decoded in
+ * batches; its features stay in memory, 4 bytes a number.
+ *
+ * <p>{@link ImageSource} is where images come from, {@link SetFeatures} what is kept of them, {@link Comparison} what is
+ * measured of that, {@link PairMeasures} what is measured image by image.
+ */
 public final class Evaluation {
     private static final int LEAST_SIDE_OF_SSIM = 11;
 
     private final long started = System.nanoTime();
-    private final EvaluateImages request;
+    private final EvaluationRequest request;
     private final StoredImages reals;
     private final ImageSource fakes;
     private final ImageFeatures features;
@@ -35,9 +45,45 @@ public final class Evaluation {
     private final PairMeasures pairs;
     private final int resamples;
 
-    /** @throws JobException if the sets are too small for what is wanted */
-    public Evaluation(
-            EvaluateImages request, StoredImages reals, ImageSource fakes, ImageFeatures features, Lpips lpips) {
+    /**
+     * Opens what is asked for, goes through both sets, and measures.
+     *
+     * @param progress told of the images looked at so far; their number is told to {@code total}
+     * @throws JobException if the sets are too small for what is wanted
+     */
+    public static EvaluationResult of(EvaluationRequest request, LongConsumer total, LongConsumer progress) {
+        EvaluationRequest.Settings settings = request.settings();
+        Device place = Devices.of(settings.device());
+        try (StoredImages reals = new StoredImages(request.real().path(), 0, settings.skipBad(), place);
+                ImageSource fakes = fakes(request, reals, place);
+                ImageFeatures features = ImageFeatures.open(request.features(), place);
+                Lpips lpips = request.lpips() == null ? null : request.lpips().open(place)) {
+            return Scope.value(() -> {
+                try (NoGradGuard guard = new NoGradGuard()) {
+                    return new Evaluation(request, reals, fakes, features, lpips).run(total, progress);
+                }
+            });
+        }
+    }
+
+    private static ImageSource fakes(EvaluationRequest request, StoredImages reals, Device place) {
+        EvaluationRequest.Settings settings = request.settings();
+        if (request.fake() instanceof Fakes.Drawn drawn) {
+            int count = drawn.count() == 0 ? Math.min(Fakes.MOST_DRAWN, reals.size()) : drawn.count();
+            return new DrawnImages(drawn, count, settings.seed(), place);
+        }
+        if (request.fake() instanceof Fakes.Reconstructed reconstructed) {
+            return new ReconstructedImages(reconstructed.run(), reals, place);
+        }
+        if (request.fake() instanceof Fakes.Decoded decoded) {
+            return new DecodedTokens(decoded, place);
+        }
+        Fakes.Stored stored = (Fakes.Stored) request.fake();
+        return new StoredImages(stored.path(), stored.count(), settings.skipBad(), place);
+    }
+
+    private Evaluation(
+            EvaluationRequest request, StoredImages reals, ImageSource fakes, ImageFeatures features, Lpips lpips) {
         this.request = request;
         this.reals = reals;
         this.fakes = fakes;
@@ -51,13 +97,11 @@ public final class Evaluation {
         this.pairs = new PairMeasures(wanted, lpips);
         int asked = request.settings().resamples();
         boolean slow = features.kind() == ImageFeatures.Kind.INCEPTION;
-        this.resamples = asked >= 0 ? asked : slow ? EvaluateImages.RESAMPLES_OF_INCEPTION : EvaluateImages.RESAMPLES;
+        this.resamples =
+                asked >= 0 ? asked : slow ? EvaluationRequest.RESAMPLES_OF_INCEPTION : EvaluationRequest.RESAMPLES;
     }
 
-    /** What was found in a set. */
-    record Gathered(Compared set, SetFeatures features) {}
-
-    public EvaluationResult run(LongConsumer total, LongConsumer progress) {
+    private EvaluationResult run(LongConsumer total, LongConsumer progress) {
         boolean stored = fakes instanceof StoredImages && wants(Metric.Of.PAIRS);
         Steps steps = new Steps(progress);
         LongConsumer ofReals = steps.part(reals.size());
@@ -126,10 +170,10 @@ public final class Evaluation {
 
     /** Null without a folder for it. */
     private KeptFeatures cache(SetFeatures.Wanted kept) {
-        return request.output().cache() == null
+        return request.cache() == null
                 ? null
                 : new KeptFeatures(
-                        new FeatureCache(request.output().cache()),
+                        new FeatureCache(request.cache()),
                         reals,
                         KeptFeatures.request(reals, features, preparation, kept));
     }
@@ -215,10 +259,9 @@ public final class Evaluation {
     /** @return whether they are the likelihood itself rather than bounds from above */
     private boolean bits(LongConsumer progress, Map<String, Value> values) {
         Model model = ((Fakes.Drawn) request.fake()).model();
-        EvaluateImages.Settings settings = request.settings();
-        MeasureLikelihood.Result found = new MeasureLikelihood(
-                        null, request.real().path(), 1, settings.seed(), settings.skipBad())
-                .run(model, count -> {}, progress);
+        EvaluationRequest.Settings settings = request.settings();
+        Likelihood.Result found =
+                new Likelihood(model, 1, settings.seed()).ofImages(reals.images(), settings.skipBad(), progress);
         values.put("bits_per_token", value(found.bitsPerToken()));
         if (found.bitsPerDimension() != null) {
             values.put("bits_per_dimension", value(found.bitsPerDimension()));
@@ -227,7 +270,7 @@ public final class Evaluation {
         return found.exact();
     }
 
-    private static Value value(MeasureLikelihood.Estimate estimate) {
+    private static Value value(Likelihood.Estimate estimate) {
         double mean = estimate.mean();
         double half = estimate.interval();
         return Double.isNaN(half)

@@ -85,6 +85,7 @@ public final class EvaluationCard {
         return switch (result.kind()) {
             case IMAGES -> text(fake);
             case MODEL -> "%,d images drawn %s".formatted(fake.images(), by);
+            case TOKENS -> "%,d images decoded %s".formatted(fake.images(), by);
             case TOKENIZER -> "%,d reconstructions %s".formatted(fake.images(), by);
         };
     }
@@ -105,7 +106,8 @@ public final class EvaluationCard {
         if (!draw.overrides().isEmpty()) {
             text.append(", set ").append(String.join(" ", draw.overrides()));
         }
-        return text.append("; %.3g forward passes an image, drawn in %.1f s".formatted(draw.passes(), draw.seconds()))
+        return text.append("; %.3g forward passes an image, drawn in %.1f s"
+                        .formatted(draw.cost().passes(), draw.seconds()))
                 .toString();
     }
 

@@ -1,6 +1,5 @@
 package dev.smalti.evaluate;
 
-import dev.smalti.evaluate.Evaluation.Gathered;
 import dev.smalti.evaluate.EvaluationResult.Compared;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,13 +1,9 @@
 package dev.smalti.evaluate;
 
-import dev.smalti.draw.Filters;
-import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Steps;
-import dev.smalti.draw.Temperatures;
-import dev.smalti.job.EvaluateImages;
 import dev.smalti.metric.Estimate;
 import dev.smalti.metric.Interval;
+import dev.smalti.model.Drawing;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,7 +11,7 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * What {@link EvaluateImages} measured, and all that the numbers depend on.
+ * What an evaluation measured, and all that the numbers depend on.
  *
  * @param real the set that was compared with
  * @param split what the real images are, as the user says; null where that is not said
@@ -133,7 +129,7 @@ public record EvaluationResult(
      * @param labels names of classes in turn; empty for all classes evenly
      * @param seed of the draws
      * @param sampling as it was asked for, with the best times that the model knows
-     * @param passes forward passes of the network for each image, the mean
+     * @param cost of drawing the grids alone
      * @param seconds of drawing and decoding
      */
     public record Draw(
@@ -144,7 +140,7 @@ public record EvaluationResult(
             List<String> labels,
             long seed,
             Sampling sampling,
-            double passes,
+            Drawing.Cost cost,
             double seconds) {
         private Map<String, Object> facts() {
             Map<String, Object> facts = new LinkedHashMap<>();
@@ -155,39 +151,32 @@ public record EvaluationResult(
             facts.put("labels", labels.isEmpty() ? "all, evenly" : labels);
             facts.put("seed", seed);
             facts.put("sampler", sampler());
-            facts.put("forward_passes_per_image", passes);
+            facts.put("forward_passes_per_image", cost.passes());
             facts.put("seconds", seconds);
             return facts;
         }
 
         /** The settings by the names of the command line. */
         Map<String, Object> sampler() {
+            Map<String, Object> named = sampling.named();
             Map<String, Object> facts = new LinkedHashMap<>();
-            facts.put(
-                    "steps",
-                    sampling.steps().count() == 0
-                            ? "as trained"
-                            : sampling.steps().count());
-            if (sampling.steps() instanceof Steps.Listed listed) {
-                facts.put("times", listed.times());
+            facts.put("steps", named.getOrDefault("steps", "as trained"));
+            if (named.containsKey("times")) {
+                facts.put("times", named.get("times"));
             }
-            Temperatures temperatures = sampling.temperatures();
-            facts.put("temperature", temperatures.first());
-            if (temperatures.last() != temperatures.first()) {
-                facts.put("last_temperature", temperatures.last());
+            facts.put("temperature", named.getOrDefault("temperature", 1.0));
+            if (named.containsKey("last_temperature")) {
+                facts.put("last_temperature", named.get("last_temperature"));
             }
-            Filters filters = sampling.filters();
-            facts.put("top_k", filters.topK() == 0 ? "all" : filters.topK());
-            facts.put("top_p", filters.topP());
-            facts.put("typical", filters.typical());
-            GuidanceSettings guidance = sampling.guidance();
-            facts.put("guidance", guidance.weight());
-            if (guidance.weight() != 0) {
-                facts.put("guidance_schedule", guidance.schedule().name().toLowerCase(Locale.ROOT));
-                facts.put(
-                        "guidance_interval",
-                        List.of(guidance.interval().from(), guidance.interval().to()));
-                facts.put("negative", guidance.negative() == null ? "no class" : "class " + guidance.negative());
+            facts.put("top_k", named.getOrDefault("top_k", "all"));
+            facts.put("top_p", named.getOrDefault("top_p", 1.0));
+            facts.put("typical", named.getOrDefault("typical", 1.0));
+            facts.put("guidance", named.getOrDefault("guidance", 0.0));
+            if (named.containsKey("guidance")) {
+                facts.put("guidance_schedule", named.getOrDefault("guidance_schedule", "constant"));
+                facts.put("guidance_interval", named.getOrDefault("guidance_interval", List.of(0.0, 1.0)));
+                Object negative = named.get("negative_label");
+                facts.put("negative", negative == null ? "no class" : "class " + negative);
             }
             return facts;
         }

@@ -1,8 +1,6 @@
 package dev.smalti.evaluate;
 
 import dev.smalti.draw.Sampling;
-import dev.smalti.job.EvaluateImages;
-import dev.smalti.job.GenerateImages;
 import dev.smalti.model.Model;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
@@ -10,7 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** The images that {@link EvaluateImages} compares with real ones. */
+/** The images that are compared with real ones. */
 public sealed interface Fakes {
     /** The most that are drawn where no count is given. */
     int MOST_DRAWN = 10_000;
@@ -27,15 +25,23 @@ public sealed interface Fakes {
         /** The run folder of a prior, or the name of a bundled model. */
         MODEL,
         /** The run folder of a tokenizer. */
-        TOKENIZER
+        TOKENIZER,
+        /** A token file. */
+        TOKENS
     }
 
     /**
      * Images that are there already.
      *
      * @param path as {@link dev.smalti.data.ImageSet#open} reads it
+     * @param count of them, evenly spread; 0 for all
      */
-    record Stored(Path path) implements Fakes {
+    record Stored(Path path, int count) implements Fakes {
+        /** All of them. */
+        public Stored(Path path) {
+            this(path, 0);
+        }
+
         @Override
         public Kind kind() {
             return Kind.IMAGES;
@@ -48,7 +54,7 @@ public sealed interface Fakes {
     }
 
     /**
-     * Images that are drawn from a model and rounded to 8 bits as {@link GenerateImages} writes them, but kept in memory a
+     * Images that are drawn from a model and rounded to 8 bits as {@code generate} writes them, but kept in memory a
      * batch at a time. They follow from the seed of the evaluation, as those of {@code generate --seed} do.
      *
      * @param model that stays open; its {@code name} is what the user called it
@@ -101,6 +107,24 @@ public sealed interface Fakes {
         @Override
         public String name() {
             return run.path().toString();
+        }
+    }
+
+    /**
+     * Images that are decoded from tokens.
+     *
+     * @param model whose own tokens they are; stays open
+     * @param count of grids, evenly spread; all if there are no more
+     */
+    record Decoded(Model model, Path tokens, int count) implements Fakes {
+        @Override
+        public Kind kind() {
+            return Kind.TOKENS;
+        }
+
+        @Override
+        public String name() {
+            return tokens.toString();
         }
     }
 

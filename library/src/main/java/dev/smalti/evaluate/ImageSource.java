@@ -7,7 +7,7 @@ import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Tensor;
 
 /** Where the images of one of two sets come from that are compared. */
-public interface ImageSource extends AutoCloseable {
+interface ImageSource extends AutoCloseable {
     /** Images at once. */
     int BATCH = 32;
 

@@ -1,7 +1,6 @@
 package dev.smalti.evaluate;
 
 import dev.smalti.data.Preparation;
-import dev.smalti.evaluate.Evaluation.Gathered;
 import dev.smalti.evaluate.EvaluationResult.Compared;
 import dev.smalti.metric.FeatureStatistics;
 import java.util.LinkedHashMap;

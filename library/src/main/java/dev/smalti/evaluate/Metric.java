@@ -1,6 +1,5 @@
 package dev.smalti.evaluate;
 
-import dev.smalti.job.EvaluateImages;
 import dev.smalti.metric.inception.Inception;
 import dev.smalti.recipe.Nearest;
 import dev.smalti.run.JobException;
@@ -9,7 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/** What {@link EvaluateImages} can measure. The names are those of the command line and of the results. */
+/** What an evaluation can measure. The names are those of the command line and of the results. */
 public enum Metric {
     /** Fréchet distance of features that aren't Inception's. It is no FID, and no paper reports it. */
     FRECHET(Of.OTHERS, 2),

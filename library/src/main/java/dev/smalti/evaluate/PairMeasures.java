@@ -15,7 +15,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** What is measured of pairs of images, image by image: each the mean over the pairs. */
-public final class PairMeasures {
+final class PairMeasures {
     private static final double RANGE = 255;
 
     private final Map<Metric, DoubleStream.Builder> each = new EnumMap<>(Metric.class);

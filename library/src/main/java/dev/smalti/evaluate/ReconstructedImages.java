@@ -2,7 +2,7 @@ package dev.smalti.evaluate;
 
 import dev.smalti.data.Preparation;
 import dev.smalti.evaluate.EvaluationResult.Compared;
-import dev.smalti.job.EncodeImages;
+import dev.smalti.model.Encoding;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Precision;
@@ -14,8 +14,8 @@ import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** What a tokenizer gives back of real images, in its precision and with the noise that {@link EncodeImages} would take. */
-public final class ReconstructedImages implements ImageSource {
+/** What a tokenizer gives back of real images, in its precision and with the noise that {@code encode} would take. */
+final class ReconstructedImages implements ImageSource {
     private final RunFolder run;
     private final StoredImages reals;
     private final Device place;
@@ -24,7 +24,7 @@ public final class ReconstructedImages implements ImageSource {
     private final CodeUses uses;
     private PairMeasures pairs = new PairMeasures(List.of(), null);
 
-    public ReconstructedImages(RunFolder run, StoredImages reals, Device place) {
+    ReconstructedImages(RunFolder run, StoredImages reals, Device place) {
         this.run = run;
         this.reals = reals;
         this.place = place;
@@ -62,15 +62,15 @@ public final class ReconstructedImages implements ImageSource {
             throw new JobException(
                     "size must be %d, that of the images of %s, got %d: leave it out".formatted(own, run.path(), size));
         }
-        return new Preparation(own, EncodeImages.crop(run), false);
+        return Encoding.preparation(run, own);
     }
 
     @Override
     public Compared each(Preparation preparation, LongConsumer progress, Taker taker) {
-        Seed noise = EncodeImages.noise(reals.images());
+        Seed noise = Encoding.noise(reals.images());
         Compared read = reals.eachBatch(preparation, progress, batch -> {
             Tensor pixels = batch.images().pixels().to(place, ScalarType.Float);
-            long[] seeds = EncodeImages.noise(noise, 0, batch.indices());
+            long[] seeds = Encoding.noise(noise, 0, batch.indices());
             Tensor codes = precision.run(place, () -> tokenizer.encode(pixels, seeds));
             Tensor decoded = Reconstruction.decoded(tokenizer, precision, pixels, codes);
             uses.add(codes);

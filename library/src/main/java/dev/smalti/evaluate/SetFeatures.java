@@ -16,7 +16,7 @@ import org.bytedeco.pytorch.Tensor;
  * @param spatial of the sFID
  * @param spatialRows the features that {@code spatial} is of, image by image; [N, D']
  */
-public record SetFeatures(Tensor pool, Tensor logits, long[] classes, FeatureStatistics spatial, Tensor spatialRows) {
+record SetFeatures(Tensor pool, Tensor logits, long[] classes, FeatureStatistics spatial, Tensor spatialRows) {
     private static final int BLOCK = 1024;
     private static final long MOST_BYTES = 1L << 30; // of spatial features
 

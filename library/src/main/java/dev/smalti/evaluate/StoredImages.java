@@ -7,6 +7,7 @@ import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.Pixels;
 import dev.smalti.data.Preparation;
+import dev.smalti.data.Subset;
 import dev.smalti.evaluate.EvaluationResult.Compared;
 import dev.smalti.run.JobException;
 import dev.smalti.tensor.Scope;
@@ -23,17 +24,20 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Images of a folder or a file. */
-public final class StoredImages implements ImageSource {
+final class StoredImages implements ImageSource {
     private static final int MOST_SIDE = 1024;
 
     private final Path path;
+    private final ImageSet all;
     private final ImageSet images;
     private final boolean skipBad;
     private final Device place;
 
-    public StoredImages(Path path, boolean skipBad, Device place) {
+    /** @param count of images, evenly spread; 0 for all */
+    StoredImages(Path path, int count, boolean skipBad, Device place) {
         this.path = path;
-        this.images = ImageSet.open(path);
+        this.all = ImageSet.open(path);
+        this.images = count == 0 ? all : Subset.spread(all, count);
         this.skipBad = skipBad;
         this.place = place;
     }
@@ -156,7 +160,7 @@ public final class StoredImages implements ImageSource {
 
     @Override
     public void close() {
-        images.close();
+        all.close();
     }
 
     /** A set that looks at the sizes of its images. */

@@ -3,6 +3,7 @@ package dev.smalti.job;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.Model;
 import dev.smalti.model.Preview;
@@ -47,11 +48,6 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
     private static final int WIDE = 6;
     private static final int FRAMES = 64; // at most
     private static final int SIDE = 256; // the animation is enlarged to about this
-
-    /** Of the bundled model, as every demo shows it. */
-    public static Demo of(Path out) {
-        return new Demo(MODEL, out, 0, Sampling.USUAL, "auto");
-    }
 
     /**
      * What was done.
@@ -105,7 +101,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             }
             progress.accept(most);
             List<String> names = shown.stream().map(open.classNames()::get).toList();
-            write(out.resolve("index.html"), DemoPage.html(this, open, names, files, watch.laps));
+            write(out.resolve("index.html"), DemoPage.html(model, open, seed, sampling, names, files, watch.laps));
             Map<String, Path> all = new LinkedHashMap<>(files);
             all.put("page", out.resolve("index.html"));
             return new Result(out, all, watch.laps);
@@ -131,7 +127,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             edit(open, half, label, 0, "edit", scratch);
             files.put("edit", out.resolve("edit.png"));
             watch.lap(EDITS + " edits");
-            EditImage.Extension right = new EditImage.Extension(0, 3 * side, 0, 0);
+            Extension right = new Extension(0, 3 * side, 0, 0);
             edit(open, EditImage.Source.of(image, right), label, stride, "strip", scratch);
             files.put("strip", out.resolve("strip.png"));
             watch.lap(EDITS + " strips");
@@ -145,7 +141,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             Pictures.writePng(out.resolve("wide.png"), Pictures.grid(wide, 2, 2));
             files.put("wide", out.resolve("wide.png"));
             watch.lap(WIDE + " wide canvases");
-        } catch (IllegalArgumentException e) {
+        } catch (UnsupportedSamplingException e) {
             // the method refuses what it can't draw, such as tokens before others; what it can is shown
             LoggerFactory.getLogger(Demo.class).info("{} is not shown more of: {}", model, e.getMessage());
         } catch (IOException e) {

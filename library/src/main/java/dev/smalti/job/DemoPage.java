@@ -1,5 +1,6 @@
 package dev.smalti.job;
 
+import dev.smalti.draw.Sampling;
 import dev.smalti.model.Model;
 import dev.smalti.run.Outputs;
 import dev.smalti.token.TokenSpace;
@@ -13,7 +14,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** The page of a {@link Demo}, with the pictures inside it, so that it can be passed on alone. */
+/** The page of a demo, with the pictures inside it, so that it can be passed on alone. */
 final class DemoPage {
     private static final String PAGE = """
         <!DOCTYPE html>
@@ -56,7 +57,13 @@ final class DemoPage {
 
     /** @param classes the rows of {@code classes.png} */
     static String html(
-            Demo demo, Model model, List<String> classes, Map<String, Path> files, Map<String, Double> seconds) {
+            String name,
+            Model model,
+            long seed,
+            Sampling sampling,
+            List<String> classes,
+            Map<String, Path> files,
+            Map<String, Double> seconds) {
         StringBuilder figures = new StringBuilder();
         figures.append(figure(
                 "<h2>Samples</h2>",
@@ -64,7 +71,7 @@ final class DemoPage {
                 "The first samples of this seed; nobody picked them."));
         if (files.containsKey("classes")) {
             String names = classes.stream()
-                    .map(name -> "<li>" + escape(name) + "</li>")
+                    .map(each -> "<li>" + escape(each) + "</li>")
                     .collect(Collectors.joining());
             figures.append(figure(
                     "<h2>Classes</h2>",
@@ -93,30 +100,26 @@ final class DemoPage {
         seconds.forEach((what, time) -> times.put(what, String.format(Locale.ROOT, "%.1f s", time)));
         double all = seconds.values().stream().mapToDouble(Double::doubleValue).sum();
         times.put("together", String.format(Locale.ROOT, "%.1f s", all));
-        return PAGE.formatted(escape(demo.model()), figures, table(settings(demo, model)), table(times));
+        return PAGE.formatted(
+                escape(name), figures, table(settings(name, model, seed, sampling.named())), table(times));
     }
 
-    private static Map<String, String> settings(Demo demo, Model model) {
+    private static Map<String, String> settings(String name, Model model, long seed, Map<String, Object> sampling) {
         TokenSpace space = model.prior().space();
         int side = model.tokenizer().imageSize();
         Map<String, String> settings = new LinkedHashMap<>();
-        settings.put("model", demo.model());
+        settings.put("model", name);
         settings.put("image", side + " x " + side + " pixels");
         settings.put("tokens", "%d x %d, of %d codes".formatted(space.height(), space.width(), space.codes()));
         settings.put("classes", Integer.toString(model.classNames().size()));
-        settings.put(
-                "steps",
-                demo.sampling().steps().count() == 0
-                        ? "as trained"
-                        : "" + demo.sampling().steps().count());
-        settings.put("temperature", "" + demo.sampling().temperatures().first());
+        settings.put("steps", sampling.getOrDefault("steps", "as trained").toString());
+        settings.put("temperature", sampling.getOrDefault("temperature", 1.0).toString());
         settings.put(
                 "guidance",
-                demo.sampling().guidance().weight() == 0
-                        ? "none"
-                        : demo.sampling().guidance().weight() + ", "
-                                + demo.sampling().guidance().schedule().name().toLowerCase(Locale.ROOT));
-        settings.put("seed", Long.toString(demo.seed()));
+                sampling.containsKey("guidance")
+                        ? sampling.get("guidance") + ", " + sampling.getOrDefault("guidance_schedule", "constant")
+                        : "none");
+        settings.put("seed", Long.toString(seed));
         settings.put("processors", Integer.toString(Runtime.getRuntime().availableProcessors()));
         settings.put("precision", model.precision().name().toLowerCase(Locale.ROOT));
         return settings;

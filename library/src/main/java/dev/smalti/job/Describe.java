@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import dev.smalti.model.SearchedSteps;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.BadFileException;
@@ -88,7 +89,9 @@ public record Describe(String pathOrName) {
         }
         if (folder.isPrior()) {
             Map<String, Object> lists = new LinkedHashMap<>();
-            SearchSteps.read(folder.path()).forEach((steps, found) -> lists.put(steps.toString(), found.bits()));
+            SearchedSteps.read(folder.path())
+                    .lists()
+                    .forEach((steps, found) -> lists.put(steps.toString(), found.bits()));
             if (!lists.isEmpty()) {
                 facts.put("bits_per_token_in_steps", lists);
             }

@@ -2,7 +2,6 @@ package dev.smalti.job;
 
 import dev.smalti.data.Mask;
 import dev.smalti.data.Pixels;
-import dev.smalti.job.EditImage.Extension;
 import java.util.Arrays;
 
 /**

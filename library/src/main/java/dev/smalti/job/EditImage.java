@@ -3,7 +3,6 @@ package dev.smalti.job;
 import dev.smalti.data.DataException;
 import dev.smalti.data.GridFile;
 import dev.smalti.data.Mask;
-import dev.smalti.data.NumpyFile;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.data.Preparation;
@@ -16,11 +15,12 @@ import dev.smalti.job.GenerateImages.Output;
 import dev.smalti.job.GenerateImages.Size;
 import dev.smalti.model.Decoding;
 import dev.smalti.model.Drawing;
+import dev.smalti.model.Encoding;
 import dev.smalti.model.Model;
-import dev.smalti.recipe.Nearest;
+import dev.smalti.run.ImageArray;
 import dev.smalti.run.ImageFolder;
+import dev.smalti.run.ImageSink;
 import dev.smalti.run.JobException;
-import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.io.IOException;
@@ -29,9 +29,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
@@ -111,59 +109,6 @@ public record EditImage(Source source, Request request, Output output, int batch
         }
     }
 
-    /** How many pixels are added at each side. */
-    public record Extension(int left, int right, int top, int bottom) {
-        public static final Extension NONE = new Extension(0, 0, 0, 0);
-
-        private static final List<String> SIDES = List.of("left", "right", "top", "bottom");
-        private static final int MOST = 1 << 16;
-        private static final String EXAMPLE = ", such as left=64,bottom=32, got ";
-
-        public Extension {
-            for (int side : new int[] {left, right, top, bottom}) {
-                if (side < 0 || side > MOST) {
-                    throw new JobException("an extension must be from 0 to " + MOST + " pixels, got " + side);
-                }
-            }
-        }
-
-        /** Reads {@code left=64,right=0,top=0,bottom=32}; sides that aren't named stay. */
-        public static Extension parse(String text) {
-            Map<String, Integer> sides = new LinkedHashMap<>();
-            for (String part : text.split(",", -1)) {
-                String[] pair = part.strip().split("=", -1);
-                if (pair.length != 2 || !pair[1].matches("\\d{1,9}")) {
-                    throw new JobException("an extension must be SIDE=PIXELS" + EXAMPLE + text);
-                }
-                if (!SIDES.contains(pair[0])) {
-                    throw new JobException("an extension has the sides " + String.join(", ", SIDES) + EXAMPLE + pair[0]
-                            + Nearest.name(pair[0], SIDES)
-                                    .map(near -> "; did you mean " + near + "?")
-                                    .orElse(""));
-                }
-                if (sides.put(pair[0], Integer.parseInt(pair[1])) != null) {
-                    throw new JobException("an extension names each side once" + EXAMPLE + text);
-                }
-            }
-            return new Extension(
-                    sides.getOrDefault("left", 0),
-                    sides.getOrDefault("right", 0),
-                    sides.getOrDefault("top", 0),
-                    sides.getOrDefault("bottom", 0));
-        }
-
-        private void check(int factor) {
-            int[] pixels = {left, right, top, bottom};
-            for (int i = 0; i < pixels.length; i++) {
-                if (pixels[i] % factor != 0) {
-                    int below = pixels[i] / factor * factor;
-                    throw new JobException("%s must be a multiple of the %d pixels of a token, got %d: take %d or %d"
-                            .formatted(SIDES.get(i), factor, pixels[i], below, below + factor));
-                }
-            }
-        }
-    }
-
     /**
      * What is drawn.
      *
@@ -230,14 +175,14 @@ public record EditImage(Source source, Request request, Output output, int batch
         TokenSpace space = inner.sized(size.height() / factor, size.width() / factor);
         EditCanvas canvas = own ? canvas(image, mask) : resized(open, image, mask);
         boolean[] tokens = canvas.tokens(factor);
-        try (Sink sink = sink(size);
+        try (ImageSink sink = sink(size);
                 GridFile grid = grid(size)) {
             if (grid != null) {
                 grid.add(canvas.input());
                 grid.add(canvas.overlay());
             }
             draw(open, labels, canvas, space, tokens, progress, (number, result) -> {
-                sink.add(number, result);
+                sink.image(number, result);
                 if (grid != null) {
                     grid.add(result);
                 }
@@ -381,8 +326,7 @@ public record EditImage(Source source, Request request, Output output, int batch
     /** The image as {@code encode} sees it, and its mask likewise. */
     private EditCanvas resized(Model open, Pixels image, Mask mask) {
         int side = open.tokenizer().imageSize();
-        Preparation preparation =
-                new Preparation(side, EncodeImages.crop(open.folder().tokenizerFolder()), false);
+        Preparation preparation = Encoding.preparation(open.folder().tokenizerFolder(), side);
         Pixels square = new Pixels(side, side, preparation.apply(image, new SplittableRandom(0)));
         Mask part = mask == null ? null : preparation.apply(mask, new SplittableRandom(0));
         if (part != null && part.count() == 0) {
@@ -431,59 +375,9 @@ public record EditImage(Source source, Request request, Output output, int batch
         return new Known(space.height(), space.width(), tokens, grids, noise);
     }
 
-    /** Takes the results, and shows them under their name only when all are there. */
-    private interface Sink extends AutoCloseable {
-        void add(int number, Pixels image);
-
-        void finish();
-
-        @Override
-        void close();
-    }
-
-    private Sink sink(Size size) {
-        return output.format() == Format.PNG ? new Folder() : new Arrayed(size);
-    }
-
-    private final class Folder implements Sink {
-        private final ImageFolder folder = new ImageFolder(output.path(), List.of(), request.count());
-
-        @Override
-        public void add(int number, Pixels image) {
-            folder.add(number, 0, image);
-        }
-
-        @Override
-        public void finish() {
-            folder.finish();
-        }
-
-        @Override
-        public void close() {
-            folder.close();
-        }
-    }
-
-    private final class Arrayed implements Sink {
-        private final NumpyFile.Writer writer;
-
-        Arrayed(Size size) {
-            writer = NumpyFile.writer(output.path(), request.count(), size.width(), size.height());
-        }
-
-        @Override
-        public void add(int number, Pixels image) {
-            writer.add(image);
-        }
-
-        @Override
-        public void finish() {
-            writer.finish();
-        }
-
-        @Override
-        public void close() {
-            writer.close();
-        }
+    private ImageSink sink(Size size) {
+        return output.format() == Format.PNG
+                ? new ImageFolder(output.path(), List.of(), request.count(), null)
+                : new ImageArray(output.path(), request.count(), size.width(), size.height(), null);
     }
 }

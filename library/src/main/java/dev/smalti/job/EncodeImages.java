@@ -1,13 +1,11 @@
 package dev.smalti.job;
 
-import dev.smalti.data.Crop;
 import dev.smalti.data.ImageBatches;
 import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.Preparation;
 import dev.smalti.evaluate.Reconstruction;
-import dev.smalti.recipe.RecipeFile;
-import dev.smalti.recipe.TokenizerRecipe;
+import dev.smalti.model.Encoding;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.run.RunFolder;
@@ -21,9 +19,7 @@ import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Device;
@@ -72,7 +68,7 @@ public record EncodeImages(
     /** @param progress told of the images done so far; their number is told to {@code total} */
     public Result run(LongConsumer total, LongConsumer progress) {
         Outputs.file("--out", out);
-        RunFolder folder = tokenizerOf(RunFolder.open(run));
+        RunFolder folder = Encoding.tokenizerOf(RunFolder.open(run));
         Device place = Devices.of(device);
         Precision precision = Precision.of("auto", place);
         try (ImageSet images = ImageSet.open(data);
@@ -84,8 +80,7 @@ public record EncodeImages(
             total.accept(images.size());
             long started = System.nanoTime();
             TokenSpace space = tokenizer.space();
-            Crop crop = crop(folder);
-            Preparation preparation = new Preparation(tokenizer.imageSize(), crop, false);
+            Preparation preparation = Encoding.preparation(folder, tokenizer.imageSize());
             Reconstruction reconstruction = reconstruct ? new Reconstruction(space) : null;
             int length = Math.toIntExact(space.size());
             int most = Math.multiplyExact(images.size(), noises);
@@ -93,7 +88,7 @@ public record EncodeImages(
             long[] labels = new long[most];
             long[] seeds = new long[most];
             int[] done = {0};
-            Seed noise = noise(images);
+            Seed noise = Encoding.noise(images);
             try (ImagePass pass = ImageBatches.inOrder(images, preparation, batch, skipBad)) {
                 while (pass.hasNext()) {
                     Scope.free(() -> {
@@ -102,7 +97,7 @@ public record EncodeImages(
                             Tensor pixels = next.images().pixels().to(place, ScalarType.Float);
                             int[] indices = next.indices();
                             for (int round = 0; round < noises; round++) {
-                                long[] own = noise(noise, round, indices);
+                                long[] own = Encoding.noise(noise, round, indices);
                                 Tensor found = precision.run(place, () -> tokenizer.encode(pixels, own));
                                 long[] values = Tensors.toLongs(found);
                                 for (int i = 0; i < indices.length; i++) { // those of an image one after the other
@@ -134,18 +129,6 @@ public record EncodeImages(
         }
     }
 
-    /** From which the noise of a set's images grows. */
-    public static Seed noise(ImageSet images) {
-        return new Seed(0).child("noise").child(images.fingerprint());
-    }
-
-    /** The noise seeds of some images. */
-    public static long[] noise(Seed set, int round, int... indices) {
-        return Arrays.stream(indices)
-                .mapToLong(index -> set.child(index).child(round).value())
-                .toArray();
-    }
-
     private void write(
             RunFolder folder,
             ImageSet images,
@@ -173,24 +156,5 @@ public record EncodeImages(
                 file.write(out);
             }
         });
-    }
-
-    /** The folder itself, or that of the tokenizer that a prior's folder carries. */
-    static RunFolder tokenizerOf(RunFolder folder) {
-        if (folder.isTokenizer()) {
-            return folder;
-        }
-        RunFolder inside = folder.tokenizerFolder();
-        if (inside == null) {
-            throw new JobException("%s holds %s: give the --out of train-tokenizer"
-                    .formatted(folder.path(), folder.isPrior() ? "a prior without its tokenizer" : "no tokenizer"));
-        }
-        return inside;
-    }
-
-    public static Crop crop(RunFolder tokenizer) {
-        TokenizerRecipe recipe =
-                RecipeFile.read(tokenizer.path().resolve("recipe.yaml"), TokenizerRecipe.class, List.of());
-        return recipe.data().crop() == Crop.RANDOM ? Crop.CENTER : recipe.data().crop();
     }
 }

@@ -11,6 +11,7 @@ import dev.smalti.data.Preparation;
 import dev.smalti.evaluate.ImageFeatures;
 import dev.smalti.evaluate.LpipsWeights;
 import dev.smalti.metric.lpips.Lpips;
+import dev.smalti.model.Encoding;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.run.RunFolder;
@@ -102,11 +103,6 @@ public record FindNeighbours(
         }
     }
 
-    /** By pixels. */
-    public static FindNeighbours byPixels(Path samples, Path data, Path out, int count) {
-        return new FindNeighbours(samples, data, out, By.PIXELS, count, null, null, null, false, "auto");
-    }
-
     /**
      * An image of the data.
      *
@@ -152,7 +148,7 @@ public record FindNeighbours(
     public Result run(LongConsumer total, LongConsumer progress) {
         Outputs.file("--out", out);
         Device place = Devices.of(device);
-        RunFolder folder = by == By.CODES ? EncodeImages.tokenizerOf(RunFolder.open(model)) : null;
+        RunFolder folder = by == By.CODES ? Encoding.tokenizerOf(RunFolder.open(model)) : null;
         try (ImageSet ours = ImageSet.open(samples);
                 ImageSet theirs = ImageSet.open(data);
                 Tokenizer tokenizer = folder == null ? null : folder.tokenizer(place);
@@ -166,7 +162,7 @@ public record FindNeighbours(
             long started = System.nanoTime();
             Preparation preparation = folder == null
                     ? new Preparation(side(ours), Crop.CENTER, false)
-                    : new Preparation(tokenizer.imageSize(), EncodeImages.crop(folder), false);
+                    : Encoding.preparation(folder, tokenizer.imageSize());
             Features means =
                     switch (by) {
                         case PIXELS -> new OfPixels(place);

@@ -1,21 +1,17 @@
 package dev.smalti.job;
 
 import dev.smalti.data.GridFile;
-import dev.smalti.data.NumpyFile;
-import dev.smalti.data.Pixels;
-import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.model.Decoding;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.Model;
-import dev.smalti.network.Work;
+import dev.smalti.model.TokenSink;
+import dev.smalti.run.Identity;
+import dev.smalti.run.ImageArray;
 import dev.smalti.run.ImageFolder;
+import dev.smalti.run.ImageSink;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
-import dev.smalti.run.RunFolder;
-import dev.smalti.tensor.Scope;
-import dev.smalti.tensor.Tensors;
-import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import java.nio.file.Path;
@@ -25,12 +21,9 @@ import java.util.Map;
 import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.LongStream;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /**
- * RandomStreams images, or tokens, into files.
+ * Draws images, or tokens, into files.
  *
  * <pre>{@code
  * Request eight = Request.of(8, List.of("Banana 1"), 42);
@@ -162,8 +155,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
      * @param size null for tokens of a model without tokenizer
      * @param classes how many of each class; empty for an unconditional model
      * @param drawn how many were drawn this time; fewer than {@code count} where an earlier run had begun
-     * @param passes forward passes of the network for each of these, the mean; through windows one for each. What else draws in the
-     *     process at the same time is counted too
+     * @param passes forward passes of the network for each of these, as {@link Drawing.Cost} has them
      * @param seconds of drawing, decoding and writing, without opening the model
      */
     public record Result(
@@ -201,9 +193,9 @@ public record GenerateImages(String model, String device, Request request, Outpu
         }
         long[] labels = open.labels(request.labels(), request.count(), request.seed());
         long started = System.nanoTime();
-        long before = Work.passes();
-        int[] first = {0};
-        try (Sink sink = sink(open, space, size, labels);
+        Drawing.Cost cost;
+        int first;
+        try (ImageSink sink = sink(open, space, size, labels);
                 GridFile grid = grid(size)) {
             boolean images = output.format() != Format.TOKENS || output.grid() != null;
             Decoding decoding = !images
@@ -215,8 +207,8 @@ public record GenerateImages(String model, String device, Request request, Outpu
                         }
                     });
             Drawing drawing = new Drawing(open, labels, request.count(), request.seed(), sampling);
-            first[0] = images ? decoding.next() : 0;
-            drawing.run(batch, first[0], progress, (from, codes) -> {
+            first = images ? decoding.next() : 0;
+            cost = drawing.run(batch, first, progress, (from, codes) -> {
                 sink.codes(from, codes);
                 if (images) {
                     decoding.add(codes);
@@ -231,8 +223,6 @@ public record GenerateImages(String model, String device, Request request, Outpu
             }
         }
         double seconds = (System.nanoTime() - started) / 1e9;
-        int drawn = request.count() - first[0];
-        double passes = drawn == 0 ? 0 : (Work.passes() - before) / (double) drawn;
         return new Result(
                 output.path(),
                 output.grid(),
@@ -240,8 +230,8 @@ public record GenerateImages(String model, String device, Request request, Outpu
                 space,
                 size,
                 counts(open, labels),
-                drawn,
-                passes,
+                request.count() - first,
+                cost.passes(),
                 seconds);
     }
 
@@ -281,159 +271,31 @@ public record GenerateImages(String model, String device, Request request, Outpu
         return counts;
     }
 
-    /** Takes what is drawn, and shows it under its name only when all is there. */
-    private interface Sink extends AutoCloseable {
-        default void codes(int from, Tensor codes) {}
-
-        default void image(int number, Pixels image) {}
-
-        /** How many images are there already, from the first on. */
-        default int present() {
-            return 0;
-        }
-
-        void finish();
-
-        @Override
-        void close();
-    }
-
-    private Sink sink(Model open, TokenSpace space, Size size, long[] labels) {
+    private ImageSink sink(Model open, TokenSpace space, Size size, long[] labels) {
+        int count = request.count();
         return switch (output.format()) {
-            case PNG -> new Folder(open, labels);
-            case NPZ -> new Arrays(size, labels);
-            case TOKENS -> new Tokens(open, space, labels);
+            case PNG -> {
+                Identity kept = output.resume() ? identity(open) : null;
+                yield new ImageFolder(output.path(), open.classNames(), count, labels, kept);
+            }
+            case NPZ -> new ImageArray(output.path(), count, size.width(), size.height(), labels);
+            case TOKENS -> new TokenSink(output.path(), open, space, count, labels, request.seed());
         };
     }
 
-    private final class Folder implements Sink {
-        private final ImageFolder folder;
-        private final long[] labels;
-
-        Folder(Model open, long[] labels) {
-            String all = output.resume()
-                    ? "%s %s %s %s %s"
-                            .formatted(
-                                    open.folder().fingerprint(),
-                                    open.folder().description().tokenizer(),
-                                    open.overrides(),
-                                    request,
-                                    open.bestSteps(request.sampling()))
-                    : null;
-            this.folder = new ImageFolder(output.path(), open.classNames(), request.count(), all);
-            this.labels = labels;
-        }
-
-        @Override
-        public int present() {
-            return output.resume() ? folder.present(labels, request.count()) : 0;
-        }
-
-        @Override
-        public void image(int number, Pixels image) {
-            folder.add(number, labels == null ? 0 : labels[number], image);
-        }
-
-        @Override
-        public void finish() {
-            folder.finish();
-        }
-
-        @Override
-        public void close() {
-            folder.close();
-        }
-    }
-
-    private final class Arrays implements Sink {
-        private final NumpyFile.Writer writer;
-        private final long[] labels;
-
-        Arrays(Size size, long[] labels) {
-            this.writer = NumpyFile.writer(output.path(), request.count(), size.width(), size.height());
-            this.labels = labels;
-        }
-
-        @Override
-        public void image(int number, Pixels image) {
-            if (labels == null) {
-                writer.add(image);
-            } else {
-                writer.add(image, labels[number]);
-            }
-        }
-
-        @Override
-        public void finish() {
-            writer.finish();
-        }
-
-        @Override
-        public void close() {
-            writer.close();
-        }
-    }
-
-    private final class Tokens implements Sink {
-        private final Model open;
-        private final TokenSpace space;
-        private final long[] labels;
-        private final int length;
-        private final int[] all;
-
-        Tokens(Model open, TokenSpace space, long[] labels) {
-            this.open = open;
-            this.space = space;
-            this.labels = labels;
-            this.length = Math.toIntExact(space.size());
-            this.all = new int[Math.multiplyExact(request.count(), length)];
-        }
-
-        @Override
-        public void codes(int from, Tensor codes) {
-            long[] values = Tensors.toLongs(codes);
-            for (int i = 0; i < values.length; i++) {
-                all[from * length + i] = (int) values[i];
-            }
-        }
-
-        @Override
-        public void finish() {
-            RunFolder.Description description = open.folder().description();
-            RunFolder tokenizer = open.folder().tokenizerFolder();
-            Scope.free(() -> {
-                Tensor codes = space.grids(torch.tensor(all));
-                TokenFile.Builder builder = TokenFile.of(codes, space.codes());
-                if (space.depth() > 1) {
-                    builder.noiseSeeds(Tensors.longs(LongStream.range(0, request.count())
-                            .map(i -> RandomStreams.noiseSeed(Model.grid(request.seed(), i)))
-                            .toArray()));
-                }
-                if (labels != null) {
-                    builder.labels(Tensors.longs(labels))
-                            .classes(open.prior().classes())
-                            .classNames(description.classNames());
-                }
-                if (description.tokenizer() != null) {
-                    builder.tokenizer(description.tokenizer());
-                }
-                if (tokenizer != null) {
-                    builder.codebook(new Codebook(
-                                    open.tokenizer().codebook().detach().cpu()))
-                            .tokenizerRun(tokenizer
-                                    .path()
-                                    .toAbsolutePath()
-                                    .normalize()
-                                    .toString());
-                    open.tokenizer().accumulation().ifPresent(builder::accumulation);
-                }
-                try (TokenFile file = builder.build()) {
-                    file.write(output.path());
-                }
-            });
-        }
-
-        @Override
-        public void close() {}
+    /** All that the images depend on. */
+    private Identity identity(Model open) {
+        Size size = request.size();
+        Map<String, Object> named = new LinkedHashMap<>();
+        named.put("model", open.folder().fingerprint());
+        named.put("tokenizer", open.folder().tokenizerFolder().fingerprint());
+        named.put("set", open.overrides());
+        named.put("count", request.count());
+        named.put("labels", request.labels());
+        named.put("seed", request.seed());
+        named.put("sampling", open.bestSteps(request.sampling()).named());
+        named.put("size", size == null ? null : size.toString());
+        named.put("stride", request.stride());
+        return Identity.of(named);
     }
 }

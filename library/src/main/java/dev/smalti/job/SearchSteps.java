@@ -1,24 +1,18 @@
 package dev.smalti.job;
 
-import com.fasterxml.jackson.core.type.TypeReference;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import dev.smalti.data.Subset;
-import dev.smalti.draw.Steps;
 import dev.smalti.model.Model;
+import dev.smalti.model.SearchedSteps;
+import dev.smalti.model.SearchedSteps.Found;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.process.StepLists;
 import dev.smalti.run.JobException;
-import dev.smalti.run.Outputs;
-import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -39,8 +33,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public record SearchSteps(Path tokens, List<Integer> steps, int grids, int shares, long seed) {
     private static final int BATCH = 32;
-    private static final String FILE = "steps.json";
-    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
     public SearchSteps {
         steps = List.copyOf(steps);
@@ -57,24 +49,8 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
         }
     }
 
-    /**
-     * A list that was found.
-     *
-     * @param times the share of the noise before each step, from 1 down
-     * @param bits per token of its bound on held-out tokens, other than those it was searched with
-     * @param equalBits the same in equal steps
-     */
-    public record Found(List<Double> times, double bits, double equalBits) {
-        public Found {
-            if (times == null) {
-                throw new IllegalArgumentException("times are required");
-            }
-            times = List.copyOf(times);
-        }
-    }
-
-    /** @return for each number of steps what was found, ascending */
-    public Map<Integer, Found> run(Model model, LongConsumer total, LongConsumer progress) {
+    /** @return all that the model has now */
+    public SearchedSteps run(Model model, LongConsumer total, LongConsumer progress) {
         if (!(model.prior() instanceof SearchableSteps prior)) {
             throw new JobException("the steps of " + model.folder().path()
                     + " can't be searched: what its method does in a step is fixed, or has no cost of its own");
@@ -86,7 +62,7 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
         double[][][] costs = new double[2][shares + 1][shares + 1]; // to search by, and to measure by
         long[] measured = {0};
         try (TokenFile file = TokenFile.read(tokens)) {
-            MeasureLikelihood.check(model, file, tokens);
+            model.requireOwn(file, tokens);
             long count = Math.min(grids, file.size());
             if (count < 2 * BATCH) {
                 throw new JobException(tokens + " must have at least " + 2 * BATCH + " grids, got " + count);
@@ -124,7 +100,7 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
                 costs[0],
                 times,
                 steps.stream().mapToInt(Integer::intValue).max().orElseThrow());
-        Map<Integer, Found> found = new TreeMap<>(read(model.folder().path()));
+        Map<Integer, Found> found = new TreeMap<>();
         for (int each : steps) {
             List<Double> best = lists.best(each);
             found.put(
@@ -134,8 +110,9 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
                             bits(prior, costs[1], measured[0], best),
                             bits(prior, costs[1], measured[0], lists.equal(each))));
         }
-        write(model.folder().path(), found);
-        return found;
+        SearchedSteps all = SearchedSteps.read(model.folder().path()).and(found);
+        all.write(model.folder().path());
+        return all;
     }
 
     /** Per token, of a list, by the grids that it was not searched with. */
@@ -147,40 +124,5 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
             nats += costs[from][to];
         }
         return nats / measured / prior.space().size() / Math.log(2);
-    }
-
-    private static void write(Path run, Map<Integer, Found> found) {
-        Path file = run.resolve(FILE);
-        try (AtomicFile beside = AtomicFile.of(file)) {
-            JSON.writeValue(beside.path().toFile(), found);
-            beside.commit();
-        } catch (IOException e) {
-            throw Outputs.failure(file, e);
-        }
-    }
-
-    /** The lists that a run folder has; empty for none. */
-    public static Map<Integer, Found> read(Path run) {
-        Path file = run.resolve(FILE);
-        if (!Files.exists(file)) {
-            return Map.of();
-        }
-        try {
-            Map<Integer, Found> found = JSON.readValue(file.toFile(), new TypeReference<TreeMap<Integer, Found>>() {});
-            if (found == null) {
-                throw new IllegalArgumentException("it has no lists");
-            }
-            found.forEach((steps, list) -> {
-                if (list == null || new Steps.Listed(list.times()).count() != steps) {
-                    throw new IllegalArgumentException("the list of " + steps + " steps must have as many times");
-                }
-            });
-            return found;
-        } catch (IOException | IllegalArgumentException e) {
-            throw new JobException(
-                    file + " cannot be read: "
-                            + e.getMessage().lines().findFirst().orElse("") + ". Delete it, or search the steps again",
-                    e);
-        }
     }
 }

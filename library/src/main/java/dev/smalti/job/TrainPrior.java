@@ -4,6 +4,7 @@ import dev.smalti.data.Pictures;
 import dev.smalti.data.Subset;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.model.Encoding;
 import dev.smalti.network.Objective;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
@@ -137,7 +138,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
     /** The tokenizer's run folder; null, with a warning, if it can't be found. */
     private RunFolder source(TokenFile file) {
         if (tokenizer != null) {
-            return matching(file, EncodeImages.tokenizerOf(RunFolder.open(tokenizer)));
+            return matching(file, Encoding.tokenizerOf(RunFolder.open(tokenizer)));
         }
         if (file.tokenizerRun().isEmpty()) {
             return null;

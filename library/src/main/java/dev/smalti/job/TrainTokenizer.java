@@ -9,6 +9,7 @@ import dev.smalti.data.Pixels;
 import dev.smalti.data.Preparation;
 import dev.smalti.data.Subset;
 import dev.smalti.evaluate.Reconstruction;
+import dev.smalti.model.Encoding;
 import dev.smalti.network.Objective;
 import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
@@ -141,7 +142,7 @@ public record TrainTokenizer(
         private Tensor encode(Tensor pixels, int[] indices) {
             try (NoGradGuard guard = new NoGradGuard()) {
                 tokenizer.parameters().training(false);
-                long[] noise = EncodeImages.noise(new Seed(0).child("held out noise"), 0, indices);
+                long[] noise = Encoding.noise(new Seed(0).child("held out noise"), 0, indices);
                 return precision.run(device, () -> tokenizer.encode(pixels, noise));
             }
         }

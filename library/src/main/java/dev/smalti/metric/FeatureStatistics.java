@@ -42,12 +42,4 @@ public record FeatureStatistics(long count, Tensor mean, Tensor covariance) {
     public long dimension() {
         return mean.size(0);
     }
-
-    /**
-     * Whether there are fewer than D + 1 images. Then the covariance has directions without any variance, and distances
-     * are far above those of many images: a result that must carry a warning.
-     */
-    public boolean rankDeficient() {
-        return count < dimension() + 1;
-    }
 }

@@ -3,7 +3,6 @@ package dev.smalti.metric;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.Arrays;
-import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -25,52 +24,28 @@ public final class InceptionScore {
      * @throws IllegalArgumentException if a logit isn't finite, or there are fewer images than splits or no splits
      */
     public static Estimate ofLogits(Tensor logits, int splits) {
-        return of("logits", logits, splits, block -> block.softmax(1));
-    }
-
-    /**
-     * From the probabilities of the classes. [N, K] in [0, 1]
-     *
-     * @throws IllegalArgumentException if a row isn't a distribution, or there are fewer images than splits or no
-     *     splits
-     */
-    public static Estimate ofProbabilities(Tensor probabilities, int splits) {
-        Features.check("probabilities", probabilities, 1);
-        double least = Scope.value(() -> probabilities.min().item_double());
-        double off = Scope.value(
-                () -> probabilities.sum(1).sub(new Scalar(1.0)).abs().max().item_double());
-        if (least < 0 || off > 1e-3) {
-            throw new IllegalArgumentException(
-                    ("probabilities must be at least 0 and add up to 1, got one of %g and a sum that is off by %g; "
-                                    + "logits have a method of their own")
-                            .formatted(least, off));
-        }
-        return of("probabilities", probabilities, splits, block -> block);
-    }
-
-    private static Estimate of(String name, Tensor values, int splits, UnaryOperator<Tensor> probabilities) {
         if (splits < 1) {
             throw new IllegalArgumentException("splits must be at least 1, got " + splits);
         }
-        Features.check(name, values, splits);
-        long n = values.size(0);
+        Features.check("logits", logits, splits);
+        long n = logits.size(0);
         double[] scores = new double[splits];
         Arrays.setAll(
                 scores,
                 i -> Scope.value(() -> {
                     long start = i * n / splits;
-                    return score(values.narrow(0, start, (i + 1) * n / splits - start), probabilities);
+                    return score(logits.narrow(0, start, (i + 1) * n / splits - start));
                 }));
         return Estimate.over(scores);
     }
 
     /** mean KL(p ‖ p̄) = mean Σ p log p - Σ p̄ log p̄, with 0 log 0 = 0. [N, K] */
-    private static double score(Tensor values, UnaryOperator<Tensor> probabilities) {
-        double n = values.size(0);
-        Tensor sum = torch.zeros(new long[] {values.size(1)}, Tensors.options(ScalarType.Double, values.device()));
+    private static double score(Tensor logits) {
+        double n = logits.size(0);
+        Tensor sum = torch.zeros(new long[] {logits.size(1)}, Tensors.options(ScalarType.Double, logits.device()));
         double[] certainty = {0};
-        Features.blocks(values, (block, start) -> {
-            Tensor p = probabilities.apply(block); // [n, K]
+        Features.blocks(logits, (block, start) -> {
+            Tensor p = block.softmax(1); // [n, K]
             sum.add_(p.sum(0));
             certainty[0] += torch.xlogy(p, p).sum().item_double();
         });

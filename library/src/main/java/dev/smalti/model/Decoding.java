@@ -2,7 +2,6 @@ package dev.smalti.model;
 
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
-import dev.smalti.run.JobException;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -21,7 +20,7 @@ public final class Decoding {
     private static final long PIXELS = 1 << 15; // of a group: 8 images of 64 x 64, or 1 of 256 x 256
     private static final long MOST = 16;
 
-    private final Model model;
+    private final Painter model;
     private final Taker taker;
     private final TokenSpace space;
     private final int length;
@@ -36,25 +35,22 @@ public final class Decoding {
     }
 
     /** From the first grid on. */
-    public Decoding(Model model, TokenSpace space, Taker taker) {
+    public Decoding(Painter model, TokenSpace space, Taker taker) {
         this(model, space, 0, taker);
     }
 
     /**
      * @param space of the grids
      * @param from the number of the first that comes is the last multiple of the group's size up to it
-     * @throws JobException if the model has no tokenizer
+     * @throws dev.smalti.run.JobException if the model has no tokenizer
      */
-    public Decoding(Model model, TokenSpace space, int from, Taker taker) {
-        if (model.tokenizer() == null) {
-            throw new JobException(model.folder().path() + " has no tokenizer, so it can draw tokens but not images:"
-                    + " use --format tokens, or train the prior with --tokenizer");
-        }
+    public Decoding(Painter model, TokenSpace space, int from, Taker taker) {
         this.model = model;
         this.taker = taker;
         this.space = space;
         this.length = Math.toIntExact(space.size());
-        long pixels = space.length() * model.patch() * model.patch();
+        int patch = model.patch();
+        long pixels = space.length() * patch * patch;
         int size = (int) Math.min(MOST, Math.max(1, PIXELS / pixels));
         this.group = new long[length * size];
         this.done = from / size * size;

@@ -7,8 +7,6 @@ import dev.smalti.draw.Known;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
-import dev.smalti.draw.Steps;
-import dev.smalti.job.SearchSteps;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.process.GridDraw;
 import dev.smalti.recipe.Nearest;
@@ -19,12 +17,13 @@ import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -42,14 +41,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * <p>Not for use by several threads at once.
  */
-public final class Model implements AutoCloseable {
+public final class Model implements Painter, AutoCloseable {
     private final RunFolder folder;
     private final Device device;
     private final Precision precision;
     private final Prior prior;
     private final Tokenizer tokenizer;
 
-    private final Map<Integer, SearchSteps.Found> stepLists;
+    private final SearchedSteps searched;
     private final List<String> overrides;
 
     private Model(RunFolder folder, Device device, List<String> overrides) {
@@ -57,7 +56,7 @@ public final class Model implements AutoCloseable {
         this.folder = folder;
         this.device = device;
         this.precision = Precision.of("auto", device);
-        this.stepLists = SearchSteps.read(folder.path());
+        this.searched = SearchedSteps.read(folder.path());
         this.prior = folder.prior(device, overrides);
         RunFolder inside = folder.tokenizerFolder();
         this.tokenizer = inside == null ? null : inside.tokenizer(device);
@@ -94,6 +93,7 @@ public final class Model implements AutoCloseable {
     }
 
     /** K, h, w and T of the grids that are drawn so: those of training, or those of the canvas. */
+    @Override
     public TokenSpace space(Sampling sampling) {
         Canvas canvas = sampling.canvas();
         return canvas == null ? prior.space() : prior.space().sized(canvas.height(), canvas.width());
@@ -147,6 +147,7 @@ public final class Model implements AutoCloseable {
     }
 
     /** Pixels a token along a side. */
+    @Override
     public int patch() {
         if (tokenizer == null) {
             throw noTokenizer();
@@ -245,26 +246,13 @@ public final class Model implements AutoCloseable {
     }
 
     /**
-     * RandomStreams images; the i-th depends on the seed, on i and on its class alone.
+     * Draws images; the i-th depends on the seed, on i and on its class alone.
      *
      * @param named classes in turn; empty for all classes evenly
      */
     public List<Pixels> images(List<String> named, int count, long seed, Sampling sampling) {
         long[] labels = labels(named, count, seed);
         return new Drawing(this, labels, count, seed, sampling).images(64, done -> {});
-    }
-
-    /**
-     * Grids to be drawn at once: those with the numbers {@code from}..{@code from + size - 1}.
-     *
-     * @param labels of all grids; null for an unconditional model
-     * @param known tokens that stay as they are, by the number of the grid; null for none
-     */
-    public record Batch(long[] labels, int from, int size, long seed, Sampling sampling, Known known) {
-        /** Of which no tokens are known. */
-        public Batch(long[] labels, int from, int size, long seed, Sampling sampling) {
-            this(labels, from, size, seed, sampling, null);
-        }
     }
 
     /**
@@ -276,6 +264,7 @@ public final class Model implements AutoCloseable {
      * @throws dev.smalti.draw.UnsupportedSamplingException naming what of the sampling the method can't honour, such as a canvas
      *     of another size
      */
+    @Override
     public Tensor codes(Batch batch, StepWatcher watcher) {
         return codes(batch, watcher, (at, logProbabilities, codes) -> {});
     }
@@ -303,10 +292,9 @@ public final class Model implements AutoCloseable {
         });
     }
 
-    /** By the best times known for so many steps, where {@link SearchSteps} has found some. */
+    /** By the best times known for so many steps, where a search has found some. */
     public Sampling bestSteps(Sampling sampling) {
-        SearchSteps.Found list = sampling.steps() instanceof Steps.Equal equal ? stepLists.get(equal.count()) : null;
-        return list == null ? sampling : sampling.times(list.times());
+        return searched.best(sampling);
     }
 
     /**
@@ -329,6 +317,37 @@ public final class Model implements AutoCloseable {
         return new Preview(this, space).of(grids);
     }
 
+    /**
+     * Looks whether this model can have been trained on such tokens.
+     *
+     * @param path what messages call the file
+     * @throws JobException if they are of another size, tokenizer or number of classes
+     */
+    public void requireOwn(TokenFile file, Path path) {
+        TokenSpace own = prior.space();
+        if (!file.space().equals(own)) {
+            throw new JobException(path + " has " + file.space().text() + ", and the model was trained on " + own.text()
+                    + ": encode with its own tokenizer");
+        }
+        if (own.depth() > 1 && file.noiseSeeds().isEmpty()) {
+            throw new JobException(
+                    path + " has no noise_seeds, and the model knows codes by their noise: encode with its"
+                            + " own tokenizer");
+        }
+        String known = folder.description().tokenizer();
+        if (known != null
+                && file.tokenizer().isPresent()
+                && !file.tokenizer().get().equals(known)) {
+            throw new JobException(
+                    path + " was made by tokenizer " + file.tokenizer().get()
+                            + ", and the model was trained on tokens of " + known + ": encode with its own tokenizer");
+        }
+        if (prior.classes() > 0 && file.classes() > prior.classes()) {
+            throw new JobException(
+                    path + " has " + file.classes() + " classes, and the model knows " + prior.classes());
+        }
+    }
+
     /** From which all of a grid is drawn. */
     public static Seed grid(long seed, long number) {
         return new Seed(seed).child("grid").child(number);
@@ -339,6 +358,7 @@ public final class Model implements AutoCloseable {
      *
      * @throws JobException if the run folder has no tokenizer
      */
+    @Override
     public Tensor decode(Tensor codes) {
         if (tokenizer == null) {
             throw noTokenizer();

@@ -10,7 +10,7 @@ import java.util.List;
  * Pictures of grids in the making. A cell that is still masked is grey; for the decoder, which looks beyond a cell's edge, it
  * takes the code of the nearest cell that is not.
  */
-public record Preview(Model model, TokenSpace space) {
+public record Preview(Painter model, TokenSpace space) {
     private static final byte GREY = (byte) 0xb4;
 
     /** @param grids [L] each, {@link TokenSpace#mask} where masked; one code at each place */

@@ -88,13 +88,6 @@ public record Provenance(
                 Map.of());
     }
 
-    /** The same with one more note. */
-    public Provenance withNote(String name, String note) {
-        Map<String, String> more = new TreeMap<>(notes);
-        more.put(name, note);
-        return new Provenance(smalti, java, pytorch, os, seed, created, dataName, dataFingerprint, parents, more);
-    }
-
     /**
      * Writes {@code file} as JSON, whole or not at all.
      *

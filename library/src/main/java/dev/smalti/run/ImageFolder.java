@@ -20,7 +20,7 @@ import java.util.stream.Stream;
  * A folder of pictures in the layout that {@link dev.smalti.data.ImageSet} reads, {@code <class>/<number>.png}, or
  * {@code <number>.png} without classes. It is written under another name and takes its own when it is complete.
  */
-public final class ImageFolder implements AutoCloseable {
+public final class ImageFolder implements ImageSink {
     private static final String REQUEST = "request.txt";
     private static final int LONGEST = 200; // bytes of a folder's name; most file systems take 255
     private static final Pattern UNSAFE = Pattern.compile("[/\\\\:*?\"<>|\\p{Cntrl}]");
@@ -30,6 +30,8 @@ public final class ImageFolder implements AutoCloseable {
     private final Path folder;
     private final Path part;
     private final List<String> folders;
+    private final int count;
+    private final long[] labels;
     private final int digits;
     private final boolean fresh;
     private final boolean kept;
@@ -39,9 +41,10 @@ public final class ImageFolder implements AutoCloseable {
      * @param folder is not there, or empty
      * @param classNames of the labels; empty without classes
      * @param count how many pictures will come
+     * @param labels of all of them; ignored without classes
      */
-    public ImageFolder(Path folder, List<String> classNames, int count) {
-        this(folder, classNames, count, null);
+    public ImageFolder(Path folder, List<String> classNames, int count, long[] labels) {
+        this(folder, classNames, count, labels, null);
     }
 
     /**
@@ -51,9 +54,11 @@ public final class ImageFolder implements AutoCloseable {
      * @param request all that the pictures depend on; null to keep nothing
      * @throws JobException if what is left was of another request
      */
-    public ImageFolder(Path folder, List<String> classNames, int count, String request) {
+    public ImageFolder(Path folder, List<String> classNames, int count, long[] labels, Identity request) {
         this.folder = folder;
         this.folders = safe(classNames);
+        this.count = count;
+        this.labels = labels;
         this.digits = Math.max(5, Integer.toString(count - 1).length());
         this.fresh = !Files.exists(folder);
         Path beside = fresh || request != null
@@ -69,7 +74,7 @@ public final class ImageFolder implements AutoCloseable {
         try {
             Files.createDirectories(part);
             if (kept) {
-                begin(request);
+                begin(request.json());
             }
         } catch (IOException e) {
             throw Outputs.failure(folder, e);
@@ -93,28 +98,29 @@ public final class ImageFolder implements AutoCloseable {
         }
     }
 
-    /** How many pictures there are from the first on without a gap. @param labels of all; null without classes */
-    public int present(long[] labels, int count) {
+    @Override
+    public int present() {
         int number = 0;
-        while (number < count && Files.exists(file(number, labels == null ? 0 : labels[number]))) {
+        while (kept && number < count && Files.exists(file(number))) {
             number++;
         }
         any |= number > 0;
         return number;
     }
 
-    private Path file(int number, long label) {
+    private Path file(int number) {
         String name = "%0" + digits + "d.png";
-        Path inside = folders.isEmpty() ? part : part.resolve(folders.get(Math.toIntExact(label)));
+        Path inside = folders.isEmpty() ? part : part.resolve(folders.get(Math.toIntExact(labels[number])));
         return inside.resolve(name.formatted(number));
     }
 
-    /** @param label ignored without classes */
-    public void add(int number, long label, Pixels image) {
-        Pictures.writePng(file(number, label), image);
+    @Override
+    public void image(int number, Pixels image) {
+        Pictures.writePng(file(number), image);
         any = true;
     }
 
+    @Override
     public void finish() {
         try {
             Files.deleteIfExists(part.resolve(REQUEST));

@@ -271,13 +271,8 @@ public final class RunFolder {
         return tokenizer;
     }
 
-    /** The prior of this run, with its averaged weights. */
-    public Prior prior(Device device) {
-        return prior(device, List.of());
-    }
-
     /**
-     * {@link #prior(Device)} with changes to its recipe.
+     * The prior of this run, with its averaged weights and changes to its recipe.
      *
      * @throws JobException if the weights do not fit the prior that the recipe says then
      */

@@ -4,14 +4,7 @@ package dev.smalti.train;
 public final class NotFiniteException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
-    private final long step;
-
     NotFiniteException(String what, double value, long step) {
         super("the " + what + " became " + value + " in step " + step);
-        this.step = step;
-    }
-
-    public long step() {
-        return step;
     }
 }

@@ -23,8 +23,4 @@ public record Run(
     public double itemsPerSecond() {
         return seconds == 0 ? 0 : items / seconds;
     }
-
-    public double secondsLeft() {
-        return step == begun ? Double.NaN : (of - step) * seconds / (step - begun);
-    }
 }

@@ -135,6 +135,31 @@ class PicturesTest {
     }
 
     @Test
+    void gives_each_frame_256_colours_of_its_own() throws Exception {
+        List<Pixels> frames = List.of(shades(0xff0000), shades(0x00ff00), shades(0x0000ff), shades(0xffffff));
+        Pictures.writeGif(folder.resolve("a.gif"), frames, 50, 50);
+        ImageReader reader = ImageIO.getImageReadersByFormatName("gif").next();
+        try (ImageInputStream in =
+                ImageIO.createImageInputStream(folder.resolve("a.gif").toFile())) {
+            reader.setInput(in);
+            for (int i = 0; i < frames.size(); i++) {
+                assertThat(Pixels.of(reader.read(i))).isEqualTo(frames.get(i));
+            }
+        } finally {
+            reader.dispose();
+        }
+    }
+
+    /** All 256 of one hue. */
+    private static Pixels shades(int of) {
+        BufferedImage image = new BufferedImage(16, 16, BufferedImage.TYPE_INT_RGB);
+        for (int i = 0; i < 256; i++) {
+            image.setRGB(i % 16, i / 16, 0x010101 * i & of);
+        }
+        return Pixels.of(image);
+    }
+
+    @Test
     void keeps_256_colours_exactly_whatever_the_codes_grow_to() throws Exception {
         for (int colors : new int[] {1, 2, 3, 4, 5, 17, 128, 129, 256}) {
             for (int width : new int[] {1, 2, 6, 37, 250}) {

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.smalti.data.Mask;
 import dev.smalti.data.Pixels;
-import dev.smalti.job.EditImage.Extension;
 import dev.smalti.run.JobException;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.evaluate.Evaluation;
 import dev.smalti.evaluate.EvaluationCard;
+import dev.smalti.evaluate.EvaluationRequest;
 import dev.smalti.evaluate.EvaluationResult;
 import dev.smalti.evaluate.Fakes;
 import dev.smalti.evaluate.LpipsWeights;
@@ -80,15 +82,15 @@ class LpipsEvaluationTest {
     }
 
     private static EvaluationResult evaluate(List<Metric> metrics, LpipsWeights weights, int size) {
-        return new EvaluateImages(
-                        new EvaluateImages.Real(folder.resolve("real"), null),
-                        new Fakes.Stored(folder.resolve("fake")),
-                        metrics,
-                        null,
-                        weights,
-                        EvaluateImages.Output.NOTHING,
-                        new EvaluateImages.Settings(size, 0, 0, false, "cpu"))
-                .run(total -> {}, done -> {});
+        EvaluationRequest request = new EvaluationRequest(
+                new EvaluationRequest.Real(folder.resolve("real"), null),
+                new Fakes.Stored(folder.resolve("fake")),
+                metrics,
+                null,
+                weights,
+                null,
+                new EvaluationRequest.Settings(size, 0, 0, false, "cpu"));
+        return Evaluation.of(request, total -> {}, done -> {});
     }
 
     private static List<Pixels> images(String name, long seed) throws IOException {

@@ -34,20 +34,16 @@ class FrechetDistanceTest {
         fixture.check("cov_real", real.covariance(), 1e-5);
         fixture.check("cov_fake", fake.covariance(), 1e-5);
         fixture.check("fid", Tensors.doubles(FrechetDistance.of(real, fake)).squeeze(), 1e-4);
-        assertThat(real.rankDeficient()).isFalse();
     }
 
     @Test
-    void few_images_give_torch_fidelitys_distance_and_a_warning() {
+    void few_images_give_torch_fidelitys_distance() {
         Fixture fixture = Fixture.of("metrics");
         long small = fixture.settings("n_small").asLong();
         FeatureStatistics real = FeatureStatistics.of(fixture.in("real").narrow(0, 0, small));
         FeatureStatistics fake = FeatureStatistics.of(fixture.in("fake").narrow(0, 0, small));
         fixture.check(
                 "fid_small", Tensors.doubles(FrechetDistance.of(real, fake)).squeeze(), 1e-3);
-        assertThat(real.rankDeficient()).isTrue();
-        assertThat(FeatureStatistics.of(normal(0, 8, 8)).rankDeficient()).isTrue();
-        assertThat(FeatureStatistics.of(normal(0, 9, 8)).rankDeficient()).isFalse();
     }
 
     @Test

@@ -46,8 +46,17 @@ class ProvenanceTest {
 
     @Test
     void writes_readable_json() throws IOException {
-        new Provenance("0.1.0", "17", "2.10.0", "Linux", 7, "2026-01-02T03:04:05Z", "fruits", "abc", null, null)
-                .withNote("why", "because")
+        new Provenance(
+                        "0.1.0",
+                        "17",
+                        "2.10.0",
+                        "Linux",
+                        7,
+                        "2026-01-02T03:04:05Z",
+                        "fruits",
+                        "abc",
+                        null,
+                        Map.of("why", "because"))
                 .write(file);
 
         assertThat(file).hasContent("""

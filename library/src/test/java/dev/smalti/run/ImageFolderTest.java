@@ -38,8 +38,8 @@ class ImageFolderTest {
     @Test
     void shows_nothing_before_it_is_finished() {
         Path out = folder.resolve("new").resolve("out");
-        try (ImageFolder images = new ImageFolder(out, List.of("a"), 2)) {
-            images.add(0, 0, DOT);
+        try (ImageFolder images = new ImageFolder(out, List.of("a"), 2, new long[2])) {
+            images.image(0, DOT);
             assertThat(out).doesNotExist();
             images.finish();
         }
@@ -50,12 +50,12 @@ class ImageFolderTest {
     @Test
     void drops_what_was_not_finished() throws Exception {
         Path out = Files.createDirectories(folder.resolve("out"));
-        try (ImageFolder images = new ImageFolder(out, List.of(), 200_000)) {
-            images.add(7, 0, DOT);
+        try (ImageFolder images = new ImageFolder(out, List.of(), 200_000, null)) {
+            images.image(7, DOT);
         }
         assertThat(out).isEmptyDirectory();
-        try (ImageFolder images = new ImageFolder(out, List.of(), 200_000)) {
-            images.add(7, 0, DOT);
+        try (ImageFolder images = new ImageFolder(out, List.of(), 200_000, null)) {
+            images.image(7, DOT);
             images.finish();
         }
         assertThat(out.toFile().list()).containsExactly("000007.png");

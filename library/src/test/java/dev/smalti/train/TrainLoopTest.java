@@ -92,9 +92,7 @@ class TrainLoopTest {
         };
         assertThatThrownBy(() -> run(broken, configuration(5, 1), targets(ITEMS), List.of(watcher)))
                 .isInstanceOf(NotFiniteException.class)
-                .hasMessage("the loss of the squares became Infinity in step 3")
-                .extracting(e -> ((NotFiniteException) e).step())
-                .isEqualTo(3L);
+                .hasMessage("the loss of the squares became Infinity in step 3");
         assertThat(seen).containsExactly(1L, 2L);
         assertThat(Tensors.toFloats(broken.weight)).isEqualTo(Tensors.toFloats(good.weight));
     }

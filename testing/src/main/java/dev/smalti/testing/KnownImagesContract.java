@@ -4,13 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.NumpyFile;
-import dev.smalti.data.Pixels;
 import dev.smalti.job.EncodeImages;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.job.TrainPrior;
 import dev.smalti.job.TrainTokenizer;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -46,14 +44,13 @@ public abstract class KnownImagesContract {
     private double distance() {
         TilesWorld world = new TilesWorld();
         Random random = new Random(7);
-        List<Pixels> images = new ArrayList<>();
-        int[] labels = new int[20_000];
-        for (int i = 0; i < labels.length; i++) {
-            labels[i] = i % KnownJoint.CLASSES;
-            images.add(world.draw(labels[i], random));
-        }
         Path data = folder.resolve("tiles.npz");
-        NumpyFile.writeNpz(data, images, labels);
+        try (NumpyFile.Writer writer = NumpyFile.writer(data, 20_000, 16, 16)) {
+            for (int i = 0; i < 20_000; i++) {
+                writer.add(world.draw(i % KnownJoint.CLASSES, random), i % KnownJoint.CLASSES);
+            }
+            writer.finish();
+        }
         Path tokenizer = folder.resolve("tokenizer");
         Path tokens = folder.resolve("tokens.safetensors");
         Path prior = folder.resolve("prior");

@@ -1,7 +1,7 @@
 package dev.smalti.tokenizer.quantize;
 
 /**
- * A codebook and how it learns.
+ * A codebook and how it learns, in the words of a recipe; {@link #learning} is the choice that they make.
  *
  * @param codes K; at least 2
  * @param dimension D; at least 1
@@ -15,6 +15,9 @@ package dev.smalti.tokenizer.quantize;
  */
 public record CodebookConfiguration(
         int codes, int dimension, Update update, Double commitment, Boolean legacy, Double decay, Double reviveBelow) {
+    private static final double DECAY = 0.99;
+    private static final double REVIVE_BELOW = 0.05;
+
     /** By the gradient of a loss, or as the moving average of the vectors that chose the code. */
     public enum Update {
         GRADIENT,
@@ -25,8 +28,8 @@ public record CodebookConfiguration(
         update = update == null ? Update.GRADIENT : update;
         commitment = commitment == null ? 0.25 : commitment;
         legacy = legacy != null && legacy;
-        decay = decay == null ? 0.99 : decay;
-        reviveBelow = reviveBelow == null ? (update == Update.MOVING_AVERAGE ? 0.05 : 0.0) : reviveBelow;
+        decay = decay == null ? DECAY : decay;
+        reviveBelow = reviveBelow == null ? (update == Update.MOVING_AVERAGE ? REVIVE_BELOW : 0.0) : reviveBelow;
         if (codes < 2 || codes > 1 << 24) {
             throw new IllegalArgumentException("codes must be in 2..16777216, got " + codes);
         }
@@ -50,11 +53,43 @@ public record CodebookConfiguration(
         }
     }
 
-    public static CodebookConfiguration gradient(int codes, int dimension, boolean legacy) {
-        return new CodebookConfiguration(codes, dimension, Update.GRADIENT, null, legacy, null, null);
+    /** How codes learn, with what belongs to that way and to no other. */
+    public sealed interface Learning {}
+
+    /**
+     * By the gradient of the codebook's term of the loss.
+     *
+     * @param legacy puts beta on that term instead of the encoder's
+     */
+    public record Gradient(boolean legacy) implements Learning {}
+
+    /**
+     * As the moving average of the vectors that chose a code.
+     *
+     * @param decay (0, 1)
+     * @param reviveBelow share of the mean use, [0, 1); 0 for never
+     */
+    public record MovingAverage(double decay, double reviveBelow) implements Learning {
+        public static final MovingAverage USUAL = new MovingAverage(DECAY, REVIVE_BELOW);
     }
 
-    public static CodebookConfiguration movingAverage(int codes, int dimension) {
-        return new CodebookConfiguration(codes, dimension, Update.MOVING_AVERAGE, null, null, null, null);
+    /** For those who write no recipe: nothing can be said here that contradicts itself. @param commitment null for the usual */
+    public CodebookConfiguration(int codes, int dimension, Double commitment, Learning learning) {
+        this(
+                codes,
+                dimension,
+                learning instanceof Gradient ? Update.GRADIENT : Update.MOVING_AVERAGE,
+                commitment,
+                learning instanceof Gradient gradient ? gradient.legacy() : null,
+                learning instanceof MovingAverage average ? average.decay() : null,
+                learning instanceof MovingAverage average ? average.reviveBelow() : null);
+    }
+
+    /** What {@code update} and its flags say together. */
+    public Learning learning() {
+        return switch (update) {
+            case GRADIENT -> new Gradient(legacy);
+            case MOVING_AVERAGE -> new MovingAverage(decay, reviveBelow);
+        };
     }
 }

@@ -5,7 +5,8 @@ import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
-import dev.smalti.tokenizer.quantize.CodebookConfiguration.Update;
+import dev.smalti.tokenizer.quantize.CodebookConfiguration.Gradient;
+import dev.smalti.tokenizer.quantize.CodebookConfiguration.MovingAverage;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
@@ -22,6 +23,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class VectorQuantizer implements Quantizer {
     private final CodebookConfiguration configuration;
     private final Parameters parameters;
+    private final MovingAverage average; // null: codes learn by their gradient
     private final Tensor codes; // [K, D]
     private final Tensor uses; // [K], moving average of how many vectors of a batch chose a code
     private final Tensor sums; // [K, D], moving average of their sum
@@ -40,7 +42,8 @@ public final class VectorQuantizer implements Quantizer {
         this.parameters = parameters;
         long k = configuration.codes();
         long d = configuration.dimension();
-        if (configuration.update() == Update.GRADIENT) {
+        average = configuration.learning() instanceof MovingAverage moving ? moving : null;
+        if (average == null) {
             codes = parameters.child("embedding").uniform("weight", 1.0 / k, k, d);
             uses = null;
             sums = null;
@@ -77,12 +80,12 @@ public final class VectorQuantizer implements Quantizer {
     /** Moves a moving-average codebook in training towards the vectors that chose it. [B, D, h, w], [B, h, w] */
     public void follow(Tensor map, Tensor index) {
         if (learning()) {
-            average(flat(map), index.flatten());
+            move(flat(map), index.flatten());
         }
     }
 
     private boolean learning() {
-        return configuration.update() == Update.MOVING_AVERAGE && parameters.training();
+        return average != null && parameters.training();
     }
 
     /** [B, D, h, w] -> [N, D] */
@@ -128,24 +131,24 @@ public final class VectorQuantizer implements Quantizer {
     private Tensor loss(Tensor z, Tensor chosen) {
         Tensor commit = chosen.detach().sub(z).pow(new Scalar(2)).mean();
         Scalar beta = new Scalar(configuration.commitment());
-        if (configuration.update() == Update.MOVING_AVERAGE) {
+        if (!(configuration.learning() instanceof Gradient gradient)) {
             return commit.mul(beta);
         }
         Tensor codebook = chosen.sub(z.detach()).pow(new Scalar(2)).mean();
-        return configuration.legacy()
+        return gradient.legacy()
                 ? commit.add(codebook.mul(beta))
                 : commit.mul(beta).add(codebook);
     }
 
     /** Moves codes that nothing chooses onto vectors of the batch; at the first step these are all codes. */
     private void revive(Tensor flat, Seed seed) {
-        if (configuration.reviveBelow() == 0) {
+        if (average.reviveBelow() == 0) {
             return;
         }
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 double mean = (double) flat.size(0) / configuration.codes();
-                Tensor dead = uses.lt(new Scalar(configuration.reviveBelow() * mean)); // [K]
+                Tensor dead = uses.lt(new Scalar(average.reviveBelow() * mean)); // [K]
                 long count = dead.sum().item_long();
                 if (count == 0) {
                     return;
@@ -166,13 +169,13 @@ public final class VectorQuantizer implements Quantizer {
     }
 
     /** n_k <- γ n_k + (1-γ)|S_k|, m_k <- γ m_k + (1-γ) Σ z, e_k = m_k / n_k with Laplace smoothing of n. */
-    private void average(Tensor flat, Tensor index) {
+    private void move(Tensor flat, Tensor index) {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 int k = configuration.codes();
                 Tensor counts = torch.bincount(index, new TensorOptional(), k).to(ScalarType.Float); // [K]
                 Tensor total = torch.zeros_like(sums).index_add_(0, index, flat); // [K, D]
-                Scalar rest = new Scalar(1 - configuration.decay());
+                Scalar rest = new Scalar(1 - average.decay());
                 uses.lerp_(counts, rest);
                 sums.lerp_(total, rest);
                 Tensor all = uses.sum();

@@ -3,6 +3,7 @@ package dev.smalti.tokenizer.residual;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.tokenizer.TokenizerConfiguration;
+import dev.smalti.tokenizer.quantize.CodebookConfiguration.Gradient;
 import dev.smalti.tokenizer.vqgan.Vqgan;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import java.util.Map;
@@ -64,7 +65,7 @@ public record ResidualConfiguration(
         if (steps < 2) {
             throw new IllegalArgumentException("steps must be at least 2 (kind vqgan takes one), got " + steps);
         }
-        if (autoencoder.codebook().legacy()) {
+        if (autoencoder.codebook().learning() instanceof Gradient gradient && gradient.legacy()) {
             throw new IllegalArgumentException("codebook.legacy is for kind vqgan alone: leave it out");
         }
         affine = affine != null && affine;
@@ -81,11 +82,6 @@ public record ResidualConfiguration(
         stopGradients = stopGradients == null || stopGradients;
         detach = detach == null || detach;
         difference = difference == null ? Difference.SQUARED : difference;
-    }
-
-    /** All but these as the paper. */
-    public ResidualConfiguration(VqganConfiguration autoencoder, int steps) {
-        this(autoencoder, steps, null, null, null, null, null, null, null, null);
     }
 
     /** α_t of t = 1..T. */

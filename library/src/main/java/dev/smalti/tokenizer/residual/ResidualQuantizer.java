@@ -8,7 +8,7 @@ import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Accumulation;
 import dev.smalti.token.DiffusionNoise;
-import dev.smalti.tokenizer.quantize.CodebookConfiguration.Update;
+import dev.smalti.tokenizer.quantize.CodebookConfiguration.Gradient;
 import dev.smalti.tokenizer.quantize.Quantizer;
 import dev.smalti.tokenizer.quantize.VectorQuantizer;
 import dev.smalti.tokenizer.quantize.VectorQuantizer.Quantized;
@@ -138,7 +138,7 @@ public final class ResidualQuantizer implements Quantizer {
             return square(mixed, quantized).mul(delta);
         }
         Tensor commitment = square(mixed, quantized.detach()).mul(delta);
-        boolean learnt = configuration.autoencoder().codebook().update() == Update.GRADIENT || convolution != null;
+        boolean learnt = configuration.autoencoder().codebook().learning() instanceof Gradient || convolution != null;
         return learnt ? commitment.add(square(mixed.detach(), quantized)) : commitment;
     }
 

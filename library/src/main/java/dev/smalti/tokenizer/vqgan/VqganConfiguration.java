@@ -93,38 +93,6 @@ public record VqganConfiguration(
         }
     }
 
-    /** Without a perceptual loss. */
-    public VqganConfiguration(
-            int size,
-            int channels,
-            List<Integer> multipliers,
-            Integer resBlocks,
-            Integer decoderBlocks,
-            List<Integer> attention,
-            Integer patch,
-            Integer latent,
-            Boolean quantConv,
-            Boolean outputSwish,
-            CodebookConfiguration codebook,
-            AdversarialConfiguration adversarial,
-            Boolean pixelLikelihood) {
-        this(
-                size,
-                channels,
-                multipliers,
-                resBlocks,
-                decoderBlocks,
-                attention,
-                patch,
-                latent,
-                quantConv,
-                outputSwish,
-                codebook,
-                adversarial,
-                pixelLikelihood,
-                null);
-    }
-
     /** Pixels per token along a side. */
     public int factor() {
         return patch << (multipliers.size() - 1);

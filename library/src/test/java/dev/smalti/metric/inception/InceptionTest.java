@@ -10,10 +10,11 @@ import dev.smalti.Fixture;
 import dev.smalti.WeightRule;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.evaluate.Evaluation;
+import dev.smalti.evaluate.EvaluationRequest;
 import dev.smalti.evaluate.EvaluationResult;
 import dev.smalti.evaluate.Fakes;
 import dev.smalti.evaluate.Metric;
-import dev.smalti.job.EvaluateImages;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Dims;
@@ -151,15 +152,15 @@ class InceptionTest {
             new SplittableRandom(i).nextBytes(rgb);
             Pictures.writePng(images.resolve(i < 10 ? "real" : "fake").resolve(i + ".png"), new Pixels(16, 16, rgb));
         }
-        EvaluateImages job = new EvaluateImages(
-                new EvaluateImages.Real(images.resolve("real"), null),
+        EvaluationRequest request = new EvaluationRequest(
+                new EvaluationRequest.Real(images.resolve("real"), null),
                 new Fakes.Stored(images.resolve("fake")),
                 List.of(Metric.FID, Metric.SFID, Metric.KID, Metric.IS, Metric.PRECISION),
                 file.toString(),
                 null,
-                EvaluateImages.Output.NOTHING,
-                new EvaluateImages.Settings(0, 0, 0, false, "cpu"));
-        EvaluationResult result = job.run(total -> {}, done -> {});
+                null,
+                new EvaluationRequest.Settings(0, 0, 0, false, "cpu"));
+        EvaluationResult result = Evaluation.of(request, total -> {}, done -> {});
         assertThat(result.features()).isEqualTo(Inception.NAME);
         assertThat(result.sha256()).isEqualTo(network.sha256());
         assertThat(result.dimension()).isEqualTo(2048);

@@ -116,8 +116,9 @@ class NearestCodeTest {
                 null,
                 null,
                 null,
-                CodebookConfiguration.gradient(K, D, false),
+                new CodebookConfiguration(K, D, null, new CodebookConfiguration.Gradient(false)),
                 new AdversarialConfiguration(0, 0.0, null, null, null, null),
-                false);
+                false,
+                null);
     }
 }

@@ -207,10 +207,12 @@ class RdpmTest {
                 null,
                 null,
                 true,
-                CodebookConfiguration.gradient(6, D, false),
+                new CodebookConfiguration(6, D, null, new CodebookConfiguration.Gradient(false)),
                 new AdversarialConfiguration(0, 0.0, null, null, null, null),
-                false);
-        ResidualConfiguration configuration = new ResidualConfiguration(autoencoder, 3);
+                false,
+                null);
+        ResidualConfiguration configuration =
+                new ResidualConfiguration(autoencoder, 3, null, null, null, null, null, null, null, null);
         try (Parameters parameters = new Parameters(new Seed(2), Devices.cpu());
                 Tokenizer tokenizer = configuration.build(new Seed(2), Devices.cpu())) {
             ResidualQuantizer quantizer = new ResidualQuantizer(parameters, configuration);

@@ -18,7 +18,12 @@ class UnleashingFixtureTest {
         Tensor shape = fixture.out("sample_embed"); // [B, D, h, w]
         try (Parameters parameters = new Parameters(new Seed(0), Devices.cpu())) {
             VectorQuantizer quantizer = new VectorQuantizer(
-                    parameters, CodebookConfiguration.gradient((int) vectors.size(0), (int) vectors.size(1), false));
+                    parameters,
+                    new CodebookConfiguration(
+                            (int) vectors.size(0),
+                            (int) vectors.size(1),
+                            null,
+                            new CodebookConfiguration.Gradient(false)));
             parameters.load(Map.of("embedding.weight", vectors));
             Tensor tokens = steps.select(0, -1).view(-1, shape.size(2), shape.size(3));
             fixture.check("sample_embed", quantizer.lookUp(tokens));

@@ -263,7 +263,8 @@ class VectorQuantizerTest {
     }
 
     private VectorQuantizer gradient(boolean legacy) {
-        VectorQuantizer quantizer = new VectorQuantizer(parameters, CodebookConfiguration.gradient(K, D, legacy));
+        VectorQuantizer quantizer = new VectorQuantizer(
+                parameters, new CodebookConfiguration(K, D, null, new CodebookConfiguration.Gradient(legacy)));
         spread(quantizer);
         return quantizer;
     }

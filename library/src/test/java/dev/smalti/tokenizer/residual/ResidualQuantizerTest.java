@@ -51,9 +51,16 @@ class ResidualQuantizerTest {
                 null,
                 null,
                 true,
-                movingAverage ? CodebookConfiguration.movingAverage(K, D) : CodebookConfiguration.gradient(K, D, false),
+                movingAverage
+                        ? new CodebookConfiguration(K, D, null, CodebookConfiguration.MovingAverage.USUAL)
+                        : new CodebookConfiguration(K, D, null, new CodebookConfiguration.Gradient(false)),
                 new AdversarialConfiguration(2, 0.1, null, 8, 1, null),
-                false);
+                false,
+                null);
+    }
+
+    static ResidualConfiguration asInThePaper(VqganConfiguration autoencoder, int steps) {
+        return new ResidualConfiguration(autoencoder, steps, null, null, null, null, null, null, null, null);
     }
 
     private static ResidualConfiguration configuration(
@@ -121,7 +128,7 @@ class ResidualQuantizerTest {
     /** Over the channels of each place, without gains that could outgrow the noise. */
     @Test
     void the_map_has_mean_0_and_variance_1_at_every_place() {
-        with(new ResidualConfiguration(autoencoder(false), STEPS), (quantizer, parameters) -> {
+        with(asInThePaper(autoencoder(false), STEPS), (quantizer, parameters) -> {
             Tensor v =
                     quantizer.steps(map().mul(new Scalar(30)), noise(1), null).v();
             assertThat(distance(v.mean(1), v.mean(1).mul(new Scalar(0)))).isLessThan(1e-5);
@@ -289,7 +296,7 @@ class ResidualQuantizerTest {
 
     @Test
     void a_moving_average_codebook_comes_into_use_at_every_step() {
-        ResidualConfiguration moving = new ResidualConfiguration(autoencoder(true), STEPS);
+        ResidualConfiguration moving = asInThePaper(autoencoder(true), STEPS);
         with(moving, (quantizer, parameters) -> {
             parameters.training(true);
             Tensor z = Tensors.floats(numbers(5, 64 * D * 16)).view(64, D, 4, 4);
@@ -323,13 +330,13 @@ class ResidualQuantizerTest {
 
     @Test
     void refuses_what_makes_no_sense() {
-        assertThatThrownBy(() -> new ResidualConfiguration(autoencoder(true), 1))
+        assertThatThrownBy(() -> asInThePaper(autoencoder(true), 1))
                 .hasMessage("steps must be at least 2 (kind vqgan takes one), got 1");
         assertThatThrownBy(() -> configuration(Mixing.SIN, 0.5, true, true, true))
                 .hasMessage("base needs schedule: power");
         assertThatThrownBy(() -> configuration(Mixing.POWER, 1.5, true, true, true))
                 .hasMessage("base must be in (0, 1], got 1.5");
-        assertThatThrownBy(() -> new ResidualConfiguration(null, 4)).hasMessageContaining("autoencoder is required");
+        assertThatThrownBy(() -> asInThePaper(null, 4)).hasMessageContaining("autoencoder is required");
     }
 
     @Test

@@ -55,9 +55,10 @@ class ParameterCountTest {
                 null,
                 taming,
                 taming,
-                CodebookConfiguration.gradient(1024, 256, true),
+                new CodebookConfiguration(1024, 256, null, new CodebookConfiguration.Gradient(true)),
                 AdversarialConfiguration.paper(64),
-                pixelLikelihood);
+                pixelLikelihood,
+                null);
         return new Vqgan(configuration, new Seed(1), Devices.cpu());
     }
 

@@ -76,7 +76,7 @@ class PerceptualLossTest {
                 null,
                 null,
                 true,
-                CodebookConfiguration.movingAverage(32, 8),
+                new CodebookConfiguration(32, 8, null, CodebookConfiguration.MovingAverage.USUAL),
                 new AdversarialConfiguration(2, 0.5, 1e4, 8, 1, false),
                 true,
                 perceptual);

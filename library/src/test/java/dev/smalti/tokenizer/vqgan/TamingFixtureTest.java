@@ -70,7 +70,8 @@ class TamingFixtureTest {
                 new CodebookConfiguration(
                         fixture.settings("n_embed").asInt(), dimension, Update.GRADIENT, 0.25, legacy, null, null),
                 adversarial,
-                false);
+                false,
+                null);
         Vqgan vqgan = new Vqgan(configuration, UNUSED, Devices.cpu());
         vqgan.opponent().load(weights(true));
         vqgan.parameters().load(weights(false));

@@ -78,7 +78,8 @@ class UnleashingFixtureTest {
                 false,
                 codebook,
                 adversarial,
-                pixelLikelihood);
+                pixelLikelihood,
+                null);
         Vqgan vqgan = new Vqgan(configuration, UNUSED, Devices.cpu());
         vqgan.opponent().load(weights("disc.", vqgan.opponent().all()));
         vqgan.parameters().load(weights("ae.", vqgan.parameters().all()));

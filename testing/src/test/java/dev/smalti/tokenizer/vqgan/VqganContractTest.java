@@ -19,9 +19,10 @@ class VqganContractTest extends TokenizerContract {
                 null,
                 null,
                 true,
-                CodebookConfiguration.movingAverage(32, 8),
+                new CodebookConfiguration(32, 8, null, CodebookConfiguration.MovingAverage.USUAL),
                 new AdversarialConfiguration(2, 0.1, null, 8, 1, null),
-                true);
+                true,
+                null);
     }
 
     @Override

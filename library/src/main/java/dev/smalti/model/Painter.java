@@ -1,0 +1,43 @@
+package dev.smalti.model;
+
+import dev.smalti.draw.Known;
+import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
+import dev.smalti.token.TokenSpace;
+import org.bytedeco.pytorch.Tensor;
+
+/** Draws grids and makes images of them: what {@link Drawing} and {@link Decoding} need of a {@link Model}, and no more. */
+public interface Painter {
+    /** K, h, w and T of the grids that are drawn so. */
+    TokenSpace space(Sampling sampling);
+
+    /**
+     * Grids to be drawn at once: those with the numbers {@code from}..{@code from + size - 1}.
+     *
+     * @param labels of all grids; null for an unconditional model
+     * @param known tokens that stay as they are, by the number of the grid; null for none
+     */
+    record Batch(long[] labels, int from, int size, long seed, Sampling sampling, Known known) {
+        /** Of which no tokens are known. */
+        public Batch(long[] labels, int from, int size, long seed, Sampling sampling) {
+            this(labels, from, size, seed, sampling, null);
+        }
+    }
+
+    /**
+     * Draws grids, whatever is drawn with them.
+     *
+     * @return int64 [size, h, w] or [size, T, h, w], on the CPU
+     */
+    Tensor codes(Batch batch, StepWatcher watcher);
+
+    /**
+     * Pixels a token along a side.
+     *
+     * @throws dev.smalti.run.JobException if it draws tokens alone
+     */
+    int patch();
+
+    /** int64 [B, h, w] or [B, T, h, w] -> [B, 3, H, W] in about [-1, 1] */
+    Tensor decode(Tensor codes);
+}
