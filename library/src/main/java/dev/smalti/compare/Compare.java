@@ -181,9 +181,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
                 int side = model.prior().space().height() * model.patch();
                 references.put("train", cells.train(side));
             }
-            String identity = model.folder().fingerprint() + " "
-                    + model.folder().tokenizerFolder().fingerprint() + " " + model.precision() + " "
-                    + run.recipe().prior();
+            Map<String, Object> identity = identity(run, model);
             Path heldOut = read.heldOut(entry);
             CompareResult.Bits bits = null;
             if (heldOut != null) {
@@ -200,6 +198,16 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             }
             return prior(read, run, model, bits, grid, measured);
         }
+    }
+
+    /** What the draws of a run depend on, by name. */
+    private static Map<String, Object> identity(ComparedRun run, Model model) {
+        Map<String, Object> identity = new LinkedHashMap<>();
+        identity.put("prior", model.folder().fingerprint());
+        identity.put("tokenizer", model.folder().tokenizerFolder().fingerprint());
+        identity.put("precision", model.precision().name());
+        identity.put("recipe", RecipeFile.tree(run.recipe()).get("prior"));
+        return identity;
     }
 
     private static CompareResult.Prior prior(

@@ -4,8 +4,6 @@ import dev.smalti.data.ImageSet;
 import dev.smalti.data.NumpyFile;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
-import dev.smalti.draw.GuidanceSchedule;
-import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
 import dev.smalti.evaluate.Fakes;
 import dev.smalti.evaluate.ImageFeatures;
@@ -17,6 +15,7 @@ import dev.smalti.model.Model;
 import dev.smalti.network.Work;
 import dev.smalti.prior.Prior;
 import dev.smalti.recipe.ComparePlan;
+import dev.smalti.run.Identity;
 import dev.smalti.run.JobException;
 import dev.smalti.run.KeptResults;
 import dev.smalti.run.Outputs;
@@ -28,7 +27,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.LongConsumer;
@@ -93,11 +91,11 @@ final class CompareCells {
      *
      * @param title of the work
      */
-    CompareResult.Cell cell(String name, String identity, Model model, Sampling sampling, String title) {
+    CompareResult.Cell cell(String name, Map<String, Object> identity, Model model, Sampling sampling, String title) {
         Sampling exact = model.bestSteps(sampling);
         Map<String, Object> depends = images("cell");
         depends.put("model", identity);
-        depends.put("sampling", exact.toString());
+        depends.put("sampling", exact.named());
         depends.put("seed", plan.seed());
         depends.put("draws", plan.draws());
         Path file = kept.file(name, depends);
@@ -147,11 +145,11 @@ final class CompareCells {
             decoding.finish();
             writer.finish();
         } catch (Impossible e) {
-            return new CompareResult.Cell(setting(sampling), null, null, null, null, null, e.getMessage());
+            return new CompareResult.Cell(sampling.named(), null, null, null, null, null, e.getMessage());
         }
         double each = (Work.passes() - passes) / (double) count;
         return new CompareResult.Cell(
-                setting(sampling),
+                sampling.named(),
                 steps[0],
                 seconds / count,
                 each,
@@ -166,29 +164,6 @@ final class CompareCells {
             return model.codes(labels, from, size, plan.seed(), sampling, watcher);
         } catch (IllegalArgumentException e) {
             throw from == 0 ? new Impossible(e) : e;
-        }
-    }
-
-    /** What a sampling says that isn't as usual. */
-    private static Map<String, Object> setting(Sampling sampling) {
-        Map<String, Object> setting = new LinkedHashMap<>();
-        LogitFilter filter = sampling.filter();
-        put(setting, "steps", sampling.steps(), 0);
-        put(setting, "guidance", sampling.guidance(), 0.0);
-        if (sampling.schedule() != GuidanceSchedule.CONSTANT) {
-            setting.put("guidance_schedule", sampling.schedule().name().toLowerCase(Locale.ROOT));
-        }
-        put(setting, "temperature", filter.temperature(), 1.0);
-        put(setting, "last_temperature", sampling.lastTemperature(), null);
-        put(setting, "top_k", filter.topK(), 0);
-        put(setting, "top_p", filter.topP(), 1.0);
-        put(setting, "typical", filter.typical(), 1.0);
-        return setting;
-    }
-
-    private static void put(Map<String, Object> setting, String name, Object value, Object usual) {
-        if (value != null && !value.equals(usual)) {
-            setting.put(name, value);
         }
     }
 
@@ -271,7 +246,7 @@ final class CompareCells {
     }
 
     /** Bits per held-out token. */
-    CompareResult.Bits bits(String name, String identity, Model model, Path heldOut, String title) {
+    CompareResult.Bits bits(String name, Map<String, Object> identity, Model model, Path heldOut, String title) {
         Map<String, Object> depends = new LinkedHashMap<>();
         try (TokenFile file = TokenFile.read(heldOut)) {
             depends.put("tokens", file.fingerprint());
@@ -300,9 +275,10 @@ final class CompareCells {
     }
 
     /** A picture of draws as trained; its path relative to the folder. */
-    String grid(String name, String identity, Model model, String title) {
+    String grid(String name, Map<String, Object> identity, Model model, String title) {
         Map<String, Object> depends = Map.of("model", identity, "seed", plan.seed(), "shown", SHOWN);
-        Path file = out.resolve("grids").resolve(name + "-" + KeptResults.key(depends) + ".png");
+        Path file =
+                out.resolve("grids").resolve(name + "-" + Identity.of(depends).sha256(16) + ".png");
         if (!Files.exists(file)) {
             observer.begin(title + ": grid", "images", SHOWN, 0);
             long[] labels = model.labels(List.of(), SHOWN, plan.seed());

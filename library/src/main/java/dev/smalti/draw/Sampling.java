@@ -1,6 +1,9 @@
 package dev.smalti.draw;
 
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 
 /**
  * What a caller may say of how grids are drawn.
@@ -181,5 +184,50 @@ public record Sampling(
     public Sampling known(Known known) {
         return new Sampling(
                 steps, times, filter, lastTemperature, guidance, schedule, interval, negative, canvas, known);
+    }
+
+    /**
+     * What isn't as usual, by the names of recipes and results: numbers, strings, and lists and maps of them. It stands for a
+     * sampling in the keys of what is kept from one run to the next, so a name here means the same for ever.
+     */
+    public Map<String, Object> named() {
+        Map<String, Object> named = new LinkedHashMap<>();
+        if (times != null) {
+            named.put("times", times);
+        }
+        if (steps != 0) {
+            named.put("steps", steps);
+        }
+        if (guidance != 0) {
+            named.put("guidance", guidance);
+        }
+        if (schedule != GuidanceSchedule.CONSTANT) {
+            named.put("guidance_schedule", schedule.name().toLowerCase(Locale.ROOT));
+        }
+        if (!interval.equals(Interval.ALL)) {
+            named.put("guidance_interval", List.of(interval.from(), interval.to()));
+        }
+        if (negative != null) {
+            named.put("negative_label", negative);
+        }
+        if (filter.temperature() != 1) {
+            named.put("temperature", filter.temperature());
+        }
+        if (lastTemperature != null) {
+            named.put("last_temperature", lastTemperature);
+        }
+        if (filter.topK() != 0) {
+            named.put("top_k", filter.topK());
+        }
+        if (filter.topP() != 1) {
+            named.put("top_p", filter.topP());
+        }
+        if (filter.typical() != 1) {
+            named.put("typical", filter.typical());
+        }
+        if (canvas != null) {
+            named.put("canvas", List.of(canvas.height(), canvas.width(), canvas.stride()));
+        }
+        return named;
     }
 }

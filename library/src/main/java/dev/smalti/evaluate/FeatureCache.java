@@ -1,14 +1,11 @@
 package dev.smalti.evaluate;
 
+import dev.smalti.run.Identity;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.tensor.TensorFile;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -51,13 +48,6 @@ final class FeatureCache {
     }
 
     private Path file(Map<String, String> request) {
-        try {
-            byte[] text = new TreeMap<>(request).toString().getBytes(StandardCharsets.UTF_8);
-            String hash = HexFormat.of()
-                    .formatHex(MessageDigest.getInstance("SHA-256").digest(text));
-            return folder.resolve("features-" + hash.substring(0, 24) + ".safetensors");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        }
+        return folder.resolve("features-" + Identity.of(request).sha256(24) + ".safetensors");
     }
 }

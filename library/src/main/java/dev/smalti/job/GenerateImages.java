@@ -9,6 +9,7 @@ import dev.smalti.model.Decoding;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.Model;
 import dev.smalti.network.Work;
+import dev.smalti.run.Identity;
 import dev.smalti.run.ImageFolder;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
@@ -306,20 +307,28 @@ public record GenerateImages(String model, String device, Request request, Outpu
         };
     }
 
+    /** All that the images depend on. */
+    private Identity identity(Model open) {
+        Size size = request.size();
+        Map<String, Object> named = new LinkedHashMap<>();
+        named.put("model", open.folder().fingerprint());
+        named.put("tokenizer", open.folder().tokenizerFolder().fingerprint());
+        named.put("set", open.overrides());
+        named.put("count", request.count());
+        named.put("labels", request.labels());
+        named.put("seed", request.seed());
+        named.put("sampling", open.bestSteps(request.sampling()).named());
+        named.put("size", size == null ? null : size.toString());
+        named.put("stride", request.stride());
+        return Identity.of(named);
+    }
+
     private final class Folder implements Sink {
         private final ImageFolder folder;
         private final long[] labels;
 
         Folder(Model open, long[] labels) {
-            String all = output.resume()
-                    ? "%s %s %s %s %s"
-                            .formatted(
-                                    open.folder().fingerprint(),
-                                    open.folder().description().tokenizer(),
-                                    open.overrides(),
-                                    request,
-                                    open.bestSteps(request.sampling()))
-                    : null;
+            String all = output.resume() ? identity(open).json() : null;
             this.folder = new ImageFolder(output.path(), open.classNames(), request.count(), all);
             this.labels = labels;
         }

@@ -62,17 +62,21 @@ public final class RecipeFile {
 
     /** The keys in which two recipes differ, as {@code training.steps: 600, not 1200}: what the first says, and the second. */
     public static List<String> differences(Record recipe, Record other) {
-        RecordWriter writer = new RecordWriter(Kinds.installed());
         Map<String, Object> ours = new TreeMap<>();
         Map<String, Object> theirs = new TreeMap<>();
-        flatten("", writer.write(recipe), ours);
-        flatten("", writer.write(other), theirs);
+        flatten("", tree(recipe), ours);
+        flatten("", tree(other), theirs);
         Set<String> keys = new TreeSet<>(ours.keySet());
         keys.addAll(theirs.keySet());
         return keys.stream()
                 .filter(key -> !Objects.equals(ours.get(key), theirs.get(key)))
                 .map(key -> "%s: %s, not %s".formatted(key, shown(ours.get(key)), shown(theirs.get(key))))
                 .toList();
+    }
+
+    /** All that a recipe says, with all defaults, by its keys: what {@link #write} writes, as plain maps, lists and values. */
+    public static Map<String, Object> tree(Record recipe) {
+        return new RecordWriter(Kinds.installed()).write(recipe);
     }
 
     private static void flatten(String path, Map<?, ?> tree, Map<String, Object> into) {

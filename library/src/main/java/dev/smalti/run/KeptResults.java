@@ -6,15 +6,10 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.smalti.tensor.AtomicFile;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 
 /**
  * A folder that keeps results from one run to the next, a JSON file for each: {@code <name>-<key>.json}, where the key is a hash of
@@ -36,7 +31,7 @@ public final class KeptResults {
 
     /** @param depends all that the result depends on, by name */
     public Path file(String name, Map<String, ?> depends) {
-        return folder.resolve(name + "-" + key(depends) + ".json");
+        return folder.resolve(name + "-" + Identity.of(depends).sha256(16) + ".json");
     }
 
     /** @throws JobException if the file holds something else */
@@ -57,17 +52,6 @@ public final class KeptResults {
             beside.commit();
         } catch (IOException e) {
             throw Outputs.failure(file, e);
-        }
-    }
-
-    public static String key(Map<String, ?> depends) {
-        try {
-            byte[] text = new TreeMap<>(depends).toString().getBytes(StandardCharsets.UTF_8);
-            return HexFormat.of()
-                    .formatHex(MessageDigest.getInstance("SHA-256").digest(text))
-                    .substring(0, 16);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
         }
     }
 }
