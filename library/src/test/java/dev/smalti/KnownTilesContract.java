@@ -9,6 +9,7 @@ import dev.smalti.job.EncodeImages;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.job.TrainPrior;
 import dev.smalti.job.TrainTokenizer;
+import dev.smalti.run.TokenOutput;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,7 +45,7 @@ abstract class KnownTilesContract {
         new TrainTokenizer(RECIPES.resolve(tokenizerRecipe + ".yaml"), List.of(), data, tokenizer, false, false)
                 .run(List.of(), () -> false);
         EncodeImages.Result encoded = new EncodeImages(
-                        tokenizer.toString(), data, tokens, 64, false, true, noises, "cpu")
+                        tokenizer.toString(), data, TokenOutput.Target.file(tokens), 64, false, true, noises, "cpu")
                 .run(total -> {}, done -> {});
         new TrainPrior(RECIPES.resolve(priorRecipe + ".yaml"), List.of(), tokens, prior, false, null)
                 .run(List.of(), () -> false);

@@ -3,20 +3,16 @@ package dev.smalti.job;
 import dev.smalti.data.GridFile;
 import dev.smalti.data.NumpyFile;
 import dev.smalti.data.Pixels;
-import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.model.Decoding;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.Model;
+import dev.smalti.model.TokenSink;
 import dev.smalti.network.Work;
 import dev.smalti.run.Identity;
 import dev.smalti.run.ImageFolder;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
-import dev.smalti.run.RunFolder;
-import dev.smalti.tensor.Scope;
-import dev.smalti.tensor.Tensors;
-import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import java.nio.file.Path;
@@ -26,9 +22,7 @@ import java.util.Map;
 import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /**
  * RandomStreams images, or tokens, into files.
@@ -124,8 +118,9 @@ public record GenerateImages(String model, String device, Request request, Outpu
      */
     public record Output(Path path, Format format, Path grid, boolean resume) {
         public Output {
-            if (resume && (format != Format.PNG || grid != null)) {
-                throw new JobException("resume needs the format png and no grid, which is made of all images at once");
+            if (resume && (format == Format.NPZ || grid != null)) {
+                throw new JobException(
+                        "resume needs the format png or tokens, and no grid, which is made of all images at once");
             }
         }
 
@@ -216,7 +211,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
                         }
                     });
             Drawing drawing = new Drawing(open, labels, request.count(), request.seed(), sampling);
-            first[0] = images ? decoding.next() : 0;
+            first[0] = images ? decoding.next() : sink.present();
             drawing.run(batch, first[0], progress, (from, codes) -> {
                 sink.codes(from, codes);
                 if (images) {
@@ -312,7 +307,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
         Size size = request.size();
         Map<String, Object> named = new LinkedHashMap<>();
         named.put("model", open.folder().fingerprint());
-        named.put("tokenizer", open.folder().tokenizerFolder().fingerprint());
+        named.put("tokenizer", open.folder().description().tokenizer());
         named.put("set", open.overrides());
         named.put("count", request.count());
         named.put("labels", request.labels());
@@ -384,65 +379,31 @@ public record GenerateImages(String model, String device, Request request, Outpu
     }
 
     private final class Tokens implements Sink {
-        private final Model open;
-        private final TokenSpace space;
-        private final long[] labels;
-        private final int length;
-        private final int[] all;
+        private final TokenSink tokens;
 
         Tokens(Model open, TokenSpace space, long[] labels) {
-            this.open = open;
-            this.space = space;
-            this.labels = labels;
-            this.length = Math.toIntExact(space.size());
-            this.all = new int[Math.multiplyExact(request.count(), length)];
+            Identity kept = output.resume() ? identity(open) : null;
+            this.tokens = new TokenSink(output.path(), open, space, request.count(), labels, request.seed(), kept);
+        }
+
+        @Override
+        public int present() {
+            return tokens.present();
         }
 
         @Override
         public void codes(int from, Tensor codes) {
-            long[] values = Tensors.toLongs(codes);
-            for (int i = 0; i < values.length; i++) {
-                all[from * length + i] = (int) values[i];
-            }
+            tokens.codes(from, codes);
         }
 
         @Override
         public void finish() {
-            RunFolder.Description description = open.folder().description();
-            RunFolder tokenizer = open.folder().tokenizerFolder();
-            Scope.free(() -> {
-                Tensor codes = space.grids(torch.tensor(all));
-                TokenFile.Builder builder = TokenFile.of(codes, space.codes());
-                if (space.depth() > 1) {
-                    builder.noiseSeeds(Tensors.longs(LongStream.range(0, request.count())
-                            .map(i -> RandomStreams.noiseSeed(Model.grid(request.seed(), i)))
-                            .toArray()));
-                }
-                if (labels != null) {
-                    builder.labels(Tensors.longs(labels))
-                            .classes(open.prior().classes())
-                            .classNames(description.classNames());
-                }
-                if (description.tokenizer() != null) {
-                    builder.tokenizer(description.tokenizer());
-                }
-                if (tokenizer != null) {
-                    builder.codebook(new Codebook(
-                                    open.tokenizer().codebook().detach().cpu()))
-                            .tokenizerRun(tokenizer
-                                    .path()
-                                    .toAbsolutePath()
-                                    .normalize()
-                                    .toString());
-                    open.tokenizer().accumulation().ifPresent(builder::accumulation);
-                }
-                try (TokenFile file = builder.build()) {
-                    file.write(output.path());
-                }
-            });
+            tokens.finish();
         }
 
         @Override
-        public void close() {}
+        public void close() {
+            tokens.close();
+        }
     }
 }

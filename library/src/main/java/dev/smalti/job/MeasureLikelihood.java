@@ -28,7 +28,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * images also bits per pixel dimension where the tokenizer models pixels. Where a tokenizer gives several codes at each
  * place, each counts as a token, and what is measured is their likelihood given the tokenizer's noise.
  *
- * @param tokens token file, or null
+ * @param tokens token file or a folder of them, or null
  * @param data images, or null; one of both
  * @param repeats estimates of each grid that are averaged; at least 1
  * @param seed of the estimates

@@ -100,6 +100,9 @@ public final class TokenWriter implements AutoCloseable {
      * @throws BadFileException if what is there isn't a file of the same facts, count and columns
      */
     public static TokenWriter inPlace(Path file, TokenFile.Builder facts, long count, Set<Column> columns, long done) {
+        if (done == 0) {
+            file.toFile().delete();
+        }
         return new TokenWriter(file, null, facts.facts(), count, columns, done);
     }
 
