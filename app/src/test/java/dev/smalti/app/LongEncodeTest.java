@@ -144,21 +144,9 @@ class LongEncodeTest {
             assertThat(info.get(name)).as(name).isEqualTo(whole.get(name));
         }
         assertThat(run("info", several).out()).contains("files");
-        for (Object[] verb : new Object[][] {{"likelihood", first}, {"search-steps", first, "--steps", 2}}) {
-            Object[] tokens = verb[0].equals("likelihood") ? new Object[] {one, several} : new Object[] {several};
-            for (Object each : tokens) {
-                Object[] command = Stream.concat(Stream.of(verb), Stream.of("--tokens", each, "--json"))
-                        .toArray();
-                Command done = Command.run(command);
-                if (verb[0].equals("likelihood")) {
-                    assertThat(done.code()).as(done.err()).isZero();
-                    assertThat(done.json().get("bits_per_token").get("mean").asDouble())
-                            .isEqualTo(bits(first, one));
-                } else {
-                    assertThat(done.err()).contains(several + " must have at least 64 grids, got 39");
-                }
-            }
-        }
+        assertThat(bits(first, several)).isEqualTo(bits(first, one));
+        Command few = Command.run("search-steps", first, "--tokens", several, "--steps", 2);
+        assertThat(few.err()).contains(several + " must have at least 64 grids, got 39");
     }
 
     @Test
@@ -229,8 +217,12 @@ class LongEncodeTest {
         try (WatchService watch = FileSystems.getDefault().newWatchService()) {
             part.getParent().register(watch, StandardWatchEventKinds.ENTRY_CREATE);
             boolean inside = false;
-            while (!Files.exists(part.resolve(name)) && !Files.exists(result)) {
-                assertThat(process.isAlive()).as("the encoding runs").isTrue();
+            while (true) {
+                boolean alive = process.isAlive(); // before the look, or its end could lie between the two
+                if (Files.exists(part.resolve(name)) || Files.exists(result)) {
+                    return;
+                }
+                assertThat(alive).as("the encoding runs").isTrue();
                 if (!inside && Files.isDirectory(part)) {
                     part.register(watch, StandardWatchEventKinds.ENTRY_CREATE);
                     inside = true;

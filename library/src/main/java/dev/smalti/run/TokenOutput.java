@@ -12,7 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
@@ -76,7 +75,7 @@ public final class TokenOutput implements AutoCloseable {
     }
 
     /** How far an earlier one came. */
-    private record State(String request, long grids, long items) {}
+    private record State(JsonNode request, long grids, long items) {}
 
     /**
      * @param facts all but codes, labels and noise seeds
@@ -123,14 +122,29 @@ public final class TokenOutput implements AutoCloseable {
         if (!Files.exists(file)) {
             return; // nothing counts yet
         }
-        State state = KeptResults.JSON.readValue(file.toFile(), State.class);
-        if (!request.json().equals(state.request())) {
-            throw new JobException(part + " holds tokens of another request (other: "
-                    + String.join(", ", different(state.request())) + "), which cannot be gone on with: give the same"
-                    + " model and options as before, or delete it");
+        State state = read(file);
+        List<String> different = different(tree(request), state.request());
+        if (!different.isEmpty()) {
+            throw new JobException(
+                    "%s holds tokens of another request (other: %s), which cannot be gone on with: give the"
+                                    .formatted(part, String.join(", ", different))
+                            + " same model and options as before, or delete it");
         }
         grids = state.grids();
         items = state.items();
+    }
+
+    private State read(Path file) {
+        String wayOut = ": delete it, and all is written anew";
+        try {
+            State state = KeptResults.JSON.readValue(file.toFile(), State.class);
+            if (state == null || state.request() == null || state.grids() < 1 || state.grids() > count) {
+                throw new JobException(file + " does not say how far the tokens came" + wayOut);
+            }
+            return state;
+        } catch (IOException e) {
+            throw new JobException(file + " cannot be read" + wayOut, e);
+        }
     }
 
     /** Deletes what a killed process was in the middle of. */
@@ -148,16 +162,21 @@ public final class TokenOutput implements AutoCloseable {
         }
     }
 
-    private List<String> different(String other) throws JsonProcessingException {
-        JsonNode own = KeptResults.JSON.readTree(request.json());
-        JsonNode given = KeptResults.JSON.readTree(other);
+    private static JsonNode tree(Identity request) {
+        try {
+            return KeptResults.JSON.readTree(request.json());
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("an identity is JSON", e);
+        }
+    }
+
+    private static List<String> different(JsonNode own, JsonNode given) {
         List<String> names = new ArrayList<>();
-        for (Iterator<String> each = own.fieldNames(); each.hasNext(); ) {
-            String name = each.next();
+        own.fieldNames().forEachRemaining(name -> {
             if (!own.get(name).equals(given.get(name))) {
                 names.add(name);
             }
-        }
+        });
         return names;
     }
 
@@ -233,7 +252,8 @@ public final class TokenOutput implements AutoCloseable {
         if (writer != null) {
             writer.force();
         }
-        KeptResults.keep(part.resolve(STATE), new State(request.json(), grids, items));
+        JsonNode named = tree(request);
+        KeptResults.keep(part.resolve(STATE), new State(named, grids, items));
         saved = System.nanoTime();
     }
 

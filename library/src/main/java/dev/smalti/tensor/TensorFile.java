@@ -139,7 +139,7 @@ public final class TensorFile implements AutoCloseable {
      * @return in the type in which it is stored, [B, ...], on the CPU
      * @throws IndexOutOfBoundsException naming a row that the tensor doesn't have
      */
-    public Tensor rows(String name, long... which) {
+    public Tensor select(String name, long... which) {
         Entry entry = entry(name);
         long rows = height(name, entry);
         for (long row : which) {

@@ -81,7 +81,7 @@ interface Grids extends AutoCloseable {
 
         @Override
         public Tensor batch(Tensor indices) {
-            return file.rows(NAME, Tensors.toLongs(indices)).to(ScalarType.Long);
+            return file.select(NAME, Tensors.toLongs(indices)).to(ScalarType.Long);
         }
 
         @Override

@@ -19,6 +19,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -153,7 +154,9 @@ public final class TokenFile implements AutoCloseable {
     /** The token files of a folder, in order; empty if it has none. */
     public static List<Path> files(Path folder) {
         try (Stream<Path> entries = Files.list(folder)) {
-            return entries.filter(TokenFile::isShard).sorted().toList();
+            return entries.filter(TokenFile::isShard)
+                    .sorted(Comparator.comparing(each -> each.getFileName().toString()))
+                    .toList();
         } catch (IOException e) {
             throw new BadFileException(folder, "cannot be read: " + e, e);
         }

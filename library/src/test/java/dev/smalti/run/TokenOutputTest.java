@@ -134,6 +134,14 @@ class TokenOutputTest {
                                 + " be gone on with: give the same model and options as before, or delete it");
         assertThat(names(folder)).containsExactly(".out.part");
 
+        Path state = folder.resolve(".out.part").resolve("state.json");
+        assertThat(state).content().contains("\"batch\" : 3").contains("\"grids\" : 6");
+        Files.writeString(state, "");
+        assertThatThrownBy(() -> output(new Target(out, 0, true), 12))
+                .isInstanceOf(JobException.class)
+                .hasMessageContaining("state.json")
+                .hasMessageContaining("delete it, and all is written anew");
+
         Files.writeString(folder.resolve(".out.part").resolve("00001.png"), "an image");
         assertThatThrownBy(() -> output(new Target(out, 0, true), 12))
                 .isInstanceOf(JobException.class)
