@@ -1,6 +1,7 @@
 package dev.smalti.app;
 
 import dev.smalti.job.EncodeImages;
+import dev.smalti.run.TokenOutput;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -10,7 +11,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "encode", description = "Turns images into a token file.")
+@Command(name = "encode", description = "Turns images into a token file, or a folder of several.")
 final class EncodeVerb extends Verb {
     @Parameters(paramLabel = "RUN", description = "run folder of train-tokenizer, or a model")
     private String run;
@@ -24,6 +25,17 @@ final class EncodeVerb extends Verb {
 
     @Option(names = "--out", paramLabel = "TOKENS", required = true, description = "token file (safetensors)")
     private Path out;
+
+    @Option(
+            names = "--shard-size",
+            paramLabel = "N",
+            description = "grids a file; then TOKENS is a folder of files, which is read as one (default: one file)")
+    private Long shardSize;
+
+    @Option(
+            names = "--resume",
+            description = "keep the tokens when stopped, and go on with those of an earlier run of the same command")
+    private boolean resume;
 
     @Option(names = "--reconstruct", description = "also decode the tokens and measure what comes back")
     private boolean reconstruct;
@@ -50,22 +62,28 @@ final class EncodeVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        EncodeImages job = new EncodeImages(run, data, out, batch, skipBad, reconstruct, noises, device.name());
+        if (shardSize != null && shardSize < 1) {
+            throw new IllegalArgumentException("--shard-size must be at least 1, got " + shardSize);
+        }
+        TokenOutput.Target target = new TokenOutput.Target(out, shardSize == null ? 0 : shardSize, resume);
+        EncodeImages job = new EncodeImages(run, data, target, batch, skipBad, reconstruct, noises, device.name());
         EncodeImages.Result result;
         try (Progress progress = progress("encode", "images")) {
             result = job.run(progress::start, done -> {
-                interruption.check();
+                interruption.check(
+                        resume ? "the tokens so far are kept: give the same command to go on" : "nothing was written");
                 progress.done(done);
             });
         }
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", result.tokens());
         facts.put("images", result.images());
+        facts.put("encoded", result.encoded());
         facts.put("skipped", result.skipped());
         facts.put("grid", result.space().grid());
         facts.put("codes", result.space().codes());
         facts.put("seconds", result.seconds());
-        facts.put("images_per_second", result.images() / result.seconds());
+        facts.put("images_per_second", result.encoded() / result.seconds());
         facts.putAll(result.measures());
         StringBuilder text = new StringBuilder(String.format(
                 Locale.ROOT,
@@ -75,7 +93,7 @@ final class EncodeVerb extends Verb {
                 facts.get("grid"),
                 result.space().codes(),
                 Progress.time(result.seconds()),
-                result.images() / result.seconds()));
+                result.encoded() / result.seconds()));
         if (result.skipped() > 0) {
             text.append("; ").append(result.skipped()).append(" broken ones left out");
         }

@@ -62,7 +62,8 @@ final class GenerateVerb extends Verb {
 
     @Option(
             names = "--resume",
-            description = "keep the images when stopped, and go on with those of an earlier run of the same command")
+            description =
+                    "keep the images or tokens when stopped, and go on with those of an earlier run of the same command")
     private boolean resume;
 
     @Option(
@@ -91,7 +92,9 @@ final class GenerateVerb extends Verb {
             progress.start(count);
             result = new GenerateImages(model.name(), model.device(), request, output, batch).run(open, done -> {
                 interruption.check(
-                        resume ? "the images so far are kept: give the same command to go on" : "nothing was written");
+                        resume
+                                ? "what is there so far is kept: give the same command to go on"
+                                : "nothing was written");
                 progress.done(done);
             });
         }

@@ -7,7 +7,9 @@ import picocli.CommandLine.Parameters;
 
 @Command(name = "info", description = "Says what a run folder, a token file or a weights file is.")
 final class InfoVerb extends Verb {
-    @Parameters(paramLabel = "PATH", description = "run folder, name of a bundled model, or safetensors file")
+    @Parameters(
+            paramLabel = "PATH",
+            description = "run folder, name of a bundled model, folder of token files, or safetensors file")
     private String path;
 
     InfoVerb(Console console) {

@@ -22,7 +22,11 @@ final class LikelihoodVerb extends Verb {
     private Source source;
 
     static final class Source {
-        @Option(names = "--tokens", paramLabel = "TOKENS", required = true, description = "token file")
+        @Option(
+                names = "--tokens",
+                paramLabel = "TOKENS",
+                required = true,
+                description = "token file, or a folder of them")
         private Path tokens;
 
         @Option(names = "--data", paramLabel = "PATH", required = true, description = "images")

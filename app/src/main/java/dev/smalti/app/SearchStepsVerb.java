@@ -20,7 +20,11 @@ final class SearchStepsVerb extends Verb {
     @Mixin
     private ModelOptions model;
 
-    @Option(names = "--tokens", paramLabel = "TOKENS", required = true, description = "held-out token file")
+    @Option(
+            names = "--tokens",
+            paramLabel = "TOKENS",
+            required = true,
+            description = "held-out token file, or a folder of them")
     private Path tokens;
 
     @Option(

@@ -11,7 +11,11 @@ final class TrainPriorVerb extends Verb {
     @Mixin
     private TrainingOptions training;
 
-    @Option(names = "--tokens", paramLabel = "TOKENS", required = true, description = "token file, as encode writes it")
+    @Option(
+            names = "--tokens",
+            paramLabel = "TOKENS",
+            required = true,
+            description = "token file, or a folder of them, as encode writes it")
     private Path tokens;
 
     @Option(

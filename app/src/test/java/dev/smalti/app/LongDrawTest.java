@@ -72,7 +72,44 @@ class LongDrawTest {
             assertThat(left.map(Path::getFileName).map(Path::toString)).containsExactlyInAnyOrder("plain", "resumed");
         }
         assertThatThrownBy(() -> new Output(fresh.resolve("x.npz"), Format.NPZ, null, true))
-                .hasMessageContaining("resume needs the format png");
+                .hasMessageContaining("resume needs the format png or tokens");
+    }
+
+    @Test
+    void goes_on_with_tokens_too() throws IOException {
+        Path plain = fresh.resolve("plain.safetensors");
+        Path resumed = fresh.resolve("resumed.safetensors");
+        assertThat(tokens(plain, false, 0).run(done -> {}).drawn()).isEqualTo(COUNT);
+        assertThatThrownBy(() -> tokens(resumed, false, 0).run(LongDrawTest::stopAfter30))
+                .isInstanceOf(CancellationException.class);
+        try (Stream<Path> left = Files.list(fresh)) {
+            assertThat(left).as("what stays without --resume").containsExactly(plain);
+        }
+        assertThatThrownBy(() -> tokens(resumed, true, 0).run(LongDrawTest::stopAfter30))
+                .isInstanceOf(CancellationException.class);
+        assertThat(resumed).doesNotExist();
+        assertThatThrownBy(() -> tokens(resumed, true, 1).run(done -> {}))
+                .hasMessageContaining("of another request (other: seed)");
+        assertThat(tokens(resumed, true, 0).run(done -> {}).drawn()).isBetween(1, 12);
+        assertThat(resumed).hasSameBinaryContentAs(plain);
+        try (Stream<Path> left = Files.list(fresh)) {
+            assertThat(left).containsExactlyInAnyOrder(plain, resumed);
+        }
+    }
+
+    private static GenerateImages tokens(Path out, boolean resume, long seed) {
+        return new GenerateImages(
+                model.toString(),
+                "cpu",
+                new Request(COUNT, List.of(), seed, Sampling.USUAL, null),
+                new Output(out, Format.TOKENS, null, resume),
+                4);
+    }
+
+    private static void stopAfter30(long done) {
+        if (done > 30) {
+            throw new CancellationException("stopped");
+        }
     }
 
     private static GenerateImages job(Path out, boolean resume, long seed) {

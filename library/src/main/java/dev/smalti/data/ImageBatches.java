@@ -49,7 +49,12 @@ public final class ImageBatches implements AutoCloseable {
      * left out if {@code skipBad} says so.
      */
     public static ImagePass inOrder(ImageSet set, Preparation preparation, int batch, boolean skipBad) {
-        return new ImagePass(set, preparation, batch, new Loader(set, preparation, batch, skipBad, THREADS));
+        return inOrder(set, preparation, batch, skipBad, 0);
+    }
+
+    /** The same from a picture on; with a multiple of {@code batch}, the batches are those of the whole pass. */
+    public static ImagePass inOrder(ImageSet set, Preparation preparation, int batch, boolean skipBad, int from) {
+        return new ImagePass(set, preparation, batch, from, new Loader(set, preparation, batch, skipBad, THREADS));
     }
 
     /**

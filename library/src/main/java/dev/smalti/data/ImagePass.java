@@ -30,8 +30,9 @@ public final class ImagePass implements Iterator<ImagePass.Batch>, AutoCloseable
     private Loader.Pending current;
     private Loader.Loaded loaded;
 
-    ImagePass(ImageSet set, Preparation preparation, int batch, Loader loader) {
+    ImagePass(ImageSet set, Preparation preparation, int batch, int from, Loader loader) {
         this.set = set;
+        this.started = from;
         this.preparation = preparation;
         this.batch = batch;
         this.loader = loader;

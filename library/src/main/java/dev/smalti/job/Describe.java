@@ -20,6 +20,7 @@ import java.math.MathContext;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,7 +29,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Says what a run folder, a token file or another safetensors file is.
+ * Says what a run folder, a token file, a folder of them or another safetensors file is.
  *
  * @param pathOrName a path, or the name of a bundled model
  */
@@ -42,6 +43,9 @@ public record Describe(String pathOrName) {
         Path path = Path.of(pathOrName);
         if (Files.isRegularFile(path)) {
             return ofFile(path);
+        }
+        if (Files.isDirectory(path) && !Files.exists(path.resolve("model.json")) && isTokens(path)) {
+            return ofTokens(path);
         }
         if (!Files.exists(path) && !RunFolder.bundled().contains(pathOrName)) {
             throw new JobException(pathOrName + " does not exist, and is not the name of a bundled model");
@@ -197,10 +201,24 @@ public record Describe(String pathOrName) {
         }
     }
 
+    /** Whether a folder's first safetensors file is one of tokens. */
+    private static boolean isTokens(Path folder) {
+        List<Path> files = TokenFile.files(folder);
+        if (files.isEmpty()) {
+            return false;
+        }
+        try (TensorFile file = TensorFile.open(files.get(0))) {
+            return isTokens(file);
+        }
+    }
+
+    private static boolean isTokens(TensorFile file) {
+        return file.names().contains("codes") && file.metadata().containsKey("codebook_size");
+    }
+
     private static Map<String, Object> ofFile(Path path) {
         try (TensorFile file = TensorFile.open(path)) {
-            boolean tokens = file.names().contains("codes") && file.metadata().containsKey("codebook_size");
-            return tokens ? ofTokens(path) : ofTensors(path, file);
+            return isTokens(file) ? ofTokens(path) : ofTensors(path, file);
         } catch (BadFileException e) {
             throw new JobException(
                     e.getMessage() + "; info knows run folders, token files and other safetensors files", e);
@@ -212,6 +230,9 @@ public record Describe(String pathOrName) {
             Map<String, Object> facts = new LinkedHashMap<>();
             facts.put("kind", "tokens");
             facts.put("path", path.toString());
+            if (Files.isDirectory(path)) {
+                facts.put("files", TokenFile.files(path).size());
+            }
             facts.put("grids", file.size());
             facts.put("grid", file.space().height() + "x" + file.space().width());
             if (file.space().depth() > 1) {
@@ -246,15 +267,13 @@ public record Describe(String pathOrName) {
     }
 
     private static int used(TokenFile file) {
-        boolean[] seen = new boolean[file.codebookSize()];
-        int used = 0;
-        for (long code : Tensors.toLongs(file.codes())) {
-            if (!seen[(int) code]) {
-                seen[(int) code] = true;
-                used++;
+        BitSet seen = new BitSet(file.codebookSize());
+        file.forEachCodes(codes -> {
+            for (long code : Tensors.toLongs(codes)) {
+                seen.set((int) code);
             }
-        }
-        return used;
+        });
+        return seen.cardinality();
     }
 
     private static List<Long> byClass(int classes, long[] labels) {

@@ -112,12 +112,13 @@ public record GenerateImages(String model, String device, Request request, Outpu
      *
      * @param path a new or empty folder for {@link Format#PNG}, else a file
      * @param grid a picture of all images; null for none
-     * @param resume keeps the images of a run that is stopped beside {@code path}, and goes on with those of an earlier one
+     * @param resume keeps the images or tokens of a run that is stopped beside {@code path}, and goes on with those of an earlier one
      */
     public record Output(Path path, Format format, Path grid, boolean resume) {
         public Output {
-            if (resume && (format != Format.PNG || grid != null)) {
-                throw new JobException("resume needs the format png and no grid, which is made of all images at once");
+            if (resume && (format == Format.NPZ || grid != null)) {
+                throw new JobException(
+                        "resume needs the format png or tokens, and no grid, which is made of all images at once");
             }
         }
 
@@ -207,7 +208,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
                         }
                     });
             Drawing drawing = new Drawing(open, labels, request.count(), request.seed(), sampling);
-            first = images ? decoding.next() : 0;
+            first = images ? decoding.next() : sink.present();
             cost = drawing.run(batch, first, progress, (from, codes) -> {
                 sink.codes(from, codes);
                 if (images) {
@@ -279,7 +280,10 @@ public record GenerateImages(String model, String device, Request request, Outpu
                 yield new ImageFolder(output.path(), open.classNames(), count, labels, kept);
             }
             case NPZ -> new ImageArray(output.path(), count, size.width(), size.height(), labels);
-            case TOKENS -> new TokenSink(output.path(), open, space, count, labels, request.seed());
+            case TOKENS -> {
+                Identity kept = output.resume() ? identity(open) : null;
+                yield new TokenSink(output.path(), open, space, count, labels, request.seed(), kept);
+            }
         };
     }
 
@@ -288,7 +292,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
         Size size = request.size();
         Map<String, Object> named = new LinkedHashMap<>();
         named.put("model", open.folder().fingerprint());
-        named.put("tokenizer", open.folder().tokenizerFolder().fingerprint());
+        named.put("tokenizer", open.folder().description().tokenizer());
         named.put("set", open.overrides());
         named.put("count", request.count());
         named.put("labels", request.labels());

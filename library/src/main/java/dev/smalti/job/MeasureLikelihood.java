@@ -12,7 +12,7 @@ import java.util.function.LongConsumer;
 /**
  * How likely a model finds a file of tokens or a set of images, as {@link Likelihood} has it.
  *
- * @param tokens token file, or null
+ * @param tokens token file or a folder of them, or null
  * @param data images, or null; one of both
  * @param repeats estimates of each grid that are averaged; at least 1
  * @param seed of the estimates

@@ -26,7 +26,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * Finds for each number of steps the times that cost the least likelihood on held-out tokens, and keeps the lists with the
  * model, which draws by them from then on.
  *
- * @param tokens held-out token file
+ * @param tokens held-out token file, or a folder of them
  * @param steps numbers of steps
  * @param grids how many of its grids are looked at, at most
  * @param shares into how many parts the time is cut, at least as many as there are steps

@@ -45,7 +45,7 @@ import org.slf4j.LoggerFactory;
  *
  * @param recipe YAML file of a {@link PriorRecipe}
  * @param overrides {@code path.to.key=value}
- * @param tokens token file
+ * @param tokens token file, or a folder of them
  * @param out run folder
  * @param resume continues the run in {@code out}
  * @param tokenizer run folder of the tokenizer; null for the one that the token file names

@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.MemoryFormatOptional;
@@ -123,18 +124,53 @@ public final class TensorFile implements AutoCloseable {
      */
     public Tensor tensor(String name) {
         Entry entry = entry(name);
-        return Scope.keep(() -> {
-            boolean truths = entry.type() == ElementType.BOOL;
-            ScalarType stored = truths ? ScalarType.Byte : entry.type().scalar;
-            Tensor tensor = torch.empty(entry.shape(), new TensorOptions(stored), new MemoryFormatOptional());
-            read(name, entry, tensor);
-            return truths ? tensor.to(ScalarType.Bool) : tensor; // any byte but 0 means true
-        });
+        return filled(entry, entry.shape(), tensor -> read(name, header.start() + entry.begin(), tensor));
     }
 
     /** Reads a tensor and converts it to {@code dtype}. */
     public Tensor tensor(String name, ScalarType dtype) {
         return Scope.keep(() -> tensor(name).to(dtype));
+    }
+
+    /**
+     * Reads rows of a tensor, those of its first dimension, and no more than these.
+     *
+     * @param which rows from 0 on, in any order and as often as wanted, B
+     * @return in the type in which it is stored, [B, ...], on the CPU
+     * @throws IndexOutOfBoundsException naming a row that the tensor doesn't have
+     */
+    public Tensor select(String name, long... which) {
+        Entry entry = entry(name);
+        long rows = height(name, entry);
+        for (long row : which) {
+            if (row < 0 || row >= rows) {
+                throw new IndexOutOfBoundsException(
+                        "row must be from 0 to %d of tensor %s of %s, got %d".formatted(rows - 1, name, file, row));
+            }
+        }
+        return filled(entry, rows(entry, which.length), tensor -> {
+            long bytes = rows == 0 ? 0 : entry.bytes() / rows;
+            for (int i = 0, next; i < which.length; i = next) {
+                next = i + 1;
+                while (next < which.length && which[next] == which[next - 1] + 1) {
+                    next++; // those that follow one another are read together
+                }
+                read(name, header.start() + entry.begin() + which[i] * bytes, tensor.narrow(0, i, next - i));
+            }
+        });
+    }
+
+    /** The same of {@code count} rows that follow one another. */
+    public Tensor rows(String name, long from, long count) {
+        Entry entry = entry(name);
+        long rows = height(name, entry);
+        if (from < 0 || count < 0 || count > rows - from) {
+            throw new IndexOutOfBoundsException("rows must be from 0 to %d of tensor %s of %s, got %d and %d behind it"
+                    .formatted(rows - 1, name, file, from, count - 1));
+        }
+        long bytes = rows == 0 ? 0 : entry.bytes() / rows;
+        return filled(
+                entry, rows(entry, count), tensor -> read(name, header.start() + entry.begin() + from * bytes, tensor));
     }
 
     /** Reads all tensors, in the order of {@link #names}. */
@@ -168,8 +204,31 @@ public final class TensorFile implements AutoCloseable {
         return entry;
     }
 
-    private void read(String name, Entry entry, Tensor tensor) {
-        long position = header.start() + entry.begin();
+    private long height(String name, Entry entry) {
+        if (entry.shape().length == 0) {
+            throw new BadFileException(file, "tensor %s is one number and has no rows".formatted(name));
+        }
+        return entry.shape()[0];
+    }
+
+    private static long[] rows(Entry entry, long count) {
+        long[] shape = entry.shape().clone();
+        shape[0] = count;
+        return shape;
+    }
+
+    private static Tensor filled(Entry entry, long[] shape, Consumer<Tensor> body) {
+        return Scope.keep(() -> {
+            boolean truths = entry.type() == ElementType.BOOL;
+            ScalarType stored = truths ? ScalarType.Byte : entry.type().scalar;
+            Tensor tensor = torch.empty(shape, new TensorOptions(stored), new MemoryFormatOptional());
+            body.accept(tensor);
+            return truths ? tensor.to(ScalarType.Bool) : tensor; // any byte but 0 means true
+        });
+    }
+
+    private void read(String name, long from, Tensor tensor) {
+        long position = from;
         try {
             for (ByteBuffer piece : TensorBytes.of(tensor)) {
                 while (piece.hasRemaining()) {

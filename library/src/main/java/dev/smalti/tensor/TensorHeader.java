@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * What a safetensors file says about itself: its tensors in the header's order, its metadata, and the byte at which the
@@ -30,21 +31,62 @@ record TensorHeader(Map<String, Entry> entries, Map<String, String> metadata, lo
         }
     }
 
+    /** What is known of a tensor before it is laid out. */
+    record Outline(ElementType type, long[] shape) {
+        /** @throws IllegalArgumentException naming the tensor if the format lacks its name or type */
+        static Outline of(String name, ScalarType type, long... shape) {
+            if (name.equals(METADATA)) {
+                throw new IllegalArgumentException("a tensor must not be named " + METADATA);
+            }
+            ElementType known = ElementType.of(type)
+                    .orElseThrow(() -> new IllegalArgumentException("tensor %s must have one of the types %s, got %s"
+                            .formatted(name, ElementType.known(), type)));
+            return new Outline(known, shape);
+        }
+
+        private static Outline of(String name, Tensor tensor) {
+            if (tensor == null || !tensor.defined()) {
+                throw new IllegalArgumentException("tensor %s has no value".formatted(name));
+            }
+            return of(name, tensor.scalar_type().intern(), Dims.of(tensor));
+        }
+
+        private long bytes() {
+            long bytes = type.bytes;
+            for (long size : shape) {
+                bytes = Math.multiplyExact(bytes, size);
+            }
+            return bytes;
+        }
+    }
+
     /** Lays out {@code tensors}, the widest type first, so that each is aligned, and then by name. */
     static TensorHeader of(Map<String, Tensor> tensors, Map<String, String> metadata) {
-        List<String> names = new ArrayList<>(tensors.keySet());
-        names.sort(Comparator.comparing((String name) -> -type(name, tensors.get(name)).bytes)
+        Map<String, Outline> outlines = new LinkedHashMap<>();
+        tensors.forEach((name, tensor) -> outlines.put(name, Outline.of(name, tensor)));
+        return ofOutlines(outlines, metadata);
+    }
+
+    /** The same of tensors that are still to come; it knows where its data will start. */
+    static TensorHeader ofOutlines(Map<String, Outline> outlines, Map<String, String> metadata) {
+        List<String> names = new ArrayList<>(outlines.keySet());
+        names.sort(Comparator.comparing((String name) -> -outlines.get(name).type().bytes)
                 .thenComparing(Comparator.naturalOrder()));
         Map<String, Entry> entries = new LinkedHashMap<>();
         long begin = 0;
         for (String name : names) {
-            Tensor tensor = tensors.get(name);
-            ElementType type = type(name, tensor);
-            long end = begin + tensor.numel() * type.bytes;
-            entries.put(name, new Entry(type, Dims.of(tensor), begin, end));
+            Outline outline = outlines.get(name);
+            long end = Math.addExact(begin, outline.bytes());
+            entries.put(name, new Entry(outline.type(), outline.shape(), begin, end));
             begin = end;
         }
-        return new TensorHeader(entries, new TreeMap<>(metadata), 0);
+        TensorHeader header = new TensorHeader(entries, new TreeMap<>(metadata), 0);
+        return new TensorHeader(entries, header.metadata(), header.encode().remaining());
+    }
+
+    /** How many bytes a file has, from its first on: those of the header and of all tensors. */
+    long end() {
+        return start + entries.values().stream().mapToLong(Entry::end).max().orElse(0);
     }
 
     /** The header as it is stored: its length, and JSON padded with spaces to a multiple of 8. */
@@ -89,18 +131,5 @@ record TensorHeader(Map<String, Entry> entries, Map<String, String> metadata, lo
             throw new UncheckedIOException("cannot write JSON to memory", e);
         }
         return bytes.toByteArray();
-    }
-
-    private static ElementType type(String name, Tensor tensor) {
-        if (name.equals(METADATA)) {
-            throw new IllegalArgumentException("a tensor must not be named " + METADATA);
-        }
-        if (tensor == null || !tensor.defined()) {
-            throw new IllegalArgumentException("tensor %s has no value".formatted(name));
-        }
-        return ElementType.of(tensor.scalar_type().intern())
-                .orElseThrow(() -> new IllegalArgumentException("tensor %s must have one of the types %s, got %s"
-                        .formatted(
-                                name, ElementType.known(), tensor.scalar_type().intern())));
     }
 }

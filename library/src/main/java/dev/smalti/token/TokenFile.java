@@ -9,12 +9,18 @@ import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorBytes;
 import dev.smalti.tensor.TensorFile;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenWriter.Column;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -22,6 +28,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
@@ -29,11 +39,12 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * A data set as tokens, in memory and as a file: the seam between tokenizers and priors. The format is described in the
- * {@linkplain dev.smalti.token package}.
+ * A data set as tokens, in memory and as a file or a folder of files: the seam between tokenizers and priors. The format is
+ * described in the {@linkplain dev.smalti.token package}; {@link TokenWriter} writes one batch by batch.
  *
  * <p>The tensors are on the CPU and belong to this object, past every scope, until it is closed. Codes stay in the
- * smallest type that fits, so that a million grids of 8 × 8 take 64 or 128 MB; a batch comes out as int64.
+ * smallest type that fits, so that a million grids of 8 × 8 take 64 or 128 MB; a batch comes out as int64. Files of more than
+ * 1 GiB stay on the disk, and a batch is read when it is asked for.
  *
  * <pre>{@code
  * try (TokenFile tokens = TokenFile.read(file)) {
@@ -42,111 +53,205 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * }</pre>
  */
 public final class TokenFile implements AutoCloseable {
-    private static final int FORMAT = 1;
+    private static final long MOST_IN_MEMORY = 1L << 30; // bytes of files
     private static final Set<String> LIBRARIES = Set.of("pt", "np", "tf", "flax", "mlx"); // what Python calls a format
     private static final Set<String> KEYS =
             Set.of("format", "codebook_size", "classes", "class_names", "tokenizer", "tokenizer_run", "copies");
     private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
-    private final TokenSpace space;
-    private final Tensor codes; // [N, h, w] or [N, T, h, w]
+    private final TokenFacts facts;
+    private final boolean classesSaid; // not counted from the labels
+    private final Grids grids; // [N, h, w] or [N, T, h, w]
     private final Optional<Tensor> labels; // [N]
-    private final Optional<Codebook> codebook; // [K, D]
     private final Optional<Tensor> noiseSeeds; // [N]
-    private final Optional<Accumulation> accumulation;
-    private final int classes;
-    private final int copies;
-    private final List<String> classNames;
-    private final Optional<String> tokenizer;
-    private final Optional<String> tokenizerRun;
-    private final Map<String, String> metadata;
     private final List<Tensor> held = new ArrayList<>();
+    private final List<TokenFile> parts;
 
-    private TokenFile(Builder from, TokenSpace space, int classes) {
-        this.space = space;
-        this.codes = own(from.codes, narrowest(space.codes()));
-        this.labels = from.labels.map(each -> own(each, ScalarType.Long));
-        this.codebook = from.codebook.map(each -> new Codebook(own(each.vectors(), ScalarType.Float)));
-        this.noiseSeeds = from.noiseSeeds.map(each -> own(each, ScalarType.Long));
-        this.accumulation = from.accumulation.map(each -> new Accumulation(
+    private TokenFile(Builder from, TokenFacts facts) {
+        Optional<Codebook> codebook = from.codebook.map(each -> new Codebook(own(each.vectors(), ScalarType.Float)));
+        Optional<Accumulation> accumulation = from.accumulation.map(each -> new Accumulation(
                 own(each.alpha(), ScalarType.Float),
                 each.weight().map(tensor -> own(tensor, ScalarType.Float)),
                 each.bias().map(tensor -> own(tensor, ScalarType.Float))));
-        this.classes = classes;
-        this.copies = from.copies;
-        this.classNames = from.classNames;
-        this.tokenizer = from.tokenizer;
-        this.tokenizerRun = from.tokenizerRun;
-        this.metadata = Collections.unmodifiableMap(new LinkedHashMap<>(from.metadata));
+        this.facts = facts.with(codebook, accumulation);
+        this.classesSaid = from.classes.isPresent() || !from.classNames.isEmpty();
+        this.grids = from.grids instanceof Grids.Held memory
+                ? new Grids.Held(own(memory.codes(), facts.type()))
+                : from.grids;
+        this.labels = from.labels.map(each -> own(each, ScalarType.Long));
+        this.noiseSeeds = from.noiseSeeds.map(each -> own(each, ScalarType.Long));
+        this.parts = List.of();
+    }
+
+    /** Several of the same facts, one behind the other; they are closed with this one. */
+    private TokenFile(List<TokenFile> parts) {
+        TokenFile first = parts.get(0);
+        this.facts = first.facts.classes(
+                parts.stream().mapToInt(TokenFile::classes).max().orElseThrow());
+        this.classesSaid = first.classesSaid;
+        this.grids = Grids.Joined.of(parts.stream().map(each -> each.grids).toList());
+        this.labels = first.labels.map(each -> joined(parts, TokenFile::labels));
+        this.noiseSeeds = first.noiseSeeds.map(each -> joined(parts, TokenFile::noiseSeeds));
+        this.parts = parts;
+    }
+
+    private Tensor joined(List<TokenFile> parts, Function<TokenFile, Optional<Tensor>> column) {
+        return Scope.value(() -> own(
+                Tensors.cat(parts.stream()
+                        .map(each -> column.apply(each).orElseThrow())
+                        .toList()),
+                ScalarType.Long));
     }
 
     /** Starts a token file of {@code codes}: integers {@code [N, h, w]} or {@code [N, T, h, w]}, from 0 to K - 1. */
     public static Builder of(Tensor codes, int codebookSize) {
-        return new Builder(codes, codebookSize);
+        return new Builder(new Grids.Held(codes), null, codebookSize);
+    }
+
+    /** Starts what a {@link TokenWriter} says of grids that are still to come. */
+    public static Builder of(TokenSpace space) {
+        return new Builder(null, space, space.codes());
     }
 
     /**
-     * Reads and checks a token file.
+     * Reads and checks a token file, or a folder of them, which are then one data set: all {@code .safetensors} in it, in the
+     * order of their names. Nothing is copied; indices go on from one file to the next.
      *
-     * @throws BadFileException naming the file, the tensor or key, the rule and the value if it breaks a rule
+     * @throws BadFileException naming the file, the tensor or key, the rule and the value if it breaks a rule, or two files
+     *     that are not of one data set, and what differs
      */
-    public static TokenFile read(Path file) {
-        try (TensorFile tensors = TensorFile.open(file)) {
-            return Scope.value(() -> read(tensors));
+    public static TokenFile read(Path path) {
+        return read(path, MOST_IN_MEMORY);
+    }
+
+    /** @param most bytes of files that are read into memory; larger ones stay on the disk */
+    static TokenFile read(Path path, long most) {
+        if (!Files.isDirectory(path)) {
+            return readFile(path, path.toFile().length() <= most);
+        }
+        List<Path> files = shards(path);
+        boolean memory =
+                files.stream().mapToLong(each -> each.toFile().length()).sum() <= most;
+        List<TokenFile> parts = new ArrayList<>();
+        try {
+            for (Path file : files) {
+                TokenFile part = readFile(file, memory);
+                parts.add(part);
+                parts.get(0).difference(part).ifPresent(different -> {
+                    throw new BadFileException(
+                            path,
+                            "its files must be of one data set, but %s and %s differ: %s"
+                                    .formatted(files.get(0).getFileName(), file.getFileName(), different));
+                });
+            }
+            return parts.size() == 1 ? parts.get(0) : new TokenFile(List.copyOf(parts));
+        } catch (RuntimeException e) {
+            parts.forEach(TokenFile::close);
+            throw e;
+        }
+    }
+
+    /** The token files of a folder, in order; empty if it has none. */
+    public static List<Path> files(Path folder) {
+        try (Stream<Path> entries = Files.list(folder)) {
+            return entries.filter(TokenFile::isShard)
+                    .sorted(Comparator.comparing(each -> each.getFileName().toString()))
+                    .toList();
+        } catch (IOException e) {
+            throw new BadFileException(folder, "cannot be read: " + e, e);
+        }
+    }
+
+    private static boolean isShard(Path file) {
+        String name = file.getFileName().toString();
+        return name.endsWith(".safetensors") && !name.startsWith(".") && Files.isRegularFile(file);
+    }
+
+    private static List<Path> shards(Path folder) {
+        List<Path> files = files(folder);
+        if (files.isEmpty()) {
+            throw new BadFileException(folder, "must be a token file or a folder of them, and has no .safetensors");
+        }
+        return files;
+    }
+
+    private static TokenFile readFile(Path file, boolean memory) {
+        TensorFile tensors = TensorFile.open(file);
+        boolean kept = false;
+        try {
+            TokenFile read = Scope.value(() -> read(tensors, memory));
+            kept = !memory;
+            return read;
         } catch (BadFileException e) {
             throw e;
         } catch (IllegalArgumentException e) {
             throw new BadFileException(file, e.getMessage(), e);
+        } finally {
+            if (!kept) {
+                tensors.close();
+            }
         }
     }
 
-    /** Writes the file, codes in the smallest of U8, I16 and I32 that fits; it appears when it is complete. */
+    private Optional<String> difference(TokenFile other) {
+        if (!space().equals(other.space())) {
+            return Optional.of(space().text() + " and " + other.space().text());
+        }
+        if (classesSaid != other.classesSaid) {
+            return Optional.of("one says how many classes there are, and one doesn't");
+        }
+        if (labels.isPresent() != other.labels.isPresent()) {
+            return Optional.of("one has labels, and one has none");
+        }
+        if (noiseSeeds.isPresent() != other.noiseSeeds.isPresent()) {
+            return Optional.of("one has noise_seeds, and one has none");
+        }
+        return facts.difference(classesSaid ? other.facts : other.facts.classes(facts.classes()));
+    }
+
+    /** Writes one file, codes in the smallest of U8, I16 and I32 that fits; it appears when it is complete. */
     public void write(Path file) {
-        Map<String, Tensor> tensors = new LinkedHashMap<>();
-        tensors.put("codes", codes);
-        labels.ifPresent(each -> tensors.put("labels", each));
-        codebook.ifPresent(each -> tensors.put("codebook", each.vectors()));
-        noiseSeeds.ifPresent(each -> tensors.put("noise_seeds", each));
-        accumulation.ifPresent(each -> {
-            tensors.put("alpha", each.alpha());
-            each.weight().ifPresent(tensor -> tensors.put("phi.weight", tensor));
-            each.bias().ifPresent(tensor -> tensors.put("phi.bias", tensor));
-        });
-        Map<String, String> strings = new LinkedHashMap<>(metadata);
-        strings.put("format", Integer.toString(FORMAT));
-        strings.put("codebook_size", Integer.toString(space.codes()));
-        if (classes > 0) {
-            strings.put("classes", Integer.toString(classes));
+        Set<Column> columns = EnumSet.noneOf(Column.class);
+        labels.ifPresent(each -> columns.add(Column.LABELS));
+        noiseSeeds.ifPresent(each -> columns.add(Column.NOISE_SEEDS));
+        try (TokenWriter writer = TokenWriter.of(file, facts, size(), columns)) {
+            grids.forEach(piece -> writer.add(piece, part(labels, writer, piece), part(noiseSeeds, writer, piece)));
+            writer.finish();
         }
-        if (!classNames.isEmpty()) {
-            strings.put("class_names", JSON.valueToTree(classNames).toString());
-        }
-        tokenizer.ifPresent(each -> strings.put("tokenizer", each));
-        tokenizerRun.ifPresent(each -> strings.put("tokenizer_run", each));
-        if (copies > 1) {
-            strings.put("copies", Integer.toString(copies));
-        }
-        TensorFile.write(file, tensors, strings);
+    }
+
+    private static Tensor part(Optional<Tensor> column, TokenWriter writer, Tensor piece) {
+        return column.map(each -> each.narrow(0, writer.done(), piece.size(0))).orElse(null);
     }
 
     /** How many grids there are: N. */
     public long size() {
-        return codes.size(0);
+        return grids.size();
     }
 
     /** The alphabet and shape of each grid. */
     public TokenSpace space() {
-        return space;
+        return facts.space();
     }
 
     /** How many codes there are: K. */
     public int codebookSize() {
-        return space.codes();
+        return facts.space().codes();
     }
 
-    /** All codes, {@code [N, h, w]} or {@code [N, T, h, w]}, in the smallest of uint8, int16 and int32 that fits. */
+    /**
+     * All codes, {@code [N, h, w]} or {@code [N, T, h, w]}, in the smallest of uint8, int16 and int32 that fits. Of a large file,
+     * or several, they are read for this call; {@link #forEachCodes} takes less memory.
+     */
     public Tensor codes() {
-        return codes;
+        return grids instanceof Grids.Held memory
+                ? memory.codes()
+                : Scope.keep(() -> grids.rows(0, size()).to(facts.type()));
+    }
+
+    /** All codes in order, {@code [B, h, w]} or {@code [B, T, h, w]} at once, freed after each call of {@code body}. */
+    public void forEachCodes(Consumer<Tensor> body) {
+        grids.forEach(piece -> body.accept(piece.to(facts.type()).contiguous()));
     }
 
     /** The classes of all grids, int64 {@code [N]}. */
@@ -156,7 +261,7 @@ public final class TokenFile implements AutoCloseable {
 
     /** The vectors that the codes stand for. */
     public Optional<Codebook> codebook() {
-        return codebook;
+        return facts.codebook();
     }
 
     /** The seeds from which a diffusion tokenizer drew its noise, int64 {@code [N]}. */
@@ -166,42 +271,42 @@ public final class TokenFile implements AutoCloseable {
 
     /** How the codes of several steps add up. */
     public Optional<Accumulation> accumulation() {
-        return accumulation;
+        return facts.accumulation();
     }
 
     /** How many grids, one after the other, are of the same image, each with other noise; 1 usually. */
     public int copies() {
-        return copies;
+        return facts.copies();
     }
 
     /** How many classes there are; 0 without classes. */
     public int classes() {
-        return classes;
+        return facts.classes();
     }
 
     /** What the classes are called, in the order of the labels; empty where that isn't known. */
     public List<String> classNames() {
-        return classNames;
+        return facts.classNames();
     }
 
     /** The fingerprint of the tokenizer that made the codes, and that can decode them. */
     public Optional<String> tokenizer() {
-        return tokenizer;
+        return facts.tokenizer();
     }
 
     /** The run folder of that tokenizer, as the encoder saw it. */
     public Optional<String> tokenizerRun() {
-        return tokenizerRun;
+        return facts.tokenizerRun();
     }
 
     /** Strings of the file that have no meaning here; they are written again. */
     public Map<String, String> metadata() {
-        return metadata;
+        return facts.metadata();
     }
 
     /** The codes of some grids. {@code indices} int64 [B] -> int64 [B, h, w] or [B, T, h, w]. */
     public Tensor batchCodes(Tensor indices) {
-        return Scope.keep(() -> codes.index_select(0, indices.cpu()).to(ScalarType.Long));
+        return Scope.keep(() -> grids.batch(indices));
     }
 
     /** The classes of some grids, -1 without labels. {@code indices} int64 [B] -> int64 [B]. */
@@ -219,33 +324,37 @@ public final class TokenFile implements AutoCloseable {
     /** SHA-256 of the codes, their shape and alphabet, the labels and, of several codes a place, the noise seeds, in hexadecimal. */
     public String fingerprint() {
         MessageDigest digest = sha256();
-        update(digest, "codes of " + space.codes(), codes);
+        digest.update(heading("codes of " + codebookSize(), grids.shape()));
+        forEachCodes(piece -> TensorBytes.of(piece).forEach(digest::update));
         labels.ifPresent(each -> update(digest, "labels", each));
-        if (space.depth() > 1) {
+        if (space().depth() > 1) {
             noiseSeeds.ifPresent(each -> update(digest, "noise seeds", each));
         }
         return HexFormat.of().formatHex(digest.digest());
     }
 
-    /** Frees the tensors. */
+    /** Frees the tensors, and closes a file that stayed on the disk. */
     @Override
     public void close() {
+        parts.forEach(TokenFile::close);
+        grids.close();
         held.forEach(Scope::release);
         held.clear();
     }
 
-    private static TokenFile read(TensorFile file) {
+    private static TokenFile read(TensorFile file, boolean memory) {
         Map<String, String> strings = file.metadata();
         checkFormat(strings);
         require(file.names().contains("codes"), "a token file must have a tensor codes, got %s", file.names());
         require(strings.containsKey("codebook_size"), "metadata must have codebook_size, got %s", strings.keySet());
+        Grids grids = memory ? new Grids.Held(file.tensor("codes")) : new Grids.Stored(file);
         Builder builder =
-                of(file.tensor("codes"), number("codebook_size", strings).getAsInt());
+                new Builder(grids, null, number("codebook_size", strings).getAsInt());
         optional(file, "labels").ifPresent(builder::labels);
         optional(file, "codebook").ifPresent(each -> builder.codebook(new Codebook(each)));
         optional(file, "noise_seeds").ifPresent(builder::noiseSeeds);
         optional(file, "alpha")
-                .filter(each -> builder.codes.dim() == 4) // else it is somebody else's
+                .filter(each -> grids.shape().length == 4) // else it is somebody else's
                 .ifPresent(each -> builder.accumulation(
                         new Accumulation(each, optional(file, "phi.weight"), optional(file, "phi.bias"))));
         number("classes", strings).ifPresent(builder::classes);
@@ -265,10 +374,10 @@ public final class TokenFile implements AutoCloseable {
         number("format", strings).ifPresent(format -> {
             require(format >= 1, "format must be 1 or more, got %d", format);
             require(
-                    format <= FORMAT,
+                    format <= TokenFacts.FORMAT,
                     "its token format is %d, but this version reads up to %d: use a newer one",
                     format,
-                    FORMAT);
+                    TokenFacts.FORMAT);
         });
     }
 
@@ -303,10 +412,6 @@ public final class TokenFile implements AutoCloseable {
         return file.names().contains(name) ? Optional.of(file.tensor(name)) : Optional.empty();
     }
 
-    private static ScalarType narrowest(int codes) {
-        return codes <= 1 << 8 ? ScalarType.Byte : codes <= 1 << 15 ? ScalarType.Short : ScalarType.Int;
-    }
-
     private Tensor own(Tensor tensor, ScalarType type) {
         Tensor own = Scope.value(() -> Scope.hold(tensor.detach().cpu().to(type).contiguous()));
         held.add(own);
@@ -314,8 +419,12 @@ public final class TokenFile implements AutoCloseable {
     }
 
     private static void update(MessageDigest digest, String name, Tensor tensor) {
-        digest.update((name + Dims.text(Dims.of(tensor)) + "\n").getBytes(StandardCharsets.UTF_8));
+        digest.update(heading(name, Dims.of(tensor)));
         Scope.free(() -> TensorBytes.of(tensor).forEach(digest::update));
+    }
+
+    private static byte[] heading(String name, long[] shape) {
+        return (name + Dims.text(shape) + "\n").getBytes(StandardCharsets.UTF_8);
     }
 
     private static MessageDigest sha256() {
@@ -326,6 +435,13 @@ public final class TokenFile implements AutoCloseable {
         }
     }
 
+    /** @throws IllegalArgumentException if they aren't {@code count} integers */
+    static void checkColumn(String name, Tensor tensor, long count) {
+        ScalarType type = tensor.scalar_type().intern();
+        require(torch.isIntegralType(type, false), "%s must be integers, got %s", name, type);
+        Dims.check(name, tensor, count);
+    }
+
     private static void require(boolean condition, String message, Object... values) {
         if (!condition) {
             throw new IllegalArgumentException(message.formatted(values));
@@ -334,7 +450,8 @@ public final class TokenFile implements AutoCloseable {
 
     /** What a token file will hold. The tensors may be of any integer type, layout and device. */
     public static final class Builder {
-        private final Tensor codes;
+        private final Grids grids; // null if they are to come
+        private final TokenSpace announced; // then; else null
         private final int codebookSize;
         private Optional<Tensor> labels = Optional.empty();
         private Optional<Codebook> codebook = Optional.empty();
@@ -347,8 +464,9 @@ public final class TokenFile implements AutoCloseable {
         private Optional<String> tokenizerRun = Optional.empty();
         private Map<String, String> metadata = Map.of();
 
-        private Builder(Tensor codes, int codebookSize) {
-            this.codes = codes;
+        private Builder(Grids grids, TokenSpace announced, int codebookSize) {
+            this.grids = grids;
+            this.announced = announced;
             this.codebookSize = codebookSize;
         }
 
@@ -418,22 +536,53 @@ public final class TokenFile implements AutoCloseable {
          * @throws IllegalArgumentException naming the tensor or key, the rule and the value that breaks it
          */
         public TokenFile build() {
-            TokenSpace space = checkCodes();
-            checkCopies();
+            if (grids == null) {
+                throw new IllegalStateException("there are no codes yet: write them with a TokenWriter");
+            }
+            return new TokenFile(this, facts());
+        }
+
+        /** Checks all that is here. */
+        TokenFacts facts() {
+            TokenSpace space = grids == null ? announced : checkCodes();
+            require(
+                    copies >= 1 && (grids == null || grids.size() % copies == 0),
+                    "copies must be a divisor of the %s grids, got %d",
+                    grids == null ? "number of" : grids.size(),
+                    copies);
             int count = checkClasses();
             codebook.ifPresent(each -> require(
                     each.codes() == codebookSize,
                     "codebook must have %d rows, as many as codebook_size says, got %d",
                     codebookSize,
                     each.codes()));
-            noiseSeeds.ifPresent(each -> checkColumn("noise_seeds", each));
-            accumulation.ifPresent(this::checkAccumulation);
+            noiseSeeds.ifPresent(each -> checkColumn("noise_seeds", each, grids.size()));
+            List<Long> row = row(space);
+            accumulation.ifPresent(each -> checkAccumulation(each, row));
             metadata.keySet().forEach(key -> require(!KEYS.contains(key), "metadata %s is set by its own name", key));
-            return new TokenFile(this, space, count);
+            return new TokenFacts(
+                    space,
+                    row,
+                    count,
+                    classNames,
+                    codebook,
+                    accumulation,
+                    tokenizer,
+                    tokenizerRun,
+                    copies,
+                    Collections.unmodifiableMap(new LinkedHashMap<>(metadata)));
+        }
+
+        private List<Long> row(TokenSpace space) {
+            if (grids != null) {
+                return LongStream.of(grids.shape()).skip(1).boxed().toList();
+            }
+            List<Long> places = List.of((long) space.height(), (long) space.width());
+            return space.depth() == 1 ? places : List.of((long) space.depth(), places.get(0), places.get(1));
         }
 
         private TokenSpace checkCodes() {
-            long[] shape = Dims.of(codes);
+            long[] shape = grids.shape();
             require(
                     shape.length == 3 || shape.length == 4,
                     "codes must have shape [N, h, w] or [N, T, h, w] (sequences [N, 1, L]), got %s",
@@ -446,21 +595,17 @@ public final class TokenFile implements AutoCloseable {
             int width = Math.toIntExact(shape[shape.length - 1]);
             int depth = shape.length == 4 ? Math.toIntExact(shape[1]) : 1;
             TokenSpace space = new TokenSpace(codebookSize, height, width, depth);
-            refuse(space.problem(codes));
+            long[] before = {0};
+            grids.forEach(piece -> {
+                refuse(TokenSpace.problem("codes", piece, codebookSize, before[0]));
+                before[0] += piece.size(0);
+            });
             return space;
         }
 
-        private void checkCopies() {
-            require(
-                    copies >= 1 && codes.size(0) % copies == 0,
-                    "copies must be a divisor of the %d grids, got %d",
-                    codes.size(0),
-                    copies);
-        }
-
-        private void checkAccumulation(Accumulation each) {
-            require(codes.dim() == 4, "alpha needs codes [N, T, h, w], got %s", Dims.text(Dims.of(codes)));
-            Dims.check("alpha", each.alpha(), codes.size(1));
+        private void checkAccumulation(Accumulation each, List<Long> row) {
+            require(row.size() == 3, "alpha needs codes [N, T, h, w], got grids %s", row);
+            Dims.check("alpha", each.alpha(), row.get(0));
             each.weight()
                     .ifPresent(weight -> require(
                             codebook.isPresent() && codebook.get().width() == weight.size(0),
@@ -471,7 +616,7 @@ public final class TokenFile implements AutoCloseable {
 
         private int checkClasses() {
             classes.ifPresent(count -> require(count >= 0, "classes must be 0 or more, got %d", count));
-            labels.ifPresent(each -> checkColumn("labels", each));
+            labels.ifPresent(each -> checkColumn("labels", each, grids.size()));
             int count = classes.orElseGet(() -> classNames.isEmpty() ? highestLabel() + 1 : classNames.size());
             require(
                     classNames.isEmpty() || classNames.size() == count,
@@ -480,7 +625,7 @@ public final class TokenFile implements AutoCloseable {
                     classNames.size());
             labels.ifPresent(each -> {
                 require(classes.orElse(1) > 0, "classes must be 1 or more where there are labels, got 0");
-                refuse(TokenSpace.problem("labels", each, count));
+                refuse(TokenSpace.problem("labels", each, count, 0));
             });
             return count;
         }
@@ -491,12 +636,6 @@ public final class TokenFile implements AutoCloseable {
                     .orElse(-1L);
             require(highest < Integer.MAX_VALUE, "labels must be below %d, got %d", Integer.MAX_VALUE, highest);
             return (int) Math.max(highest, -1);
-        }
-
-        private void checkColumn(String name, Tensor tensor) {
-            ScalarType type = tensor.scalar_type().intern();
-            require(torch.isIntegralType(type, false), "%s must be integers, got %s", name, type);
-            Dims.check(name, tensor, codes.size(0));
         }
 
         private static void refuse(Optional<String> problem) {

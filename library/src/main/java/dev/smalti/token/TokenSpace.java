@@ -85,11 +85,15 @@ public record TokenSpace(int codes, int height, int width, int depth) {
 
     /** What is wrong with {@code codes}, if anything: "codes must be below 1024, got 1024 at [3, 17]". */
     Optional<String> problem(Tensor codes) {
-        return problem("codes", codes, this.codes);
+        return problem("codes", codes, this.codes, 0);
     }
 
-    /** What is wrong with integers that should be from 0 to {@code count - 1}. */
-    static Optional<String> problem(String name, Tensor values, long count) {
+    /**
+     * What is wrong with integers that should be from 0 to {@code count - 1}.
+     *
+     * @param before rows of the same tensor that lie before these, for the message
+     */
+    static Optional<String> problem(String name, Tensor values, long count, long before) {
         ScalarType type = values.scalar_type().intern();
         if (!torch.isIntegralType(type, false)) {
             return Optional.of("%s must be integers, got %s".formatted(name, type));
@@ -101,17 +105,21 @@ public record TokenSpace(int codes, int height, int width, int depth) {
             T_TensorTensor_T range = values.aminmax();
             boolean good =
                     range.get0().item().toLong() >= 0 && range.get1().item().toLong() < count;
-            return good ? Optional.empty() : Optional.of(first(name, values, count));
+            return good ? Optional.empty() : Optional.of(first(name, values, count, before));
         });
     }
 
-    private static String first(String name, Tensor values, long count) {
+    private static String first(String name, Tensor values, long count, long before) {
         Tensor wide = values.to(ScalarType.Long).reshape(-1); // comparing int8 with 1024 would wrap the 1024
         Tensor bad = wide.lt(new Scalar(0L)).logical_or(wide.ge(new Scalar(count)));
         long index = bad.to(ScalarType.Byte).argmax().item_long(); // the first of equals
         long value = wide.select(0, index).item_long();
         String rule = value < 0 ? "0 or more" : "below " + count;
-        return "%s must be %s, got %d at %s".formatted(name, rule, value, Dims.text(place(index, Dims.of(values))));
+        long[] place = place(index, Dims.of(values));
+        if (place.length > 0) {
+            place[0] += before;
+        }
+        return "%s must be %s, got %d at %s".formatted(name, rule, value, Dims.text(place));
     }
 
     private static long[] place(long index, long[] shape) {

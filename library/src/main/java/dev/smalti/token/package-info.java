@@ -30,5 +30,9 @@
  * <tr><td>{@code copies}</td><td>metadata: how many grids in a row are of one image, with other noise (optional, 1)</td></tr>
  * <tr><td>{@code format}</td><td>metadata: the version of this table, 1 (optional)</td></tr>
  * </table>
+ *
+ * <p>A folder of such files is one data set too, in the order of their names, where all say the same of what isn't a grid's own.
+ * A {@link dev.smalti.token.TokenWriter} writes a file of any size batch by batch, and one of more than 1 GiB is read by the
+ * grid.
  */
 package dev.smalti.token;

@@ -458,6 +458,13 @@ class TokenFileTest {
                 .withMessage("metadata classes is set by its own name");
     }
 
+    @Test
+    void says_how_to_write_codes_that_are_still_to_come() {
+        assertThatThrownBy(() -> TokenFile.of(new TokenSpace(9, 2, 2)).build())
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("there are no codes yet: write them with a TokenWriter");
+    }
+
     private void round() {
         Scope.free(() -> {
             try (TokenFile file = TokenFile.of(grids(2), 300)

@@ -8,6 +8,7 @@ import dev.smalti.job.EncodeImages;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.job.TrainPrior;
 import dev.smalti.job.TrainTokenizer;
+import dev.smalti.run.TokenOutput;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
@@ -56,7 +57,7 @@ public abstract class KnownImagesContract {
         Path prior = folder.resolve("prior");
         new TrainTokenizer(tokenizerRecipe(), List.of(), data, tokenizer, false, false).run(List.of(), () -> false);
         EncodeImages.Result encoded = new EncodeImages(
-                        tokenizer.toString(), data, tokens, 64, false, true, noises(), "cpu")
+                        tokenizer.toString(), data, TokenOutput.Target.file(tokens), 64, false, true, noises(), "cpu")
                 .run(total -> {}, done -> {});
         new TrainPrior(priorRecipe(), List.of(), tokens, prior, false, null).run(List.of(), () -> false);
         Path drawn = folder.resolve("drawn");
