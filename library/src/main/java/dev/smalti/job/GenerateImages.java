@@ -30,7 +30,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * RandomStreams images, or tokens, into files.
+ * Draws images, or tokens, into files.
  *
  * <pre>{@code
  * Request eight = Request.of(8, List.of("Banana 1"), 42);

@@ -241,7 +241,7 @@ public final class Model implements AutoCloseable {
     }
 
     /**
-     * RandomStreams images; the i-th depends on the seed, on i and on its class alone.
+     * Draws images; the i-th depends on the seed, on i and on its class alone.
      *
      * @param named classes in turn; empty for all classes evenly
      */

@@ -1,5 +1,6 @@
 package dev.smalti.recipe;
 
+import dev.smalti.Markdown;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.train.TrainingConfiguration;
 import java.lang.reflect.ParameterizedType;
@@ -34,7 +35,7 @@ final class RecipeReference {
     /** A record of keys, at the first place where a recipe may have it. {@code level} is that of its heading. */
     record Section(String title, int level, String path, Class<?> record, List<Key> keys) {
         String anchor() {
-            return RecipeReference.anchor(title);
+            return Markdown.anchor(title);
         }
 
         @Override
@@ -246,13 +247,14 @@ final class RecipeReference {
                     .collect(Collectors.joining(", "));
         }
         if (plain.isRecord()) {
-            return "[section%s](#%s)".formatted(s, anchor(places.get(plain).title()));
+            return "[section%s](#%s)"
+                    .formatted(s, Markdown.anchor(places.get(plain).title()));
         }
         return choices(plain).entrySet().stream()
                 .map(each -> "[`%s`](#%s)"
                         .formatted(
                                 each.getKey(),
-                                anchor(places.get(each.getValue()).title())))
+                                Markdown.anchor(places.get(each.getValue()).title())))
                 .collect(Collectors.joining(", ", "`" + chooser(plain) + "`: ", ""));
     }
 
@@ -283,13 +285,5 @@ final class RecipeReference {
 
     private static String name(Object constant) {
         return ((Enum<?>) constant).name().toLowerCase(Locale.ROOT);
-    }
-
-    /** What GitHub makes of a heading: lower case, hyphens for spaces, no punctuation. */
-    static String anchor(String heading) {
-        return heading.strip()
-                .toLowerCase(Locale.ROOT)
-                .replaceAll("[^\\p{L}\\p{N} _-]", "")
-                .replace(' ', '-');
     }
 }
