@@ -1,6 +1,7 @@
 package dev.smalti.recipe;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.smalti.corruption.Noise;
@@ -41,7 +42,6 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.assertj.core.api.SoftAssertions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -126,19 +126,17 @@ class RecipeReferenceTest {
     @ParameterizedTest
     @MethodSource("sections")
     void every_key_has_a_meaning_a_range_if_it_is_a_number_or_a_text_and_names_that_are_explained(Section section) {
-        SoftAssertions softly = new SoftAssertions();
-        for (Key key : section.keys()) {
-            softly.assertThat(key.text().meaning()).as("what %s is", key.path()).isNotEmpty();
+        assertThat(section.keys()).allSatisfy(key -> {
+            assertThat(key.text().meaning()).as("what %s is", key.path()).isNotEmpty();
             if (RecipeReference.hasRange(key.field().type())) {
-                softly.assertThat(key.text().range())
+                assertThat(key.text().range())
                         .as("which values %s may have", key.path())
                         .isNotEmpty();
             }
-            REFERENCE.constantsOf(key).forEach((name, said) -> softly.assertThat(said)
+            REFERENCE.constantsOf(key).forEach((name, said) -> assertThat(said)
                     .as("what %s of %s is", name, key.path())
                     .isNotEmpty());
-        }
-        softly.assertAll();
+        });
     }
 
     @ParameterizedTest
@@ -148,65 +146,57 @@ class RecipeReferenceTest {
                 .as("an example of the required keys of each record")
                 .containsKey(section.record());
         Set<String> given = given(section);
-        for (Key key : section.keys()) {
+        assertThat(section.keys()).allSatisfy(key -> {
             assertThat(key.text().required())
                     .as("%s must be given, since its Javadoc has no \"… if left out\"", key.path())
                     .isEqualTo(given.contains(key.name()));
-        }
-        for (Key key : section.keys()) {
             if (key.text().required()) {
                 assertThatThrownBy(() -> read(section, key, ""))
                         .as("%s without %s", section, key.path())
                         .isInstanceOf(RecipeException.class)
                         .hasMessageContaining(key.name());
             }
-        }
+        });
     }
 
     @ParameterizedTest
     @MethodSource("sections")
     void a_default_is_what_the_record_puts_in_place_of_nothing(Section section) {
-        SoftAssertions softly = new SoftAssertions();
-        for (Key key : section.keys()) {
-            if (key.text().required()) {
-                continue;
-            }
+        List<Key> optional =
+                section.keys().stream().filter(key -> !key.text().required()).toList();
+        assertThat(optional).allSatisfy(key -> {
             Object value = key.field().valueIn(read(section, key, ""));
             boolean own = key.text().usual().startsWith("its own defaults");
-            (own ? Optional.of("{}") : key.text().literal()).ifPresent(text -> softly.assertThat(value)
+            (own ? Optional.of("{}") : key.text().literal()).ifPresent(text -> assertThat(value)
                     .as("%s if left out", key.path())
                     .isEqualTo(key.field().valueIn(read(section, key, text))));
             if (key.text().usual().startsWith("none")) {
-                softly.assertThat(value instanceof Collection<?> many && many.isEmpty() ? null : value)
+                assertThat(value instanceof Collection<?> many && many.isEmpty() ? null : value)
                         .as("%s if left out", key.path())
                         .isNull();
             }
-        }
-        softly.assertAll();
+        });
     }
 
     @ParameterizedTest
     @MethodSource("sections")
     void a_record_takes_what_is_in_the_range_of_a_key_and_refuses_what_is_not(Section section) {
-        SoftAssertions softly = new SoftAssertions();
-        for (Key key : section.keys()) {
-            Limits limits = Limits.of(key);
+        assertThat(section.keys()).allSatisfy(key -> {
             String[] with = Stream.ofNullable(GOES_WITH.get(key.path())).toArray(String[]::new);
-            for (String value : limits.inside()) {
-                softly.assertThatCode(() -> read(section, key, value, with))
+            for (String value : Limits.of(key).inside()) {
+                assertThatCode(() -> read(section, key, value, with))
                         .as("%s is %s: %s", key.path(), key.text().range(), value)
                         .doesNotThrowAnyException();
             }
-            for (String value : limits.outside()) {
-                softly.assertThatThrownBy(() -> read(section, key, value, with))
+            for (String value : Limits.of(key).outside()) {
+                assertThatThrownBy(() -> read(section, key, value, with))
                         .as("%s is %s, and not %s", key.path(), key.text().range(), value)
                         .isInstanceOf(RecipeException.class)
                         .extracting(refused -> refused.getMessage().replaceAll("[ -]", "_"))
                         .asString()
                         .contains(key.name());
             }
-        }
-        softly.assertAll();
+        });
     }
 
     /** Values at the limits of a range, and just beyond them; none of a range that only words tell. */
