@@ -39,7 +39,7 @@ final class SourceJavadoc {
     }
 
     private final Path sources;
-    private final Map<String, Comment> comments = new HashMap<>();
+    private final Map<String, DocCommentTree> comments = new HashMap<>();
     private final Set<Path> read = new HashSet<>();
 
     /** @param sources the folder that holds the folders of the packages */
@@ -57,15 +57,28 @@ final class SourceJavadoc {
         if (read.add(file)) {
             parse(file);
         }
-        return comments.getOrDefault(type.getCanonicalName(), Comment.NONE);
+        return comment(type.getCanonicalName());
     }
 
     /** What stands above a constant; an empty text if nothing does. */
     String of(Enum<?> constant) {
         of(constant.getDeclaringClass());
-        return comments.getOrDefault(
-                        constant.getDeclaringClass().getCanonicalName() + "." + constant.name(), Comment.NONE)
+        return comment(constant.getDeclaringClass().getCanonicalName() + "." + constant.name())
                 .text();
+    }
+
+    private Comment comment(String name) {
+        DocCommentTree comment = comments.get(name);
+        if (comment == null) {
+            return Comment.NONE;
+        }
+        Map<String, String> parameters = new LinkedHashMap<>();
+        for (DocTree tag : comment.getBlockTags()) {
+            if (tag instanceof ParamTree parameter) {
+                parameters.put(parameter.getName().toString(), markdown(parameter.getDescription()));
+            }
+        }
+        return new Comment(markdown(comment.getFullBody()), parameters);
     }
 
     private void parse(Path file) {
@@ -108,16 +121,9 @@ final class SourceJavadoc {
 
         private void keep(String name) {
             DocCommentTree comment = trees.getDocCommentTree(getCurrentPath());
-            if (comment == null) {
-                return;
+            if (comment != null) {
+                comments.put(name, comment);
             }
-            Map<String, String> parameters = new LinkedHashMap<>();
-            for (DocTree tag : comment.getBlockTags()) {
-                if (tag instanceof ParamTree parameter) {
-                    parameters.put(parameter.getName().toString(), markdown(parameter.getDescription()));
-                }
-            }
-            comments.put(name, new Comment(markdown(comment.getFullBody()), parameters));
         }
     }
 
