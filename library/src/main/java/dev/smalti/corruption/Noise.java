@@ -8,11 +8,11 @@ import org.bytedeco.pytorch.global.torch;
  * How fast tokens are lost in continuous time t in [0, 1]: σ(t) is the noise up to then, so that a token is touched with
  * probability 1 - e^-σ(t), and σ'(t) its rate. Lou et al. 2024, arXiv:2310.16834, appendix C.1.
  *
- * @param shape of the curve; {@code log_linear} if left out
- * @param epsilon what keeps the end from infinity, (0, 1): at t = 1 about this share of tokens is untouched; 0.001 if left
- *     out; not of {@code geometric}
- * @param minimum σ(0) of {@code geometric}, above 0; 0.0001 if left out
- * @param maximum σ(1) of {@code geometric}, above the minimum; 20 if left out
+ * @param shape the curve of σ; {@code log_linear} if left out
+ * @param epsilon what keeps the end from infinity, at t = 1 about this share of tokens is untouched, not of
+ *     {@code geometric}; (0, 1); 0.001 if left out
+ * @param minimum σ(0) of {@code geometric}; above 0; 0.0001 if left out
+ * @param maximum σ(1) of {@code geometric}; above the minimum; 20 if left out
  */
 public record Noise(Shape shape, Double epsilon, Double minimum, Double maximum) {
     /** σ as a function of t; ε is {@link #epsilon}. */

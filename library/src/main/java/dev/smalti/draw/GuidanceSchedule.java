@@ -2,6 +2,7 @@ package dev.smalti.draw;
 
 /** How the weight of guidance changes over the steps. */
 public enum GuidanceSchedule {
+    /** The full weight at every step. */
     CONSTANT,
     /** From 0 at the first step to the full weight at the last. */
     LINEAR,

@@ -3,17 +3,18 @@ package dev.smalti.network;
 import java.util.Locale;
 
 /**
- * The size of a {@link DiffusionTransformer}.
+ * A diffusion transformer, DiT ({@link DiffusionTransformer}), which is told the time.
  *
- * @param layers blocks; at least 1
- * @param width D; a multiple of heads, and width / heads a multiple of 2 (of 4 for {@code rotary_2d})
- * @param heads attention heads
- * @param condition width of the vector that tells time and class; 128 if left out
- * @param positions {@code rotary_1d} if left out
+ * @param layers number of blocks; at least 1
+ * @param width D, the channels of a token; a multiple of heads, and width / heads a multiple of 2 (of 4 for
+ *     {@code rotary_2d})
+ * @param heads attention heads; at least 1
+ * @param condition width of the vector that tells time and class; at least 1; 128 if left out
+ * @param positions how a token's place is told; {@code rotary_1d} if left out
  * @param learntPositions whether a learnt vector is added at each position besides; true if left out. Rotations tell only
  *     how far apart two tokens are, so without it a grid of nothing but masks looks the same from every position, and the
  *     first tokens drawn can't depend on where they are
- * @param dropout share of activations dropped in training, [0, 1); 0 if left out
+ * @param dropout share of activations dropped in training; [0, 1); 0 if left out
  */
 public record DiffusionTransformerConfiguration(
         int layers,

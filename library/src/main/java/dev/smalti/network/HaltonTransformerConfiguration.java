@@ -1,17 +1,17 @@
 package dev.smalti.network;
 
 /**
- * The size of a {@link HaltonTransformer}. The published ones have 6 layers of width 384 with 6 heads, 12 × 512 with 6,
- * 12 × 768 with 12, and 24 × 1024 with 16.
+ * Halton-MaskGIT's transformer ({@link HaltonTransformer}), which is not told the time. The published ones have 6 layers of
+ * width 384 with 6 heads, 12 × 512 with 6, 12 × 768 with 12, and 24 × 1024 with 16.
  *
- * @param layers blocks; at least 1
- * @param width D, at least the number of heads; each head has ⌊D / heads⌋ channels
+ * @param layers number of blocks; at least 1
+ * @param width D, the channels of a token, of which each head has ⌊D / heads⌋ channels; at least heads
  * @param heads attention heads; at least 1
- * @param feedForward width of a feed-forward part of two matrices; the three that this network has instead get two thirds of
- *     it, rounded up to a multiple of 256. Four times the width if left out
- * @param registers learnt tokens beside those of the grid; 1 if left out
- * @param patch 2 to merge each 2×2 tokens into one inside the network, for large grids; 1 if left out
- * @param dropout share of activations dropped in training, [0, 1); 0 if left out
+ * @param feedForward width of a feed-forward part of two matrices; at least 1; four times the width if left out. The three
+ *     that this network has instead get two thirds of it, rounded up to a multiple of 256
+ * @param registers learnt tokens beside those of the grid; at least 0; 1 if left out
+ * @param patch 2 to merge each 2×2 tokens into one inside the network, for large grids; 1 or 2; 1 if left out
+ * @param dropout share of activations dropped in training; [0, 1); 0 if left out
  */
 public record HaltonTransformerConfiguration(
         int layers, int width, int heads, Integer feedForward, Integer registers, Integer patch, Double dropout)

@@ -3,14 +3,14 @@ package dev.smalti.network;
 /**
  * The size of a {@link LlamaTransformer}. RDPM's have 12, 16 and 20 layers, as many heads, and 64 channels a head.
  *
- * @param layers blocks; at least 1
- * @param width D; a multiple of heads, and width / heads a multiple of 4 with {@code rotary}
- * @param heads attention heads
+ * @param layers number of blocks; at least 1
+ * @param width D, the channels of a token; a multiple of heads, and width / heads a multiple of 4 with {@code rotary}
+ * @param heads attention heads; at least 1
  * @param rotary whether queries and keys also turn with row and column; false if left out. A learnt vector is added at each
  *     position in any case, since rotations tell only how far apart two positions are
- * @param bottleneck to how many numbers vectors that come in are projected before they are widened, at least 1; none if left
+ * @param bottleneck to how many numbers vectors that come in are projected before they are widened; at least 1; none if left
  *     out
- * @param dropout share of activations dropped in training, [0, 1); 0 if left out
+ * @param dropout share of activations dropped in training; [0, 1); 0 if left out
  */
 public record LlamaTransformerConfiguration(
         int layers, int width, int heads, Boolean rotary, Integer bottleneck, Double dropout)

@@ -1,14 +1,14 @@
 package dev.smalti.network;
 
 /**
- * The size of a {@link Transformer}.
+ * A bidirectional transformer as GPT-2's ({@link Transformer}), which is not told the time.
  *
- * @param layers blocks; at least 1
- * @param width D; a multiple of heads
- * @param heads attention heads
- * @param dropout share of activations dropped in training, [0, 1); 0 if left out
- * @param deviation of the normal distribution from which linear layers and embeddings start, above 0; 0.02 if left out, as
- *     GPT-2. Narrow networks learn sooner from more: 1/√width
+ * @param layers number of blocks; at least 1
+ * @param width D, the channels of a token; a multiple of heads
+ * @param heads attention heads; at least 1
+ * @param dropout share of activations dropped in training; [0, 1); 0 if left out
+ * @param deviation standard deviation of the normal distribution from which linear layers and embeddings start; above 0;
+ *     0.02, as GPT-2, if left out. Narrow networks learn sooner from more: 1/√width
  */
 public record TransformerConfiguration(int layers, int width, int heads, Double dropout, Double deviation)
         implements NetworkConfiguration {

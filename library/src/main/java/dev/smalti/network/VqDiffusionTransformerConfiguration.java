@@ -1,17 +1,17 @@
 package dev.smalti.network;
 
 /**
- * The size of a {@link VqDiffusionTransformer}.
+ * The transformer of VQ-Diffusion ({@link VqDiffusionTransformer}), which is told the time.
  *
- * @param layers blocks; at least 1
- * @param width D; even, a multiple of heads
- * @param heads attention heads
- * @param convolution whether the feed-forward layers are 3×3 convolutions over the grid rather than of each token by
- *     itself; true if left out, as the released models, which have nine times as many weights there
- * @param expansion how many times D the feed-forward layers are wide, at least 1; 4 if left out
- * @param dropout share of activations dropped in training, [0, 1); 0 if left out
- * @param deviation of the normal distribution from which linear layers and embeddings start, above 0; 0.02 if left out.
- *     Narrow networks learn sooner from more: 1/√width
+ * @param layers number of blocks; at least 1
+ * @param width D, the channels of a token; even, a multiple of heads
+ * @param heads attention heads; at least 1
+ * @param convolution whether the feed-forward layers are 3×3 convolutions over the grid rather than of each token by itself;
+ *     true if left out, as the released models, which have nine times as many weights there
+ * @param expansion how many times D the feed-forward layers are wide; at least 1; 4 if left out
+ * @param dropout share of activations dropped in training; [0, 1); 0 if left out
+ * @param deviation standard deviation of the normal distribution from which linear layers and embeddings start; above 0;
+ *     0.02 if left out. Narrow networks learn sooner from more: 1/√width
  */
 public record VqDiffusionTransformerConfiguration(
         int layers, int width, int heads, Boolean convolution, Integer expansion, Double dropout, Double deviation)

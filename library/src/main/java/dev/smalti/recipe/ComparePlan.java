@@ -18,21 +18,24 @@ import java.util.stream.Stream;
  * The plan of {@code compare}: which priors, how they are trained, how they are drawn from, and what the draws are compared
  * with. Paths are relative to the working directory.
  *
- * @param seed of all draws and estimates; 0 if left out
- * @param tokens on which every prior is trained that has none of its own; null if all have
- * @param tokenizer run folder of their tokenizer; null for the one that the token file names
- * @param heldOut tokens whose bits are measured, and which the tokenizer decodes to show what it costs; null for none
+ * @param seed seed of all draws and estimates; any; 0 if left out
+ * @param tokens token file on which every prior is trained that has none of its own; none if left out
+ * @param tokenizer run folder of their tokenizer; the one that the token file names if left out
+ * @param heldOut token file whose bits are measured, and which the tokenizer decodes to show what it costs; none if left out
  * @param real images that draws are compared with
- * @param train images of the training, whose distance to the real ones no prior is expected to fall below; null for none
- * @param features as {@code evaluate} takes them: {@code pixels}, a file or a folder; pixels if left out
- * @param size side to which all images are brought before they are compared, a power of two; 0 or left out for that of the draws
- * @param draws images of a cell; at least 2, 1,000 if left out
- * @param grids how many of the held-out tokens are measured, evenly spread; 0 or left out for all
- * @param repeats estimates of the bits of each held-out grid that are averaged; 1 if left out
- * @param resamples of the draws, for the interval of a Fréchet distance: 0 for none, or at least 2; as {@code evaluate} has it
+ * @param train images of the training, whose distance to the real ones no prior is expected to fall below; none if left out
+ * @param features what images are compared by, as {@code evaluate} takes them; {@code pixels}, a file or a folder; averaged
+ *     pixels if left out
+ * @param size side to which all images are brought before they are compared, 0 for that of the draws; 0, or a power of two
+ *     and at least 8; 0 if left out
+ * @param draws images that are drawn in each setting; at least 2; 1000 if left out
+ * @param grids how many of the held-out grids are measured, evenly spread, 0 for all; at least 0; 0 if left out
+ * @param repeats estimates of the bits of each held-out grid that are averaged; at least 1; 1 if left out
+ * @param resamples resamples of the draws, for the interval of a Fréchet distance, 0 for none; 0, or at least 2; as
+ *     {@code evaluate} has it if left out
+ * @param set changes to the recipe of every prior that is trained, the budget that they share; each {@code key=value}; none
  *     if left out
- * @param set changes to the recipe of every prior that is trained: the budget that they share
- * @param priors to compare
+ * @param priors those to compare, at least one
  * @param sweeps the settings, for every prior that has no sweeps of its own; one draw as trained if left out
  */
 public record ComparePlan(
@@ -101,14 +104,17 @@ public record ComparePlan(
     /**
      * A prior.
      *
-     * @param name of its run folder and in tables
-     * @param recipe to train it by; null for one that is trained already
-     * @param run run folder of {@code train-prior} or name of a bundled model, if it is
-     * @param tokens of its own; null for those of the plan
-     * @param tokenizer of its own tokens
-     * @param heldOut of its own tokens; their bits are on another scale
-     * @param set further changes to its recipe
-     * @param sweeps instead of the plan's; null for those
+     * @param name name of its run folder and in tables; letters, digits, dots, underscores and hyphens, at most 64
+     * @param recipe recipe to train it by, needed unless there is a {@code run}; none if left out
+     * @param run one that is trained already, instead of a recipe; a run folder of {@code train-prior}, or the name of a
+     *     bundled model; none if left out
+     * @param tokens token file of its own; the plan's if left out
+     * @param tokenizer run folder of the tokenizer of its own tokens; the plan's, or with its own tokens the one that they
+     *     name, if left out
+     * @param heldOut held-out tokens of its own, whose bits are on another scale; the plan's, or none with its own tokens,
+     *     if left out
+     * @param set further changes to its recipe; each {@code key=value}; none if left out
+     * @param sweeps settings of its own; the plan's if left out
      */
     public record Entry(
             String name,
@@ -141,14 +147,17 @@ public record ComparePlan(
     /**
      * Settings of a draw: the product of these lists. What is left out stays as {@code generate} has it.
      *
-     * @param steps each at least 1
-     * @param guidance each at least 0
-     * @param guidanceSchedule {@code constant}, {@code linear}, {@code cosine}
-     * @param temperature each above 0
-     * @param lastTemperature each above 0
-     * @param topK each at least 1
-     * @param topP each in (0, 1]
-     * @param typical each in (0, 1]
+     * @param steps numbers of steps; each at least 1; as {@code generate} has it if left out
+     * @param guidance weights of guidance; each at least 0; as {@code generate} has it if left out
+     * @param guidanceSchedule how the weight changes over the steps; as {@code generate} has it if left out
+     * @param temperature temperatures; each above 0; as {@code generate} has it if left out
+     * @param lastTemperature temperatures of the last step, to which the first goes in equal steps; each above 0; as
+     *     {@code generate} has it if left out
+     * @param topK numbers of likeliest codes that are drawn from; each at least 1; as {@code generate} has it if left out
+     * @param topP probabilities of the likeliest codes that are drawn from; each in (0, 1]; as {@code generate} has it if
+     *     left out
+     * @param typical probabilities of the codes of nearly mean surprise that are drawn from; each in (0, 1]; as
+     *     {@code generate} has it if left out
      */
     public record Sweep(
             List<Integer> steps,

@@ -5,10 +5,10 @@ import dev.smalti.data.Crop;
 /**
  * How training images are prepared.
  *
- * @param crop {@code center}, {@code random} or {@code none} (squashes to a square); {@code center} if left out
- * @param flip half of the images are mirrored; false if left out
- * @param heldOut share of the images that is not trained on but measured, [0, 0.5]; 0.02 if left out, and never more than
- *     1,000 images
+ * @param crop how a picture becomes a square; {@code center} if left out
+ * @param flip whether half of the images are mirrored; false if left out
+ * @param heldOut share of the images that is not trained on but measured, never more than 1,000 images; [0, 0.5]; 0.02 if
+ *     left out
  */
 public record DataRecipe(Crop crop, Boolean flip, Double heldOut) {
     public DataRecipe {

@@ -12,7 +12,10 @@ import org.bytedeco.pytorch.Device;
 /**
  * The recipe of {@code train-features}.
  *
- * @param seed from which all randomness grows; 0 if left out
+ * @param seed seed from which all randomness grows; any; 0 if left out
+ * @param data how training images are prepared; its own defaults if left out
+ * @param classifier what is trained
+ * @param training how it is trained
  */
 public record FeaturesRecipe(
         Long seed, DataRecipe data, ClassifierConfiguration classifier, TrainingConfiguration training) {

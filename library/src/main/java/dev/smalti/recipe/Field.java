@@ -13,8 +13,12 @@ record Field(String key, RecordComponent component) {
 
     static List<Field> of(Class<?> record) {
         return Arrays.stream(record.getRecordComponents())
-                .map(component -> new Field(SNAKE_CASE.translate(component.getName()), component))
+                .map(component -> new Field(key(component.getName()), component))
                 .toList();
+    }
+
+    static String key(String name) {
+        return SNAKE_CASE.translate(name);
     }
 
     Type type() {

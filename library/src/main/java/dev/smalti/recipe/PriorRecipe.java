@@ -7,9 +7,11 @@ import java.util.Objects;
 /**
  * The recipe of {@code train-prior}.
  *
- * @param seed from which all randomness grows; 0 if left out
- * @param heldOut share of the grids that is not trained on but measured, [0, 0.5]; 0.02 if left out, and never more than
- *     1,000 grids
+ * @param seed seed from which all randomness grows; any; 0 if left out
+ * @param heldOut share of the grids that is not trained on but measured, never more than 1,000 grids; [0, 0.5]; 0.02 if left
+ *     out
+ * @param prior what is trained
+ * @param training how it is trained
  */
 public record PriorRecipe(Long seed, Double heldOut, PriorConfiguration prior, TrainingConfiguration training) {
     public PriorRecipe {

@@ -7,7 +7,10 @@ import java.util.Objects;
 /**
  * The recipe of {@code train-tokenizer}.
  *
- * @param seed from which all randomness grows; 0 if left out
+ * @param seed seed from which all randomness grows; any; 0 if left out
+ * @param data how training images are prepared; its own defaults if left out
+ * @param tokenizer what is trained
+ * @param training how it is trained
  */
 public record TokenizerRecipe(
         Long seed, DataRecipe data, TokenizerConfiguration tokenizer, TrainingConfiguration training) {

@@ -53,6 +53,9 @@
  *   <li>What the constructor throws reaches the user with the file and the path in front. A
  *       {@link java.lang.NullPointerException} whose message is the name of a component says that its key is missing.
  *   <li>A third-party jar adds kinds with a {@link dev.smalti.recipe.KindProvider}.
+ *   <li>The Javadoc of a component says {@code @param key what it is; its range; its default if left out}: the range of
+ *       numbers and texts, the default of what may be left out. {@code docs/recipes.md} is made of that, and a test holds
+ *       ranges and defaults against what the record does.
  *   <li>YAML aliases and second documents are refused, and so are more than a million characters or 50 levels.
  * </ul>
  *

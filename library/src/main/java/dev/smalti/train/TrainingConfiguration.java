@@ -7,22 +7,25 @@ import java.util.List;
  *
  * @param steps optimizer steps; at least 1
  * @param batch items of a step, over all {@code accumulation} parts; at least 1
- * @param learningRate of AdamW, at its highest; above 0
- * @param betas of AdamW, two in [0, 1); [0.9, 0.99] if left out
- * @param weightDecay of AdamW; 0 if left out
- * @param warmUp steps over which the rate rises linearly from 0; 0 if left out
- * @param schedule of the rate after that; {@code constant} if left out
- * @param clip largest norm of a player's gradient; 1 if left out, 0 for no limit
- * @param averaging decay of the moving average of the weights, [0, 1); 0 for none; 0.999 if left out. Early in a run it is
- *     (1 + n) / (10 + n) where that is smaller
- * @param accumulation parts into which a batch is split, to need less memory; a divisor of batch; 1 if left out
- * @param precision {@code fp32}, {@code bf16}, or {@code auto}, the faster on this machine; auto if left out
- * @param device {@code cpu}, {@code cuda}, {@code cuda:N}, or {@code auto}, a GPU if there is one; auto if left out
- * @param logEvery steps between lines of metrics; 50 if left out
- * @param validateEvery steps between measurements on held-out data; a tenth of the steps if left out, 0 for never
- * @param previewEvery steps between previews; a tenth of the steps if left out, 0 for never
- * @param checkpointEvery steps between checkpoints; a tenth of the steps if left out
- * @param keep newest checkpoints that are kept; 2 if left out
+ * @param learningRate learning rate of AdamW, at its highest; above 0
+ * @param betas how slowly AdamW's two moving averages change; two in [0, 1); [0.9, 0.99] if left out
+ * @param weightDecay weight decay of AdamW; at least 0; 0 if left out
+ * @param warmUp steps over which the learning rate rises linearly from 0; at least 0; 0 if left out
+ * @param schedule how the learning rate goes on after the warm-up; {@code constant} if left out
+ * @param clip largest norm of the gradient of each network that is trained; at least 0, which is no limit; 1 if left out
+ * @param averaging decay of the moving average of the weights, (1 + n) / (10 + n) at step n where that is smaller; [0, 1),
+ *     where 0 is no average; 0.999 if left out
+ * @param accumulation parts into which a batch is split, to need less memory; at least 1, a divisor of batch; 1 if left out
+ * @param precision precision of the arithmetic, with {@code auto} the faster on this machine; {@code fp32}, {@code bf16} or
+ *     {@code auto}; {@code auto} if left out
+ * @param device where to train, with {@code auto} a GPU if there is one; {@code cpu}, {@code cuda}, {@code cuda:N} or
+ *     {@code auto}; {@code auto} if left out
+ * @param logEvery steps between lines of metrics; at least 1; 50 if left out
+ * @param validateEvery steps between measurements on held-out data, 0 for never; at least 0; a tenth of the steps if left
+ *     out
+ * @param previewEvery steps between previews, 0 for never; at least 0; a tenth of the steps if left out
+ * @param checkpointEvery steps between checkpoints; at least 1; a tenth of the steps if left out
+ * @param keep newest checkpoints that are kept; at least 1; 2 if left out
  */
 public record TrainingConfiguration(
         long steps,
@@ -44,6 +47,7 @@ public record TrainingConfiguration(
         Integer keep) {
     /** Of the learning rate, after the warm-up. */
     public enum Schedule {
+        /** It stays. */
         CONSTANT,
         /** Down to 0 at the last step along half a cosine. */
         COSINE

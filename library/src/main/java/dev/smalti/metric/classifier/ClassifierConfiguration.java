@@ -8,15 +8,17 @@ import org.bytedeco.pytorch.Device;
  * The size of a {@link Classifier}, and how it is kept from learning its images by heart. D, the number of features, is
  * {@code channels} times the last of {@code multipliers}.
  *
- * @param size H = W of the images; a power of two, 8..1024
- * @param channels at the highest resolution
- * @param multipliers of the channels at each resolution, highest first; each but the last is followed by a halving
- * @param blocks residual blocks at each resolution; 1 if left out
- * @param patch side of the squares of pixels that the first convolution sees as channels: 2 runs everything at half the
- *     resolution; 1 if left out
- * @param dropout of the features, in training; [0, 1), 0.1 if left out
- * @param labelSmoothing share of the target that is spread over all classes; [0, 1), 0.1 if left out
- * @param shift pixels by which training images are moved at most, either way, their edges repeated; size / 8 if left out
+ * @param size H = W of the images; a power of two in 8..1024
+ * @param channels channels at the highest resolution; at least 1
+ * @param multipliers factors of the channels at each resolution, highest first, each but the last followed by a halving;
+ *     each at least 1
+ * @param blocks residual blocks at each resolution; at least 1; 1 if left out
+ * @param patch side of the squares of pixels that the first convolution sees as channels, 2 runs everything at half the
+ *     resolution; 1, 2, 4 or 8; 1 if left out
+ * @param dropout share of the features dropped in training; [0, 1); 0.1 if left out
+ * @param labelSmoothing share of the target that is spread over all classes; [0, 1); 0.1 if left out
+ * @param shift pixels by which training images are moved at most, either way, their edges repeated; at least 0, below size;
+ *     size / 8 if left out
  */
 public record ClassifierConfiguration(
         int size,

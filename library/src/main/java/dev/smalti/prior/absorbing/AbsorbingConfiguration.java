@@ -8,14 +8,15 @@ import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Device;
 
 /**
- * An {@link AbsorbingDiffusion}.
+ * Absorbing diffusion, Bond-Taylor et al. 2022 ({@link AbsorbingDiffusion}): tokens are masked, and revealed in random order.
  *
- * @param network the denoiser's size
- * @param steps T; the number of tokens of a grid if left out, as the paper
- * @param loss {@code reweighted_elbo} if left out
- * @param masking {@code independent} if left out
+ * @param network the denoiser, which sees all tokens
+ * @param steps T, the number of steps of the diffusion; at least 1; the number of tokens of a grid, as the paper, if left
+ *     out
+ * @param loss how the cross-entropy of the masked tokens is weighted; {@code reweighted_elbo} if left out
+ * @param masking which tokens are masked at time t; {@code independent} if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
- * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
+ * @param labelDropping share of training grids whose class is hidden; [0, 1]; 0.1 if left out
  */
 public record AbsorbingConfiguration(
         NetworkConfiguration network,

@@ -30,6 +30,6 @@
  *   <li>A network that knows time is told t - 1; the paper's has no use for it.
  * </ul>
  *
- * <p>Measured: see the table of methods in the README, and the card of the bundled model.
+ * <p>Measured: see docs/methods.md, and the card of the bundled model.
  */
 package dev.smalti.prior.absorbing;

@@ -8,12 +8,12 @@ import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Device;
 
 /**
- * An {@link AutoregressiveTransformer}.
+ * An autoregressive transformer ({@link AutoregressiveTransformer}): one token after the other, row by row.
  *
- * @param network its size; always a transformer, since the other networks see all tokens and this one must see only those
- *     before the token that it guesses
+ * @param network always a transformer, since the other networks see all tokens and this one must see only those before the
+ *     token that it guesses
  * @param conditional whether classes are used where the tokens have them; true if left out
- * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
+ * @param labelDropping share of training grids whose class is hidden; [0, 1]; 0.1 if left out
  */
 public record AutoregressiveConfiguration(TransformerConfiguration network, Boolean conditional, Double labelDropping)
         implements PriorConfiguration {

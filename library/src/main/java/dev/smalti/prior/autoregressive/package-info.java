@@ -44,6 +44,6 @@
  *
  * <h2>Measured</h2>
  *
- * <p>See the table of methods in the README.
+ * <p>Measured: see docs/methods.md.
  */
 package dev.smalti.prior.autoregressive;

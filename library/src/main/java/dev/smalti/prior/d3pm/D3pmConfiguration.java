@@ -10,17 +10,17 @@ import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Device;
 
 /**
- * A {@link D3pm}.
+ * D3PM, Austin et al. 2021 ({@link D3pm}): tokens are replaced by others, or masked, step by step.
  *
- * @param network the denoiser; it is told the time
- * @param transitions {@code uniform} if left out
- * @param noise of uniform transitions; {@code cosine} if left out. Absorbing ones have one of their own
- * @param steps T, at least 1; 1000 if left out, as the paper
- * @param posterior what the guess of the clean tokens means; {@code normalised} if left out, {@code joint} in the paper;
- *     see the package for {@code context}
- * @param crossEntropy λ, the weight of the cross-entropy beside the bound, at least 0; 0.001 if left out
+ * @param network the denoiser, which is told the time
+ * @param transitions what becomes of a token that is lost; {@code uniform} if left out
+ * @param noise how many tokens are replaced at each step, with {@code uniform} transitions alone; {@code cosine} if left out
+ * @param steps T, the number of steps of the diffusion; at least 1; 1000, as the paper, if left out
+ * @param posterior what the guess of the clean tokens means, {@code joint} in the paper; {@code normalised} if left out. See
+ *     the package for {@code context}
+ * @param crossEntropy λ, the weight of the cross-entropy beside the bound; at least 0; 0.001 if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
- * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
+ * @param labelDropping share of training grids whose class is hidden; [0, 1]; 0.1 if left out
  */
 public record D3pmConfiguration(
         NetworkConfiguration network,
@@ -42,9 +42,9 @@ public record D3pmConfiguration(
 
     /** How many tokens are replaced at each step. */
     public enum Noise {
-        /** {@link Schedule#cosine} */
+        /** By a cosine, as the paper's code: {@link Schedule#cosine}. */
         COSINE,
-        /** {@link Schedule#linear} */
+        /** A share at each step that grows linearly from 0.02 to 1: {@link Schedule#linear}. */
         LINEAR
     }
 

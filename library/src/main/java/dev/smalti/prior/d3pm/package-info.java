@@ -41,6 +41,6 @@
  * <li>Discretised Gaussian and nearest-neighbour transitions need an order among codes, which a codebook's don't have.
  * </ul>
  *
- * <p>Measured: see the table of methods in the README.
+ * <p>Measured: see docs/methods.md.
  */
 package dev.smalti.prior.d3pm;

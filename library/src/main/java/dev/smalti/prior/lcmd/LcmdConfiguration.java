@@ -9,23 +9,23 @@ import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Device;
 
 /**
- * An {@link Lcmd}.
+ * VQ-LCMD, Nguyen et al. 2024 ({@link Lcmd}): Gaussian diffusion of learnt embeddings of the codes.
  *
- * @param network that reads noisy embeddings and is told ln(σ/α) as its time; {@code kind: vq-diffusion} with
- *     {@code convolution: false} is the paper's
- * @param embedding of the codes; see there if left out
- * @param noise how it grows with time; see there if left out
- * @param weights of the terms of the loss; the paper's if left out
- * @param dropping of tokens in training; see there if left out
+ * @param network the denoiser, which reads noisy embeddings and is told ln(σ/α) as its time, {@code kind: vq-diffusion} with
+ *     {@code convolution: false} is the paper's; {@code kind: transformer} only with {@code evidence}
+ * @param embedding the vectors of codes; its own defaults if left out
+ * @param noise how noise grows with time; its own defaults if left out
+ * @param weights what the terms of the loss weigh; its own defaults if left out, which are the paper's
+ * @param dropping which tokens training hides; its own defaults if left out
  * @param evidence whether what the vector at a position says of the token there by itself, ln N(z_i; α e_k, σ² I), is taken
- *     from the formula. It is added to the network's logits, which then need only tell what the other positions say; and the
- *     network reads the mean embedding under it, E[e(x_i) | z_i], instead of z_i and the noise, and a dropped token says
- *     nothing rather than being a mask. False if left out, as the paper
- * @param teacher decay of the moving average of network and embeddings that gives the targets of consistency, [0, 1); 0.99 if
- *     left out; the paper's value is not in its text
- * @param sampling how grids are drawn
+ *     from the formula; false, as the paper, if left out. It is added to the network's logits, which then need only tell
+ *     what the other positions say; and the network reads the mean embedding under it, E[e(x_i) | z_i], instead of z_i and
+ *     the noise, and a dropped token says nothing rather than being a mask
+ * @param teacher decay of the moving average of network and embeddings that gives the targets of consistency; [0, 1); 0.99
+ *     if left out. The paper's value is not in its text
+ * @param sampling how grids are drawn; its own defaults if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
- * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
+ * @param labelDropping share of training grids whose class is hidden; [0, 1]; 0.1 if left out
  */
 public record LcmdConfiguration(
         NetworkConfiguration network,
@@ -52,10 +52,10 @@ public record LcmdConfiguration(
     /**
      * The vectors of codes.
      *
-     * @param dimension D, at least 1; 256 if left out. With {@code codebook} the width of the tokenizer's code vectors
-     * @param origin {@code learnt} if left out
-     * @param deviation of the normal distribution from which learnt ones start, above 0; 1/√D if left out, so that their norm
-     *     is about 1; the paper's value is not in its text
+     * @param dimension D, with {@code codebook} the width of the tokenizer's code vectors; at least 1; 256 if left out
+     * @param origin where embeddings come from; {@code learnt} if left out
+     * @param deviation standard deviation of the normal distribution from which learnt ones start; above 0; 1/√D, so that
+     *     their norm is about 1, if left out. The paper's value is not in its text
      */
     public record Embedding(Integer dimension, Origin origin, Double deviation) {
         public Embedding {
@@ -75,12 +75,14 @@ public record LcmdConfiguration(
      * What the terms of the loss weigh, each a mean over tokens in nats (a squared distance summed over dimensions for
      * {@code diffusion}); at least 0, and not all of them 0.
      *
-     * @param reconstruction -ln p(x | z_0); 1 if left out
-     * @param consistency KL between the guesses of the teacher at ẑ_s and of the network at z_t, eq. 3; 1 if left out
-     * @param diffusion |e(x) - x̂(z_t)|², the simplified diffusion loss; 0.005 if left out
-     * @param variational the same as the bound weighs it, and the distance of z_1 from noise: with reconstruction 1 it is the
-     *     bound, eq. 2; 0 if left out
-     * @param crossEntropy -ln p(x | z_t), the loss of Dieleman et al. 2022, arXiv:2211.15089 (CDCD); 0 if left out
+     * @param reconstruction -ln p(x | z_0); at least 0; 1 if left out
+     * @param consistency KL between the guesses of the teacher at ẑ_s and of the network at z_t, eq. 3; at least 0; 1 if
+     *     left out
+     * @param diffusion |e(x) - x̂(z_t)|², the simplified diffusion loss; at least 0; 0.005 if left out
+     * @param variational the same as the bound weighs it, and the distance of z_1 from noise, with reconstruction 1 the
+     *     bound, eq. 2; at least 0; 0 if left out
+     * @param crossEntropy -ln p(x | z_t), the loss of Dieleman et al. 2022, arXiv:2211.15089 (CDCD); at least 0; 0 if left
+     *     out
      */
     public record Weights(
             Double reconstruction, Double consistency, Double diffusion, Double variational, Double crossEntropy) {
@@ -122,8 +124,8 @@ public record LcmdConfiguration(
     /**
      * Tokens that training replaces by a learnt vector, the mask, before noise is added; they are still to be guessed.
      *
-     * @param share {@code fixed} if left out
-     * @param ratio [0, 1], 0 for none; if left out 0.2 for {@code fixed} and 1 for the others
+     * @param share how many tokens are dropped; {@code fixed} if left out
+     * @param ratio the share itself, 0 for none; [0, 1]; 0.2 for {@code fixed} and 1 for the others if left out
      */
     public record Dropping(Share share, Double ratio) {
         public Dropping {
@@ -147,7 +149,7 @@ public record LcmdConfiguration(
      * How grids are drawn.
      *
      * @param steps usual number of steps, besides the last, which reads the tokens; at least 1; 200 if left out
-     * @param sampler {@code ancestral} if left out
+     * @param sampler the way a step is taken; {@code ancestral} if left out
      */
     public record Steps(Integer steps, Sampler sampler) {
         public Steps {

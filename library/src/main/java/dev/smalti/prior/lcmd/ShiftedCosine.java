@@ -9,9 +9,9 @@ import org.bytedeco.pytorch.global.torch;
  * How the signal-to-noise ratio falls with time: λ(t) = -2 ln tan(πt/2) + 2 ln s, kept within ±limit. Hoogeboom et al. 2023,
  * arXiv:2301.11093, eq. 6; the cosine schedule of Nichol and Dhariwal at s = 1.
  *
- * @param shift s, above 0; below 1 there is more noise at the same time, so that a larger part of training is spent where
- *     little is known. 0.5 if left out; the paper's value is not in its text
- * @param limit the greatest |λ|, above 0; 15 if left out
+ * @param shift s, below 1 there is more noise at the same time, so that a larger part of training is spent where little is
+ *     known; above 0; 0.5 if left out. The paper's value is not in its text
+ * @param limit the greatest |λ|; (0, 50]; 15 if left out
  */
 public record ShiftedCosine(Double shift, Double limit) {
     public ShiftedCosine {

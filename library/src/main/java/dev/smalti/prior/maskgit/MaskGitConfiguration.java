@@ -8,17 +8,17 @@ import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Device;
 
 /**
- * A {@link MaskGit}.
+ * MaskGIT, Chang et al. 2022 ({@link MaskGit}): many tokens a step, the surest or the farthest apart first.
  *
- * @param network the denoiser's size
- * @param schedule of the masked share in training; {@code cosine} if left out
- * @param exponent of the schedule {@code power}, above 0
- * @param masking {@code fixed} if left out
- * @param labelSmoothing share of the target spread evenly over all codes, [0, 1); 0.1 if left out
- * @param unmaskedWeight of the cross-entropy of tokens that are not masked, [0, 1]; 0 if left out, 0.1 in TiTok
- * @param sampling how grids are drawn
+ * @param network the denoiser, which sees all tokens
+ * @param schedule how the share that is masked in training is drawn; {@code cosine} if left out
+ * @param exponent exponent of the schedule {@code power}, which needs one, the others have none; above 0; none if left out
+ * @param masking which tokens are masked in training; {@code fixed} if left out
+ * @param labelSmoothing share of the target spread evenly over all codes; [0, 1); 0.1 if left out
+ * @param unmaskedWeight weight of the cross-entropy of tokens that are not masked, 0.1 in TiTok; [0, 1]; 0 if left out
+ * @param sampling how grids are drawn; its own defaults if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
- * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
+ * @param labelDropping share of training grids whose class is hidden; [0, 1]; 0.1 if left out
  */
 public record MaskGitConfiguration(
         NetworkConfiguration network,

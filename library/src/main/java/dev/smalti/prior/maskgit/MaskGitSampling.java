@@ -15,13 +15,15 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /**
  * How a {@link MaskGit} draws grids, in the words of a recipe; {@link #revealing} is the choice that they make.
  *
- * @param steps S, at least 1; if left out 8 by confidence and 32 otherwise, or as many as there are tokens
- * @param schedule of the share that is still masked after a step; if left out {@code cosine} by confidence and
- *     {@code arccos} otherwise
- * @param exponent of the schedule {@code power}, above 0
- * @param order {@code confidence} if left out
- * @param noise c, the Gumbel noise on the log-confidence at the first step, at least 0; 4.5 if left out. Only by confidence
- * @param roll whether each grid begins the order of Halton at a place of its own; true if left out. Only by halton
+ * @param steps S, the usual number of steps, at most that of tokens; at least 1; 8 by confidence and 32 otherwise, or as
+ *     many as there are tokens, if left out
+ * @param schedule how the share that is still masked falls from step to step; {@code cosine} by confidence and
+ *     {@code arccos} otherwise if left out
+ * @param exponent exponent of the schedule {@code power}, which needs one, the others have none; above 0; none if left out
+ * @param order which of the tokens that are still masked are revealed first; {@code confidence} if left out
+ * @param noise c, the Gumbel noise on the log-confidence at the first step, by confidence only; at least 0; 4.5 if left out
+ * @param roll whether each grid begins the order of Halton at a place of its own, by {@code halton} only; true by
+ *     {@code halton} if left out
  */
 public record MaskGitSampling(
         Integer steps, MaskSchedule schedule, Double exponent, Order order, Double noise, Boolean roll) {

@@ -49,6 +49,6 @@
  * <p>Their network is {@link dev.smalti.network.HaltonTransformer}; any other does. To train as the released code of Besnier
  * et al.: schedule {@code arccos}, masking {@code independent}, unmasked_weight 1, label_smoothing 0, order {@code halton}.
  *
- * <p>Measured: see the table of methods in the README.
+ * <p>Measured: see docs/methods.md.
  */
 package dev.smalti.prior.maskgit;

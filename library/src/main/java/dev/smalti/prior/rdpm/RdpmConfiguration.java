@@ -8,17 +8,19 @@ import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Device;
 
 /**
- * An {@link Rdpm}.
+ * RDPM, Wu, Hu and Wei 2024 ({@link Rdpm}): the codes of the noisy steps of {@code kind: rdpm} among tokenizers, one step after
+ * the other.
  *
- * @param network its size
+ * @param network the transformer's size
  * @param dimension d, the width of the tokens' codebook; at least 1
  * @param bottleneck to how many numbers the noise and the accumulated vectors of a place, 2d together, are projected before
- *     they are widened; 2d if left out, which loses nothing. The paper projects them "back" to d
- * @param guesses M, guesses of the tokenizer's map at each place, from which the codes' probabilities follow by arithmetic and
- *     to whose logarithms the network's own logits are added; 4 if left out, and 0 for the paper's head of logits alone
+ *     they are widened; at least 1; 2d, which loses nothing, if left out. The paper projects them "back" to d
+ * @param guesses M, guesses of the tokenizer's map at each place, from which the codes' probabilities follow by arithmetic
+ *     and to whose logarithms the network's own logits are added; at least 0, which is the paper's head of logits alone; 4
+ *     if left out
  * @param times which steps of a grid are trained on at once; {@code one} if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
- * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
+ * @param labelDropping share of training grids whose class is hidden; [0, 1]; 0.1 if left out
  */
 public record RdpmConfiguration(
         LlamaTransformerConfiguration network,

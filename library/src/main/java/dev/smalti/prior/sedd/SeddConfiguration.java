@@ -9,20 +9,20 @@ import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Device;
 
 /**
- * A {@link Sedd}.
+ * SEDD, Lou et al. 2024 ({@link Sedd}): ratios of probabilities are learnt by score entropy.
  *
- * @param network that is told the noise σ as its time; {@code kind: dit} is the paper's
- * @param transitions {@code absorb} if left out
- * @param noise {@code {shape: log_linear}} if left out
- * @param parametrisation {@code score} if left out
- * @param scaleBySigma whether the output is divided by e^σ - 1, the size of true ratios, so that a network of zeros has
- *     the right total; for {@code absorb} only, where it is true if left out
+ * @param network the denoiser, which is told the noise σ as its time, {@code kind: dit} is the paper's
+ * @param transitions what a lost token becomes; {@code absorb} if left out
+ * @param noise how fast tokens are lost; {@code {shape: log_linear}} if left out
+ * @param parametrisation what the network's output stands for; {@code score} if left out
+ * @param scaleBySigma whether the output is divided by e^σ - 1, the size of true ratios, so that a network of zeros has the
+ *     right total, for {@code absorb} only; true with {@code absorb} and false with {@code uniform} if left out
  * @param counting whether training draws the number of masked tokens of a grid, evenly, and the noise that fits it, instead
- *     of the noise and each token's fate; for {@code absorb} only. The loss's mean is the same and its variance lower;
- *     false if left out, as the paper
- * @param sampling how grids are drawn
+ *     of the noise and each token's fate, for {@code absorb} only; false, as the paper, if left out. The loss's mean is the
+ *     same and its variance lower
+ * @param sampling how grids are drawn; its own defaults if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
- * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
+ * @param labelDropping share of training grids whose class is hidden; [0, 1]; 0.1 if left out
  */
 public record SeddConfiguration(
         NetworkConfiguration network,
@@ -67,10 +67,10 @@ public record SeddConfiguration(
     /**
      * How grids are drawn.
      *
-     * @param steps usual number of steps, besides the last, which denoises; as many as tokens if left out
-     * @param predictor {@code analytic} if left out
+     * @param steps usual number of steps, besides the last, which denoises; at least 1; as many as tokens if left out
+     * @param predictor the way a step back is taken; {@code analytic} if left out
      * @param renormalise whether the ratios are scaled to the total that true ones have, 1 / (e^σ - 1), so that guidance
-     *     doesn't change how fast tokens are revealed; for {@code absorb} only; false if left out
+     *     doesn't change how fast tokens are revealed, for {@code absorb} only; false if left out
      */
     public record Steps(Integer steps, Predictor predictor, Boolean renormalise) {
         public Steps {

@@ -44,6 +44,6 @@
  *       by noise that is often small, where a replaced token is rare and weighs much.
  * </ul>
  *
- * <p>Measured: see the table of methods in the README.
+ * <p>Measured: see docs/methods.md.
  */
 package dev.smalti.prior.sedd;

@@ -11,21 +11,21 @@ import java.util.List;
 import org.bytedeco.pytorch.Device;
 
 /**
- * A {@link VqDiffusion}.
+ * VQ-Diffusion, Gu et al. 2022 ({@link VqDiffusion}): most tokens are masked, some replaced.
  *
- * @param network the denoiser; it is told the time
- * @param steps T, at least 2; 100 if left out
+ * @param network the denoiser, which is told the time
+ * @param steps T, the number of steps of the diffusion; at least 2; 100 if left out
  * @param transitions how many tokens are replaced; {@code paper} if left out
- * @param posterior what the guess of the clean tokens means; {@code normalised} if left out, as the papers
- * @param auxiliary weight of the cross-entropy beside the bound, at least 0; 0.001 if left out
- * @param adaptive whether that weight is doubled at the clean end, falling to the weight itself at the noisy one; true
- *     if left out
- * @param maskWeight the weights of masked and of other positions in the loss, at least 0; 1 and 1 if left out. With
+ * @param posterior what the guess of the clean tokens means; {@code normalised}, as the papers, if left out
+ * @param auxiliary weight of the cross-entropy beside the bound; at least 0; 0.001 if left out
+ * @param adaptive whether that weight is doubled at the clean end, falling to the weight itself at the noisy one; true if
+ *     left out
+ * @param maskWeight the weights of masked and of other positions in the loss; two of at least 0; [1, 1] if left out. With
  *     others the loss is no bound
  * @param importance whether times are drawn in proportion to what they were found to add to the loss; true if left out
- * @param sampling how grids are drawn; see there if left out
+ * @param sampling how grids are drawn; its own defaults if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
- * @param labelDropping share of training grids whose class is hidden, [0, 1]; 0.1 if left out
+ * @param labelDropping share of training grids whose class is hidden; [0, 1]; 0.1 if left out
  */
 public record VqDiffusionConfiguration(
         NetworkConfiguration network,
@@ -42,21 +42,20 @@ public record VqDiffusionConfiguration(
         implements PriorConfiguration {
     /** What becomes of the tokens in T steps. */
     public enum Transitions {
-        /** {@link Schedule#maskAndReplace}: nine of ten are masked, one is replaced. */
+        /** Nine of ten are masked, one is replaced: {@link Schedule#maskAndReplace}. */
         PAPER,
-        /** {@link Schedule#maskAndReplaceAsReleased}: all but one in a million are masked. */
+        /** All but one in a million are masked: {@link Schedule#maskAndReplaceAsReleased}. */
         AS_RELEASED
     }
 
     /**
      * How grids are drawn.
      *
-     * @param truncation r, the probability of the most likely codes that a guess is cut down to, (0, 1]; 1, which keeps
-     *     all, if left out. It is top-p on the guess, so a caller's top-p takes its place
-     * @param purity r of Tang et al. 2022, arXiv:2205.16007, eq. 11, at least 0: masked tokens are drawn where the
-     *     guess is surest first, and the sharper the surer; without this rule if left out
-     * @param tokens how many tokens of a grid the purity rule draws at each step but the last, at least 1; L/T' if left
-     *     out
+     * @param truncation r, the probability of the most likely codes that a guess is cut down to; (0, 1]; 1, which keeps all,
+     *     if left out. It is top-p on the guess, so a caller's top-p takes its place
+     * @param purity r of Tang et al. 2022, arXiv:2205.16007, eq. 11, by which masked tokens are drawn where the guess is
+     *     surest first, and the sharper the surer; at least 0; none if left out
+     * @param tokens how many tokens of a grid the purity rule draws at each step but the last; at least 1; L/T' if left out
      */
     public record Drawing(Double truncation, Double purity, Integer tokens) {
         /** Draws from the model as it is. */

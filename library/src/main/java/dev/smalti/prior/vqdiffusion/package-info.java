@@ -42,6 +42,6 @@
  * <li>Classes, by guidance or by label; no text.
  * </ul>
  *
- * <p>Measured: see the table of methods in the README.
+ * <p>Measured: see docs/methods.md.
  */
 package dev.smalti.prior.vqdiffusion;

@@ -3,24 +3,27 @@ package dev.smalti.tokenizer.quantize;
 /**
  * A codebook and how it learns, in the words of a recipe; {@link #learning} is the choice that they make.
  *
- * @param codes K; at least 2
- * @param dimension D; at least 1
+ * @param codes K, the number of codes; 2..16777216
+ * @param dimension D, the length of a code vector; at least 1
  * @param update how codes follow the vectors that choose them; {@code gradient} if left out
- * @param commitment weight beta of the commitment term; 0.25 if left out
- * @param legacy puts beta on the codebook's term instead of the encoder's, as the released taming and unleashing models
- *     were trained; false if left out
- * @param decay of the moving averages, (0, 1); 0.99 if left out
- * @param reviveBelow a code whose average use falls below this share of the mean use is moved onto a vector of the batch;
- *     0 for never; only with {@code moving_average}; 0.05 there if left out
+ * @param commitment weight β of the commitment term; at least 0; 0.25 if left out
+ * @param legacy whether β is put on the codebook's term instead of the encoder's, as the released taming and unleashing
+ *     models were trained, with {@code gradient} only; false if left out
+ * @param decay how slowly the moving averages change, with {@code moving_average} only; (0, 1); 0.99 if left out
+ * @param reviveBelow a code whose average use falls below this share of the mean use is moved onto a vector of the batch, 0
+ *     for never, with {@code moving_average} only; [0, 1); 0.05 with {@code moving_average} and 0 with {@code gradient} if
+ *     left out
  */
 public record CodebookConfiguration(
         int codes, int dimension, Update update, Double commitment, Boolean legacy, Double decay, Double reviveBelow) {
     private static final double DECAY = 0.99;
     private static final double REVIVE_BELOW = 0.05;
 
-    /** By the gradient of a loss, or as the moving average of the vectors that chose the code. */
+    /** How codes follow the vectors that choose them. */
     public enum Update {
+        /** By the gradient of a loss. */
         GRADIENT,
+        /** As the moving average of the vectors that chose the code. */
         MOVING_AVERAGE
     }
 

@@ -14,23 +14,24 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * RDPM's tokenizer: a VQGAN around a {@link ResidualQuantizer}.
  *
- * @param autoencoder encoder, decoder, discriminator, perceptual loss and codebook; the codebook's dimension is d, its {@code commitment}
- *     the paper's δ, 0.25 if left out, and {@code adversarial.weight} its η, 0.75 in the paper
+ * @param autoencoder encoder, decoder, discriminator, perceptual loss and codebook, whose dimension is d, whose
+ *     {@code commitment} is the paper's δ, and whose {@code adversarial.weight} is its η, 0.75 in the paper
  * @param steps T, the codes at each place; at least 2
  * @param affine whether the layer norm has learnt gains and biases; false if left out. With them the encoder outgrows the
  *     noise, which the norm is there to prevent: on fruits the gains were 1.1 to 1.6 after 1,400 steps, and rising
- * @param schedule of α_t; {@code power} if left out
- * @param base φ of {@code power}, (0, 1]; 0.75 if left out. With 1 no noise is added: plain residual quantization
- * @param weights γ_t of the quantization loss; {@code alpha} if left out
+ * @param schedule how α_t, the share of the image in what step t quantizes, grows; {@code power} if left out
+ * @param base φ of {@code power}, with 1 no noise is added, which is plain residual quantization; (0, 1]; 0.75 (none with
+ *     another schedule) if left out
+ * @param weights γ_t, how much the quantization loss of step t counts; {@code alpha} if left out
  * @param convolution whether a 3×3 convolution of the quantized vectors, one for all steps, is added to them; true if left
  *     out
- * @param stopGradients whether the quantization loss is VQGAN's, |sg(v_t) - v'_t|² + δ |v_t - sg(v'_t)|², rather than
- *     eq. 4 to the letter, δ |v_t - v'_t|²; true if left out. The paper prints no stop-gradients and calls the loss
- *     "consistent with" VQGAN's, whose δ belongs to the encoder's term alone
- * @param difference of reconstruction and image in L_recon; {@code squared} if left out, eq. 3. The mean over values, which
- *     is small beside a sum of T quantization losses: {@code absolute}, VQGAN's, weighs several times more
+ * @param stopGradients whether the quantization loss is VQGAN's, |sg(v_t) - v'_t|² + δ |v_t - sg(v'_t)|², rather than eq. 4
+ *     to the letter, δ |v_t - v'_t|²; true if left out. The paper prints no stop-gradients and calls the loss "consistent
+ *     with" VQGAN's, whose δ belongs to the encoder's term alone
  * @param detach whether the residuals z_{t+1} = z_t - v'_t carry no gradient to the codes and the convolution of earlier
  *     steps; true if left out. The paper does not say
+ * @param difference what is taken of reconstruction and image in L_recon; {@code squared}, eq. 3, if left out. The mean over
+ *     values, which is small beside a sum of T quantization losses: {@code absolute}, VQGAN's, weighs several times more
  */
 public record ResidualConfiguration(
         VqganConfiguration autoencoder,
@@ -54,7 +55,9 @@ public record ResidualConfiguration(
 
     /** Of two values. */
     public enum Difference {
+        /** (a - b)² */
         SQUARED,
+        /** |a - b| */
         ABSOLUTE
     }
 

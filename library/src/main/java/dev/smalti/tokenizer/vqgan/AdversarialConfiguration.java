@@ -3,12 +3,13 @@ package dev.smalti.tokenizer.vqgan;
 /**
  * The discriminator of a {@link Vqgan} and how much it counts.
  *
- * @param start training step from which the adversarial term counts, and the discriminator learns; 0 or more
- * @param weight factor on the adaptive weight; 1 if left out (taming: 0.8), 0 for no adversarial term at all
- * @param maxWeight cap of the adaptive weight before that factor; 1 if left out, as Bond-Taylor et al. 2022 (taming: 1e4)
- * @param channels of the discriminator's first layer; 64 if left out
- * @param layers of the discriminator after the first; 3 if left out
- * @param augment differentiable augmentation of what the discriminator sees; true if left out
+ * @param start training step from which the adversarial term counts, and the discriminator learns; at least 0
+ * @param weight factor on the adaptive weight, 0.8 in taming, 0 for no adversarial term at all; at least 0; 1 if left out
+ * @param maxWeight cap of the adaptive weight before that factor, 10,000 in taming; at least 0; 1, as Bond-Taylor et al.
+ *     2022, if left out
+ * @param channels channels of the discriminator's first layer; at least 1; 64 if left out
+ * @param layers layers of the discriminator after the first; at least 1; 3 if left out
+ * @param augment whether what the discriminator sees is augmented, differentiably; true if left out
  */
 public record AdversarialConfiguration(
         long start, Double weight, Double maxWeight, Integer channels, Integer layers, Boolean augment) {

@@ -12,10 +12,10 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * LPIPS as the perceptual loss of a {@link Vqgan}, as Esser et al. 2021 and Bond-Taylor et al. 2022 have it.
  *
- * @param net through which it looks; {@code vgg} if left out, as in the papers
- * @param backbone file with the network's weights, as {@link Lpips#open} reads it; relative to the working directory
+ * @param net the network through which it looks; {@code vgg}, as in the papers, if left out
+ * @param backbone file with the network's weights, as {@link Lpips#open} reads it, relative to the working directory
  * @param linear file with the weights of the distance, the same
- * @param weight above 0; 1 if left out
+ * @param weight factor beside the absolute error; above 0; 1 if left out
  */
 public record LpipsConfiguration(Net net, Path backbone, Path linear, Double weight)
         implements PerceptualConfiguration {

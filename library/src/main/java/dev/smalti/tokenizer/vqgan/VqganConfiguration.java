@@ -10,25 +10,28 @@ import java.util.Map;
 import org.bytedeco.pytorch.Device;
 
 /**
- * The size of a {@link Vqgan} and its losses.
+ * VQGAN, Esser et al. 2021 ({@link Vqgan}): its size and its losses.
  *
- * @param size H = W of the images; a power of two, 8..1024
- * @param channels at the highest resolution
- * @param multipliers of the channels at each resolution, highest first; each but the last is followed by a halving
- * @param resBlocks residual blocks at each resolution of the encoder; 2 if left out
- * @param decoderBlocks the same of the decoder; as resBlocks if left out
- * @param attention resolutions with attention after each block (the middle always has it); the lowest if left out
- * @param patch side of the squares of pixels that the first convolution sees as channels and the last one makes: 2 runs
- *     everything at half the resolution; 1, the paper's, if left out
- * @param latent channels of the map between encoder and quantizer; the codebook's dimension if left out, and only another
- *     with quantConv
- * @param quantConv a 1×1 convolution on either side of the quantizer, as taming has and unleashing has not; false if left
- *     out
- * @param outputSwish a swish before the last convolutions, as taming has and unleashing has not; false if left out
- * @param codebook K, D and how they learn
- * @param adversarial the discriminator and its weight
- * @param pixelLikelihood also trains a Gaussian over pixels on the decoder's features, without changing them; false if
+ * @param size H = W of the images; a power of two in 8..1024
+ * @param channels channels at the highest resolution; at least 1
+ * @param multipliers factors of the channels at each resolution, highest first, each but the last followed by a halving;
+ *     each at least 1
+ * @param resBlocks residual blocks at each resolution of the encoder; at least 1; 2 if left out
+ * @param decoderBlocks the same of the decoder; at least 1; as {@code res_blocks} if left out
+ * @param attention resolutions with attention after each block (the middle always has it); each the side of a map; the
+ *     lowest if left out
+ * @param patch side of the squares of pixels that the first convolution sees as channels and the last one makes, 2 runs
+ *     everything at half the resolution; 1, 2, 4 or 8; 1, the paper's, if left out
+ * @param latent channels of the map between encoder and quantizer; the codebook's dimension, or any with {@code quant_conv};
+ *     the codebook's dimension if left out
+ * @param quantConv whether there is a 1×1 convolution on either side of the quantizer, as taming has and unleashing has not;
+ *     false if left out
+ * @param outputSwish whether there is a swish before the last convolutions, as taming has and unleashing has not; false if
  *     left out
+ * @param codebook K, D and how they learn
+ * @param adversarial the discriminator and its weight; {@code {start: 30001}}, for images of 64 pixels and more, if left out
+ * @param pixelLikelihood whether a Gaussian over pixels is trained too, on the decoder's features, without changing them;
+ *     false if left out
  * @param perceptual a distance as a frozen network sees images, beside that of pixels; none if left out
  */
 public record VqganConfiguration(
