@@ -46,7 +46,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <pre>{@code
  * try (Model model = Model.open("fruits-64")) {
  *     Source half = Source.of(Path.of("fruit.png"), "32,0,32,64");
- *     new EditImage(half, Request.of(4, "Banana 1", 42), Output.png(Path.of("edited"))).run(model, done -> {});
+ *     new EditImage(half, Request.of(4, "cherry-1", 42), Output.png(Path.of("edited"))).run(model, done -> {});
  * }
  * }</pre>
  *

@@ -33,8 +33,8 @@ import org.bytedeco.pytorch.global.torch;
  * RandomStreams images, or tokens, into files.
  *
  * <pre>{@code
- * Request eight = Request.of(8, List.of("Banana 1"), 42);
- * new GenerateImages("fruits-64", "auto", eight, Output.png(Path.of("bananas"))).run(done -> {});
+ * Request eight = Request.of(8, List.of("cherry-1"), 42);
+ * new GenerateImages("fruits-64", "auto", eight, Output.png(Path.of("cherries"))).run(done -> {});
  * }</pre>
  *
  * @param model run folder of {@code train-prior}, or the name of a bundled model
