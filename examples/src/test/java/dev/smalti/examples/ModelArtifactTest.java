@@ -3,10 +3,13 @@ package dev.smalti.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.Collections;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.TreeMap;
@@ -50,15 +53,27 @@ class ModelArtifactTest {
     @Test
     void the_class_path_names_it_and_says_whose_it_is() throws IOException {
         assertThat(resource("META-INF/smalti/models").strip()).isEqualTo("fruits-64");
-        assertThat(resource("META-INF/NOTICE")).contains("Fruits-360");
-        assertThat(resource("META-INF/LICENSE")).contains("Apache License");
+        assertThat(resources("META-INF/NOTICE")).contains("Fruits-360");
+        assertThat(resources("META-INF/LICENSE")).contains("Apache License");
         assertThat(resource("dev/smalti/models/fruits-64/README.md")).startsWith("# fruits-64");
     }
 
     private static String resource(String name) throws IOException {
-        try (var in = ModelArtifactTest.class.getClassLoader().getResourceAsStream(name)) {
+        try (InputStream in = ModelArtifactTest.class.getClassLoader().getResourceAsStream(name)) {
             assertThat(in).as(name).isNotNull();
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         }
+    }
+
+    /** Of all jars that have one of that name, together. */
+    private static String resources(String name) throws IOException {
+        StringBuilder text = new StringBuilder();
+        for (URL each :
+                Collections.list(ModelArtifactTest.class.getClassLoader().getResources(name))) {
+            try (InputStream in = each.openStream()) {
+                text.append(new String(in.readAllBytes(), StandardCharsets.UTF_8));
+            }
+        }
+        return text.toString();
     }
 }

@@ -33,8 +33,9 @@ import org.bytedeco.pytorch.global.torch;
  * RandomStreams images, or tokens, into files.
  *
  * <pre>{@code
- * Request eight = Request.of(8, List.of("cherry-1"), 42);
- * new GenerateImages("fruits-64", "auto", eight, Output.png(Path.of("cherries"))).run(done -> {});
+ * GenerateImages.Request eight = GenerateImages.Request.of(8, List.of("cherry-1"), 42);
+ * GenerateImages.Output cherries = GenerateImages.Output.png(Path.of("cherries"));
+ * new GenerateImages("fruits-64", "auto", eight, cherries).run(done -> {});
  * }</pre>
  *
  * @param model run folder of {@code train-prior}, or the name of a bundled model

@@ -149,7 +149,7 @@ public final class AbsorbingDiffusion implements Prior {
 
     /**
      * Ancestral sampling in T' steps: at t = T'..1 each token that is still masked is revealed with probability 1/t.
-     * Section 3.3; T' < T starts the chain at T', which skips steps evenly.
+     * Section 3.3; T' {@literal <} T starts the chain at T', which skips steps evenly.
      */
     @Override
     public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
