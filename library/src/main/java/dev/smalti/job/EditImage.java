@@ -42,8 +42,9 @@ import org.bytedeco.pytorch.Tensor;
  *
  * <pre>{@code
  * try (Model model = Model.open("fruits-64")) {
- *     Source half = Source.of(Path.of("fruit.png"), "32,0,32,64");
- *     new EditImage(half, Request.of(4, "Banana 1", 42), Output.png(Path.of("edited"))).run(model, done -> {});
+ *     EditImage.Source half = EditImage.Source.of(Path.of("fruit.png"), "32,0,32,64");
+ *     EditImage.Request four = EditImage.Request.of(4, "cherry-1", 42);
+ *     new EditImage(half, four, GenerateImages.Output.png(Path.of("edited"))).run(model, done -> {});
  * }
  * }</pre>
  *

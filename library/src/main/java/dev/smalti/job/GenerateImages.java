@@ -26,8 +26,9 @@ import java.util.regex.Pattern;
  * Draws images, or tokens, into files.
  *
  * <pre>{@code
- * Request eight = Request.of(8, List.of("Banana 1"), 42);
- * new GenerateImages("fruits-64", "auto", eight, Output.png(Path.of("bananas"))).run(done -> {});
+ * GenerateImages.Request eight = GenerateImages.Request.of(8, List.of("cherry-1"), 42);
+ * GenerateImages.Output cherries = GenerateImages.Output.png(Path.of("cherries"));
+ * new GenerateImages("fruits-64", "auto", eight, cherries).run(done -> {});
  * }</pre>
  *
  * @param model run folder of {@code train-prior}, or the name of a bundled model

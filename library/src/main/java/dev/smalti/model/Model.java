@@ -24,6 +24,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongConsumer;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -34,12 +38,18 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * <pre>{@code
  * try (Model model = Model.open("fruits-64")) {
- *     List<Pixels> images = model.images(List.of("Banana 1"), 8, 42, Sampling.USUAL);
- *     Pictures.writePng(Path.of("bananas.png"), Pictures.grid(images, 4, 2));
+ *     List<Pixels> images = model.images(List.of("cherry-1"), 8, 42, Sampling.USUAL);
+ *     Pictures.writePng(Path.of("cherries.png"), Pictures.grid(images, 4, 2));
  * }
  * }</pre>
  *
- * <p>Not for use by several threads at once.
+ * <p>Threads may share a model: they take turns, a batch at a time, so each gets the images that it would get alone. Two
+ * models run beside each other.
+ *
+ * <p>A draw is stopped by whatever its progress throws, or from another thread by interrupting the one that draws: after the
+ * step that it is in, it ends with a {@link CancellationException}, and the thread stays interrupted. The model can be drawn
+ * from again. Closing the model stops its draws too. Of a closed model, all that needs its weights throws an
+ * {@link IllegalStateException}, and so does a draw that was under way.
  */
 public final class Model implements Painter, AutoCloseable {
     private final RunFolder folder;
@@ -50,6 +60,10 @@ public final class Model implements Painter, AutoCloseable {
 
     private final SearchedSteps searched;
     private final List<String> overrides;
+
+    private final ReentrantLock turn = new ReentrantLock(true);
+    private volatile boolean closed;
+    private boolean freed;
 
     private Model(RunFolder folder, Device device, List<String> overrides) {
         this.overrides = List.copyOf(overrides);
@@ -88,7 +102,9 @@ public final class Model implements Painter, AutoCloseable {
         return new Model(folder, place, overrides);
     }
 
+    /** @throws IllegalStateException if the model is closed */
     public Prior prior() {
+        requireOpen();
         return prior;
     }
 
@@ -149,7 +165,7 @@ public final class Model implements Painter, AutoCloseable {
     /** Pixels a token along a side. */
     @Override
     public int patch() {
-        if (tokenizer == null) {
+        if (tokenizer() == null) {
             throw noTokenizer();
         }
         return tokenizer.factor();
@@ -160,8 +176,13 @@ public final class Model implements Painter, AutoCloseable {
                 + " use --format tokens, or train the prior with --tokenizer");
     }
 
-    /** Null if the run folder has no tokenizer. */
+    /**
+     * Null if the run folder has no tokenizer.
+     *
+     * @throws IllegalStateException if the model is closed
+     */
     public Tokenizer tokenizer() {
+        requireOpen();
         return tokenizer;
     }
 
@@ -249,10 +270,23 @@ public final class Model implements Painter, AutoCloseable {
      * Draws images; the i-th depends on the seed, on i and on its class alone.
      *
      * @param named classes in turn; empty for all classes evenly
+     * @throws CancellationException if the thread is interrupted
+     * @throws IllegalStateException if the model is closed, be it meanwhile
      */
     public List<Pixels> images(List<String> named, int count, long seed, Sampling sampling) {
+        return images(named, count, seed, sampling, done -> {});
+    }
+
+    /**
+     * {@link #images(List, int, long, Sampling)} with its progress.
+     *
+     * @param progress told after every step, on this thread, of the images done, counting those in the making by their
+     *     steps, {@code count} at last; what it throws stops the draw
+     */
+    public List<Pixels> images(List<String> named, int count, long seed, Sampling sampling, LongConsumer progress) {
+        requireOpen();
         long[] labels = labels(named, count, seed);
-        return new Drawing(this, labels, count, seed, sampling).images(64, done -> {});
+        return new Drawing(this, labels, count, seed, sampling).images(64, progress);
     }
 
     /**
@@ -269,26 +303,28 @@ public final class Model implements Painter, AutoCloseable {
         return codes(batch, watcher, (at, logProbabilities, codes) -> {});
     }
 
-    /** The same with a listener, which is told in each step what is drawn from; the watcher is told after it. */
+    /**
+     * The same with a listener, which is told in each step what is drawn from; the watcher is told after it.
+     *
+     * <p>Either stops the draw by throwing.
+     *
+     * @throws CancellationException if the thread is interrupted
+     * @throws IllegalStateException if the model is closed, be it meanwhile
+     */
     public Tensor codes(Batch batch, StepWatcher watcher, GridDraw.Listener listener) {
-        return Scope.keep(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                int from = batch.from();
-                List<Seed> seeds = new ArrayList<>();
-                for (int i = 0; i < batch.size(); i++) {
-                    seeds.add(grid(batch.seed(), from + i));
-                }
-                long[] labels = batch.labels();
-                GridDraw draw = prior.draw(bestSteps(batch.sampling()), RandomStreams.of(seeds, device))
-                        .labels(
-                                labels == null
-                                        ? null
-                                        : Tensors.longs(Arrays.copyOfRange(labels, from, from + batch.size())))
-                        .known(batch.known(), from)
-                        .watcher(watcher)
-                        .listener(listener);
-                return precision.run(device, () -> prior.sample(draw));
+        return inTurn(() -> {
+            int from = batch.from();
+            List<Seed> seeds = new ArrayList<>();
+            for (int i = 0; i < batch.size(); i++) {
+                seeds.add(grid(batch.seed(), from + i));
             }
+            long[] labels = batch.labels();
+            GridDraw draw = prior.draw(bestSteps(batch.sampling()), RandomStreams.of(seeds, device))
+                    .labels(labels == null ? null : Tensors.longs(Arrays.copyOfRange(labels, from, from + batch.size())))
+                    .known(batch.known(), from)
+                    .watcher(stopping(watcher))
+                    .listener(listener);
+            return prior.sample(draw);
         });
     }
 
@@ -357,17 +393,16 @@ public final class Model implements Painter, AutoCloseable {
      * int64 [B, h, w] or [B, T, h, w] -> [B, 3, H, W] in about [-1, 1]
      *
      * @throws JobException if the run folder has no tokenizer
+     * @throws IllegalStateException if the model is closed
      */
     @Override
     public Tensor decode(Tensor codes) {
-        if (tokenizer == null) {
+        if (tokenizer() == null) {
             throw noTokenizer();
         }
-        return Scope.keep(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                tokenizer.parameters().training(false);
-                return precision.run(device, () -> tokenizer.decode(codes.to(device, ScalarType.Long)));
-            }
+        return inTurn(() -> {
+            tokenizer.parameters().training(false);
+            return tokenizer.decode(codes.to(device, ScalarType.Long));
         });
     }
 
@@ -376,26 +411,88 @@ public final class Model implements Painter, AutoCloseable {
      *
      * @param noise a seed for each image, for a tokenizer that adds noise
      * @throws JobException if the run folder has no tokenizer
+     * @throws IllegalStateException if the model is closed
      */
     public Tensor encode(Tensor images, long[] noise) {
-        if (tokenizer == null) {
+        if (tokenizer() == null) {
             throw new JobException(folder.path() + " has no tokenizer, so it can't take images:"
                     + " train the prior with --tokenizer");
         }
-        return Scope.keep(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                tokenizer.parameters().training(false);
-                Tensor pixels = images.to(device, ScalarType.Float);
-                return precision.run(device, () -> tokenizer.encode(pixels, noise));
-            }
+        return inTurn(() -> {
+            tokenizer.parameters().training(false);
+            return tokenizer.encode(images.to(device, ScalarType.Float), noise);
         });
     }
 
+    /**
+     * Computes with the weights, without gradients, while no other thread does. A thread that has its turn may take another
+     * inside, such as a preview in the middle of a draw.
+     */
+    private Tensor inTurn(Supplier<Tensor> computation) {
+        requireOpen();
+        try {
+            turn.lockInterruptibly();
+        } catch (InterruptedException e) {
+            throw stopped();
+        }
+        try {
+            requireOpen();
+            return Scope.keep(() -> {
+                try (NoGradGuard guard = new NoGradGuard()) {
+                    return precision.run(device, computation);
+                }
+            });
+        } finally {
+            turn.unlock();
+        }
+    }
+
+    /** A watcher that ends the draw where it should. */
+    private StepWatcher stopping(StepWatcher watcher) {
+        return (done, of, xt) -> {
+            watcher.step(done, of, xt);
+            requireOpen();
+            if (Thread.currentThread().isInterrupted()) {
+                throw stopped();
+            }
+        };
+    }
+
+    private CancellationException stopped() {
+        Thread.currentThread().interrupt();
+        return new CancellationException("the draw was stopped: its thread was interrupted");
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException(
+                    "this model is closed: " + folder.path() + "; open it again to draw from it");
+        }
+    }
+
+    /**
+     * Frees the weights. A draw of another thread is stopped first; further calls do nothing.
+     *
+     * @throws IllegalStateException if this very thread is drawing, since its progress calls this
+     */
     @Override
     public void close() {
-        prior.close();
-        if (tokenizer != null) {
-            tokenizer.close();
+        if (turn.isHeldByCurrentThread()) {
+            throw new IllegalStateException(
+                    "a model can't be closed by its own draw: throw from the progress to stop it, and close it then");
+        }
+        closed = true;
+        turn.lock();
+        try {
+            if (!freed) {
+                freed = true;
+                prior.close();
+                if (tokenizer != null) {
+                    tokenizer.close();
+                }
+            }
+        } finally {
+            turn.unlock();
         }
     }
 }

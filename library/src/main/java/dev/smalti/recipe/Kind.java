@@ -4,7 +4,7 @@ package dev.smalti.recipe;
  * A name that {@code kind:} may have in a recipe, and the configuration that it stands for.
  *
  * <pre>{@code
- * new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class)
+ * Kind kind = new Kind(PriorConfiguration.class, "absorbing", AbsorbingConfiguration.class);
  * }</pre>
  *
  * @param family the interface that is the type of a recipe's component

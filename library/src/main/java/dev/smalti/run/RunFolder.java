@@ -112,7 +112,9 @@ public final class RunFolder {
     }
 
     /**
-     * Opens a run folder, or a bundled model by its name.
+     * Opens a run folder, or a bundled model by its name: one under {@code models} of {@code -Dsmalti.home} (or of the working
+     * folder), else one on the class path, such as the artifact {@code smalti-model-fruits-64}, which is unpacked once into the
+     * user's cache.
      *
      * @throws JobException if it is none, or of another version
      */
@@ -125,15 +127,18 @@ public final class RunFolder {
                     return open(bundled);
                 }
             }
-            throw new JobException("there is no run folder and no bundled model named " + pathOrName
-                    + (bundled().isEmpty() ? "" : "; bundled are: " + String.join(", ", bundled())));
+            return ModelJars.folder(pathOrName)
+                    .map(RunFolder::open)
+                    .orElseThrow(() -> new JobException("there is no run folder and no bundled model named "
+                            + pathOrName
+                            + (bundled().isEmpty() ? "" : "; bundled are: " + String.join(", ", bundled()))));
         }
         return open(path);
     }
 
-    /** The names of the models that ship with the installation. */
+    /** The names of the models that ship with the installation, and of those on the class path. */
     public static List<String> bundled() {
-        return homes().stream()
+        Stream<String> installed = homes().stream()
                 .map(home -> home.resolve("models"))
                 .filter(Files::isDirectory)
                 .flatMap(models -> {
@@ -146,7 +151,8 @@ public final class RunFolder {
                     } catch (IOException e) {
                         return Stream.empty();
                     }
-                })
+                });
+        return Stream.concat(installed, ModelJars.names().stream())
                 .sorted()
                 .distinct()
                 .toList();
