@@ -1,33 +1,96 @@
 package dev.smalti.tensor;
 
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.openblas.global.openblas;
+import org.bytedeco.pytorch.global.torch;
 
 /**
  * Settings that must be made before libtorch is loaded or before its first product.
  *
- * <p>Two traps are closed here for whoever embeds the library; the launcher and the tests set the same by environment.
- * JavaCPP refuses allocations once the process holds more than twice the Java heap, which a model easily does: the limit
- * is lifted unless somebody chose one. And OpenMP's threads spin while they wait, against OpenBLAS's and whatever else
- * shares the cores: unless {@code OMP_WAIT_POLICY} was set when the process started, they are told to sleep, as
- * {@link Waiting} explains. Where they do spin, OpenBLAS is held to one thread.
+ * <p>Three traps are closed here for whoever embeds the library. JavaCPP refuses allocations once the process holds more than
+ * twice the Java heap, which a model easily does: the limit is lifted unless somebody chose one. OpenMP's threads spin while
+ * they wait, against OpenBLAS's and whatever else shares the cores: unless {@code OMP_WAIT_POLICY} was set when the process
+ * started, they are told to sleep, as {@link Waiting} explains.
+ *
+ * <p>And OpenBLAS, which multiplies float32 matrices on the CPU, waits for its threads by spinning, so one that isn't scheduled
+ * holds up all, several times a product. It gets as many threads as {@link #blasThreads} says, unless the environment says
+ * how many. What comes out of a product is the same.
  */
 public final class Native {
+    private static final List<String> CHOSEN = List.of("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS");
+    private static final Pattern NUMBER = Pattern.compile("[1-9]\\d{0,8}");
+
     static {
         lift("org.bytedeco.javacpp.maxbytes");
         lift("org.bytedeco.javacpp.maxphysicalbytes");
-        Loader.load(org.bytedeco.openblas.global.openblas.class);
-        Waiting.Policy waiting = Waiting.beforeLibtorch();
-        Loader.load(org.bytedeco.pytorch.global.torch.class);
+        Waiting.Policy waiting = loadAlone();
         Waiting.afterLibtorch(waiting);
-        if (waiting != Waiting.Policy.SET && !"passive".equalsIgnoreCase(System.getenv(Waiting.VARIABLE))) {
-            org.bytedeco.openblas.global.openblas.blas_set_num_threads(1);
-        }
+        blasThreads(environment(waiting), Runtime.getRuntime().availableProcessors())
+                .ifPresent(openblas::blas_set_num_threads);
     }
 
     private Native() {}
 
     /** Loads the native libraries, once a process; later calls cost nothing. */
     public static void load() {}
+
+    /** While no other process does: the first one unpacks the libraries, and who loads one that is half there dies. */
+    private static Waiting.Policy loadAlone() {
+        try (FileChannel file = FileChannel.open(
+                        Loader.getCacheDir().toPath().resolve("smalti.lock"),
+                        StandardOpenOption.CREATE,
+                        StandardOpenOption.WRITE);
+                FileLock lock = file.lock()) {
+            return loadBoth();
+        } catch (IOException e) {
+            return loadBoth(); // from a cache that can't be written
+        }
+    }
+
+    private static Waiting.Policy loadBoth() {
+        Loader.load(openblas.class);
+        Waiting.Policy waiting = Waiting.beforeLibtorch();
+        Loader.load(torch.class);
+        return waiting;
+    }
+
+    /** As libgomp found it. */
+    private static Map<String, String> environment(Waiting.Policy waiting) {
+        Map<String, String> environment = new HashMap<>(System.getenv());
+        if (waiting == Waiting.Policy.SET) {
+            environment.put(Waiting.VARIABLE, "passive");
+        }
+        return environment;
+    }
+
+    /**
+     * How many threads OpenBLAS is to have; empty where the environment names a number for it.
+     *
+     * <p>One where OpenMP's threads spin too, since {@code OMP_WAIT_POLICY=passive} wasn't set as libgomp was loaded; else half of the cores, so that other work on the other half holds
+     * nothing up, and at most {@code OMP_NUM_THREADS}. A core of two hardware threads counts as two cores and multiplies
+     * with one of them as fast as with both.
+     */
+    static OptionalInt blasThreads(Map<String, String> environment, int cores) {
+        if (CHOSEN.stream().anyMatch(environment::containsKey)) {
+            return OptionalInt.empty();
+        }
+        if (!"passive".equalsIgnoreCase(environment.get(Waiting.VARIABLE))) {
+            return OptionalInt.of(1);
+        }
+        Matcher most = NUMBER.matcher(environment.getOrDefault("OMP_NUM_THREADS", ""));
+        int half = Math.max(1, cores / 2);
+        return OptionalInt.of(most.lookingAt() ? Math.min(half, Integer.parseInt(most.group())) : half);
+    }
 
     private static void lift(String property) {
         if (System.getProperty(property) == null) {
