@@ -4,20 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.smalti.draw.Known;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
 import dev.smalti.job.MeasureLikelihood;
 import dev.smalti.job.TrainPrior;
 import dev.smalti.model.Model;
-import dev.smalti.prior.Prior;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.function.IntFunction;
-import java.util.stream.LongStream;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -59,7 +57,7 @@ abstract class KnownJointContract {
     /** The total variation of 20,000 grids of the first class, seed 5. */
     final double distance(Path run, String... overrides) {
         try (Model model = Model.open(run.toString(), "cpu", List.of(overrides))) {
-            double distance = joint.totalVariation(0, counts(model, 0, from -> Sampling.USUAL));
+            double distance = joint.totalVariation(0, counts(model, 0, null));
             System.out.printf(
                     "total variation of %s %s, seed 5: %.3f%n",
                     run.getFileName(), String.join(" ", overrides), distance);
@@ -67,15 +65,15 @@ abstract class KnownJointContract {
         }
     }
 
-    /** How often each state is drawn, by the sampling of each batch, of which the first grid is given. */
-    private static long[] counts(Model model, int label, IntFunction<Sampling> sampling) {
+    /** How often each state is drawn. @param known null for none */
+    private static long[] counts(Model model, int label, Known known) {
         long[] counts = new long[KnownJoint.STATES];
         long[] labels = new long[DRAWN];
         Arrays.fill(labels, label);
         for (int from = 0; from < DRAWN; from += AT_ONCE) {
             int begin = from;
             long[] codes = Scope.value(() -> Tensors.toLongs(
-                    model.codes(labels, begin, AT_ONCE, 5, sampling.apply(begin), Prior.StepWatcher.NONE)));
+                    model.codes(new Model.Batch(labels, begin, AT_ONCE, 5, Sampling.USUAL, known), StepWatcher.NONE)));
             for (int i = 0; i < codes.length; i += KnownJoint.CELLS) {
                 counts[KnownJoint.state(codes[i], codes[i + 1], codes[i + 2], codes[i + 3])]++;
             }
@@ -92,22 +90,13 @@ abstract class KnownJointContract {
     final double conditionalDistance(Path run, boolean[] open, String... overrides) {
         try (Model model = Model.open(run.toString(), "cpu", List.of(overrides))) {
             Random random = new Random(6);
-            long[] given = new long[DRAWN * KnownJoint.CELLS];
+            List<long[]> given = new ArrayList<>();
             for (int i = 0; i < DRAWN; i++) {
-                int[] cells = KnownJoint.cells(joint.draw(0, random));
-                for (int cell = 0; cell < cells.length; cell++) {
-                    given[i * KnownJoint.CELLS + cell] = open[cell] ? 0 : cells[cell];
-                }
+                given.add(IntStream.of(KnownJoint.cells(joint.draw(0, random)))
+                        .asLongStream()
+                        .toArray());
             }
-            double distance = joint.totalVariation(0, counts(model, 0, from -> {
-                long[] batch = Arrays.copyOfRange(given, from * 4, (from + AT_ONCE) * 4);
-                Tensor where = Tensors.longs(LongStream.range(0, 4)
-                                .map(cell -> open[(int) cell] ? 1 : 0)
-                                .toArray())
-                        .view(2, 2)
-                        .to(ScalarType.Bool);
-                return Sampling.USUAL.known(new Known(Tensors.longs(batch).view(-1, 2, 2), where));
-            }));
+            double distance = joint.totalVariation(0, counts(model, 0, new Known(2, 2, open, given)));
             System.out.printf(
                     "total variation of %s %s with %s drawn given the rest: %.3f%n",
                     run.getFileName(), String.join(" ", overrides), Arrays.toString(open), distance);

@@ -8,6 +8,8 @@ import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.Preparation;
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
 import dev.smalti.job.EncodeImages;
@@ -101,7 +103,12 @@ class RdpmAblation {
                                     filter == likeliest ? "the likeliest" : "drawn",
                                     weight,
                                     schedule,
-                                    distance(model, new Sampling(0, filter, weight, schedule)));
+                                    distance(
+                                            model,
+                                            Sampling.USUAL
+                                                    .filter(filter)
+                                                    .guidance(new GuidanceSettings(
+                                                            weight, schedule, Interval.ALL, null))));
                         }
                     }
                 }

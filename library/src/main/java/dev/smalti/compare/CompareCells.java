@@ -4,9 +4,9 @@ import dev.smalti.data.ImageSet;
 import dev.smalti.data.NumpyFile;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
-import dev.smalti.draw.GuidanceSchedule;
-import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.evaluate.Fakes;
 import dev.smalti.evaluate.ImageFeatures;
 import dev.smalti.job.EvaluateImages;
@@ -15,7 +15,6 @@ import dev.smalti.model.Decoding;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.Model;
 import dev.smalti.network.Work;
-import dev.smalti.prior.Prior;
 import dev.smalti.recipe.ComparePlan;
 import dev.smalti.run.JobException;
 import dev.smalti.run.KeptResults;
@@ -28,7 +27,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.LongConsumer;
@@ -132,7 +130,7 @@ final class CompareCells {
             for (int from = 0; from < count; from += BATCH) {
                 int begin = from;
                 int size = Math.min(BATCH, count - from);
-                Prior.StepWatcher watcher = (done, of, xt) -> {
+                StepWatcher watcher = (done, of, xt) -> {
                     steps[0] = of;
                     told(begin + (long) size * done / of);
                 };
@@ -147,11 +145,11 @@ final class CompareCells {
             decoding.finish();
             writer.finish();
         } catch (Impossible e) {
-            return new CompareResult.Cell(setting(sampling), null, null, null, null, null, e.getMessage());
+            return new CompareResult.Cell(sampling.named(), null, null, null, null, null, e.getMessage());
         }
         double each = (Work.passes() - passes) / (double) count;
         return new CompareResult.Cell(
-                setting(sampling),
+                sampling.named(),
                 steps[0],
                 seconds / count,
                 each,
@@ -161,34 +159,11 @@ final class CompareCells {
     }
 
     /** @throws Impossible with the reason if the prior can't be drawn from so, which it says before its first step */
-    private Tensor codes(Model model, long[] labels, int from, int size, Sampling sampling, Prior.StepWatcher watcher) {
+    private Tensor codes(Model model, long[] labels, int from, int size, Sampling sampling, StepWatcher watcher) {
         try {
-            return model.codes(labels, from, size, plan.seed(), sampling, watcher);
-        } catch (IllegalArgumentException e) {
+            return model.codes(new Model.Batch(labels, from, size, plan.seed(), sampling), watcher);
+        } catch (UnsupportedSamplingException e) {
             throw from == 0 ? new Impossible(e) : e;
-        }
-    }
-
-    /** What a sampling says that isn't as usual. */
-    private static Map<String, Object> setting(Sampling sampling) {
-        Map<String, Object> setting = new LinkedHashMap<>();
-        LogitFilter filter = sampling.filter();
-        put(setting, "steps", sampling.steps(), 0);
-        put(setting, "guidance", sampling.guidance(), 0.0);
-        if (sampling.schedule() != GuidanceSchedule.CONSTANT) {
-            setting.put("guidance_schedule", sampling.schedule().name().toLowerCase(Locale.ROOT));
-        }
-        put(setting, "temperature", filter.temperature(), 1.0);
-        put(setting, "last_temperature", sampling.lastTemperature(), null);
-        put(setting, "top_k", filter.topK(), 0);
-        put(setting, "top_p", filter.topP(), 1.0);
-        put(setting, "typical", filter.typical(), 1.0);
-        return setting;
-    }
-
-    private static void put(Map<String, Object> setting, String name, Object value, Object usual) {
-        if (value != null && !value.equals(usual)) {
-            setting.put(name, value);
         }
     }
 

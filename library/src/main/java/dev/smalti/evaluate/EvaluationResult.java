@@ -1,7 +1,10 @@
 package dev.smalti.evaluate;
 
-import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.Filters;
+import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Steps;
+import dev.smalti.draw.Temperatures;
 import dev.smalti.job.EvaluateImages;
 import dev.smalti.metric.Estimate;
 import dev.smalti.metric.Interval;
@@ -159,26 +162,32 @@ public record EvaluationResult(
 
         /** The settings by the names of the command line. */
         Map<String, Object> sampler() {
-            LogitFilter filter = sampling.filter();
             Map<String, Object> facts = new LinkedHashMap<>();
-            facts.put("steps", sampling.steps() == 0 ? "as trained" : sampling.steps());
-            if (sampling.times() != null) {
-                facts.put("times", sampling.times());
+            facts.put(
+                    "steps",
+                    sampling.steps().count() == 0
+                            ? "as trained"
+                            : sampling.steps().count());
+            if (sampling.steps() instanceof Steps.Listed listed) {
+                facts.put("times", listed.times());
             }
-            facts.put("temperature", filter.temperature());
-            if (sampling.lastTemperature() != null) {
-                facts.put("last_temperature", sampling.lastTemperature());
+            Temperatures temperatures = sampling.temperatures();
+            facts.put("temperature", temperatures.first());
+            if (temperatures.last() != temperatures.first()) {
+                facts.put("last_temperature", temperatures.last());
             }
-            facts.put("top_k", filter.topK() == 0 ? "all" : filter.topK());
-            facts.put("top_p", filter.topP());
-            facts.put("typical", filter.typical());
-            facts.put("guidance", sampling.guidance());
-            if (sampling.guidance() != 0) {
-                facts.put("guidance_schedule", sampling.schedule().name().toLowerCase(Locale.ROOT));
+            Filters filters = sampling.filters();
+            facts.put("top_k", filters.topK() == 0 ? "all" : filters.topK());
+            facts.put("top_p", filters.topP());
+            facts.put("typical", filters.typical());
+            GuidanceSettings guidance = sampling.guidance();
+            facts.put("guidance", guidance.weight());
+            if (guidance.weight() != 0) {
+                facts.put("guidance_schedule", guidance.schedule().name().toLowerCase(Locale.ROOT));
                 facts.put(
                         "guidance_interval",
-                        List.of(sampling.interval().from(), sampling.interval().to()));
-                facts.put("negative", sampling.negative() == null ? "no class" : "class " + sampling.negative());
+                        List.of(guidance.interval().from(), guidance.interval().to()));
+                facts.put("negative", guidance.negative() == null ? "no class" : "class " + guidance.negative());
             }
             return facts;
         }

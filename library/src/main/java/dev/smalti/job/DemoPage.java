@@ -106,16 +106,16 @@ final class DemoPage {
         settings.put("classes", Integer.toString(model.classNames().size()));
         settings.put(
                 "steps",
-                demo.sampling().steps() == 0
+                demo.sampling().steps().count() == 0
                         ? "as trained"
-                        : "" + demo.sampling().steps());
-        settings.put("temperature", "" + demo.sampling().filter().temperature());
+                        : "" + demo.sampling().steps().count());
+        settings.put("temperature", "" + demo.sampling().temperatures().first());
         settings.put(
                 "guidance",
-                demo.sampling().guidance() == 0
+                demo.sampling().guidance().weight() == 0
                         ? "none"
-                        : demo.sampling().guidance() + ", "
-                                + demo.sampling().schedule().name().toLowerCase(Locale.ROOT));
+                        : demo.sampling().guidance().weight() + ", "
+                                + demo.sampling().guidance().schedule().name().toLowerCase(Locale.ROOT));
         settings.put("seed", Long.toString(demo.seed()));
         settings.put("processors", Integer.toString(Runtime.getRuntime().availableProcessors()));
         settings.put("precision", model.precision().name().toLowerCase(Locale.ROOT));

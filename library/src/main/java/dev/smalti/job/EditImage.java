@@ -38,7 +38,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Draws a part of an image anew, or what lies beyond its edges, in several variations.
@@ -208,9 +207,9 @@ public record EditImage(Source source, Request request, Output output, int batch
         if (source.mask() != null && !RECTANGLE.matcher(source.mask()).matches()) {
             keep(Path.of(source.mask()));
         }
-        if (request.sampling().guidance() > 0
+        if (request.sampling().guidance().weight() > 0
                 && request.label() == null
-                && request.sampling().negative() == null) {
+                && request.sampling().guidance().negative() == null) {
             throw new JobException("guidance leads to a class or away from one, and there is neither: give --label or"
                     + " --negative, or leave --guidance out");
         }
@@ -402,49 +401,34 @@ public record EditImage(Source source, Request request, Output output, int batch
             boolean[] tokens,
             LongConsumer progress,
             Decoding.Taker taker) {
-        int together = Drawing.together(open, space, batch);
+        Sampling sampling = space.equals(open.prior().space())
+                ? request.sampling()
+                : request.sampling().canvas(new Canvas(space.height(), space.width(), request.stride()));
+        Known known = known(open, canvas, space, tokens);
         Decoding decoding = new Decoding(open, space, (number, image) -> taker.take(number, canvas.with(image)));
-        for (int begin = 0; begin < request.count(); begin += together) {
-            int from = begin;
-            int size = Math.min(together, request.count() - from);
-            Scope.free(() -> decoding.add(open.codes(
-                    labels,
-                    from,
-                    size,
-                    request.seed(),
-                    sampling(open, canvas, space, tokens, from, size),
-                    (done, of, xt) -> progress.accept(from + (long) size * done / of))));
-        }
+        new Drawing(open, labels, request.count(), request.seed(), sampling, known)
+                .run(batch, progress, (from, codes) -> decoding.add(codes));
         decoding.finish();
     }
 
-    /** What {@code size} variations know, beginning with number {@code from}. */
-    private Sampling sampling(Model open, EditCanvas canvas, TokenSpace space, boolean[] tokens, int from, int size) {
-        Sampling sampling = request.sampling();
-        if (!space.equals(open.prior().space())) {
-            sampling = sampling.canvas(new Canvas(space.height(), space.width(), request.stride()));
-        }
+    /** What the variations know; null for nothing. */
+    private Known known(Model open, EditCanvas canvas, TokenSpace space, boolean[] tokens) {
         if (count(tokens) == tokens.length) {
-            return sampling;
+            return null;
         }
-        long[] places = new long[tokens.length];
-        for (int i = 0; i < tokens.length; i++) {
-            places[i] = tokens[i] ? 1 : 0;
-        }
-        Tensor where = Tensors.longs(places).view(space.height(), space.width()).to(ScalarType.Bool);
-        Tensor pixels = Pictures.toTensor(canvas.picture());
-        if (space.depth() == 1) {
-            Tensor codes = open.encode(pixels, new long[1]).cpu().expand(size, -1, -1);
-            return sampling.known(new Known(codes.contiguous(), where));
-        }
-        long[] noise = LongStream.range(from, from + size) // that of the grids to be drawn
-                .map(number -> RandomStreams.noiseSeed(Model.grid(request.seed(), number)))
-                .toArray();
-        List<Tensor> codes = new ArrayList<>();
-        for (long each : noise) {
-            codes.add(open.encode(pixels, new long[] {each}).cpu());
-        }
-        return sampling.known(new Known(Tensors.cat(codes), where, Tensors.longs(noise)));
+        long[] noise = space.depth() == 1
+                ? null
+                : LongStream.range(0, request.count()) // that of the grids to be drawn
+                        .map(number -> RandomStreams.noiseSeed(Model.grid(request.seed(), number)))
+                        .toArray();
+        List<long[]> grids = new ArrayList<>();
+        Scope.free(() -> {
+            Tensor pixels = Pictures.toTensor(canvas.picture());
+            for (long each : noise == null ? new long[1] : noise) {
+                grids.add(Tensors.toLongs(open.encode(pixels, new long[] {each})));
+            }
+        });
+        return new Known(space.height(), space.width(), tokens, grids, noise);
     }
 
     /** Takes the results, and shows them under their name only when all are there. */

@@ -4,9 +4,10 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import dev.smalti.data.Subset;
-import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Steps;
 import dev.smalti.model.Model;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.process.StepLists;
 import dev.smalti.run.JobException;
@@ -74,12 +75,15 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
 
     /** @return for each number of steps what was found, ascending */
     public Map<Integer, Found> run(Model model, LongConsumer total, LongConsumer progress) {
-        Prior prior = model.prior();
+        if (!(model.prior() instanceof SearchableSteps prior)) {
+            throw new JobException("the steps of " + model.folder().path()
+                    + " can't be searched: what its method does in a step is fixed, or has no cost of its own");
+        }
         double[] times = new double[shares + 1];
         for (int i = 0; i <= shares; i++) {
             times[i] = (double) i / shares;
         }
-        double[][][] leaps = new double[2][shares + 1][shares + 1]; // to search by, and to measure by
+        double[][][] costs = new double[2][shares + 1][shares + 1]; // to search by, and to measure by
         long[] measured = {0};
         try (TokenFile file = TokenFile.read(tokens)) {
             MeasureLikelihood.check(model, file, tokens);
@@ -106,7 +110,7 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
                     if (begin / BATCH % 2 == 1) {
                         measured[0] += end - begin;
                     }
-                    double[][] half = leaps[begin / BATCH % 2];
+                    double[][] half = costs[begin / BATCH % 2];
                     for (int i = 0; i <= shares; i++) {
                         for (int j = 0; j < i; j++) {
                             half[i][j] += own[i][j] * (end - begin);
@@ -117,7 +121,7 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
             }
         }
         StepLists lists = new StepLists(
-                leaps[0],
+                costs[0],
                 times,
                 steps.stream().mapToInt(Integer::intValue).max().orElseThrow());
         Map<Integer, Found> found = new TreeMap<>(read(model.folder().path()));
@@ -127,20 +131,20 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
                     each,
                     new Found(
                             best,
-                            bits(prior, leaps[1], measured[0], best),
-                            bits(prior, leaps[1], measured[0], lists.equal(each))));
+                            bits(prior, costs[1], measured[0], best),
+                            bits(prior, costs[1], measured[0], lists.equal(each))));
         }
         write(model.folder().path(), found);
         return found;
     }
 
     /** Per token, of a list, by the grids that it was not searched with. */
-    private double bits(Prior prior, double[][] leaps, long measured, List<Double> times) {
+    private double bits(Prior prior, double[][] costs, long measured, List<Double> times) {
         double nats = 0;
         for (int k = 0; k < times.size(); k++) {
             int from = Math.toIntExact(Math.round(times.get(k) * shares));
             int to = k + 1 == times.size() ? 0 : Math.toIntExact(Math.round(times.get(k + 1) * shares));
-            nats += leaps[from][to];
+            nats += costs[from][to];
         }
         return nats / measured / prior.space().size() / Math.log(2);
     }
@@ -167,7 +171,7 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
                 throw new IllegalArgumentException("it has no lists");
             }
             found.forEach((steps, list) -> {
-                if (list == null || Sampling.USUAL.times(list.times()).steps() != steps) {
+                if (list == null || new Steps.Listed(list.times()).count() != steps) {
                     throw new IllegalArgumentException("the list of " + steps + " steps must have as many times");
                 }
             });

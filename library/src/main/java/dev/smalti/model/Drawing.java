@@ -1,6 +1,7 @@
 package dev.smalti.model;
 
 import dev.smalti.data.Pixels;
+import dev.smalti.draw.Known;
 import dev.smalti.draw.Sampling;
 import dev.smalti.tensor.Scope;
 import dev.smalti.token.TokenSpace;
@@ -13,8 +14,14 @@ import org.bytedeco.pytorch.Tensor;
  * Grids to be drawn from a model, batch by batch.
  *
  * @param labels of all grids; null for an unconditional model
+ * @param known tokens that stay as they are; null for none
  */
-public record Drawing(Model model, long[] labels, int count, long seed, Sampling sampling) {
+public record Drawing(Model model, long[] labels, int count, long seed, Sampling sampling, Known known) {
+    /** Of which no tokens are known. */
+    public Drawing(Model model, long[] labels, int count, long seed, Sampling sampling) {
+        this(model, labels, count, seed, sampling, null);
+    }
+
     /** Takes a batch of grids, int64 [B, h, w] or [B, T, h, w], of which the first has the number {@code from}. */
     @FunctionalInterface
     public interface Taker {
@@ -43,11 +50,7 @@ public record Drawing(Model model, long[] labels, int count, long seed, Sampling
             Scope.free(() -> taker.take(
                     from,
                     model.codes(
-                            labels,
-                            from,
-                            size,
-                            seed,
-                            sampling,
+                            new Model.Batch(labels, from, size, seed, sampling, known),
                             (done, of, xt) -> progress.accept(from + (long) size * done / of))));
         }
     }

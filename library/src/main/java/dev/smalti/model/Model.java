@@ -3,10 +3,14 @@ package dev.smalti.model;
 import dev.smalti.data.Pixels;
 import dev.smalti.data.Subset;
 import dev.smalti.draw.Canvas;
+import dev.smalti.draw.Known;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
+import dev.smalti.draw.Steps;
 import dev.smalti.job.SearchSteps;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.process.GridDraw;
 import dev.smalti.recipe.Nearest;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
@@ -251,52 +255,62 @@ public final class Model implements AutoCloseable {
     }
 
     /**
-     * Draws the grids {@code from}..{@code from + size - 1}.
+     * Grids to be drawn at once: those with the numbers {@code from}..{@code from + size - 1}.
      *
      * @param labels of all grids; null for an unconditional model
-     * @return int64 [size, h, w], or [size, T, h, w] where there are several codes at each place, of the size of the canvas
-     *     where there is one
-     * @throws IllegalArgumentException naming what of the sampling the method can't honour, such as a canvas of another size
+     * @param known tokens that stay as they are, by the number of the grid; null for none
      */
-    public Tensor codes(long[] labels, int from, int size, long seed, Sampling sampling, Prior.StepWatcher watcher) {
-        return codes(labels, from, size, seed, sampling, watcher, (at, logProbabilities, codes) -> {});
+    public record Batch(long[] labels, int from, int size, long seed, Sampling sampling, Known known) {
+        /** Of which no tokens are known. */
+        public Batch(long[] labels, int from, int size, long seed, Sampling sampling) {
+            this(labels, from, size, seed, sampling, null);
+        }
     }
 
     /**
-     * The same with a listener, which is told in each step what is drawn from; the watcher is told after it.
+     * Draws grids.
      *
-     * <p>Either stops the draw by throwing.
+     * @param watcher told after each step; it stops the draw by throwing
+     * @return int64 [size, h, w], or [size, T, h, w] where there are several codes at each place, of the size of the canvas
+     *     where there is one
+     * @throws dev.smalti.draw.UnsupportedSamplingException naming what of the sampling the method can't honour, such as a canvas
+     *     of another size
      */
-    public Tensor codes(
-            long[] labels,
-            int from,
-            int size,
-            long seed,
-            Sampling sampling,
-            Prior.StepWatcher watcher,
-            RandomStreams.Listener listener) {
+    public Tensor codes(Batch batch, StepWatcher watcher) {
+        return codes(batch, watcher, (at, logProbabilities, codes) -> {});
+    }
+
+    /** The same with a listener, which is told in each step what is drawn from; the watcher is told after it. */
+    public Tensor codes(Batch batch, StepWatcher watcher, GridDraw.Listener listener) {
         return Scope.keep(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
+                int from = batch.from();
                 List<Seed> seeds = new ArrayList<>();
-                for (int i = 0; i < size; i++) {
-                    seeds.add(grid(seed, from + i));
+                for (int i = 0; i < batch.size(); i++) {
+                    seeds.add(grid(batch.seed(), from + i));
                 }
-                Tensor classes = labels == null ? null : Tensors.longs(Arrays.copyOfRange(labels, from, from + size));
-                try (RandomStreams draws = RandomStreams.of(seeds).heard(listener)) {
-                    return precision.run(device, () -> prior.sample(bestSteps(sampling), classes, draws, watcher));
-                }
+                long[] labels = batch.labels();
+                GridDraw draw = prior.draw(bestSteps(batch.sampling()), RandomStreams.of(seeds, device))
+                        .labels(
+                                labels == null
+                                        ? null
+                                        : Tensors.longs(Arrays.copyOfRange(labels, from, from + batch.size())))
+                        .known(batch.known(), from)
+                        .watcher(watcher)
+                        .listener(listener);
+                return precision.run(device, () -> prior.sample(draw));
             }
         });
     }
 
     /** By the best times known for so many steps, where {@link SearchSteps} has found some. */
     public Sampling bestSteps(Sampling sampling) {
-        SearchSteps.Found list = sampling.times() == null ? stepLists.get(sampling.steps()) : null;
+        SearchSteps.Found list = sampling.steps() instanceof Steps.Equal equal ? stepLists.get(equal.count()) : null;
         return list == null ? sampling : sampling.times(list.times());
     }
 
     /**
-     * Pictures of grids in the making, as a {@link Prior.StepWatcher} sees them: grey where masked.
+     * Pictures of grids in the making, as a {@link StepWatcher} sees them: grey where masked.
      *
      * @param xt int64 [B, h, w], K where masked
      * @throws JobException if there is no tokenizer, or it gives several codes a place

@@ -5,10 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.smalti.draw.Canvas;
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.UnsupportedSamplingException;
+import dev.smalti.prior.process.GridDraw;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -22,10 +26,7 @@ import java.util.SplittableRandom;
 import java.util.stream.DoubleStream;
 import java.util.stream.LongStream;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 /** What every prior must do. The tests train a tiny one on a grid of 2×3 tokens, 5 codes and two classes. */
@@ -121,7 +122,9 @@ public abstract class PriorContract {
         try (Prior prior = build(CLASSES)) {
             train(prior, 20);
             long[] labels = LongStream.range(0, 12).map(i -> i % (CLASSES + 1)).toArray();
-            Sampling sampling = new Sampling(0, new LogitFilter(0.9, 4, 0.95), 1.5, GuidanceSchedule.LINEAR);
+            Sampling sampling = Sampling.USUAL
+                    .filter(new LogitFilter(0.9, 4, 0.95))
+                    .guidance(new GuidanceSettings(1.5, GuidanceSchedule.LINEAR, Interval.ALL, null));
             long[][] together = sample(prior, sampling, labels, 21, 12);
             assertThat(sample(prior, sampling, labels, 21, 5)).isDeepEqualTo(together);
             assertThat(sample(prior, sampling, labels, 21, 1)).isDeepEqualTo(together);
@@ -140,16 +143,17 @@ public abstract class PriorContract {
 
     @Test
     void shows_the_watcher_every_step_and_at_last_what_it_returns() {
-        try (Prior prior = build(0);
-                RandomStreams draws = RandomStreams.of(seeds(5, 0, 3))) {
+        try (Prior prior = build(0)) {
+            RandomStreams draws = RandomStreams.of(seeds(5, 0, 3));
+
             List<Integer> steps = new ArrayList<>();
             List<long[]> seen = new ArrayList<>();
             Scope.free(() -> {
-                Tensor codes = prior.sample(Sampling.USUAL, null, draws, (done, of, xt) -> {
+                Tensor codes = prior.sample(prior.draw(Sampling.USUAL, draws).watcher((done, of, xt) -> {
                     steps.add(done);
                     assertThat(of).isGreaterThanOrEqualTo(done);
                     seen.add(Tensors.toLongs(xt));
-                });
+                }));
                 assertThat(seen.get(seen.size() - 1)).isEqualTo(Tensors.toLongs(codes));
             });
             assertThat(steps).isEqualTo(steps.stream().sorted().distinct().toList());
@@ -159,86 +163,101 @@ public abstract class PriorContract {
 
     @Test
     void tells_a_listener_what_is_drawn_from_and_draws_the_same_with_it() {
-        try (Prior prior = build(CLASSES);
-                RandomStreams plain = RandomStreams.of(seeds(5, 0, 3));
-                RandomStreams own = RandomStreams.of(seeds(5, 0, 3))) {
+        try (Prior prior = build(CLASSES)) {
             Scope.free(() -> {
+                RandomStreams streams = RandomStreams.of(seeds(5, 0, 3));
                 Tensor labels = Tensors.longs(0, 1, 2);
                 long[] heard = {0};
-                RandomStreams draws = own.heard((at, logProbabilities, codes) -> {
+                GridDraw.Listener listener = (at, logProbabilities, codes) -> {
                     assertThat(logProbabilities.size(0)).isEqualTo(at.numel()).isEqualTo(codes.numel());
                     assertThat(logProbabilities.size(1)).isBetween((long) SPACE.codes(), SPACE.codes() + 1L);
                     Tensor chosen = logProbabilities.gather(1, codes.unsqueeze(1));
                     assertThat(DoubleStream.of(Tensors.toDoubles(chosen)).allMatch(Double::isFinite))
                             .isTrue();
                     heard[0] += at.numel();
-                });
-                Tensor drawn = prior.sample(Sampling.USUAL, labels, draws, Prior.StepWatcher.NONE);
+                };
+                Tensor drawn = prior.sample(
+                        prior.draw(Sampling.USUAL, streams).labels(labels).listener(listener));
                 assertThat(heard[0]).isGreaterThanOrEqualTo(3);
                 assertThat(Tensors.toLongs(drawn))
-                        .isEqualTo(
-                                Tensors.toLongs(prior.sample(Sampling.USUAL, labels, plain, Prior.StepWatcher.NONE)));
+                        .isEqualTo(Tensors.toLongs(
+                                prior.sample(prior.draw(Sampling.USUAL, streams).labels(labels))));
             });
         }
     }
 
-    /** Every leap has a cost that is a number, and all of them together cost something; or there is a reason. */
+    /** Every step has a cost that is a number, and all of them together cost something. */
     @Test
-    void says_what_leaps_cost_or_why_steps_cannot_be_searched() {
+    protected void says_what_steps_cost_where_they_can_be_searched() {
         try (Prior prior = build(CLASSES)) {
+            assertThat(prior instanceof SearchableSteps).isEqualTo(hasSearchableSteps());
+            if (!hasSearchableSteps()) {
+                return;
+            }
             train(prior, 20);
             Scope.free(() -> {
                 double[] shares = {0, 0.25, 0.5, 0.75, 1};
-                double[][] leaps;
-                try {
-                    leaps = prior.stepCosts(batch(64), shares, new Seed(1));
-                } catch (IllegalArgumentException e) {
-                    assertThat(e).hasMessageContaining("can't be searched");
-                    return;
-                }
-                double small = leaps[4][3] + leaps[3][2] + leaps[2][1] + leaps[1][0];
+                double[][] costs = ((SearchableSteps) prior).stepCosts(batch(64), shares, new Seed(1));
+                double small = costs[4][3] + costs[3][2] + costs[2][1] + costs[1][0];
                 assertThat(small).isGreaterThan(0.1);
                 for (int i = 1; i < 5; i++) {
                     for (int j = 0; j < i; j++) {
-                        assertThat(leaps[i][j]).as(i + " to " + j).isBetween(0.0, 1e4);
+                        assertThat(costs[i][j]).as(i + " to " + j).isBetween(0.0, 1e4);
                     }
                 }
             });
         }
     }
 
+    /** Whether the method's steps have costs by which they can be chosen. */
+    protected boolean hasSearchableSteps() {
+        return true;
+    }
+
     @Test
-    void keeps_known_tokens_and_draws_the_others() {
+    void keeps_known_tokens_and_draws_the_others_whatever_the_batches() {
         try (Prior prior = build(CLASSES)) {
             train(prior, 20);
             TokenSpace space = space();
             long[] labels = {0, 1, 2, 0, 1, 2};
-            Scope.free(() -> {
-                Tensor open = torch.zeros(new long[] {space.height(), space.width()}, Tensors.options(ScalarType.Bool));
-                open.select(0, space.height() - 1L).fill_(new Scalar(1L)); // the last row
-                Tensor codes = space.grids(Tensors.longs(new SplittableRandom(4)
-                        .longs(6L * size(), 0, space.codes())
-                        .toArray()));
-                Tensor noise = Tensors.longs(1, 2, 3, 4, 5, 6);
-                Sampling partial = Sampling.USUAL.known(new Known(codes, open, noise));
-                for (Sampling sampling : List.of(partial, partial.guidance(1))) {
-                    Tensor drawn = space.grids(Tensors.longs(Arrays.stream(sample(prior, sampling, labels, 9, 6))
-                            .flatMapToLong(Arrays::stream)
-                            .toArray()));
-                    assertThat(drawn.ne(codes)
-                                    .logical_and(open.logical_not())
-                                    .any()
-                                    .item_bool())
-                            .as("kept tokens changed")
-                            .isFalse();
-                    assertThat(drawn.ne(codes).any().item_bool())
-                            .as("something is drawn")
-                            .isTrue();
-                    assertThat(drawn.lt(new Scalar(space.codes())).all().item_bool())
-                            .isTrue();
+            boolean[] open = lastRow();
+            SplittableRandom random = new SplittableRandom(4);
+            List<long[]> codes = new ArrayList<>();
+            for (int i = 0; i < labels.length; i++) {
+                codes.add(random.longs(size(), 0, space.codes()).toArray());
+            }
+            Known known = known(open, codes);
+            for (Sampling sampling : List.of(Sampling.USUAL, Sampling.USUAL.guidance(1))) {
+                long[][] drawn = sample(prior, sampling, known, labels, 9, 6);
+                boolean other = false;
+                for (int i = 0; i < labels.length; i++) {
+                    for (int j = 0; j < size(); j++) {
+                        if (open[j % open.length]) {
+                            assertThat(drawn[i][j]).isBetween(0L, space.codes() - 1L);
+                            other |= drawn[i][j] != codes.get(i)[j];
+                        } else {
+                            assertThat(drawn[i][j])
+                                    .as("kept token %d of grid %d", j, i)
+                                    .isEqualTo(codes.get(i)[j]);
+                        }
+                    }
                 }
-            });
+                assertThat(other).as("something is drawn").isTrue();
+                assertThat(sample(prior, sampling, known, labels, 9, 4)).isDeepEqualTo(drawn);
+            }
         }
+    }
+
+    private boolean[] lastRow() {
+        TokenSpace space = space();
+        boolean[] open = new boolean[Math.toIntExact(space.length())];
+        Arrays.fill(open, open.length - space.width(), open.length, true);
+        return open;
+    }
+
+    private Known known(boolean[] open, List<long[]> codes) {
+        long[] noise = LongStream.rangeClosed(1, codes.size()).toArray();
+        return new Known(space().height(), space().width(), open, codes, noise);
     }
 
     @Test
@@ -246,41 +265,40 @@ public abstract class PriorContract {
         try (Prior prior = build(CLASSES)) {
             TokenSpace space = space();
             long[] labels = {0, 1, 2};
-            Scope.free(() -> {
-                Tensor open = torch.ones(new long[] {space.height(), space.width()}, Tensors.options(ScalarType.Bool));
-                Tensor codes = space.grids(Tensors.filled(0, 3L * size()));
-                Sampling all = Sampling.USUAL
-                        .known(new Known(codes, open, Tensors.longs(1, 2, 3)))
-                        .canvas(new Canvas(space.height(), space.width()));
-                assertThat(sample(prior, all, labels, 9, 3)).isDeepEqualTo(sample(prior, Sampling.USUAL, labels, 9, 3));
-            });
+            boolean[] open = new boolean[Math.toIntExact(space.length())];
+            Arrays.fill(open, true);
+            Known nothing = known(open, List.of(new long[size()]));
+            Sampling all = Sampling.USUAL.canvas(new Canvas(space.height(), space.width()));
+            assertThat(sample(prior, all, nothing, labels, 9, 3))
+                    .isDeepEqualTo(sample(prior, Sampling.USUAL, labels, 9, 3));
         }
     }
 
     /** What is drawn on a canvas of two rows and one column more, or the reason why there is none. */
     @Test
     void draws_larger_canvases_or_says_why_it_does_not() {
-        try (Prior prior = build(CLASSES);
-                RandomStreams draws = RandomStreams.of(seeds(5, 0, 2));
-                RandomStreams again = RandomStreams.of(seeds(5, 0, 2))) {
+        try (Prior prior = build(CLASSES)) {
             TokenSpace space = space();
             Canvas canvas = new Canvas(space.height() + 2, space.width() + 1);
             Scope.free(() -> {
+                RandomStreams draws = RandomStreams.of(seeds(5, 0, 2));
                 Tensor labels = Tensors.longs(0, 1);
                 Sampling sampling = Sampling.USUAL.canvas(canvas).guidance(1);
                 if (!growsBeyondTraining()) {
-                    assertThatThrownBy(() -> prior.sample(sampling, labels, draws, Prior.StepWatcher.NONE))
-                            .isInstanceOf(IllegalArgumentException.class)
+                    assertThatThrownBy(() ->
+                                    prior.sample(prior.draw(sampling, draws).labels(labels)))
+                            .isInstanceOf(UnsupportedSamplingException.class)
                             .hasMessageContaining("of its own size alone");
                     return;
                 }
-                Tensor drawn = prior.sample(sampling, labels, draws, Prior.StepWatcher.NONE);
+                Tensor drawn = prior.sample(prior.draw(sampling, draws).labels(labels));
                 TokenSpace larger = new TokenSpace(space.codes(), canvas.height(), canvas.width(), space.depth());
                 larger.check("the canvas", drawn);
                 assertThat(drawn.size(-2)).isEqualTo(canvas.height());
                 assertThat(drawn.size(-1)).isEqualTo(canvas.width());
                 assertThat(drawn.numel()).isEqualTo(2 * larger.size());
-                assertThat(Tensors.toLongs(prior.sample(sampling, labels, again, Prior.StepWatcher.NONE)))
+                assertThat(Tensors.toLongs(
+                                prior.sample(prior.draw(sampling, draws).labels(labels))))
                         .isEqualTo(Tensors.toLongs(drawn));
             });
         }
@@ -298,34 +316,42 @@ public abstract class PriorContract {
             long[] labels = new long[60];
             Arrays.fill(labels, CLASSES); // of both kinds, if nothing leads away from one
             Sampling usual = Sampling.USUAL.guidance(6);
-            Sampling none = usual.guidance(6, GuidanceSchedule.CONSTANT, Sampling.Interval.ALL, (long) CLASSES);
-            Sampling away = usual.guidance(6, GuidanceSchedule.CONSTANT, Sampling.Interval.ALL, 1L);
+            Sampling none = away((long) CLASSES);
+            Sampling away = away(1L);
             long[][] plain = sample(prior, usual, labels, 3, 60);
             assertThat(sample(prior, none, labels, 3, 60)).isDeepEqualTo(plain);
             assertThat(sample(prior, away, labels, 3, 60)).isNotEqualTo(plain);
-            Sampling beyond = usual.guidance(6, GuidanceSchedule.CONSTANT, Sampling.Interval.ALL, CLASSES + 1L);
+            Sampling beyond = away(CLASSES + 1L);
             assertThatThrownBy(() -> sample(prior, beyond, labels, 3, 60))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("the negative label must be in 0..2");
         }
     }
 
+    private static Sampling away(long label) {
+        return Sampling.USUAL.guidance(new GuidanceSettings(6, GuidanceSchedule.CONSTANT, Interval.ALL, label));
+    }
+
     @Test
     void refuses_known_tokens_of_another_size() {
-        try (Prior prior = build(0);
-                RandomStreams draws = RandomStreams.of(seeds(5, 0, 1))) {
+        try (Prior prior = build(0)) {
             TokenSpace space = space();
             Scope.free(() -> {
-                Tensor open = torch.zeros(new long[] {space.height(), space.width()}, Tensors.options(ScalarType.Bool));
-                open.select(0, space.height() - 1L).fill_(new Scalar(1L));
-                Tensor two = space.grids(Tensors.filled(0, 2L * size()));
-                Sampling sampling = Sampling.USUAL.known(new Known(two, open, Tensors.longs(1, 2)));
-                assertThatThrownBy(() -> prior.sample(sampling, null, draws, Prior.StepWatcher.NONE))
+                GridDraw draw = prior.draw(Sampling.USUAL, RandomStreams.of(seeds(5, 0, 1)));
+                boolean[] wide = new boolean[space.height() * (space.width() + 1)];
+                wide[0] = true;
+                Known wider = new Known(
+                        space.height(),
+                        space.width() + 1,
+                        wide,
+                        List.of(new long[wide.length * space.depth()]),
+                        new long[] {1});
+                assertThatThrownBy(() -> draw.known(wider))
                         .isInstanceOf(IllegalArgumentException.class)
-                        .hasMessageContaining("known tokens must be 1 grids of " + space.grid());
-                Tensor bad = space.grids(Tensors.filled(space.codes(), size()));
-                Sampling beyond = Sampling.USUAL.known(new Known(bad, open, Tensors.longs(1)));
-                assertThatThrownBy(() -> prior.sample(beyond, null, draws, Prior.StepWatcher.NONE))
+                        .hasMessageContaining("known tokens must be those of grids of " + space.grid() + ", got ");
+                long[] beyond = new long[size()];
+                Arrays.fill(beyond, space.codes());
+                assertThatThrownBy(() -> draw.known(known(lastRow(), List.of(beyond))))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("of the known tokens");
             });
@@ -395,14 +421,14 @@ public abstract class PriorContract {
 
     @Test
     void refuses_guidance_and_labels_without_classes() {
-        try (Prior prior = build(0);
-                RandomStreams draws = RandomStreams.of(seeds(5, 0, 1))) {
-            assertThatThrownBy(() -> prior.sample(Sampling.USUAL.guidance(2), null, draws, Prior.StepWatcher.NONE))
-                    .isInstanceOf(IllegalArgumentException.class)
+        try (Prior prior = build(0)) {
+            RandomStreams draws = RandomStreams.of(seeds(5, 0, 1));
+            assertThatThrownBy(() -> prior.sample(prior.draw(Sampling.USUAL.guidance(2), draws)))
+                    .isInstanceOf(UnsupportedSamplingException.class)
                     .hasMessageContaining("guidance")
                     .hasMessageContaining("classes");
             Scope.free(() -> assertThatThrownBy(
-                            () -> prior.sample(Sampling.USUAL, Tensors.longs(0), draws, Prior.StepWatcher.NONE))
+                            () -> prior.sample(prior.draw(Sampling.USUAL, draws).labels(Tensors.longs(0))))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("labels"));
         }
@@ -458,17 +484,21 @@ public abstract class PriorContract {
 
     /** Grids with these labels, drawn so many at a time. */
     private long[][] sample(Prior prior, Sampling sampling, long[] labels, long seed, int atOnce) {
+        return sample(prior, sampling, null, labels, seed, atOnce);
+    }
+
+    private long[][] sample(Prior prior, Sampling sampling, Known known, long[] labels, long seed, int atOnce) {
         long[][] grids = new long[labels.length][];
         for (int from = 0; from < labels.length; from += atOnce) {
             int begin = from;
             int end = Math.min(labels.length, from + atOnce);
             Scope.free(() -> {
-                try (RandomStreams draws = RandomStreams.of(seeds(seed, begin, end))) {
-                    Tensor own = prior.classes() == 0 ? null : Tensors.longs(Arrays.copyOfRange(labels, begin, end));
-                    long[] codes = Tensors.toLongs(prior.sample(sampling, own, draws, Prior.StepWatcher.NONE));
-                    for (int i = begin; i < end; i++) {
-                        grids[i] = Arrays.copyOfRange(codes, (i - begin) * size(), (i - begin + 1) * size());
-                    }
+                RandomStreams draws = RandomStreams.of(seeds(seed, begin, end));
+                Tensor own = prior.classes() == 0 ? null : Tensors.longs(Arrays.copyOfRange(labels, begin, end));
+                long[] codes = Tensors.toLongs(
+                        prior.sample(prior.draw(sampling, draws).labels(own).known(known, begin)));
+                for (int i = begin; i < end; i++) {
+                    grids[i] = Arrays.copyOfRange(codes, (i - begin) * size(), (i - begin + 1) * size());
                 }
             });
         }

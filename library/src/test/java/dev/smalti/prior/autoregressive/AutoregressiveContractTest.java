@@ -24,4 +24,9 @@ class AutoregressiveContractTest extends PriorContract {
     protected boolean growsBeyondTraining() {
         return false;
     }
+
+    @Override
+    protected boolean hasSearchableSteps() {
+        return false;
+    }
 }

@@ -36,4 +36,9 @@ class CsdmContractTest extends PriorContract {
     protected int stepsByHeart() {
         return 400;
     }
+
+    @Override
+    protected boolean hasSearchableSteps() {
+        return false;
+    }
 }

@@ -34,4 +34,9 @@ class LcmdContractTest extends PriorContract {
     protected int stepsByHeart() {
         return 400;
     }
+
+    @Override
+    protected boolean hasSearchableSteps() {
+        return false;
+    }
 }

@@ -1,9 +1,8 @@
-package dev.smalti.prior.process;
+package dev.smalti.prior;
 
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.TokenBatch;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Generator;
@@ -15,18 +14,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * The one objective of a prior: the classes of some grids are hidden, so that the network also learns the distribution
  * without classes, and the method gives its loss of the rest.
  *
- * @param classes 0 for an unconditional prior
+ * @param core of the prior
  * @param labelDropping share of grids whose class is hidden, [0, 1]
  */
-public record PriorObjective(Parameters parameters, int classes, double labelDropping, BatchMethod method)
+public record PriorObjective(PriorCore core, double labelDropping, BatchMethod method)
         implements Objective<TokenBatch> {
     /** Of a method that needs no more than codes and classes. */
-    public PriorObjective(Parameters parameters, int classes, double labelDropping, Method method) {
-        this(
-                parameters,
-                classes,
-                labelDropping,
-                (batch, generator) -> method.loss(batch.codes(), batch.labels(), generator));
+    public PriorObjective(PriorCore core, double labelDropping, Method method) {
+        this(core, labelDropping, (batch, generator) -> method.loss(batch.codes(), batch.labels(), generator));
     }
 
     /** The loss that a method adds, of all that a batch has. */
@@ -56,8 +51,14 @@ public record PriorObjective(Parameters parameters, int classes, double labelDro
     }
 
     @Override
+    public Parameters parameters() {
+        return core.parameters();
+    }
+
+    @Override
     public Loss loss(TokenBatch batch, long step, Seed seed) {
         Tensor label = null;
+        int classes = core.classes();
         if (classes > 0) {
             Tensor hidden = Tensors.uniform(
                             seed.child("labels").generator(), batch.labels().size(0))
