@@ -124,11 +124,7 @@ class LongDrawTest {
             List<Long> places = new ArrayList<>();
             long[] labels = new long[2];
             assertThatThrownBy(() -> Scope.free(() -> open.codes(
-                            labels,
-                            0,
-                            2,
-                            0,
-                            Sampling.USUAL,
+                            new Model.Batch(labels, 0, 2, 0, Sampling.USUAL),
                             (done, of, xt) -> {
                                 seen.addAll(open.preview(xt));
                                 if (done == 3) {

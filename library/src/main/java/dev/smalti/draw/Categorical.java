@@ -29,8 +29,9 @@ public final class Categorical {
         Tensor sums = logProbabilities.sub(most).exp().cumsum(-1); // [M, K]
         Tensor total = sums.narrow(1, sums.size(1) - 1, 1);
         if (!total.isfinite().all().item_bool()) {
-            throw new ArithmeticException("probabilities must be numbers, and some that the network gives are none: its weights"
-                    + " may have diverged, or its precision may be too low for them (take fp32)");
+            throw new ArithmeticException(
+                    "probabilities must be numbers, and some that the network gives are none: its weights"
+                            + " may have diverged, or its precision may be too low for them (take fp32)");
         }
         Tensor reached = u.clamp_max(new Scalar(BELOW_ONE)).unsqueeze(1).mul(total); // below the total
         reached = torch.minimum(reached, total.mul(new Scalar(BELOW_ONE)));

@@ -26,16 +26,15 @@ class LlamaTransformerTest {
         Scope.free(() -> {
             try (Parameters parameters = new Parameters(new Seed(1), Devices.cpu());
                     NoGradGuard guard = new NoGradGuard()) {
-                Denoiser network = new LlamaTransformerConfiguration(2, 16, 2, rotary, null, null)
-                        .build(parameters, TOKENS);
+                Denoiser network =
+                        new LlamaTransformerConfiguration(2, 16, 2, rotary, null, null).build(parameters, TOKENS);
                 wake(parameters);
                 Tensor xt = Tensors.longs(0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3).view(2, 6);
                 Tensor time = Tensors.floats(0.5f, 2f);
                 Tensor all = network.logits(xt, time, Tensors.longs(0, 2), null); // [12, 7]
                 Tensor some = network.logits(xt, time, Tensors.longs(0, 2), Tensors.longs(1, 6, 11));
                 assertThat(Tensors.toDoubles(some))
-                        .containsExactly(
-                                Tensors.toDoubles(all.index_select(0, Tensors.longs(1, 6, 11))), within(1e-6));
+                        .containsExactly(Tensors.toDoubles(all.index_select(0, Tensors.longs(1, 6, 11))), within(1e-6));
                 assertThat(all.abs().max().item_double()).isGreaterThan(0.01);
             }
         });
@@ -75,6 +74,9 @@ class LlamaTransformerTest {
     /** Layers that start at zero let nothing through. */
     private static void wake(Parameters parameters) {
         GeneratorOptional draw = new Seed(2).optional();
-        parameters.weights().values().forEach(weight -> weight.add_(weight.mul(new Scalar(0.0)).normal_(0, 0.1, draw)));
+        parameters
+                .weights()
+                .values()
+                .forEach(weight -> weight.add_(weight.mul(new Scalar(0.0)).normal_(0, 0.1, draw)));
     }
 }

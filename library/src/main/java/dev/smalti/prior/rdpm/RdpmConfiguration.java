@@ -47,8 +47,8 @@ public record RdpmConfiguration(
             throw new IllegalArgumentException("dimension must be at least 1, got " + dimension);
         }
         if (network.bottleneck() != null) {
-            throw new IllegalArgumentException("bottleneck must stand beside network, not in it, got network.bottleneck "
-                    + network.bottleneck());
+            throw new IllegalArgumentException(
+                    "bottleneck must stand beside network, not in it, got network.bottleneck " + network.bottleneck());
         }
         bottleneck = bottleneck == null ? Integer.valueOf(2 * dimension) : bottleneck;
         if (bottleneck < 1) {

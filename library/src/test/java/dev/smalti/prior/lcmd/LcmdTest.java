@@ -27,7 +27,9 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
-import dev.smalti.train.OneBatch;
+import dev.smalti.train.Player;
+import dev.smalti.train.TrainLoop;
+import dev.smalti.train.TrainingConfiguration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -412,8 +414,17 @@ class LcmdTest {
     }
 
     private static void train(Lcmd prior, int steps) {
-        try (OneBatch<TokenBatch> run = new OneBatch<>(prior.objectives(), false, LcmdTest::batch, 64, 1e-3)) {
-            run.steps(steps);
+        TrainingConfiguration training = TrainingConfiguration.of(steps, 64, 1e-3, "fp32", "cpu");
+        try (Player<TokenBatch> player = Player.of(prior.objectives().get(0), training, false)) {
+            new TrainLoop<>(
+                            List.of(player),
+                            number -> batch(),
+                            training,
+                            new Seed(4),
+                            Devices.cpu(),
+                            List.of(),
+                            () -> false)
+                    .run(0);
         }
     }
 
