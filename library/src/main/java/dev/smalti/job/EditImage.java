@@ -21,6 +21,7 @@ import dev.smalti.run.ImageArray;
 import dev.smalti.run.ImageFolder;
 import dev.smalti.run.ImageSink;
 import dev.smalti.run.JobException;
+import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.io.IOException;

@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.LongConsumer;
@@ -111,7 +112,8 @@ public record EncodeImages(
             long started = System.nanoTime();
             Preparation preparation = Encoding.preparation(folder, tokenizer.imageSize());
             Reconstruction reconstruction = reconstruct ? new Reconstruction(tokenizer.space()) : null;
-            Encoder encoder = new Encoder(this, images, tokenizer, precision, place, Encoding.noise(images), reconstruction);
+            Encoder encoder =
+                    new Encoder(this, images, tokenizer, precision, place, Encoding.noise(images), reconstruction);
             Identity request = out.resume() ? identity(folder, images, precision, place) : null;
             try (TokenOutput output = output(folder, images, tokenizer, request);
                     ImagePass pass = ImageBatches.inOrder(

@@ -21,7 +21,7 @@ public final class FrechetDistance {
     private FrechetDistance() {}
 
     /**
-     * d², in either order of the two. Where one of them is {@linkplain FeatureStatistics#rankDeficient rank deficient}
+     * d², in either order of the two. Where one of them is rank deficient (of no more images than dimensions)
      * it is a number, but hardly one to report.
      *
      * @throws IllegalArgumentException if the dimensions differ

@@ -3,7 +3,6 @@ package dev.smalti.model;
 import dev.smalti.data.Pixels;
 import dev.smalti.data.Subset;
 import dev.smalti.draw.Canvas;
-import dev.smalti.draw.Known;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
@@ -320,7 +319,10 @@ public final class Model implements Painter, AutoCloseable {
             }
             long[] labels = batch.labels();
             GridDraw draw = prior.draw(bestSteps(batch.sampling()), RandomStreams.of(seeds, device))
-                    .labels(labels == null ? null : Tensors.longs(Arrays.copyOfRange(labels, from, from + batch.size())))
+                    .labels(
+                            labels == null
+                                    ? null
+                                    : Tensors.longs(Arrays.copyOfRange(labels, from, from + batch.size())))
                     .known(batch.known(), from)
                     .watcher(stopping(watcher))
                     .listener(listener);

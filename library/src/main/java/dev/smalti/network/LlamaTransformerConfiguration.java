@@ -1,7 +1,8 @@
 package dev.smalti.network;
 
 /**
- * The size of a {@link LlamaTransformer}. RDPM's have 12, 16 and 20 layers, as many heads, and 64 channels a head.
+ * RDPM's transformer, in Llama's manner ({@link LlamaTransformer}), which is told the time. The published ones have 12, 16 and
+ * 20 layers, as many heads, and 64 channels a head.
  *
  * @param layers number of blocks; at least 1
  * @param width D, the channels of a token; a multiple of heads, and width / heads a multiple of 4 with {@code rotary}
@@ -9,7 +10,7 @@ package dev.smalti.network;
  * @param rotary whether queries and keys also turn with row and column; false if left out. A learnt vector is added at each
  *     position in any case, since rotations tell only how far apart two positions are
  * @param bottleneck to how many numbers vectors that come in are projected before they are widened; at least 1; none if left
- *     out
+ *     out. {@code prior: {kind: rdpm}} has it beside its network instead
  * @param dropout share of activations dropped in training; [0, 1); 0 if left out
  */
 public record LlamaTransformerConfiguration(

@@ -78,7 +78,15 @@ final class SourceJavadoc {
                 parameters.put(parameter.getName().toString(), markdown(parameter.getDescription()));
             }
         }
-        return new Comment(markdown(comment.getFullBody()), parameters);
+        return new Comment(markdown(firstParagraph(comment.getFullBody())), parameters);
+    }
+
+    /** What is meant for those who write Java stands in further ones. */
+    private static List<? extends DocTree> firstParagraph(List<? extends DocTree> body) {
+        return body.stream()
+                .takeWhile(part -> !(part instanceof StartElementTree element)
+                        || !element.getName().contentEquals("p"))
+                .toList();
     }
 
     private void parse(Path file) {
@@ -177,7 +185,6 @@ final class SourceJavadoc {
         return switch (name) {
             case "i", "em" -> "*";
             case "b", "strong" -> "**";
-            case "p" -> " ";
             default -> throw new IllegalArgumentException("the page of recipes can't show <" + name + ">");
         };
     }

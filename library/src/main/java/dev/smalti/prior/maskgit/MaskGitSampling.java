@@ -13,7 +13,9 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * How a {@link MaskGit} draws grids, in the words of a recipe; {@link #revealing} is the choice that they make.
+ * How a {@link MaskGit} draws grids.
+ *
+ * <p>In the words of a recipe; {@link #revealing} is the choice that they make.
  *
  * @param steps S, the usual number of steps, at most that of tokens; at least 1; 8 by confidence and 32 otherwise, or as
  *     many as there are tokens, if left out
