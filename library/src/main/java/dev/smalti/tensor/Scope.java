@@ -16,7 +16,7 @@ import org.bytedeco.pytorch.Tensor;
  * Whose memory a tensor is. Every tensor that is made inside a scope is freed when the scope ends, but for those that
  * {@link #keep} returns: they pass to the scope around it (or to the garbage collector where there is none).
  *
- * <p>A scope belongs to the thread that opened it.
+ * <p>A scope belongs to the thread that opened it; {@link #adopt} takes over what another thread made.
  *
  * <pre>{@code
  * Tensor probability = Scope.keep(() -> logits.sub(logits.logsumexp(-1)).exp());   // two temporaries are freed
@@ -42,6 +42,22 @@ public final class Scope {
             collect(result, kept);
             kept.forEach(Pointer::retainReference);
         }
+        pass(kept);
+        return result;
+    }
+
+    /**
+     * Passes what {@link #keep} returned where it had no scope around it, as on another thread, to the scope around this
+     * call.
+     */
+    public static <R> R adopt(R result) {
+        List<Tensor> kept = new ArrayList<>();
+        collect(result, kept);
+        pass(kept);
+        return result;
+    }
+
+    private static void pass(List<Tensor> kept) {
         PointerScope outer = PointerScope.getInnerScope();
         if (outer != null) {
             for (Tensor tensor : kept) {
@@ -49,7 +65,6 @@ public final class Scope {
                 tensor.releaseReference();
             }
         }
-        return result;
     }
 
     /** Runs {@code body} and frees every tensor that it made. */

@@ -1,5 +1,6 @@
 package dev.smalti.tensor;
 
+import static org.bytedeco.pytorch.global.torch.ScalarType.Byte;
 import static org.bytedeco.pytorch.global.torch.ScalarType.Double;
 import static org.bytedeco.pytorch.global.torch.ScalarType.Float;
 import static org.bytedeco.pytorch.global.torch.ScalarType.Long;
@@ -53,6 +54,15 @@ public final class Tensors {
     /** Uniform numbers in [0, 1), float64. */
     public static Tensor uniform(Generator generator, long... shape) {
         return torch.rand(shape, new GeneratorOptional(generator), options(Double));
+    }
+
+    /** Bytes without a sign, uint8 [n]. */
+    public static Tensor bytes(byte... values) {
+        Tensor tensor = torch.empty(new long[] {values.length}, options(Byte), null);
+        if (values.length > 0) {
+            tensor.data_ptr_byte().put(values, 0, values.length);
+        }
+        return tensor;
     }
 
     /** int64 [n] */

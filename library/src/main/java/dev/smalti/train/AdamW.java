@@ -14,7 +14,6 @@ import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorList;
-import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /**
@@ -51,12 +50,37 @@ public final class AdamW implements AutoCloseable {
         }));
     }
 
-    /** Scales the gradients to a norm of at most {@code most} and returns the norm that they had; 0 for no limit. */
-    double clip(double most) {
-        return Scope.value(() -> {
-            TensorVector with = new TensorVector();
-            weights.values().stream().filter(AdamW::hasGradient).forEach(with::push_back);
-            return with.empty() ? 0 : torch.clip_grad_norm_(with, most == 0 ? Float.MAX_VALUE : most);
+    /**
+     * Scales the gradients to a norm of at most {@code most} and returns the norm that they had, []; 0 for no limit.
+     * Nothing is read from the device.
+     */
+    Tensor clip(double most) {
+        return Scope.keep(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                GenericList gradients = list();
+                weights.values().stream()
+                        .filter(AdamW::hasGradient)
+                        .forEach(weight -> gradients.push_back(new IValue(weight.grad())));
+                if (gradients.empty()) {
+                    return Tensors.zeros();
+                }
+                IValueVector norms = call(
+                        "aten::_foreach_norm",
+                        "Scalar",
+                        new IValue(gradients),
+                        new IValue(new Scalar(2.0)),
+                        new IValue());
+                Tensor norm = torch.stack(norms.get(0).toTensorVector()).norm();
+                if (most > 0) {
+                    Tensor factor = torch.full_like(norm, new Scalar(most)).div_(norm.add(new Scalar(1e-6)));
+                    call(
+                            "aten::_foreach_mul_",
+                            "Tensor",
+                            new IValue(gradients),
+                            new IValue(factor.clamp_max(new Scalar(1.0))));
+                }
+                return norm;
+            }
         });
     }
 
@@ -86,19 +110,24 @@ public final class AdamW implements AutoCloseable {
                 if (!any) {
                     return;
                 }
-                IValueVector stack = new IValueVector();
-                for (GenericList each : List.of(self, gradients, averages, squares, list(), steps)) {
-                    stack.push_back(new IValue(each));
-                }
-                for (double each : new double[] {rate, beta1, beta2, weightDecay, EPSILON}) {
-                    stack.push_back(new IValue(each));
-                }
-                stack.push_back(new IValue(false)); // amsgrad
-                stack.push_back(new IValue(false)); // maximize
-                stack.push_back(new IValue()); // grad_scale
-                stack.push_back(new IValue()); // found_inf
-                Dispatcher dispatcher = Dispatcher.singleton();
-                dispatcher.callBoxed(dispatcher.findSchemaOrThrow("aten::_fused_adamw_", ""), stack);
+                call(
+                        "aten::_fused_adamw_",
+                        "",
+                        new IValue(self),
+                        new IValue(gradients),
+                        new IValue(averages),
+                        new IValue(squares),
+                        new IValue(list()),
+                        new IValue(steps),
+                        new IValue(rate),
+                        new IValue(beta1),
+                        new IValue(beta2),
+                        new IValue(weightDecay),
+                        new IValue(EPSILON),
+                        new IValue(false), // amsgrad
+                        new IValue(false), // maximize
+                        new IValue(), // grad_scale
+                        new IValue()); // found_inf
             }
         });
     }
@@ -111,6 +140,14 @@ public final class AdamW implements AutoCloseable {
                 }
             }
         });
+    }
+
+    /** Calls an operation that has no binding of its own; what it returns is in the vector. */
+    private static IValueVector call(String name, String overload, IValue... arguments) {
+        IValueVector stack = new IValueVector(arguments);
+        Dispatcher dispatcher = Dispatcher.singleton();
+        dispatcher.callBoxed(dispatcher.findSchemaOrThrow(name, overload), stack);
+        return stack;
     }
 
     private static boolean hasGradient(Tensor weight) {

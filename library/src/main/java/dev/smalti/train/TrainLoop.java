@@ -4,6 +4,8 @@ import dev.smalti.network.Loss;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +15,7 @@ import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Trains players on batches, step by step.
@@ -30,7 +33,8 @@ public final class TrainLoop<B> {
     private final BooleanSupplier stop;
 
     /**
-     * @param batches the n-th part of a batch: part p of step s is number s·accumulation + p
+     * @param batches the n-th part of a batch: part p of step s is number s·accumulation + p. Asked for one at a time, in
+     *     order, on a thread of the loop's own, while the one before is trained on
      * @param stop asked after each step: whether to end there
      */
     public TrainLoop(
@@ -63,15 +67,18 @@ public final class TrainLoop<B> {
         for (Watcher watcher : watchers) {
             watcher.started(run);
         }
-        while (!run.complete() && !stop.getAsBoolean()) {
-            long step = run.step();
-            Map<String, Double> measures = step(step);
-            double seconds = (System.nanoTime() - started) / 1e9;
-            long items = (step + 1 - begin) * configuration.batch();
-            double rate = configuration.rate(step);
-            run = new Run(step + 1, configuration.steps(), begin, items, seconds, measures, rate);
-            for (Watcher watcher : watchers) {
-                watcher.stepped(run);
+        long parts = configuration.accumulation();
+        try (BatchesAhead<B> ahead = new BatchesAhead<>(batches, begin * parts, configuration.steps() * parts)) {
+            while (!run.complete() && !stop.getAsBoolean()) {
+                long step = run.step();
+                Map<String, Double> measures = step(step, ahead);
+                double seconds = (System.nanoTime() - started) / 1e9;
+                long items = (step + 1 - begin) * configuration.batch();
+                double rate = configuration.rate(step);
+                run = new Run(step + 1, configuration.steps(), begin, items, seconds, measures, rate);
+                for (Watcher watcher : watchers) {
+                    watcher.stepped(run);
+                }
             }
         }
         for (Watcher watcher : watchers) {
@@ -80,25 +87,8 @@ public final class TrainLoop<B> {
         return run;
     }
 
-    private Map<String, Double> step(long step) {
-        Map<String, Double> measures = new LinkedHashMap<>();
-        Seed now = seed.child(step);
-        torch.manual_seed(now.child("dropout").value());
-        for (int part = 0; part < configuration.accumulation(); part++) {
-            long number = step * configuration.accumulation() + part;
-            Seed draw = now.child(part);
-            Scope.free(() -> {
-                B batch = batches.apply(number);
-                for (Player<B> player : players) {
-                    descend(player, batch, step, draw, measures);
-                }
-            });
-        }
-        for (Player<B> player : players) {
-            String name = player.objective().name();
-            double norm = player.optimizer().clip(configuration.clip());
-            measures.put(name + ".gradient_norm", checked("gradient of the " + name, norm, step));
-        }
+    private Map<String, Double> step(long step, BatchesAhead<B> ahead) {
+        Map<String, Double> measures = Scope.value(() -> read(gradients(step, ahead), step));
         for (Player<B> player : players) {
             player.optimizer().step(configuration.rate(step));
             player.optimizer().clearGradients();
@@ -109,8 +99,32 @@ public final class TrainLoop<B> {
         return measures;
     }
 
+    /** Leaves each player's gradient, clipped, with its weights, and what is to be read of it on the device. */
+    private List<Reading> gradients(long step, BatchesAhead<B> ahead) {
+        List<Reading> readings = new ArrayList<>();
+        Seed now = seed.child(step);
+        torch.manual_seed(now.child("dropout").value());
+        for (int part = 0; part < configuration.accumulation(); part++) {
+            Seed draw = now.child(part);
+            readings.addAll(Scope.keep(() -> {
+                List<Reading> own = new ArrayList<>();
+                B batch = ahead.next();
+                for (Player<B> player : players) {
+                    own.addAll(descend(player, batch, step, draw));
+                }
+                return own;
+            }));
+        }
+        for (Player<B> player : players) {
+            String name = player.objective().name();
+            Tensor norm = player.optimizer().clip(configuration.clip());
+            readings.add(reading(name + ".gradient_norm", "gradient of the " + name, norm, 1));
+        }
+        return readings;
+    }
+
     /** Adds the gradient of one player's loss on one part of a batch; the other players' weights stand still. */
-    private void descend(Player<B> player, B batch, long step, Seed draw, Map<String, Double> measures) {
+    private List<Reading> descend(Player<B> player, B batch, long step, Seed draw) {
         for (Player<B> other : players) {
             boolean own = other == player;
             other.objective().parameters().requireGradients(own);
@@ -119,22 +133,42 @@ public final class TrainLoop<B> {
         String name = player.objective().name();
         Loss loss = precision.run(device, () -> player.objective().loss(batch, step, draw.child(name)));
         if (loss == null) {
-            return;
+            return List.of();
         }
-        double parts = configuration.accumulation();
-        double value = checked("loss of the " + name, loss.total().item_double(), step);
-        measures.merge(name + ".loss", value / parts, Double::sum);
-        for (Map.Entry<String, Tensor> measure : loss.measures().entrySet()) {
-            double one = measure.getValue().item_double();
-            measures.merge(name + "." + measure.getKey(), one / parts, Double::sum);
-        }
-        loss.total().div(new Scalar(parts)).backward();
+        int parts = configuration.accumulation();
+        List<Reading> readings = new ArrayList<>();
+        readings.add(reading(name + ".loss", "loss of the " + name, loss.total(), parts));
+        loss.measures().forEach((measure, value) -> readings.add(reading(name + "." + measure, null, value, parts)));
+        loss.total().div(new Scalar((double) parts)).backward();
+        return readings;
     }
 
-    private static double checked(String what, double value, long step) {
-        if (!Double.isFinite(value)) {
-            throw new NotFiniteException(what, value, step + 1);
+    /**
+     * A number that is still on the device.
+     *
+     * @param checked what must be finite; null if it needn't be
+     * @param value float64 [1]
+     * @param parts of which it is one: their mean is wanted
+     */
+    private record Reading(String name, String checked, Tensor value, int parts) {}
+
+    private Reading reading(String name, String checked, Tensor value, int parts) {
+        return new Reading(
+                name, checked, value.detach().to(device, ScalarType.Double).reshape(1), parts);
+    }
+
+    /** Reads all numbers of a step at once: the only time in a step that waits for the device. */
+    private static Map<String, Double> read(List<Reading> readings, long step) {
+        double[] values = Tensors.toDoubles(
+                Tensors.cat(readings.stream().map(Reading::value).toList()));
+        Map<String, Double> measures = new LinkedHashMap<>();
+        for (int i = 0; i < values.length; i++) {
+            Reading reading = readings.get(i);
+            if (reading.checked() != null && !Double.isFinite(values[i])) {
+                throw new NotFiniteException(reading.checked(), values[i], step + 1);
+            }
+            measures.merge(reading.name(), values[i] / reading.parts(), Double::sum);
         }
-        return value;
+        return measures;
     }
 }

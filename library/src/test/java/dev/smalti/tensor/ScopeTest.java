@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -39,6 +40,19 @@ class ScopeTest {
     void keeps_the_tensors_of_a_record_of_which_one_is_missing() {
         Pair pair = Scope.keep(() -> new Pair(null, List.of(Tensors.floats(2)), null));
         assertThat(Tensors.toFloats(pair.rest.get(0))).containsExactly(2);
+    }
+
+    @Test
+    void adopts_what_another_thread_has_kept() {
+        Pair pair = CompletableFuture.supplyAsync(() -> Scope.keep(
+                        () -> new Pair(Tensors.floats(1).add(Tensors.floats(1)), List.of(Tensors.floats(3)), "pair")))
+                .join();
+        Scope.free(() -> {
+            assertThat(Scope.adopt(pair)).isSameAs(pair);
+            assertThat(Tensors.toFloats(pair.first)).containsExactly(2);
+        });
+        assertThat(pair.first.isNull()).isTrue();
+        assertThat(pair.rest.get(0).isNull()).isTrue();
     }
 
     private record Measured(Path file, Tensor tensor) {}

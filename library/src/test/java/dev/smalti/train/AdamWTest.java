@@ -11,6 +11,8 @@ import dev.smalti.tensor.Tensors;
 import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -88,11 +90,11 @@ class AdamWTest {
         try (AdamW adam = new AdamW(parameters, List.of(BETA1, BETA2), DECAY)) {
             gradient(weight, 2, 0, 0, 0, 4);
             gradient(other, 4, 0);
-            assertThat(adam.clip(1.5)).isCloseTo(6, within(1e-5)); // √(4 + 16 + 16)
+            assertThat(norm(adam, 1.5)).isCloseTo(6, within(1e-5)); // √(4 + 16 + 16)
             assertThat(Tensors.toDoubles(Scope.keep(weight::grad)))
                     .containsExactly(new double[] {0.5, 0, 0, 0, 1}, within(1e-5));
             assertThat(Tensors.toDoubles(Scope.keep(other::grad))).containsExactly(new double[] {1, 0}, within(1e-5));
-            assertThat(adam.clip(100)).isCloseTo(1.5, within(1e-5));
+            assertThat(norm(adam, 100)).isCloseTo(1.5, within(1e-5));
             assertThat(Tensors.toDoubles(Scope.keep(other::grad))).containsExactly(new double[] {1, 0}, within(1e-5));
         }
     }
@@ -100,9 +102,9 @@ class AdamWTest {
     @Test
     void measures_the_norm_and_clips_nothing_without_a_limit() {
         try (AdamW adam = new AdamW(parameters, List.of(BETA1, BETA2), DECAY)) {
-            assertThat(adam.clip(0)).as("without gradients").isZero();
+            assertThat(norm(adam, 0)).as("without gradients").isZero();
             gradient(other, 3e10f, 4e10f);
-            assertThat(adam.clip(0)).isCloseTo(5e10, within(1e5));
+            assertThat(norm(adam, 0)).isCloseTo(5e10, within(1e5));
             assertThat(Tensors.toFloats(Scope.keep(other::grad))).containsExactly(3e10f, 4e10f);
         }
     }
@@ -122,9 +124,38 @@ class AdamWTest {
         });
     }
 
+    @Test
+    void clips_as_libtorch_does_to_the_bit() {
+        try (AdamW adam = new AdamW(parameters, List.of(BETA1, BETA2), DECAY)) {
+            for (float[] each : GRADIENTS) {
+                gradient(weight, each);
+                gradient(other, 0.3f, -0.7f);
+                Tensor[] expected = {
+                    Scope.keep(() -> weight.grad().clone()),
+                    Scope.keep(() -> other.grad().clone())
+                };
+                double norm = Scope.value(() -> {
+                    expected[0].mutable_grad().put(expected[0].clone());
+                    expected[1].mutable_grad().put(expected[1].clone());
+                    return torch.clip_grad_norm_(new TensorVector(expected), 0.7);
+                });
+                assertThat(norm(adam, 0.7)).isEqualTo(norm);
+                assertThat(Tensors.toFloats(Scope.keep(weight::grad)))
+                        .isEqualTo(Tensors.toFloats(Scope.keep(expected[0]::grad)));
+                assertThat(Tensors.toFloats(Scope.keep(other::grad)))
+                        .isEqualTo(Tensors.toFloats(Scope.keep(expected[1]::grad)));
+                adam.clearGradients();
+            }
+        }
+    }
+
+    private static double norm(AdamW adam, double most) {
+        return Scope.value(() -> adam.clip(most).item_double());
+    }
+
     private void once(AdamW adam) {
         gradient(weight, GRADIENTS[0]);
-        adam.clip(1);
+        norm(adam, 1);
         adam.step(0.01);
         adam.clearGradients();
     }

@@ -12,8 +12,11 @@ import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.train.TrainingConfiguration.Schedule;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.LongFunction;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -31,7 +34,7 @@ class TrainLoopTest {
     }
 
     /** Least squares of w to a batch of targets [n, 3]; not finite from a certain step on. */
-    private final class Squares implements Objective<Tensor> {
+    private class Squares implements Objective<Tensor> {
         private final String name;
         private final Parameters parameters = new Parameters(new Seed(1), Devices.cpu());
         private final Tensor weight;
@@ -97,6 +100,98 @@ class TrainLoopTest {
                 .isEqualTo(3L);
         assertThat(seen).containsExactly(1L, 2L);
         assertThat(Tensors.toFloats(broken.weight)).isEqualTo(Tensors.toFloats(good.weight));
+    }
+
+    /** An infinite loss needn't have an infinite gradient. */
+    @Test
+    void stops_at_an_infinite_loss_whose_gradient_is_finite() {
+        Squares squares = new Squares("squares", 99) {
+            @Override
+            public Loss loss(Tensor batch, long step, Seed seed) {
+                Loss loss = super.loss(batch, step, seed);
+                return step < 1 ? loss : new Loss(loss.total().add(new Scalar(Double.POSITIVE_INFINITY)), Map.of());
+            }
+        };
+        assertThatThrownBy(() -> run(squares, configuration(5, 2), targets(ITEMS / 2), List.of()))
+                .isInstanceOf(NotFiniteException.class)
+                .hasMessage("the loss of the squares became Infinity in step 2");
+    }
+
+    @Test
+    void prepares_the_next_batch_while_it_trains_on_this_one() {
+        List<Long> asked = Collections.synchronizedList(new ArrayList<>());
+        CountDownLatch[] prepared = {new CountDownLatch(1), new CountDownLatch(2), new CountDownLatch(3)};
+        LongFunction<Tensor> targets = targets(ITEMS);
+        LongFunction<Tensor> batches = number -> {
+            asked.add(number);
+            List.of(prepared).forEach(CountDownLatch::countDown);
+            return targets.apply(number);
+        };
+        Squares squares = new Squares("squares", 99) {
+            @Override
+            public Loss loss(Tensor batch, long step, Seed seed) {
+                await(prepared[(int) Math.min(2, step + 1)]); // for ever, if it came later
+                return super.loss(batch, step, seed);
+            }
+        };
+        run(squares, configuration(3, 1), batches, List.of());
+        assertThat(asked).containsExactly(0L, 1L, 2L);
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(60, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Test
+    void throws_what_a_batch_throws_when_its_turn_comes() {
+        LongFunction<Tensor> targets = targets(ITEMS);
+        List<Long> seen = new ArrayList<>();
+        Watcher watcher = new Watcher() {
+            @Override
+            public void stepped(Run run) {
+                seen.add(run.step());
+            }
+        };
+        assertThatThrownBy(() -> run(
+                        new Squares("squares", 99),
+                        configuration(5, 1),
+                        number -> {
+                            if (number == 2) {
+                                throw new UnsupportedOperationException("no picture");
+                            }
+                            return targets.apply(number);
+                        },
+                        List.of(watcher)))
+                .isInstanceOf(UnsupportedOperationException.class)
+                .hasMessage("no picture");
+        assertThat(seen).containsExactly(1L, 2L);
+    }
+
+    @Test
+    void frees_every_batch_also_one_that_is_not_used() {
+        List<Tensor> made = Collections.synchronizedList(new ArrayList<>());
+        LongFunction<Tensor> targets = targets(ITEMS);
+        Squares squares = new Squares("squares", 99);
+        long[] asked = {0};
+        List<Player<Tensor>> players = List.of(Player.of(squares, configuration(100, 1), true));
+        new TrainLoop<>(
+                        players,
+                        number -> {
+                            made.add(targets.apply(number));
+                            return made.get(made.size() - 1);
+                        },
+                        configuration(100, 1),
+                        new Seed(1),
+                        Devices.cpu(),
+                        List.of(),
+                        () -> asked[0]++ == 4)
+                .run(0);
+        players.forEach(Player::close);
+        assertThat(made).hasSize(5).allMatch(tensor -> tensor.isNull());
     }
 
     @Test
