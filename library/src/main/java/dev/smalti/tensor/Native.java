@@ -2,6 +2,9 @@ package dev.smalti.tensor;
 
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.pytorch.global.torch;
@@ -19,16 +22,15 @@ import org.bytedeco.pytorch.global.torch;
 public final class Native {
     private static final List<String> CHOSEN = List.of("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS");
 
+    private static final Pattern NUMBER = Pattern.compile("[1-9]\\d{0,8}");
+
     static {
         lift("org.bytedeco.javacpp.maxbytes");
         lift("org.bytedeco.javacpp.maxphysicalbytes");
         Loader.load(openblas.class);
         Loader.load(torch.class);
-        int usual = openblas.blas_get_num_threads();
-        int threads = blasThreads(System.getenv(), usual);
-        if (threads != usual) {
-            openblas.blas_set_num_threads(threads);
-        }
+        blasThreads(System.getenv(), Runtime.getRuntime().availableProcessors())
+                .ifPresent(openblas::blas_set_num_threads);
     }
 
     private Native() {}
@@ -37,19 +39,23 @@ public final class Native {
     public static void load() {}
 
     /**
-     * How many threads OpenBLAS gets: as many as the environment names; one where OpenMP's threads spin too, since
-     * {@code OMP_WAIT_POLICY=passive} wasn't set as the process began (it is read as libgomp loads, so it can't be set
-     * later); else half of the usual, so that other work on half of the cores holds nothing up. A core of two hardware
-     * threads multiplies with one of them as fast as with both.
+     * How many threads OpenBLAS is to have; empty where the environment names a number for it.
      *
-     * @param usual what OpenBLAS takes by itself: all cores, or {@code OMP_NUM_THREADS}
+     * <p>One where OpenMP's threads spin too, since {@code OMP_WAIT_POLICY=passive} wasn't set as the process began (it is
+     * read as libgomp loads, so it can't be set later); else half of the cores, so that other work on the other half holds
+     * nothing up, and at most {@code OMP_NUM_THREADS}. A core of two hardware threads counts as two cores and multiplies
+     * with one of them as fast as with both.
      */
-    static int blasThreads(Map<String, String> environment, int usual) {
+    static OptionalInt blasThreads(Map<String, String> environment, int cores) {
         if (CHOSEN.stream().anyMatch(environment::containsKey)) {
-            return usual;
+            return OptionalInt.empty();
         }
-        boolean passive = "passive".equalsIgnoreCase(environment.get("OMP_WAIT_POLICY"));
-        return passive ? Math.max(1, usual / 2) : 1;
+        if (!"passive".equalsIgnoreCase(environment.get("OMP_WAIT_POLICY"))) {
+            return OptionalInt.of(1);
+        }
+        Matcher most = NUMBER.matcher(environment.getOrDefault("OMP_NUM_THREADS", ""));
+        int half = Math.max(1, cores / 2);
+        return OptionalInt.of(most.lookingAt() ? Math.min(half, Integer.parseInt(most.group())) : half);
     }
 
     private static void lift(String property) {

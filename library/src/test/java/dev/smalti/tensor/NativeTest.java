@@ -6,41 +6,54 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import org.bytedeco.openblas.global.openblas;
 import org.junit.jupiter.api.Test;
 
 class NativeTest {
-    private static final Map<String, String> PASSIVE = Map.of("OMP_WAIT_POLICY", "PASSIVE");
+    private static final int UNTOUCHED = -1;
 
     @Test
     void leaves_half_of_the_cores_to_others() {
-        assertThat(Native.blasThreads(PASSIVE, 16)).isEqualTo(8);
-        assertThat(Native.blasThreads(PASSIVE, 3)).isEqualTo(1);
-        assertThat(Native.blasThreads(PASSIVE, 2)).isEqualTo(1);
-        assertThat(Native.blasThreads(PASSIVE, 1)).isEqualTo(1);
+        Map<String, String> passive = Map.of("OMP_WAIT_POLICY", "PASSIVE");
+        assertThat(Native.blasThreads(passive, 16)).hasValue(8);
+        assertThat(Native.blasThreads(passive, 3)).hasValue(1);
+        assertThat(Native.blasThreads(passive, 2)).hasValue(1);
+        assertThat(Native.blasThreads(passive, 1)).hasValue(1);
+    }
+
+    @Test
+    void gives_openblas_no_more_than_openmp_may_have() {
+        assertThat(openmp("4")).hasValue(4);
+        assertThat(openmp("4,2")).hasValue(4);
+        assertThat(openmp("12")).hasValue(8);
+        assertThat(openmp("none")).hasValue(8);
+    }
+
+    private static OptionalInt openmp(String threads) {
+        return Native.blasThreads(Map.of("OMP_WAIT_POLICY", "passive", "OMP_NUM_THREADS", threads), 16);
     }
 
     @Test
     void holds_openblas_to_one_thread_where_those_of_openmp_spin() {
-        assertThat(Native.blasThreads(Map.of(), 16)).isEqualTo(1);
-        assertThat(Native.blasThreads(Map.of("OMP_WAIT_POLICY", "active"), 16)).isEqualTo(1);
+        assertThat(Native.blasThreads(Map.of(), 16)).hasValue(1);
+        assertThat(Native.blasThreads(Map.of("OMP_WAIT_POLICY", "active"), 16)).hasValue(1);
     }
 
     @Test
     void leaves_a_number_that_somebody_has_chosen() {
-        assertThat(Native.blasThreads(Map.of("OPENBLAS_NUM_THREADS", "6"), 6)).isEqualTo(6);
-        assertThat(Native.blasThreads(Map.of("GOTO_NUM_THREADS", "6"), 6)).isEqualTo(6);
+        assertThat(Native.blasThreads(Map.of("OPENBLAS_NUM_THREADS", "6"), 16)).isEmpty();
+        assertThat(Native.blasThreads(Map.of("GOTO_NUM_THREADS", "6"), 16)).isEmpty();
     }
 
     @Test
     void sets_the_number_before_the_first_product() throws Exception {
-        assertThat(threads(Map.of("OMP_WAIT_POLICY", "passive", "OPENBLAS_NUM_THREADS", "2")))
-                .isEqualTo(2);
-        assertThat(threads(Map.of("OMP_WAIT_POLICY", "passive", "OMP_NUM_THREADS", "2")))
+        assertThat(threads(Map.of("OPENBLAS_NUM_THREADS", "2"))).isEqualTo(UNTOUCHED);
+        assertThat(threads(Map.of("OMP_WAIT_POLICY", "passive", "OMP_NUM_THREADS", "1")))
                 .isEqualTo(1);
     }
 
-    /** What OpenBLAS has in a process of such an environment. */
+    /** The number that was set in a process of such an environment. */
     private static int threads(Map<String, String> environment) throws IOException, InterruptedException {
         ProcessBuilder builder = new ProcessBuilder(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -56,7 +69,7 @@ class NativeTest {
         return Integer.parseInt(out.strip());
     }
 
-    /** Prints the number of OpenBLAS's threads. */
+    /** Prints the number of OpenBLAS's threads that was set last. */
     static final class Threads {
         public static void main(String[] arguments) {
             Tensors.zeros(1);
