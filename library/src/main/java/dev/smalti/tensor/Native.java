@@ -1,5 +1,9 @@
 package dev.smalti.tensor;
 
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -21,14 +25,12 @@ import org.bytedeco.pytorch.global.torch;
  */
 public final class Native {
     private static final List<String> CHOSEN = List.of("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS");
-
     private static final Pattern NUMBER = Pattern.compile("[1-9]\\d{0,8}");
 
     static {
         lift("org.bytedeco.javacpp.maxbytes");
         lift("org.bytedeco.javacpp.maxphysicalbytes");
-        Loader.load(openblas.class);
-        Loader.load(torch.class);
+        loadAlone();
         blasThreads(System.getenv(), Runtime.getRuntime().availableProcessors())
                 .ifPresent(openblas::blas_set_num_threads);
     }
@@ -37,6 +39,24 @@ public final class Native {
 
     /** Loads the native libraries, once a process; later calls cost nothing. */
     public static void load() {}
+
+    /** While no other process does: the first one unpacks the libraries, and who loads one that is half there dies. */
+    private static void loadAlone() {
+        try (FileChannel file = FileChannel.open(
+                        Loader.getCacheDir().toPath().resolve("smalti.lock"),
+                        StandardOpenOption.CREATE,
+                        StandardOpenOption.WRITE);
+                FileLock lock = file.lock()) {
+            loadBoth();
+        } catch (IOException e) {
+            loadBoth(); // from a cache that can't be written
+        }
+    }
+
+    private static void loadBoth() {
+        Loader.load(openblas.class);
+        Loader.load(torch.class);
+    }
 
     /**
      * How many threads OpenBLAS is to have; empty where the environment names a number for it.
