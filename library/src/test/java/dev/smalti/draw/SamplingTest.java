@@ -12,31 +12,6 @@ import org.junit.jupiter.api.Test;
 
 class SamplingTest {
     @Test
-    void names_what_is_not_as_usual() {
-        assertThat(Sampling.USUAL.named()).isEmpty();
-        Sampling all = Sampling.USUAL
-                .times(List.of(1.0, 0.25))
-                .guidance(2, GuidanceSchedule.LINEAR, new Interval(0.1, 0.9), 3L)
-                .filter(new LogitFilter(0.5, 7, 0.9, 0.8))
-                .lastTemperature(0.25)
-                .canvas(new Canvas(4, 6, 2));
-        assertThat(all.named())
-                .containsExactlyInAnyOrderEntriesOf(Map.ofEntries(
-                        Map.entry("times", List.of(1.0, 0.25)),
-                        Map.entry("steps", 2),
-                        Map.entry("guidance", 2.0),
-                        Map.entry("guidance_schedule", "linear"),
-                        Map.entry("guidance_interval", List.of(0.1, 0.9)),
-                        Map.entry("negative_label", 3L),
-                        Map.entry("temperature", 0.5),
-                        Map.entry("last_temperature", 0.25),
-                        Map.entry("top_k", 7),
-                        Map.entry("top_p", 0.9),
-                        Map.entry("typical", 0.8),
-                        Map.entry("canvas", List.of(4, 6, 2))));
-    }
-
-    @Test
     void guides_by_the_schedule() {
         assertThat(weights(Sampling.USUAL, 4)).containsOnly(0);
         assertThat(weights(Sampling.USUAL.guidance(2), 4)).containsOnly(2);

@@ -3,6 +3,7 @@ package dev.smalti.testing;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
+import dev.smalti.evaluate.Likelihood;
 import dev.smalti.job.MeasureLikelihood;
 import dev.smalti.job.TrainPrior;
 import dev.smalti.model.Model;
@@ -94,9 +95,9 @@ public final class JointExperiment {
     }
 
     /** What a token costs in all the grids that it learnt from, in bits, with the interval of the estimate. */
-    public MeasureLikelihood.Estimate bitsPerToken(Path run) {
+    public Likelihood.Estimate bitsPerToken(Path run) {
         try (Model model = Model.open(run.toString(), "cpu")) {
-            return new MeasureLikelihood(tokens(), null, 1, 0, false)
+            return new MeasureLikelihood(tokens(), null, 1, 0, false, 0)
                     .run(model, total -> {}, done -> {})
                     .bitsPerToken();
         }

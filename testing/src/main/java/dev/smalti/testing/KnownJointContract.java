@@ -2,7 +2,7 @@ package dev.smalti.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.smalti.job.MeasureLikelihood;
+import dev.smalti.evaluate.Likelihood;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -73,7 +73,7 @@ public abstract class KnownJointContract {
     /** The likelihood must be the entropy or the bound that is allowed above it, but for the chance of the estimate. */
     protected final void checkLikelihood(JointExperiment experiment, Path run) {
         double truth = experiment.joint().bitsPerToken();
-        MeasureLikelihood.Estimate bits = experiment.bitsPerToken(run);
+        Likelihood.Estimate bits = experiment.bitsPerToken(run);
         System.out.printf(
                 "bits per token of %s: %.4f ± %.4f, truth %.4f%n", name(run), bits.mean(), bits.interval(), truth);
         assertThat(bits.mean())

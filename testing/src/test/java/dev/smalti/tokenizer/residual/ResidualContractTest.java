@@ -21,10 +21,11 @@ class ResidualContractTest extends TokenizerContract {
                 null,
                 null,
                 true,
-                CodebookConfiguration.movingAverage(32, 4),
+                new CodebookConfiguration(32, 4, null, CodebookConfiguration.MovingAverage.USUAL),
                 new AdversarialConfiguration(2, 0.1, null, 8, 1, null),
-                false);
-        return new ResidualConfiguration(autoencoder, 4);
+                false,
+                null);
+        return new ResidualConfiguration(autoencoder, 4, null, null, null, null, null, null, null, null);
     }
 
     @Override
