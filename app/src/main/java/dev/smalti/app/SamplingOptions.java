@@ -1,9 +1,11 @@
 package dev.smalti.app;
 
+import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
-import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Sampling.Interval;
+import dev.smalti.draw.Temperatures;
 import dev.smalti.model.Model;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -91,11 +93,13 @@ final class SamplingOptions {
             throw new IllegalArgumentException((negative != null ? "--negative" : "--guidance-interval")
                     + " acts through guidance, and there is none: give --guidance W above 0 too");
         }
-        LogitFilter filter = new LogitFilter(temperature, topK == null ? 0 : topK, topP, typical);
         Long away = negative == null ? null : Long.valueOf(model.label(negative));
-        return new Sampling(steps == null ? 0 : steps, filter, guidance, schedule)
-                .lastTemperature(lastTemperature)
-                .guidance(guidance, schedule, interval == null ? Interval.ALL : interval(interval), away);
+        Interval within = interval == null ? Interval.ALL : interval(interval);
+        return Sampling.USUAL
+                .steps(steps == null ? 0 : steps)
+                .temperatures(new Temperatures(temperature, lastTemperature == null ? temperature : lastTemperature))
+                .filters(new Filters(topK == null ? 0 : topK, topP, typical))
+                .guidance(new GuidanceSettings(guidance, schedule, within, away));
     }
 
     private static Interval interval(String text) {

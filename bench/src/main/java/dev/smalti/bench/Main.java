@@ -28,10 +28,8 @@ import dev.smalti.train.TrainLoop;
 import dev.smalti.train.TrainingConfiguration;
 import dev.smalti.train.Watcher;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -46,7 +44,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /**
  * Measures drawing, training steps, encoding, memory, metrics. Arguments name what to measure
  * ({@code peak generate canvas prior priors cache tokenizer encode memory metrics}); none measures all but the metrics,
- * which take long. {@code metrics=10000} has sets of that many images in place of 50,000.
+ * which take long. {@code metrics=10000} has sets of that many images in place of 50,000. The ablations, which take an hour
+ * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, and with the folder of {@code fruits-train.zip} and
+ * {@code fruits-valid.zip} {@code ablation-rdpm=DIR} and {@code ablation-rdpm-sampling=DIR}.
  */
 public final class Main {
     private static final Path RECIPES = Path.of(System.getProperty("smalti.home", ""), "recipes", "fruits");
@@ -82,13 +82,26 @@ public final class Main {
                 case "memory" -> results.put(name, memory());
                 case "metrics" ->
                     results.put(parts[0], Metrics.of(parts.length > 1 ? Long.parseLong(parts[1]) : 50_000));
+                case "ablation-lcmd" -> results.put(name, LcmdAblation.table());
+                case "ablation-lcmd-longer" -> results.put(name, LcmdAblation.longer());
+                case "ablation-rdpm" -> results.put(parts[0], RdpmAblation.table(folder(parts)));
+                case "ablation-rdpm-sampling" -> results.put(parts[0], RdpmAblation.sampling(folder(parts)));
                 default ->
                     throw new IllegalArgumentException("unknown benchmark " + name
-                            + "; there are peak, generate, canvas, prior, priors, cache, tokenizer, encode, memory and"
-                            + " metrics");
+                            + "; there are peak, generate, canvas, prior, priors, cache, tokenizer, encode, memory,"
+                            + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-rdpm=DIR and"
+                            + " ablation-rdpm-sampling=DIR");
             }
         }
         System.out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(results));
+    }
+
+    private static Path folder(String[] parts) {
+        if (parts.length < 2) {
+            throw new IllegalArgumentException(parts[0] + " must be told the folder of fruits-train.zip and"
+                    + " fruits-valid.zip: " + parts[0] + "=DIR");
+        }
+        return Path.of(parts[1]);
     }
 
     /** The best of some products of 1,536×1,536 matrices, in GFLOP/s. */
@@ -186,7 +199,10 @@ public final class Main {
 
     /** 1,000 PNG files of 100×100 pixels, decoded, resized and encoded. */
     private static Map<String, Object> encode(double peak) throws IOException {
-        Path folder = Files.createTempDirectory("smalti-bench");
+        return Folders.temporary(folder -> encode(peak, folder));
+    }
+
+    private static Map<String, Object> encode(double peak, Path folder) throws IOException {
         try (Model model = Model.open(MODEL)) {
             List<Pixels> images = model.images(List.of(), 50, 3, Sampling.USUAL.steps(8));
             for (int i = 0; i < 1000; i++) {
@@ -201,12 +217,6 @@ public final class Main {
             result.put("images_per_second", done.images() / done.seconds());
             result.put("share_of_peak", (Work.done() - before) / done.seconds() / 1e9 / peak);
             return result;
-        } finally {
-            try (var files = Files.walk(folder)) {
-                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                    Files.delete(file);
-                }
-            }
         }
     }
 

@@ -2,6 +2,7 @@ package dev.smalti.bench;
 
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
 import dev.smalti.network.CausalTransformer;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Parameters;
@@ -11,6 +12,7 @@ import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.autoregressive.AutoregressiveConfiguration;
+import dev.smalti.prior.process.GridDraw;
 import dev.smalti.prior.rdpm.RdpmConfiguration;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.RecipeFile;
@@ -139,7 +141,7 @@ record Priors(Path recipes, RunFolder.Description like, Precision precision, dou
         }
     }
 
-    private void draw(Prior prior, int grids, long seed, Sampling sampling, Prior.StepWatcher watcher) {
+    private void draw(Prior prior, int grids, long seed, Sampling sampling, StepWatcher watcher) {
         Device device = prior.parameters().device();
         Scope.free(() -> {
             List<Seed> seeds =
@@ -149,9 +151,10 @@ record Priors(Path recipes, RunFolder.Description like, Precision precision, dou
                     : Tensors.longs(LongStream.range(0, grids)
                             .map(i -> i * prior.classes() / grids)
                             .toArray());
-            try (RandomStreams draws = RandomStreams.of(seeds)) {
-                precision.run(device, () -> prior.sample(sampling, labels, draws, watcher));
-            }
+            GridDraw draw = prior.draw(sampling, RandomStreams.of(seeds, device))
+                    .labels(labels)
+                    .watcher(watcher);
+            precision.run(device, () -> prior.sample(draw));
         });
     }
 

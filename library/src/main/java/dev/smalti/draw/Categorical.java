@@ -1,19 +1,47 @@
 package dev.smalti.draw;
 
-import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.StringViewOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * A draw from a categorical distribution by the exponential race: code k arrives at time E_k / p_k, the first one wins.
- * The same as Gumbel noise g = -ln E on log p. In float64, since float32 noise cuts the tails off: u is a multiple of
- * 2⁻²⁴, so g never exceeds 16.6 and what is rarer than that is never drawn.
+ * A draw from a categorical distribution by the inverse of its distribution function: the first code k at which p_1 + ... + p_k
+ * exceeds u, with one uniform number for K codes. In float64: u is a multiple of 2⁻⁵³, so that a code as rare as that is still
+ * drawn, and sums of many codes keep their tails.
  */
 public final class Categorical {
+    private static final double BELOW_ONE = Math.nextDown(1.0);
+
     private Categorical() {}
 
-    /** argmax_k ln p_k - ln E_k. [M, K] float64 twice -> int64 [M] */
-    public static Tensor draw(Tensor logProbabilities, Tensor exponential) {
-        return torch.argmax(logProbabilities.sub(exponential.log()), new LongOptional(-1), false);
+    /**
+     * Never a code of probability 0.
+     *
+     * @param logProbabilities up to a number of each row, float64 [M, K], -∞ where a code is left out
+     * @param u uniform numbers in [0, 1), float64 [M]
+     * @return int64 [M]
+     * @throws ArithmeticException if a row has a probability that is no number, or none above 0
+     */
+    public static Tensor draw(Tensor logProbabilities, Tensor u) {
+        Tensor most = logProbabilities.amax(new long[] {-1}, true); // [M, 1]
+        Tensor sums = logProbabilities.sub(most).exp().cumsum(-1); // [M, K]
+        Tensor total = sums.narrow(1, sums.size(1) - 1, 1);
+        if (!total.isfinite().all().item_bool()) {
+            throw new ArithmeticException(
+                    "probabilities must be numbers, and some that the network gives are none: its weights"
+                            + " may have diverged, or its precision may be too low for them (take fp32)");
+        }
+        Tensor reached = u.clamp_max(new Scalar(BELOW_ONE)).unsqueeze(1).mul(total); // below the total
+        reached = torch.minimum(reached, total.mul(new Scalar(BELOW_ONE)));
+        return torch.searchsorted(
+                        sums,
+                        reached,
+                        false,
+                        true /* the first above */,
+                        new StringViewOptional(),
+                        new TensorOptional())
+                .squeeze(1);
     }
 }

@@ -6,26 +6,14 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Classifier-free guidance: logits (1 + w) ℓ_c - w ℓ_u of one call with 2B rows, the second half without classes, or with that from
- * which guidance leads away. Ho and
- * Salimans 2022, arXiv:2207.12598, eq. 6. At w = 0 the unconditional half is not computed.
+ * Classifier-free guidance: logits (1 + w) ℓ_c - w ℓ_u of one call with 2B rows, the second half without classes, or with the
+ * class from which guidance leads away. Ho and Salimans 2022, arXiv:2207.12598, eq. 6.
+ *
+ * @param inner the network
+ * @param against the label of the second half: no class, or one to lead away from
+ * @param weight w; at 0 the second half is not computed
  */
-public final class Guidance implements Denoiser {
-    private final Denoiser inner;
-    private final long against;
-    private double weight;
-
-    /** @param against the label of the second half: no class, or one to lead away from */
-    public Guidance(Denoiser inner, long against) {
-        this.inner = inner;
-        this.against = against;
-    }
-
-    /** Sets w for the calls that follow. */
-    public void weight(double weight) {
-        this.weight = weight;
-    }
-
+public record Guidance(Denoiser inner, long against, double weight) implements Denoiser {
     @Override
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
         if (weight == 0) {

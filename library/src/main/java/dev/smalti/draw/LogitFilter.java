@@ -8,17 +8,14 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * Changes to a categorical distribution before it is drawn from, in this order.
+ * Changes to a categorical distribution before it is drawn from, those of one step: first the temperature, then the filters.
  *
  * @param temperature divides the logits, above 0; 1 changes nothing
- * @param topK keeps this many most likely codes; 0 keeps all
- * @param topP keeps the fewest most likely codes that together have at least this probability, (0, 1]; 1 keeps all
- * @param typical keeps the fewest codes that together have at least this probability, (0, 1], beginning with those whose -ln p
- *     is nearest to the entropy; 1 keeps all. Meister et al. 2022, arXiv:2202.00666
+ * @param filters which codes are left out
  */
-public record LogitFilter(double temperature, int topK, double topP, double typical) {
+public record LogitFilter(double temperature, Filters filters) {
     /** Changes nothing. */
-    public static final LogitFilter NONE = new LogitFilter(1, 0, 1);
+    public static final LogitFilter NONE = new LogitFilter(1, Filters.NONE);
 
     private static final double LEAST = -1e4; // where p ln p is 0 all the same
 
@@ -27,18 +24,15 @@ public record LogitFilter(double temperature, int topK, double topP, double typi
         this(temperature, topK, topP, 1);
     }
 
+    /** Of all that filters are made of. */
+    public LogitFilter(double temperature, int topK, double topP, double typical) {
+        this(temperature, new Filters(topK, topP, typical));
+    }
+
+    /** @throws IllegalArgumentException if the temperature is not above 0 */
     public LogitFilter {
         if (!(temperature > 0) || Double.isInfinite(temperature)) {
             throw new IllegalArgumentException("temperature must be above 0, got " + temperature);
-        }
-        if (topK < 0) {
-            throw new IllegalArgumentException("top-k must be at least 1 (or 0 for all), got " + topK);
-        }
-        if (!(topP > 0 && topP <= 1)) {
-            throw new IllegalArgumentException("top-p must be in (0, 1], got " + topP);
-        }
-        if (!(typical > 0 && typical <= 1)) {
-            throw new IllegalArgumentException("typical must be in (0, 1], got " + typical);
         }
     }
 
@@ -46,18 +40,19 @@ public record LogitFilter(double temperature, int topK, double topP, double typi
     public Tensor logProbabilities(Tensor logits) {
         Scalar never = new Scalar(Double.NEGATIVE_INFINITY);
         Tensor log = torch.log_softmax(logits.to(ScalarType.Double).div(new Scalar(temperature)), -1);
+        int topK = filters.topK();
         if (topK > 0 && topK < log.size(-1)) {
             T_TensorTensor_T best = log.topk(topK, -1, true, true); // exactly so many, where some are alike too
             Tensor none = torch.full_like(log, never);
             log = torch.log_softmax(none.scatter_(-1, best.get1(), best.get0()), -1);
         }
-        if (topP < 1) {
-            log = fewest(log, log, topP);
+        if (filters.topP() < 1) {
+            log = fewest(log, log, filters.topP());
         }
-        if (typical < 1) {
+        if (filters.typical() < 1) {
             Tensor surprise = log.exp().mul(log.clamp_min(new Scalar(LEAST))).neg(); // -p ln p
             Tensor distance = log.neg().sub(surprise.sum(-1).unsqueeze(-1)).abs();
-            log = fewest(log, distance.neg(), typical);
+            log = fewest(log, distance.neg(), filters.typical());
         }
         return log;
     }
@@ -74,11 +69,6 @@ public record LogitFilter(double temperature, int topK, double topP, double typi
 
     /** The same with another topP. */
     public LogitFilter topP(double topP) {
-        return new LogitFilter(temperature, topK, topP, typical);
-    }
-
-    /** The same with another temperature. */
-    LogitFilter temperature(double temperature) {
-        return new LogitFilter(temperature, topK, topP, typical);
+        return new LogitFilter(temperature, new Filters(filters.topK(), topP, filters.typical()));
     }
 }

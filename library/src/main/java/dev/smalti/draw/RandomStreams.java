@@ -3,24 +3,48 @@ package dev.smalti.draw;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import java.util.List;
-import java.util.SplittableRandom;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * The random numbers that a batch of grids is drawn with, float64 on the CPU. Each grid has its own stream, so what is
- * drawn for it doesn't depend on the grids beside it.
+ * The random numbers that a batch of grids is drawn with. Each is a function of the seed of its grid, its use, the step and the
+ * place: so what is drawn for a grid depends neither on the grids beside it nor on what was drawn before, and any number can be
+ * had anywhere, on the device of the network too.
  */
-public interface RandomStreams extends AutoCloseable {
+public interface RandomStreams {
+    /** What numbers are for; each use has a stream of its own in each step. */
+    enum Use {
+        /** The grid before the first step. */
+        START,
+        /** Which places change in a step. */
+        PLACES,
+        /** Which code is drawn at a place. */
+        CODES,
+        /** Which of the places come first. */
+        ORDER,
+        /** The noise of a step of a continuous process. */
+        NOISE,
+        /** What becomes of known tokens. */
+        KNOWN
+    }
+
     /** B, the number of grids. */
     long grids();
 
-    /** Uniform numbers in [0, 1) for every position. [B, L] */
-    Tensor uniform(long length);
+    /**
+     * Uniform numbers in [0, 1), one for each of {@code length} places.
+     *
+     * @param step 0 for what is drawn once a grid, else that of the draw, from 1
+     * @return float64 [B, length]
+     */
+    Tensor uniform(Use use, long step, long length);
 
-    /** Standard normal numbers, so many a grid, by the inverse of their distribution function. [B, numbers] */
-    default Tensor normal(long numbers) {
-        return uniform(numbers)
+    /** Standard normal numbers by the inverse of their distribution function. float64 [B, numbers] */
+    default Tensor normal(Use use, long step, long numbers) {
+        return uniform(use, step, numbers)
                 .mul(new Scalar(2.0))
                 .sub(new Scalar(1.0))
                 .clamp_min(new Scalar(Math.nextUp(-1.0)))
@@ -28,79 +52,27 @@ public interface RandomStreams extends AutoCloseable {
                 .mul(new Scalar(Math.sqrt(2)));
     }
 
-    /**
-     * Exponential numbers of mean 1 for every code at some positions.
-     *
-     * @param at ascending indices into the B·L positions
-     * @return [M, K]
-     */
-    Tensor exponential(long[] at, long length, long codes);
+    /** Exponential numbers of mean 1: -ln of them are Gumbel numbers. float64 [B, length], above 0 */
+    default Tensor exponential(Use use, long step, long length) {
+        return uniform(use, step, length)
+                .neg()
+                .add(new Scalar(1.0)) // exact, and never 0
+                .log()
+                .neg()
+                .clamp_min(new Scalar(Double.MIN_NORMAL));
+    }
 
     /**
-     * Codes for some positions.
+     * Codes for some places, with one number each.
      *
-     * @param at ascending indices into the B·L positions, int64 [M] on the CPU
-     * @param logProbabilities up to a number of each row, float64 [M, K] on the CPU
+     * @param at ascending indices into the B·L places, int64 [M]
+     * @param length L
+     * @param logProbabilities up to a number of each row, float64 [M, K]
      * @return int64 [M]
      */
-    default Tensor pick(Tensor at, long length, Tensor logProbabilities) {
-        Tensor race = exponential(Tensors.toLongs(at), length, logProbabilities.size(1));
-        return Categorical.draw(logProbabilities, race);
-    }
-
-    /** Sees what codes are drawn from, before a step is done. */
-    @FunctionalInterface
-    interface Listener {
-        /**
-         * @param at where, ascending indices into the B·L positions, int64 [M]
-         * @param logProbabilities up to a number of each row, tempered and guided; of the codes, and for methods that draw a
-         *     state of masked or replaced tokens, of that. float64 [M, K]
-         * @param codes what is drawn, int64 [M]; not all of it need stay
-         */
-        void picked(Tensor at, Tensor logProbabilities, Tensor codes);
-    }
-
-    /** These draws, with a listener. */
-    default RandomStreams heard(Listener listener) {
-        RandomStreams own = this;
-        return new RandomStreams() {
-            @Override
-            public long grids() {
-                return own.grids();
-            }
-
-            @Override
-            public Tensor uniform(long length) {
-                return own.uniform(length);
-            }
-
-            @Override
-            public Tensor normal(long numbers) {
-                return own.normal(numbers);
-            }
-
-            @Override
-            public Tensor exponential(long[] at, long length, long codes) {
-                return own.exponential(at, length, codes);
-            }
-
-            @Override
-            public Tensor pick(Tensor at, long length, Tensor logProbabilities) {
-                Tensor codes = own.pick(at, length, logProbabilities);
-                listener.picked(at, logProbabilities, codes);
-                return codes;
-            }
-
-            @Override
-            public long[] noiseSeeds() {
-                return own.noiseSeeds();
-            }
-
-            @Override
-            public void close() {
-                own.close();
-            }
-        };
+    default Tensor pick(long step, Tensor at, long length, Tensor logProbabilities) {
+        Tensor u = uniform(Use.CODES, step, length).flatten().index_select(0, at); // [M]
+        return Categorical.draw(logProbabilities, u);
     }
 
     /** The seed of each grid's Gaussian noise, for methods of a diffusion tokenizer. [B] */
@@ -108,63 +80,76 @@ public interface RandomStreams extends AutoCloseable {
         throw new UnsupportedOperationException("these draws have no noise");
     }
 
-    @Override
-    void close();
-
     /** The seed of the Gaussian noise of the grid that is drawn from {@code grid}. */
     static long noiseSeed(Seed grid) {
         return grid.child("noise").value();
     }
 
-    /** One generator a grid; grid i's is grown from {@code seeds.get(i)}. */
+    /** On the CPU; grid i's numbers follow from {@code seeds.get(i)}. */
     static RandomStreams of(List<Seed> seeds) {
-        return new PerGrid(seeds);
+        return new Counted(
+                seeds, Tensors.longs(seeds.stream().mapToLong(Seed::value).toArray()));
     }
 
-    /** {@link RandomStreams#of}. */
-    final class PerGrid implements RandomStreams {
-        private final List<SplittableRandom> random;
-        private final long[] noiseSeeds;
+    /** The same numbers on a device. */
+    static RandomStreams of(List<Seed> seeds, Device device) {
+        return new Counted(
+                seeds,
+                Tensors.longs(seeds.stream().mapToLong(Seed::value).toArray()).to(device, ScalarType.Long));
+    }
 
-        PerGrid(List<Seed> seeds) {
-            this.noiseSeeds = seeds.stream().mapToLong(RandomStreams::noiseSeed).toArray();
-            this.random = seeds.stream().map(Seed::random).toList();
+    /**
+     * The n-th place's number is the n-th that SplitMix64 gives from the seed of its grid, use and step (Steele, Lea and Flood
+     * 2014), which needs none of those before it: whole numbers of 64 bits alone, the same on every device.
+     */
+    final class Counted implements RandomStreams {
+        private static final long GOLDEN = 0x9e3779b97f4a7c15L;
+
+        private final List<Seed> seeds;
+        private final Tensor values; // int64 [B]
+
+        private Counted(List<Seed> seeds, Tensor values) {
+            this.seeds = List.copyOf(seeds);
+            this.values = values;
         }
 
         @Override
         public long grids() {
-            return random.size();
+            return seeds.size();
         }
 
         @Override
-        public Tensor uniform(long length) {
-            int columns = Math.toIntExact(length);
-            double[] numbers = new double[random.size() * columns];
-            for (int i = 0; i < numbers.length; i++) {
-                numbers[i] = random.get(i / columns).nextDouble();
-            }
-            return Tensors.doubles(numbers).view(-1, length);
+        public Tensor uniform(Use use, long step, long length) {
+            Tensor own = child(child(values, use.ordinal()), step).unsqueeze(1); // [B, 1]
+            Tensor counter = torch.arange(
+                            new Scalar(1L),
+                            new Scalar(length + 1),
+                            new Scalar(1L),
+                            Tensors.options(ScalarType.Long, values.device()))
+                    .mul(new Scalar(GOLDEN)); // [length]
+            return shifted(mix(own.add(counter)), 11).to(ScalarType.Double).mul(new Scalar(0x1p-53));
         }
 
-        @Override
-        public Tensor exponential(long[] at, long length, long codes) {
-            int columns = Math.toIntExact(codes);
-            double[] numbers = new double[Math.multiplyExact(at.length, columns)];
-            for (int row = 0; row < at.length; row++) {
-                SplittableRandom own = random.get(Math.toIntExact(at[row] / length));
-                for (int i = 0; i < columns; i++) {
-                    numbers[row * columns + i] = -Math.log(1 - own.nextDouble()); // 1 - u is exact, and log1p slow
-                }
-            }
-            return Tensors.doubles(numbers).view(-1, codes);
+        /** {@link Seed#child(long)} of each. */
+        private static Tensor child(Tensor values, long index) {
+            return mix(mix(values.add(new Scalar(GOLDEN))).bitwise_xor(new Scalar(Seed.hash(index))));
+        }
+
+        /** SplitMix64's finaliser, as {@link Seed} has it. */
+        private static Tensor mix(Tensor z) {
+            Tensor a = z.bitwise_xor(shifted(z, 30)).mul(new Scalar(0xbf58476d1ce4e5b9L));
+            Tensor b = a.bitwise_xor(shifted(a, 27)).mul(new Scalar(0x94d049bb133111ebL));
+            return b.bitwise_xor(shifted(b, 31));
+        }
+
+        /** To the right, with zeros coming in. */
+        private static Tensor shifted(Tensor z, int bits) {
+            return z.bitwise_right_shift(new Scalar((long) bits)).bitwise_and(new Scalar(-1L >>> bits));
         }
 
         @Override
         public long[] noiseSeeds() {
-            return noiseSeeds.clone();
+            return seeds.stream().mapToLong(RandomStreams::noiseSeed).toArray();
         }
-
-        @Override
-        public void close() {}
     }
 }

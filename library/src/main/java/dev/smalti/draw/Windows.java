@@ -6,6 +6,7 @@ import dev.smalti.tensor.Tensors;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -97,7 +98,8 @@ public final class Windows implements Denoiser {
                         () -> views.add(before, inner.logits(views.xt(), views.of(time), views.of(label), views.at())));
             }
             Tensor count = views.onDevice(views.seen).unsqueeze(1);
-            return sum.div(count).log().to(ScalarType.Float);
+            // no probability is 0, of which guidance would make ∞ - ∞
+            return sum.div(count).clamp_min(new Scalar(Double.MIN_NORMAL)).log().to(ScalarType.Float);
         });
     }
 

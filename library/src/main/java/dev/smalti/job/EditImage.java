@@ -21,6 +21,7 @@ import dev.smalti.run.ImageArray;
 import dev.smalti.run.ImageFolder;
 import dev.smalti.run.ImageSink;
 import dev.smalti.run.JobException;
+import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.io.IOException;
@@ -36,7 +37,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Draws a part of an image anew, or what lies beyond its edges, in several variations.
@@ -153,9 +153,9 @@ public record EditImage(Source source, Request request, Output output, int batch
         if (source.mask() != null && !RECTANGLE.matcher(source.mask()).matches()) {
             keep(Path.of(source.mask()));
         }
-        if (request.sampling().guidance() > 0
+        if (request.sampling().guidance().weight() > 0
                 && request.label() == null
-                && request.sampling().negative() == null) {
+                && request.sampling().guidance().negative() == null) {
             throw new JobException("guidance leads to a class or away from one, and there is neither: give --label or"
                     + " --negative, or leave --guidance out");
         }
@@ -346,38 +346,34 @@ public record EditImage(Source source, Request request, Output output, int batch
             boolean[] tokens,
             LongConsumer progress,
             Decoding.Taker taker) {
-        Sampling sampling = request.sampling();
-        if (!space.equals(open.prior().space())) {
-            sampling = sampling.canvas(new Canvas(space.height(), space.width(), request.stride()));
-        }
-        Drawing.Beforehand known =
-                count(tokens) == tokens.length ? null : (from, size) -> known(open, canvas, space, tokens, from, size);
+        Sampling sampling = space.equals(open.prior().space())
+                ? request.sampling()
+                : request.sampling().canvas(new Canvas(space.height(), space.width(), request.stride()));
+        Known known = known(open, canvas, space, tokens);
         Decoding decoding = new Decoding(open, space, (number, image) -> taker.take(number, canvas.with(image)));
         new Drawing(open, labels, request.count(), request.seed(), sampling, known)
                 .run(batch, progress, (from, codes) -> decoding.add(codes));
         decoding.finish();
     }
 
-    /** What {@code size} variations know, beginning with number {@code from}. */
-    private Known known(Model open, EditCanvas canvas, TokenSpace space, boolean[] tokens, int from, int size) {
-        long[] places = new long[tokens.length];
-        for (int i = 0; i < tokens.length; i++) {
-            places[i] = tokens[i] ? 1 : 0;
+    /** What the variations know; null for nothing. */
+    private Known known(Model open, EditCanvas canvas, TokenSpace space, boolean[] tokens) {
+        if (count(tokens) == tokens.length) {
+            return null;
         }
-        Tensor where = Tensors.longs(places).view(space.height(), space.width()).to(ScalarType.Bool);
-        Tensor pixels = Pictures.toTensor(canvas.picture());
-        if (space.depth() == 1) {
-            Tensor codes = open.encode(pixels, new long[1]).cpu().expand(size, -1, -1);
-            return new Known(codes.contiguous(), where);
-        }
-        long[] noise = LongStream.range(from, from + size) // that of the grids to be drawn
-                .map(number -> RandomStreams.noiseSeed(Model.grid(request.seed(), number)))
-                .toArray();
-        List<Tensor> codes = new ArrayList<>();
-        for (long each : noise) {
-            codes.add(open.encode(pixels, new long[] {each}).cpu());
-        }
-        return new Known(Tensors.cat(codes), where, Tensors.longs(noise));
+        long[] noise = space.depth() == 1
+                ? null
+                : LongStream.range(0, request.count()) // that of the grids to be drawn
+                        .map(number -> RandomStreams.noiseSeed(Model.grid(request.seed(), number)))
+                        .toArray();
+        List<long[]> grids = new ArrayList<>();
+        Scope.free(() -> {
+            Tensor pixels = Pictures.toTensor(canvas.picture());
+            for (long each : noise == null ? new long[1] : noise) {
+                grids.add(Tensors.toLongs(open.encode(pixels, new long[] {each})));
+            }
+        });
+        return new Known(space.height(), space.width(), tokens, grids, noise);
     }
 
     private ImageSink sink(Size size) {

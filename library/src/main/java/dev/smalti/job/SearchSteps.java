@@ -5,6 +5,7 @@ import dev.smalti.model.Model;
 import dev.smalti.model.SearchedSteps;
 import dev.smalti.model.SearchedSteps.Found;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.process.StepLists;
 import dev.smalti.run.JobException;
@@ -48,14 +49,20 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
         }
     }
 
-    /** @return all that the model has now */
+    /**
+     * @return all that the model has now
+     * @throws JobException if its method has no steps to search
+     */
     public SearchedSteps run(Model model, LongConsumer total, LongConsumer progress) {
-        Prior prior = model.prior();
+        if (!(model.prior() instanceof SearchableSteps prior)) {
+            throw new JobException("the steps of " + model.folder().path()
+                    + " can't be searched: what its method does in a step is fixed, or has no cost of its own");
+        }
         double[] times = new double[shares + 1];
         for (int i = 0; i <= shares; i++) {
             times[i] = (double) i / shares;
         }
-        double[][][] leaps = new double[2][shares + 1][shares + 1]; // to search by, and to measure by
+        double[][][] costs = new double[2][shares + 1][shares + 1]; // to search by, and to measure by
         long[] measured = {0};
         try (TokenFile file = TokenFile.read(tokens)) {
             model.requireOwn(file, tokens);
@@ -82,7 +89,7 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
                     if (begin / BATCH % 2 == 1) {
                         measured[0] += end - begin;
                     }
-                    double[][] half = leaps[begin / BATCH % 2];
+                    double[][] half = costs[begin / BATCH % 2];
                     for (int i = 0; i <= shares; i++) {
                         for (int j = 0; j < i; j++) {
                             half[i][j] += own[i][j] * (end - begin);
@@ -93,7 +100,7 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
             }
         }
         StepLists lists = new StepLists(
-                leaps[0],
+                costs[0],
                 times,
                 steps.stream().mapToInt(Integer::intValue).max().orElseThrow());
         Map<Integer, Found> found = new TreeMap<>();
@@ -103,8 +110,8 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
                     each,
                     new Found(
                             best,
-                            bits(prior, leaps[1], measured[0], best),
-                            bits(prior, leaps[1], measured[0], lists.equal(each))));
+                            bits(prior, costs[1], measured[0], best),
+                            bits(prior, costs[1], measured[0], lists.equal(each))));
         }
         SearchedSteps all = SearchedSteps.read(model.folder().path()).and(found);
         all.write(model.folder().path());
@@ -112,12 +119,12 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
     }
 
     /** Per token, of a list, by the grids that it was not searched with. */
-    private double bits(Prior prior, double[][] leaps, long measured, List<Double> times) {
+    private double bits(Prior prior, double[][] costs, long measured, List<Double> times) {
         double nats = 0;
         for (int k = 0; k < times.size(); k++) {
             int from = Math.toIntExact(Math.round(times.get(k) * shares));
             int to = k + 1 == times.size() ? 0 : Math.toIntExact(Math.round(times.get(k + 1) * shares));
-            nats += leaps[from][to];
+            nats += costs[from][to];
         }
         return nats / measured / prior.space().size() / Math.log(2);
     }

@@ -209,11 +209,10 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                         : Tensors.longs(LongStream.range(0, SHOWN)
                                 .map(i -> i * prior.classes() / SHOWN)
                                 .toArray());
-                try (RandomStreams draws = RandomStreams.of(seeds)) {
-                    Tensor codes = prior.sample(Sampling.USUAL, labels, draws, Prior.StepWatcher.NONE);
-                    Tensor images = decoder.decode(codes.to(device, ScalarType.Long));
-                    Pictures.writePng(path, Pictures.grid(Pictures.fromTensor(images), 8, 2));
-                }
+                RandomStreams streams = RandomStreams.of(seeds, device);
+                Tensor codes = prior.sample(prior.draw(Sampling.USUAL, streams).labels(labels));
+                Tensor images = decoder.decode(codes.to(device, ScalarType.Long));
+                Pictures.writePng(path, Pictures.grid(Pictures.fromTensor(images), 8, 2));
             }
         });
     }

@@ -17,17 +17,11 @@ import org.bytedeco.pytorch.Tensor;
  * @param labels of all grids; null for an unconditional model
  * @param known tokens that stay as they are; null for none
  */
-public record Drawing(Painter model, long[] labels, int count, long seed, Sampling sampling, Beforehand known) {
+public record Drawing(Painter model, long[] labels, int count, long seed, Sampling sampling, Known known) {
     /** Takes a batch of grids on the CPU, int64 [B, h, w] or [B, T, h, w], of which the first has the number {@code from}. */
     @FunctionalInterface
     public interface Taker {
         void take(int from, Tensor codes);
-    }
-
-    /** Says what is known of the grids {@code from}..{@code from + size - 1}. */
-    @FunctionalInterface
-    public interface Beforehand {
-        Known of(int from, int size);
     }
 
     /**
@@ -69,10 +63,10 @@ public record Drawing(Painter model, long[] labels, int count, long seed, Sampli
             int size = Math.min(together, count - from);
             long[] taken = {0, 0};
             Scope.free(() -> {
-                Sampling own = known == null ? sampling : sampling.known(known.of(from, size));
                 long started = System.nanoTime();
                 long before = Work.passes();
-                Tensor codes = model.codes(labels, from, size, seed, own, (done, of, xt) -> {
+                GridBatch drawn = new GridBatch(labels, from, size, seed, sampling, known);
+                Tensor codes = model.codes(drawn, (done, of, xt) -> {
                             steps[0] = of;
                             progress.accept(from + (long) size * done / of);
                         })

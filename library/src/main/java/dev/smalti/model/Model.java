@@ -5,7 +5,9 @@ import dev.smalti.data.Subset;
 import dev.smalti.draw.Canvas;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.process.GridDraw;
 import dev.smalti.recipe.Nearest;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
@@ -253,41 +255,38 @@ public final class Model implements Painter, AutoCloseable {
     }
 
     /**
-     * Draws the grids {@code from}..{@code from + size - 1}.
+     * Draws grids.
      *
-     * @param labels of all grids; null for an unconditional model
+     * @param watcher told after each step; it stops the draw by throwing
      * @return int64 [size, h, w], or [size, T, h, w] where there are several codes at each place, of the size of the canvas
      *     where there is one
-     * @throws IllegalArgumentException naming what of the sampling the method can't honour, such as a canvas of another size
+     * @throws dev.smalti.draw.UnsupportedSamplingException naming what of the sampling the method can't honour, such as a canvas
+     *     of another size
      */
     @Override
-    public Tensor codes(long[] labels, int from, int size, long seed, Sampling sampling, Prior.StepWatcher watcher) {
-        return codes(labels, from, size, seed, sampling, watcher, (at, logProbabilities, codes) -> {});
+    public Tensor codes(GridBatch batch, StepWatcher watcher) {
+        return codes(batch, watcher, (at, logProbabilities, codes) -> {});
     }
 
-    /**
-     * The same with a listener, which is told in each step what is drawn from; the watcher is told after it.
-     *
-     * <p>Either stops the draw by throwing.
-     */
-    public Tensor codes(
-            long[] labels,
-            int from,
-            int size,
-            long seed,
-            Sampling sampling,
-            Prior.StepWatcher watcher,
-            RandomStreams.Listener listener) {
+    /** The same with a listener, which is told in each step what is drawn from; the watcher is told after it. */
+    public Tensor codes(GridBatch batch, StepWatcher watcher, GridDraw.Listener listener) {
         return Scope.keep(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
+                int from = batch.from();
                 List<Seed> seeds = new ArrayList<>();
-                for (int i = 0; i < size; i++) {
-                    seeds.add(grid(seed, from + i));
+                for (int i = 0; i < batch.size(); i++) {
+                    seeds.add(grid(batch.seed(), from + i));
                 }
-                Tensor classes = labels == null ? null : Tensors.longs(Arrays.copyOfRange(labels, from, from + size));
-                try (RandomStreams draws = RandomStreams.of(seeds).heard(listener)) {
-                    return precision.run(device, () -> prior.sample(bestSteps(sampling), classes, draws, watcher));
-                }
+                long[] labels = batch.labels();
+                GridDraw draw = prior.draw(bestSteps(batch.sampling()), RandomStreams.of(seeds, device))
+                        .labels(
+                                labels == null
+                                        ? null
+                                        : Tensors.longs(Arrays.copyOfRange(labels, from, from + batch.size())))
+                        .known(batch.known(), from)
+                        .watcher(watcher)
+                        .listener(listener);
+                return precision.run(device, () -> prior.sample(draw));
             }
         });
     }
@@ -298,7 +297,7 @@ public final class Model implements Painter, AutoCloseable {
     }
 
     /**
-     * Pictures of grids in the making, as a {@link Prior.StepWatcher} sees them: grey where masked.
+     * Pictures of grids in the making, as a {@link StepWatcher} sees them: grey where masked.
      *
      * @param xt int64 [B, h, w], K where masked
      * @throws JobException if there is no tokenizer, or it gives several codes a place

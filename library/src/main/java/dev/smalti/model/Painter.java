@@ -1,7 +1,7 @@
 package dev.smalti.model;
 
 import dev.smalti.draw.Sampling;
-import dev.smalti.prior.Prior;
+import dev.smalti.draw.StepWatcher;
 import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Tensor;
 
@@ -11,12 +11,11 @@ public interface Painter {
     TokenSpace space(Sampling sampling);
 
     /**
-     * Draws the grids {@code from}..{@code from + size - 1}, whatever is drawn with them.
+     * Draws grids, whatever is drawn with them.
      *
-     * @param labels of all grids; null for an unconditional model
      * @return int64 [size, h, w] or [size, T, h, w]
      */
-    Tensor codes(long[] labels, int from, int size, long seed, Sampling sampling, Prior.StepWatcher watcher);
+    Tensor codes(GridBatch batch, StepWatcher watcher);
 
     /**
      * Pixels a token along a side.

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Steps;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.tensor.AtomicFile;
@@ -44,7 +45,7 @@ public record SearchedSteps(Map<Integer, Found> lists) {
     public SearchedSteps {
         lists = Collections.unmodifiableMap(new TreeMap<>(lists));
         lists.forEach((steps, list) -> {
-            if (list == null || Sampling.USUAL.times(list.times()).steps() != steps) {
+            if (list == null || new Steps.Listed(list.times()).count() != steps) {
                 throw new IllegalArgumentException("the list of " + steps + " steps must have as many times");
             }
         });
@@ -93,7 +94,7 @@ public record SearchedSteps(Map<Integer, Found> lists) {
 
     /** With the times for so many steps, where they are known and nobody asks for others. */
     Sampling best(Sampling sampling) {
-        Found list = sampling.times() == null ? lists.get(sampling.steps()) : null;
+        Found list = sampling.steps() instanceof Steps.Equal equal ? lists.get(equal.count()) : null;
         return list == null ? sampling : sampling.times(list.times());
     }
 }

@@ -11,12 +11,14 @@ import org.bytedeco.pytorch.global.torch;
  * each of which sees all others, told time and class by adaLN-Zero (Peebles and Xie 2023, arXiv:2212.09748). Gates and head
  * start at zero, so that every logit does.
  *
- * <p>Letters: B batch, L positions, N numbers of an input vector, D width, H heads, d = D / H, C = D condition, K logits.
+ * <p>Letters: B batch, L positions, E numbers of an input vector, D width, H heads, d = D / H, C = D condition, K logits, M
+ * positions asked for.
  */
-public final class LlamaTransformer {
+public final class LlamaTransformer implements Denoiser {
     private final LlamaTransformerConfiguration configuration;
     private final Dropout dropout;
-    private final Linear project;
+    private final Embedding tokens; // null where vectors come in through a bottleneck
+    private final Linear project; // null where there is no bottleneck
     private final Linear enter;
     private final Tensor positions;
     private final Condition condition;
@@ -26,30 +28,27 @@ public final class LlamaTransformer {
     private final Linear lastModulation;
     private final Linear head;
 
-    /**
-     * Registers its tensors in {@code parameters}.
-     *
-     * @param inputs N
-     * @param bottleneck to which the input is projected before it is widened
-     * @param outputs K
-     * @param classes 0 for none; labels are 0..classes, the last of which stands for no class
-     */
-    public LlamaTransformer(
-            Parameters parameters,
-            LlamaTransformerConfiguration configuration,
-            int height,
-            int width,
-            long inputs,
-            long bottleneck,
-            long outputs,
-            long classes) {
+    /** Registers its tensors in {@code parameters}. */
+    public LlamaTransformer(Parameters parameters, LlamaTransformerConfiguration configuration, NetworkShape shape) {
         this.configuration = configuration;
         this.dropout = new Dropout(parameters, configuration.dropout());
+        int height = shape.height();
+        int width = shape.width();
         long wide = configuration.width();
-        this.project = Linear.asPyTorch(parameters.child("project"), inputs, bottleneck, true);
-        this.enter = Linear.asPyTorch(parameters.child("enter"), bottleneck, wide, true);
+        Integer bottleneck = configuration.bottleneck();
+        if (bottleneck != null && shape.vectors() == 0) {
+            throw new IllegalArgumentException(
+                    "bottleneck must be left out where tokens come in, which have no width, got " + bottleneck);
+        }
+        this.tokens = bottleneck == null
+                ? new Embedding(parameters.child("embed"), "embedding", 1 / Math.sqrt(wide), shape, wide)
+                : null;
+        this.project = bottleneck == null
+                ? null
+                : Linear.asPyTorch(parameters.child("project"), shape.vectors(), bottleneck, true);
+        this.enter = bottleneck == null ? null : Linear.asPyTorch(parameters.child("enter"), bottleneck, wide, true);
         this.positions = parameters.normal("positions", 0.02, (long) height * width, wide);
-        this.condition = new Condition(parameters.child("time"), parameters.child("classes"), wide, classes);
+        this.condition = new Condition(parameters.child("time"), parameters.child("classes"), wide, shape.classes());
         this.rotary =
                 configuration.rotary() ? Rotary.grid(parameters, height, width, wide / configuration.heads()) : null;
         for (int i = 0; i < configuration.layers(); i++) {
@@ -57,24 +56,22 @@ public final class LlamaTransformer {
         }
         this.last = new RmsNorm(parameters.child("last_norm"), wide, false);
         this.lastModulation = new Linear(parameters.child("last_modulation"), wide, 2 * wide, true, 0);
-        this.head = new Linear(parameters.child("head"), wide, outputs, true, 0);
+        this.head = new Linear(parameters.child("head"), wide, shape.outputs(), true, 0);
     }
 
-    /**
-     * @param vectors float [B, L, N]
-     * @param time float [B]
-     * @param label int64 [B]; null without classes
-     * @return [B, L, K]
-     */
-    public Tensor logits(Tensor vectors, Tensor time, Tensor label) {
-        Work.pass(vectors.size(0));
+    @Override
+    public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
+        Work.pass(xt.size(0));
         Tensor c = condition.forward(time, label); // [B, D]
-        Tensor x = enter.forward(project.forward(vectors)).add(positions); // [B, L, D]
+        Tensor entering = tokens == null ? enter.forward(project.forward(xt)) : tokens.forward(xt);
+        Tensor x = entering.add(positions); // [B, L, D]
         for (Block block : blocks) {
             x = block.forward(x, c);
         }
         TensorVector part = lastModulation.forward(c).unsqueeze(1).chunk(2, 2);
-        return head.forward(Condition.modulate(last.forward(x), part.get(0), part.get(1)));
+        Tensor flat =
+                Condition.modulate(last.forward(x), part.get(0), part.get(1)).reshape(-1, configuration.width());
+        return head.forward(at == null ? flat : flat.index_select(0, at)); // [M, K]
     }
 
     private final class Block {

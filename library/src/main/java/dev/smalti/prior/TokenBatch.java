@@ -1,7 +1,7 @@
 package dev.smalti.prior;
 
 import dev.smalti.tensor.Dims;
-import dev.smalti.tensor.Tensors;
+import dev.smalti.token.Labels;
 import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Tensor;
 
@@ -26,33 +26,7 @@ public record TokenBatch(Tensor codes, Tensor labels, Tensor noiseSeeds) {
     public TokenBatch check(TokenSpace space, int classes) {
         Dims.check("codes", codes, Dims.ANY, space.size());
         space.check("the batch", codes);
-        checkLabels(labels, classes, codes.size(0));
+        Labels.check(labels, classes, codes.size(0));
         return this;
-    }
-
-    /**
-     * Checks the labels of {@code batch} grids; the number of classes stands for no class.
-     *
-     * @throws IllegalArgumentException naming the first label that is none of the prior's, and the rule
-     */
-    public static void checkLabels(Tensor labels, int classes, long batch) {
-        if ((labels == null) != (classes == 0)) {
-            throw new IllegalArgumentException(
-                    labels == null
-                            ? "labels are required: the prior has " + classes + " classes (" + classes
-                                    + " for no class)"
-                            : "labels must be left out: the prior has no classes");
-        }
-        if (labels == null) {
-            return;
-        }
-        Dims.check("labels", labels, batch);
-        long[] values = Tensors.toLongs(labels);
-        for (int i = 0; i < values.length; i++) {
-            if (values[i] < 0 || values[i] > classes) {
-                throw new IllegalArgumentException("labels must be in 0.." + classes + " (" + classes
-                        + " for no class), got " + values[i] + " at [" + i + "]");
-            }
-        }
     }
 }

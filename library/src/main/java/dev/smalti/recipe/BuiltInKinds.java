@@ -2,6 +2,7 @@ package dev.smalti.recipe;
 
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.HaltonTransformerConfiguration;
+import dev.smalti.network.LlamaTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.network.VqDiffusionTransformerConfiguration;
@@ -40,6 +41,7 @@ public final class BuiltInKinds implements KindProvider {
                 new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true),
                 new Kind(NetworkConfiguration.class, "dit", DiffusionTransformerConfiguration.class),
                 new Kind(NetworkConfiguration.class, "halton", HaltonTransformerConfiguration.class),
+                new Kind(NetworkConfiguration.class, "llama", LlamaTransformerConfiguration.class),
                 new Kind(NetworkConfiguration.class, "vq-diffusion", VqDiffusionTransformerConfiguration.class));
     }
 }

@@ -1,7 +1,8 @@
 package dev.smalti.recipe;
 
+import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
-import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.Sampling;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -204,17 +205,14 @@ public record ComparePlan(
                 List<Double> topP,
                 List<Double> typical) {
             List<Sampling> all = List.of(Sampling.USUAL);
-            all = product(all, guidance, Sampling::guidance);
-            all = product(
-                    all,
-                    schedules,
-                    (from, each) -> from.guidance(from.guidance(), each, from.interval(), from.negative()));
-            all = product(all, temperature, (from, each) -> from.filter(with(from.filter(), each, null, null, null)));
+            all = product(all, guidance, (from, each) -> from.guidance((double) each));
+            all = product(all, schedules, (from, each) -> from.guidance(scheduled(from.guidance(), each)));
+            all = product(all, temperature, Sampling::temperature);
             all = product(all, last, Sampling::lastTemperature);
-            all = product(all, topK, (from, each) -> from.filter(with(from.filter(), null, each, null, null)));
-            all = product(all, topP, (from, each) -> from.filter(with(from.filter(), null, null, each, null)));
-            all = product(all, typical, (from, each) -> from.filter(with(from.filter(), null, null, null, each)));
-            return product(all, steps, Sampling::steps);
+            all = product(all, topK, (from, each) -> from.filters(with(from.filters(), each, null, null)));
+            all = product(all, topP, (from, each) -> from.filters(with(from.filters(), null, each, null)));
+            all = product(all, typical, (from, each) -> from.filters(with(from.filters(), null, null, each)));
+            return product(all, steps, (from, each) -> from.steps((int) each));
         }
 
         private static <T> List<Sampling> product(
@@ -227,10 +225,12 @@ public record ComparePlan(
                     .toList();
         }
 
-        private static LogitFilter with(
-                LogitFilter from, Double temperature, Integer topK, Double topP, Double typical) {
-            return new LogitFilter(
-                    temperature == null ? from.temperature() : temperature,
+        private static GuidanceSettings scheduled(GuidanceSettings from, GuidanceSchedule schedule) {
+            return new GuidanceSettings(from.weight(), schedule, from.interval(), from.negative());
+        }
+
+        private static Filters with(Filters from, Integer topK, Double topP, Double typical) {
+            return new Filters(
                     topK == null ? from.topK() : topK,
                     topP == null ? from.topP() : topP,
                     typical == null ? from.typical() : typical);

@@ -26,7 +26,12 @@ public record Seed(long value) {
 
     /** The seed of the {@code index}-th of many like parts. */
     public Seed child(long index) {
-        return new Seed(mix(mix(value + 0x9e3779b97f4a7c15L) ^ mix(index + 0x632be59bd9b4e019L)));
+        return new Seed(mix(mix(value + 0x9e3779b97f4a7c15L) ^ hash(index)));
+    }
+
+    /** What the {@code index}-th child differs by from the others. */
+    public static long hash(long index) {
+        return mix(index + 0x632be59bd9b4e019L);
     }
 
     /** A new libtorch generator on the CPU; belongs to the current scope. */

@@ -1,28 +1,30 @@
 package dev.smalti.draw;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import java.util.List;
-import java.util.stream.LongStream;
-import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 class CategoricalTest {
+    private static final double NEVER = Double.NEGATIVE_INFINITY;
+
     @Test
     void seed_2_draws_codes_as_often_as_their_probabilities_say() {
         double[] p = {0.5, 0.3, 0.15, 0.0499, 0.0001};
         int draws = 50_000;
         long[] times = new long[p.length];
         Scope.free(() -> {
-            Tensor drawn = Categorical.draw(logarithms(p).expand(draws, p.length), exponential(2, draws, p.length));
-            for (long code : Tensors.toLongs(drawn)) {
+            Tensor u = RandomStreams.of(List.of(new Seed(2)))
+                    .uniform(Use.CODES, 1, draws)
+                    .flatten();
+            for (long code :
+                    Tensors.toLongs(Categorical.draw(Tensors.doubles(p).log().expand(draws, p.length), u))) {
                 times[(int) code]++;
             }
         });
@@ -33,75 +35,56 @@ class CategoricalTest {
         assertThat(chi).as("chi-square, 4 degrees of freedom").isLessThan(23.5); // beyond it: 1e-4
     }
 
+    /** Whatever is added to the logarithms of a row. */
     @Test
-    void draws_a_code_of_probability_1e_9_just_where_it_wins_the_race() {
-        Scope.free(() -> {
-            Tensor log = logarithms(1 - 1e-9, 1e-9);
-            assertThat(Tensors.toLongs(Categorical.draw(
-                            log.view(1, 2), doubles(1, 0.999e-9).view(1, 2))))
-                    .containsExactly(1);
-            assertThat(Tensors.toLongs(Categorical.draw(
-                            log.view(1, 2), doubles(1, 1.001e-9).view(1, 2))))
-                    .containsExactly(0);
-        });
-    }
-
-    /** The rare code's arrival given that it is before 1e-8, which has probability 1e-8; a tenth of these wins. */
-    @Test
-    void seed_4_draws_a_code_of_probability_1e_9_once_in_1e9() {
-        int draws = 40_000;
-        double[] early = new double[draws];
-        for (int i = 0; i < draws; i++) {
-            early[i] = -Math.log1p(-(i + 0.5) / draws * 1e-8);
+    void draws_the_code_in_whose_part_of_the_unit_interval_u_lies() {
+        for (double more : new double[] {0, 1000, -1000}) {
+            assertThat(draw(
+                            new double[] {more + Math.log(0.2), more + Math.log(0.5), more + Math.log(0.3)},
+                            0,
+                            0.19,
+                            0.21,
+                            0.69,
+                            0.71,
+                            0.999999))
+                    .containsExactly(0, 0, 1, 1, 2, 2);
         }
-        Scope.free(() -> {
-            Tensor arrivals =
-                    Tensors.cat(1, exponential(4, draws, 1), doubles(early).view(draws, 1));
-            Tensor log = logarithms(1 - 1e-9, 1e-9).expand(draws, 2);
-            double share = LongStream.of(Tensors.toLongs(Categorical.draw(log, arrivals)))
-                    .average()
-                    .orElseThrow();
-            assertThat(share * 1e-8).isCloseTo(1e-9, within(4e-8 * Math.sqrt(0.1 * 0.9 / draws)));
-        });
     }
 
     @Test
-    void seed_9_is_finer_than_the_24_bits_that_cut_the_tails_off() {
-        Scope.free(() -> {
-            double[] numbers = Tensors.toDoubles(exponential(9, 1000, 1));
-            int coarse = 0;
-            for (double number : numbers) {
-                double steps = -Math.expm1(-number) * (1 << 24);
-                coarse += Math.abs(steps - Math.rint(steps)) < 1e-3 ? 1 : 0;
-            }
-            assertThat(coarse).isLessThan(20);
-        });
+    void draws_a_code_of_probability_1e_9_just_in_its_own_billionth() {
+        double[] log = {Math.log(1 - 1e-9), Math.log(1e-9)};
+        assertThat(draw(log, 1 - 1.001e-9, 1 - 0.999e-9, Math.nextDown(1.0))).containsExactly(0, 1, 1);
+        double[] turned = {Math.log(1e-9), Math.log(1 - 1e-9)};
+        assertThat(draw(turned, 0, 0.999e-9, 1.001e-9)).containsExactly(0, 0, 1);
     }
 
     @Test
     void never_draws_what_is_left_out() {
-        Scope.free(() -> {
-            double never = Double.NEGATIVE_INFINITY;
-            Tensor log = doubles(never, Math.log(1e-30), never).view(1, 3);
-            assertThat(Tensors.toLongs(
-                            Categorical.draw(log, doubles(1e-16, 50, 1e-16).view(1, 3))))
-                    .containsExactly(1);
-        });
+        double[] log = {NEVER, Math.log(1e-30), NEVER, Math.log(2e-30), NEVER};
+        assertThat(draw(log, 0, 0.3, 0.34, Math.nextDown(1.0), 1)).containsExactly(1, 1, 3, 3, 3);
     }
 
-    private static Tensor logarithms(double... p) {
-        return doubles(p).log();
+    /** Sums of so many codes in float32 would lose the last ones. */
+    @Test
+    void keeps_the_tail_of_many_codes() {
+        int codes = 1 << 20;
+        double[] log = new double[codes];
+        assertThat(draw(log, 0, 0.5, 1 - 0.5 / codes, Math.nextDown(1.0)))
+                .containsExactly(0, codes / 2, codes - 1, codes - 1);
     }
 
-    private static Tensor doubles(double... values) {
-        Tensor tensor = torch.empty(new long[] {values.length}, Tensors.options(ScalarType.Double), null);
-        new DoublePointer(tensor.data_ptr()).put(values);
-        return tensor;
-    }
-
-    private static Tensor exponential(long seed, int rows, int columns) {
-        try (RandomStreams draws = RandomStreams.of(List.of(new Seed(seed)))) {
-            return draws.exponential(LongStream.range(0, rows).toArray(), rows, columns);
+    @Test
+    void refuses_probabilities_that_are_no_numbers() {
+        for (double[] log : new double[][] {{0, Double.NaN}, {NEVER, NEVER}, {0, Double.POSITIVE_INFINITY}}) {
+            assertThatThrownBy(() -> draw(log, 0.5))
+                    .isInstanceOf(ArithmeticException.class)
+                    .hasMessageContaining("probabilities must be numbers");
         }
+    }
+
+    private static long[] draw(double[] log, double... u) {
+        return Scope.value(() -> Tensors.toLongs(
+                Categorical.draw(Tensors.doubles(log).expand(u.length, log.length), Tensors.doubles(u))));
     }
 }

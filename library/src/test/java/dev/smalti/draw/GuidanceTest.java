@@ -36,12 +36,10 @@ class GuidanceTest {
     }
 
     private final Recorder inner = new Recorder();
-    private final Guidance guidance = new Guidance(inner, CLASSES);
 
     @Test
     void asks_once_for_the_grids_alone_when_the_weight_is_0() {
-        guidance.weight(0);
-        assertThat(logits()).containsExactly(6, 30, 7, 30, 9, 10);
+        assertThat(logits(0)).containsExactly(6, 30, 7, 30, 9, 10);
         assertThat(inner.tokens).singleElement().isEqualTo(new long[] {5, 6, 7, 8, 9, 7});
         assertThat(inner.labels).singleElement().isEqualTo(new long[] {3, 1});
         assertThat(inner.positions).singleElement().isEqualTo(new long[] {1, 2, 4});
@@ -49,8 +47,7 @@ class GuidanceTest {
 
     @Test
     void asks_once_for_twice_the_grids_the_second_half_without_class() {
-        guidance.weight(1.5);
-        logits();
+        logits(1.5);
         assertThat(inner.tokens).singleElement().isEqualTo(new long[] {5, 6, 7, 8, 9, 7, 5, 6, 7, 8, 9, 7});
         assertThat(inner.labels).singleElement().isEqualTo(new long[] {3, 1, CLASSES, CLASSES});
         assertThat(inner.positions).singleElement().isEqualTo(new long[] {1, 2, 4, 7, 8, 10});
@@ -59,8 +56,7 @@ class GuidanceTest {
     /** (1 + w) ℓ_c - w ℓ_u with w = 1.5: tokens stay, labels become 10 (2.5 c - 1.5 · 4). */
     @Test
     void leans_away_from_what_holds_without_class() {
-        guidance.weight(1.5);
-        assertThat(logits()).containsExactly(new double[] {6, 15, 7, 15, 9, -35}, within(1e-5));
+        assertThat(logits(1.5)).containsExactly(new double[] {6, 15, 7, 15, 9, -35}, within(1e-5));
     }
 
     @Test
@@ -69,8 +65,7 @@ class GuidanceTest {
             assertThat(at).isNull();
             return xt.sum(2L).add(label.unsqueeze(1)).view(-1, 1); // [B, L, D], [B] -> [B·L, 1]
         };
-        Guidance guided = new Guidance(sums, CLASSES);
-        guided.weight(1);
+        Guidance guided = new Guidance(sums, CLASSES, 1);
         Scope.free(() -> {
             Tensor z = Tensors.floats(1, 2, 3, 4, 5, 6, 7, 8).view(2, 2, 2);
             assertThat(Tensors.toDoubles(guided.logits(z, null, Tensors.longs(3, 1), null)))
@@ -78,11 +73,12 @@ class GuidanceTest {
         });
     }
 
-    private double[] logits() {
+    private double[] logits(double weight) {
         return Scope.value(() -> {
             Tensor xt = Tensors.longs(5, 6, 7, 8, 9, 7).view(2, 3);
             // positions 1 and 2 are of the first grid, 4 of the second
-            return Tensors.toDoubles(guidance.logits(xt, null, Tensors.longs(3, 1), Tensors.longs(1, 2, 4)));
+            return Tensors.toDoubles(
+                    new Guidance(inner, CLASSES, weight).logits(xt, null, Tensors.longs(3, 1), Tensors.longs(1, 2, 4)));
         });
     }
 

@@ -4,42 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.smalti.draw.Sampling.Interval;
-import dev.smalti.tensor.Scope;
-import dev.smalti.tensor.Tensors;
+import dev.smalti.draw.GuidanceSettings.Interval;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 class SamplingTest {
-    @Test
-    void names_what_is_not_as_usual() {
-        assertThat(Sampling.USUAL.named()).isEmpty();
-        Sampling all = Sampling.USUAL
-                .times(List.of(1.0, 0.25))
-                .guidance(2, GuidanceSchedule.LINEAR, new Interval(0.1, 0.9), 3L)
-                .filter(new LogitFilter(0.5, 7, 0.9, 0.8))
-                .lastTemperature(0.25)
-                .canvas(new Canvas(4, 6, 2));
-        assertThat(all.named())
-                .containsExactlyInAnyOrderEntriesOf(Map.ofEntries(
-                        Map.entry("times", List.of(1.0, 0.25)),
-                        Map.entry("steps", 2),
-                        Map.entry("guidance", 2.0),
-                        Map.entry("guidance_schedule", "linear"),
-                        Map.entry("guidance_interval", List.of(0.1, 0.9)),
-                        Map.entry("negative_label", 3L),
-                        Map.entry("temperature", 0.5),
-                        Map.entry("last_temperature", 0.25),
-                        Map.entry("top_k", 7),
-                        Map.entry("top_p", 0.9),
-                        Map.entry("typical", 0.8),
-                        Map.entry("canvas", List.of(4, 6, 2))));
-    }
-
     @Test
     void guides_by_the_schedule() {
         assertThat(weights(Sampling.USUAL, 4)).containsOnly(0);
@@ -80,53 +51,63 @@ class SamplingTest {
 
     @Test
     void guides_away_from_no_class_unless_one_is_named() {
-        assertThat(Sampling.USUAL.against(10)).isEqualTo(10);
-        assertThat(Sampling.USUAL
-                        .guidance(1, GuidanceSchedule.CONSTANT, Interval.ALL, 3L)
-                        .against(10))
+        assertThat(GuidanceSettings.NONE.against(10)).isEqualTo(10);
+        assertThat(new GuidanceSettings(1, GuidanceSchedule.CONSTANT, Interval.ALL, 3L).against(10))
                 .isEqualTo(3);
     }
 
     @Test
     void changes_one_thing_and_keeps_the_rest() {
-        Scope.free(() -> {
-            Tensor open = Tensors.longs(1, 0).view(1, 2).to(ScalarType.Bool);
-            Known known = new Known(Tensors.filled(0, 3, 1, 2), open);
-            Sampling all = Sampling.USUAL
-                    .steps(5)
-                    .filter(new LogitFilter(1.5, 2, 0.5))
-                    .lastTemperature(0.7)
-                    .guidance(2, GuidanceSchedule.COSINE, new Interval(0.1, 0.9), 4L)
-                    .canvas(new Canvas(1, 2))
-                    .known(known);
-            assertThat(all)
-                    .isEqualTo(new Sampling(
-                            5,
-                            null,
-                            new LogitFilter(1.5, 2, 0.5),
-                            0.7,
-                            2,
-                            GuidanceSchedule.COSINE,
-                            new Interval(0.1, 0.9),
-                            4L,
-                            new Canvas(1, 2),
-                            known));
-            assertThat(all.guidance(0.5).schedule()).isEqualTo(GuidanceSchedule.COSINE);
-            assertThatThrownBy(() -> all.canvas(new Canvas(2, 2)))
-                    .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessage("known tokens must have the size of the canvas, 2 × 2, got 1 × 2");
-        });
+        GuidanceSettings guidance = new GuidanceSettings(2, GuidanceSchedule.COSINE, new Interval(0.1, 0.9), 4L);
+        Sampling all = Sampling.USUAL
+                .steps(5)
+                .filter(new LogitFilter(1.5, 2, 0.5))
+                .lastTemperature(0.7)
+                .guidance(guidance)
+                .canvas(new Canvas(1, 2));
+        assertThat(all)
+                .isEqualTo(new Sampling(
+                        new Steps.Equal(5),
+                        new Temperatures(1.5, 0.7),
+                        new Filters(2, 0.5, 1),
+                        guidance,
+                        new Canvas(1, 2)));
+        assertThat(all.guidance(0.5).guidance().schedule()).isEqualTo(GuidanceSchedule.COSINE);
+    }
+
+    @Test
+    void names_what_is_not_as_usual_and_nothing_else() {
+        assertThat(Sampling.USUAL.named()).isEmpty();
+        Sampling all = Sampling.USUAL
+                .times(List.of(1.0, 0.5))
+                .filter(new LogitFilter(1.5, 2, 0.5, 0.25))
+                .lastTemperature(0.7)
+                .guidance(new GuidanceSettings(2, GuidanceSchedule.COSINE, new Interval(0.1, 0.9), 4L))
+                .canvas(new Canvas(1, 2, 3));
+        assertThat(all.named())
+                .isEqualTo(Map.ofEntries(
+                        Map.entry("steps", 2),
+                        Map.entry("times", List.of(1.0, 0.5)),
+                        Map.entry("temperature", 1.5),
+                        Map.entry("last_temperature", 0.7),
+                        Map.entry("top_k", 2),
+                        Map.entry("top_p", 0.5),
+                        Map.entry("typical", 0.25),
+                        Map.entry("guidance", 2.0),
+                        Map.entry("guidance_schedule", "cosine"),
+                        Map.entry("guidance_interval", List.of(0.1, 0.9)),
+                        Map.entry("negative", 4L),
+                        Map.entry("canvas", List.of(1, 2, 3))));
     }
 
     @Test
     void takes_equal_steps_or_those_of_a_list() {
-        Sampling list = Sampling.USUAL.times(List.of(1.0, 0.6, 0.1));
-        assertThat(list.steps()).isEqualTo(3);
-        assertThat(new double[] {list.time(1, 3), list.time(2, 3), list.time(3, 3), list.time(4, 3)})
-                .containsExactly(1, 0.6, 0.1, 0);
-        assertThat(new double[] {Sampling.USUAL.time(1, 4), Sampling.USUAL.time(2, 4), Sampling.USUAL.time(5, 4)})
-                .containsExactly(1, 0.75, 0);
-        assertThat(list.steps(7).times()).isNull();
+        Steps list = Sampling.USUAL.times(List.of(1.0, 0.6, 0.1)).steps();
+        assertThat(list.count()).isEqualTo(3);
+        assertThat(list.shares(9)).containsExactly(1, 0.6, 0.1, 0);
+        assertThat(Steps.USUAL.shares(4)).containsExactly(1, 0.75, 0.5, 0.25, 0);
+        assertThat(Steps.of(2).shares(4)).containsExactly(1, 0.5, 0);
+        assertThat(Steps.of(0)).isSameAs(Steps.USUAL);
         for (List<Double> bad : List.of(List.of(0.9, 0.1), List.of(1.0, 1.0), List.of(1.0, 0.0), List.<Double>of())) {
             assertThatThrownBy(() -> Sampling.USUAL.times(bad))
                     .isInstanceOf(IllegalArgumentException.class)
@@ -152,7 +133,7 @@ class SamplingTest {
     }
 
     private static Sampling guided(GuidanceSchedule schedule, Interval interval) {
-        return Sampling.USUAL.guidance(2, schedule, interval, null);
+        return Sampling.USUAL.guidance(new GuidanceSettings(2, schedule, interval, null));
     }
 
     private static double[] weights(Sampling sampling, int steps) {

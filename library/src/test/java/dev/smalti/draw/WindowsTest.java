@@ -233,8 +233,7 @@ class WindowsTest {
     void guidance_goes_around_it() {
         double[][] x = random(2, 20);
         Canvas canvas = new Canvas(4, 5);
-        Guidance guidance = new Guidance(new Windows(new Recorder(), HEIGHT, WIDTH, canvas, false), 3);
-        guidance.weight(2);
+        Guidance guidance = new Guidance(new Windows(new Recorder(), HEIGHT, WIDTH, canvas, false), 3, 2);
         double[][] with = bruteForce(x, new double[2], new double[] {1, 2}, canvas, 1, false);
         double[][] without = bruteForce(x, new double[2], new double[] {3, 3}, canvas, 1, false);
         double[][] expected = IntStream.range(0, 40)

@@ -3,9 +3,10 @@ package dev.smalti.evaluate;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
-import dev.smalti.draw.Sampling.Interval;
 import dev.smalti.model.Drawing;
 import java.util.List;
 import java.util.Map;
@@ -41,7 +42,7 @@ class EvaluationResultTest {
                         Map.entry("guidance_schedule", "constant"),
                         Map.entry("guidance_interval", List.of(0.0, 1.0)),
                         Map.entry("negative", "no class"));
-        assertThat(sampler(all.guidance(2, GuidanceSchedule.COSINE, new Interval(0.2, 0.8), 3L)))
+        assertThat(sampler(all.guidance(new GuidanceSettings(2, GuidanceSchedule.COSINE, new Interval(0.2, 0.8), 3L))))
                 .containsEntry("guidance_schedule", "cosine")
                 .containsEntry("guidance_interval", List.of(0.2, 0.8))
                 .containsEntry("negative", "class 3");

@@ -13,7 +13,9 @@ import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
-import dev.smalti.train.OneBatch;
+import dev.smalti.train.Player;
+import dev.smalti.train.TrainLoop;
+import dev.smalti.train.TrainingConfiguration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -36,7 +38,6 @@ class DegradationTest {
     private static final int SET = 400;
 
     private static ImageFeatures.OfClassifier learnt;
-    private static long drawn = 100;
 
     @BeforeAll
     static void trains_a_classifier_on_drawn_shapes() {
@@ -44,9 +45,17 @@ class DegradationTest {
                 .build(SHAPES, new Seed(1), Devices.cpu());
         learnt = new ImageFeatures.OfClassifier(
                 "classifier:shapes", "", List.of("disc", "ring", "cross", "bar"), classifier);
-        try (OneBatch<Images> run =
-                new OneBatch<>(List.of(classifier.objective()), false, () -> batch(32, drawn++), 32, 3e-3)) {
-            run.steps(150);
+        TrainingConfiguration training = TrainingConfiguration.of(150, 32, 3e-3, "fp32", "cpu");
+        try (Player<Images> player = Player.of(classifier.objective(), training, false)) {
+            new TrainLoop<>(
+                            List.of(player),
+                            number -> batch(32, 100 + number),
+                            training,
+                            new Seed(4),
+                            Devices.cpu(),
+                            List.of(),
+                            () -> false)
+                    .run(0);
         }
     }
 

@@ -25,7 +25,8 @@ class VectorInputTest {
         return List.of(
                 new DiffusionTransformerConfiguration(2, 16, 2, 16, null, null, null),
                 new VqDiffusionTransformerConfiguration(2, 16, 2, null, 2, null, 0.2),
-                new TransformerConfiguration(2, 16, 2, null, 0.2));
+                new TransformerConfiguration(2, 16, 2, null, 0.2),
+                new LlamaTransformerConfiguration(2, 16, 2));
     }
 
     @ParameterizedTest

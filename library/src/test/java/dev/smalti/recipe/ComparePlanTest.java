@@ -41,12 +41,12 @@ class ComparePlanTest {
                 .hasSize(6)
                 .startsWith(Sampling.USUAL.steps(4), sixteen)
                 .contains(sixteen.guidance(2));
-        assertThat(settings.get(4).schedule()).isEqualTo(GuidanceSchedule.COSINE);
+        assertThat(settings.get(4).guidance().schedule()).isEqualTo(GuidanceSchedule.COSINE);
         Sampling last = settings.get(5);
-        assertThat(last.filter().topK()).isEqualTo(3);
-        assertThat(last.filter().topP()).isEqualTo(0.9);
-        assertThat(last.filter().typical()).isEqualTo(0.8);
-        assertThat(last.lastTemperature()).isEqualTo(0.5);
+        assertThat(last.filters().topK()).isEqualTo(3);
+        assertThat(last.filters().topP()).isEqualTo(0.9);
+        assertThat(last.filters().typical()).isEqualTo(0.8);
+        assertThat(last.temperatures().last()).isEqualTo(0.5);
     }
 
     @Test
@@ -54,7 +54,7 @@ class ComparePlanTest {
         ComparePlan plan = plan(PLAN);
         ComparePlan.Entry one = plan.priors().get(0);
         ComparePlan.Entry other = plan.priors().get(1);
-        assertThat(plan.settings(other).stream().map(each -> each.filter().temperature()))
+        assertThat(plan.settings(other).stream().map(each -> each.temperatures().first()))
                 .containsExactly(1.0, 0.5);
         assertThat(plan.tokens(one)).isEqualTo(Path.of("all.safetensors"));
         assertThat(plan.tokens(other)).isEqualTo(Path.of("other.safetensors"));

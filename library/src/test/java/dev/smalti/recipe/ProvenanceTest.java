@@ -87,7 +87,7 @@ class ProvenanceTest {
         assertThat(provenance.os()).contains(System.getProperty("os.arch"));
         assertThat(Instant.parse(provenance.created())).isBeforeOrEqualTo(Instant.now());
         assertThat(provenance.parents()).containsExactly(Map.entry("tokenizer", "v"));
-        assertThat(provenance.smalti()).isNotBlank();
+        assertThat(provenance.smalti()).matches("unknown|\\d+\\.\\d+.*"); // the first from a folder of classes
     }
 
     @Test

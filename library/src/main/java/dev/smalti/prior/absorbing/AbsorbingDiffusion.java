@@ -1,27 +1,20 @@
 package dev.smalti.prior.absorbing;
 
 import dev.smalti.corruption.Absorbing;
-import dev.smalti.draw.Guidance;
-import dev.smalti.draw.LogitFilter;
-import dev.smalti.draw.RandomStreams;
-import dev.smalti.draw.Sampling;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.Prior;
+import dev.smalti.prior.PriorCore;
+import dev.smalti.prior.PriorObjective;
+import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration.Masking;
-import dev.smalti.prior.process.ActivePositions;
-import dev.smalti.prior.process.Chain;
-import dev.smalti.prior.process.Frame;
-import dev.smalti.prior.process.Inference;
+import dev.smalti.prior.process.GridDraw;
 import dev.smalti.prior.process.LowDiscrepancyTimes;
 import dev.smalti.prior.process.MaskedBound;
-import dev.smalti.prior.process.PriorObjective;
-import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -43,12 +36,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>Letters: B batch, L tokens, K codes, M positions, T steps of the model, T' steps of a draw, S_t the cross-entropy in
  * nats summed over the tokens that are masked at time t.
  */
-public final class AbsorbingDiffusion implements Prior {
+public final class AbsorbingDiffusion implements SearchableSteps {
     private final AbsorbingConfiguration configuration;
+    private final PriorCore core;
     private final TokenSpace space;
-    private final int classes;
     private final int steps;
-    private final Parameters parameters;
     private final Denoiser network;
     private final Absorbing absorbing;
 
@@ -57,28 +49,17 @@ public final class AbsorbingDiffusion implements Prior {
             AbsorbingConfiguration configuration, TokenSpace space, int classes, Seed seed, Device device) {
         this.configuration = configuration;
         this.space = space;
-        this.classes = classes;
         this.steps = configuration.steps() == null ? Math.toIntExact(space.length()) : configuration.steps();
-        this.parameters = new Parameters(seed, device);
+        this.core = new PriorCore(space, classes, new Parameters(seed, device));
         this.absorbing = new Absorbing(space);
         NetworkShape shape =
                 new NetworkShape(space.height(), space.width(), space.codes() + 1L, space.codes(), classes, steps);
-        this.network = configuration.network().build(parameters, shape);
+        this.network = configuration.network().build(core.parameters(), shape);
     }
 
     @Override
-    public TokenSpace space() {
-        return space;
-    }
-
-    @Override
-    public int classes() {
-        return classes;
-    }
-
-    @Override
-    public Parameters parameters() {
-        return parameters;
+    public PriorCore core() {
+        return core;
     }
 
     Denoiser network() {
@@ -87,11 +68,10 @@ public final class AbsorbingDiffusion implements Prior {
 
     @Override
     public List<Objective<TokenBatch>> objectives() {
-        return List.of(
-                new PriorObjective(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
-                    Tensor t = LowDiscrepancyTimes.times(generator, x0.size(0), steps); // [B]
-                    return trainingLoss(x0, label, t, Tensors.uniform(generator, x0.size(0), space.length()));
-                }));
+        return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
+            Tensor t = LowDiscrepancyTimes.times(generator, x0.size(0), steps); // [B]
+            return trainingLoss(x0, label, t, Tensors.uniform(generator, x0.size(0), space.length()));
+        }));
     }
 
     /**
@@ -105,7 +85,7 @@ public final class AbsorbingDiffusion implements Prior {
         Tensor lost = lost(t, u).to(x0.device(), ScalarType.Bool); // [B, L]
         Tensor time = t.to(x0.device(), ScalarType.Float);
         Tensor entropy = entropy(x0, time.sub(new Scalar(1.0)), label, lost).sum(1); // S_t, [B]
-        double bits = 1 / (space.length() * Math.log(2));
+        double bits = core.bits();
         Tensor bound = entropy.div(time).mul(new Scalar(steps * bits));
         Tensor each =
                 switch (configuration.loss()) {
@@ -149,78 +129,44 @@ public final class AbsorbingDiffusion implements Prior {
     }
 
     /**
-     * Ancestral sampling in T' steps: at t = T'..1 each token that is still masked is revealed with probability 1/t.
-     * Section 3.3; T' < T starts the chain at T', which skips steps evenly.
+     * Ancestral sampling in T' steps: from share t of masked tokens to s, each that is still masked is revealed with probability
+     * 1 - s/t, which is 1/t in the paper's numbers. Section 3.3; T' < T skips steps evenly.
      */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
-        return sample(network, sampling, labels, draws, watcher);
+    public Tensor sample(GridDraw draw) {
+        return sample(network, draw);
     }
 
-    /** The same with logits of {@code denoiser}. */
-    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
-        return Scope.keep(() -> {
-            Frame frame = Frame.of(space, sampling, draws);
-            int most = frame.grown(steps);
-            int all = sampling.steps() == 0 ? most : sampling.steps();
-            if (all > most) {
-                throw new UnsupportedSamplingException(
-                        "steps must be at most the " + most + " of training for a grid of this size, got " + all);
-            }
-            int skipped = frame.skipped(sampling, all);
-            int last = all - skipped;
-            Guidance guided = new Guidance(frame.around(denoiser), sampling.against(classes));
-            return Chain.run(
-                    this,
-                    frame,
-                    sampling,
-                    guided,
-                    labels,
-                    draws,
-                    last,
-                    () -> frame.keep(new Absorbing(frame.space()).nothing(draws.grids())),
-                    (xt, number) -> {
-                        double open = (double) frame.unknown() / frame.space().length();
-                        double lost = Math.min(open, sampling.time(number + skipped, all));
-                        double left = sampling.time(number + skipped + 1, all);
-                        int t = sampling.times() == null ? last - number + 1 : (int) Math.ceil(lost * steps);
-                        LogitFilter filter = sampling.filter(number, last);
-                        return step(guided, filter, xt, labels, t, 1 - left / lost, draws);
-                    },
-                    watcher);
+    /** The same with logits of {@code denoiser}, which is told t - 1 of the first t at which as many tokens are masked. */
+    Tensor sample(Denoiser denoiser, GridDraw draw) {
+        return draw.run(times(draw), denoiser, draw::masks, (xt, step) -> {
+            Tensor reveal = draw.coins(absorbing.masked(xt), 1 - step.s() / step.t(), step); // [B, L]
+            return draw.fill(xt, reveal, Math.ceil(step.t() * steps - 1e-9) - 1, step);
         });
     }
 
-    /**
-     * One reverse step. The network sees only grids in which something is revealed. [B, L] -> [B, L]
-     *
-     * @param share of the masked tokens that are revealed in the mean
-     */
-    private Tensor step(
-            Guidance guided, LogitFilter filter, Tensor xt, Tensor labels, int t, double share, RandomStreams draws) {
-        return Scope.keep(() -> {
-            Tensor u = draws.uniform(xt.size(1));
-            Tensor reveal = absorbing.masked(xt).logical_and(u.lt(new Scalar(share))); // [B, L]
-            return ActivePositions.of(reveal)
-                    .map(places -> {
-                        int time = Math.min(t, steps) - 1; // a canvas may have more steps
-                        Tensor logits = places.logits(guided, xt, time, labels, parameters.device()); // [M, K]
-                        Tensor x0 = draws.pick(places.at(), xt.size(1), filter.logProbabilities(logits)); // [M]
-                        return places.write(xt, x0);
-                    })
-                    .orElse(xt);
-        });
+    private double[] times(GridDraw draw) {
+        int most = draw.grown(steps);
+        int wanted = draw.sampling().steps().count();
+        if (wanted > most) {
+            throw new UnsupportedSamplingException(
+                    "steps must be at most the " + most + " of training for a grid of this size, got " + wanted);
+        }
+        return draw.unknownYet(draw.times(most), share -> share);
     }
 
     /** One estimate of {@link MaskedBound}. */
     @Override
-    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
-        return Inference.negativeLogLikelihood(
-                this,
-                codes,
-                labels,
+    public Tensor negativeLogLikelihood(TokenBatch batch, Seed seed) {
+        Tensor codes = batch.codes();
+        return core.negativeLogLikelihood(
+                batch,
                 () -> MaskedBound.negativeLogLikelihood(
-                        codes.size(0), space.length(), codes.device(), seed.generator(), entropy(codes, labels)));
+                        codes.size(0),
+                        space.length(),
+                        codes.device(),
+                        seed.generator(),
+                        entropy(codes, batch.labels())));
     }
 
     private MaskedBound.Entropy entropy(Tensor codes, Tensor labels) {
@@ -233,8 +179,7 @@ public final class AbsorbingDiffusion implements Prior {
 
     @Override
     public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
-        return Inference.stepCosts(
-                this,
+        return core.stepCosts(
                 batch,
                 () -> MaskedBound.stepCosts(
                         batch.codes(), shares, seed.generator(), entropy(batch.codes(), batch.labels())));
@@ -243,10 +188,5 @@ public final class AbsorbingDiffusion implements Prior {
     @Override
     public boolean exact() {
         return false;
-    }
-
-    @Override
-    public void close() {
-        parameters.close();
     }
 }

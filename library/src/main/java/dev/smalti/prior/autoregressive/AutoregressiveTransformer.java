@@ -1,9 +1,7 @@
 package dev.smalti.prior.autoregressive;
 
-import dev.smalti.corruption.Absorbing;
 import dev.smalti.draw.Guidance;
-import dev.smalti.draw.RandomStreams;
-import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Steps;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.CausalTransformer;
 import dev.smalti.network.Loss;
@@ -11,18 +9,17 @@ import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.PriorCore;
+import dev.smalti.prior.PriorObjective;
 import dev.smalti.prior.TokenBatch;
-import dev.smalti.prior.process.Chain;
-import dev.smalti.prior.process.Frame;
-import dev.smalti.prior.process.Inference;
-import dev.smalti.prior.process.PriorObjective;
+import dev.smalti.prior.process.GridDraw;
+import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -38,9 +35,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public final class AutoregressiveTransformer implements Prior {
     private final AutoregressiveConfiguration configuration;
+    private final PriorCore core;
     private final TokenSpace space;
-    private final int classes;
-    private final Parameters parameters;
     private final CausalTransformer network;
 
     /** @param classes 0 for an unconditional prior */
@@ -48,25 +44,14 @@ public final class AutoregressiveTransformer implements Prior {
             AutoregressiveConfiguration configuration, TokenSpace space, int classes, Seed seed, Device device) {
         this.configuration = configuration;
         this.space = space;
-        this.classes = classes;
-        this.parameters = new Parameters(seed, device);
+        this.core = new PriorCore(space, classes, new Parameters(seed, device));
         NetworkShape shape = new NetworkShape(space.height(), space.width(), space.codes(), space.codes(), classes, 0);
-        this.network = new CausalTransformer(parameters, configuration.network(), shape);
+        this.network = new CausalTransformer(core.parameters(), configuration.network(), shape);
     }
 
     @Override
-    public TokenSpace space() {
-        return space;
-    }
-
-    @Override
-    public int classes() {
-        return classes;
-    }
-
-    @Override
-    public Parameters parameters() {
-        return parameters;
+    public PriorCore core() {
+        return core;
     }
 
     CausalTransformer network() {
@@ -76,12 +61,12 @@ public final class AutoregressiveTransformer implements Prior {
     @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new PriorObjective(
-                parameters, classes, configuration.labelDropping(), (x, label, generator) -> trainingLoss(x, label)));
+                core, configuration.labelDropping(), (x, label, generator) -> trainingLoss(x, label)));
     }
 
     /** The negative log-likelihood in bits per token. x int64 [B, L] */
     Loss trainingLoss(Tensor x, Tensor label) {
-        double bits = 1 / (space.length() * Math.log(2));
+        double bits = core.bits();
         return new Loss(entropy(x, label).mul(new Scalar(bits)).mean(), Map.of());
     }
 
@@ -98,108 +83,90 @@ public final class AutoregressiveTransformer implements Prior {
      * since what follows a token has no say in it.
      */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
-        int length = Math.toIntExact(space.length());
-        if (sampling.steps() != 0 && sampling.steps() != length) {
-            throw new UnsupportedSamplingException("steps must be left out or " + length
-                    + ", the number of tokens, each of which is drawn given all before it, got " + sampling.steps());
+    public Tensor sample(GridDraw draw) {
+        check(draw);
+        long first = space.length() - draw.unknown(); // known tokens, if all come first
+        if (draw.open().narrow(1, 0, first).any().item_bool()) {
+            throw new UnsupportedSamplingException(
+                    "an autoregressive model completes what follows, row by row from the top"
+                            + " left: it can't fill in before tokens that are kept. Redraw all below and to the right, or take"
+                            + " a model of another kind");
         }
-        if (sampling.times() != null) {
+        return Scope.keep(() -> {
+            boolean guided = draw.sampling().guidance().weight() > 0;
+            Cached cached = new Cached(network.cache(guided ? 2 * draw.grids() : draw.grids()), guided);
+            return draw.run(draw.times(Math.toIntExact(space.length())), null, draw::masks, (x, step) -> {
+                Tensor previous = step.number() == 1 ? null : x.select(1, step.number() - 2L); // [B]
+                return next(draw, x, cached.logits(draw, previous, step), step);
+            });
+        });
+    }
+
+    private void check(GridDraw draw) {
+        Steps steps = draw.sampling().steps();
+        if (steps instanceof Steps.Listed) {
             throw new UnsupportedSamplingException(
                     "times must be left out: each step draws the next codes, and there is no share"
                             + " of noise to choose");
         }
-        if (sampling.canvas() != null
-                && (sampling.canvas().height() != space.height()
-                        || sampling.canvas().width() != space.width())) {
+        if (steps.count() != 0 && steps.count() != space.length()) {
+            throw new UnsupportedSamplingException("steps must be left out or " + space.length()
+                    + ", the number of tokens, each of which is drawn given all before it, got " + steps.count());
+        }
+        if (!draw.space().equals(space)) {
             throw new UnsupportedSamplingException("an autoregressive model draws grids of its own size alone, "
                     + space.grid() + ", since each place has an order and a position of its own: take a model of"
                     + " another kind for larger ones");
         }
-        boolean guided = sampling.guidance() > 0;
-        return Scope.keep(() -> {
-            Frame frame = Frame.of(space, sampling, draws);
-            int first = Math.toIntExact(space.length() - frame.unknown()); // known tokens, if all come first
-            if (frame.open().narrow(1, 0, first).any().item_bool()) {
-                throw new UnsupportedSamplingException(
-                        "an autoregressive model completes what follows, row by row from the top"
-                                + " left: it can't fill in before tokens that are kept. Redraw all below and to the right, or take"
-                                + " a model of another kind");
-            }
-            Tensor known = frame.keep(Tensors.filled(0, draws.grids(), space.length()));
-            CausalTransformer.Cache cache = network.cache(guided ? 2 * draws.grids() : draws.grids());
-            return Chain.run(
-                    this,
-                    frame,
-                    sampling,
-                    labels,
-                    draws,
-                    length,
-                    () -> new Absorbing(space).nothing(draws.grids()),
-                    (x, number) -> step(sampling, x, number <= first ? known : null, labels, number, draws, cache),
-                    watcher);
-        });
     }
 
-    /** Draws token {@code number}, counted from 1, or takes it from {@code known}. [B, L] -> [B, L] */
-    private Tensor step(
-            Sampling sampling,
-            Tensor x,
-            Tensor known,
-            Tensor labels,
-            int number,
-            RandomStreams draws,
-            CausalTransformer.Cache cache) {
-        return Scope.keep(() -> {
-            long length = space.length();
-            int steps = Math.toIntExact(length);
-            long i = number - 1L;
-            Tensor previous = i == 0 ? null : x.select(1, i - 1).to(parameters.device(), ScalarType.Long); // [B]
-            Tensor label = labels == null ? null : labels.to(parameters.device(), ScalarType.Long);
-            Tensor logits = (sampling.guidance() > 0
-                            ? guided(previous, label, cache, sampling.weight(number, steps), sampling.against(classes))
-                            : network.next(previous, label, cache))
-                    .cpu(); // [B, K]
-            if (known != null) { // the cache had to see it
-                return x.index_copy(1, Tensors.longs(i), known.narrow(1, i, 1));
-            }
-            Tensor at = Tensors.longs(
-                    LongStream.range(0, x.size(0)).map(b -> b * length + i).toArray());
-            Tensor log = sampling.filter(number, steps).logProbabilities(logits);
-            Tensor token = draws.pick(at, length, log); // [B]
-            return x.index_copy(1, Tensors.longs(i), token.unsqueeze(1));
-        });
+    /** Draws the token of a step; a known one stays, which the cache had to see all the same. [B, L] -> [B, L] */
+    private Tensor next(GridDraw draw, Tensor x, Tensor logits, Step step) {
+        long i = step.number() - 1L;
+        if (i < space.length() - draw.unknown()) {
+            return x;
+        }
+        Tensor at = torch.arange(new Scalar(x.size(0)), Tensors.options(ScalarType.Long, x.device()))
+                .mul(new Scalar(space.length()))
+                .add(new Scalar(i)); // [B]
+        Tensor token = draw.pick(at, step.filter().logProbabilities(logits), step); // [B]
+        return x.flatten().index_copy(0, at, token).view_as(x);
     }
 
-    /** {@link Guidance} with a cache of 2B grids: the second half sees the class that is to be avoided, or none. */
-    private Tensor guided(Tensor previous, Tensor label, CausalTransformer.Cache cache, double weight, long against) {
-        Tensor none = torch.full_like(label, new Scalar(against));
-        Tensor both = network.next(
-                previous == null ? null : Tensors.cat(0, previous, previous), Tensors.cat(0, label, none), cache);
-        long grids = label.size(0);
-        return Guidance.mix(both.narrow(0, 0, grids), both.narrow(0, grids, grids), weight);
+    /** The network with a cache: of 2B grids with {@link Guidance}, the second half without the class, or with that to avoid. */
+    private final class Cached {
+        private final CausalTransformer.Cache cache;
+        private final boolean guided;
+
+        Cached(CausalTransformer.Cache cache, boolean guided) {
+            this.cache = cache;
+            this.guided = guided;
+        }
+
+        /** @param previous int64 [B]; null before the first token. -> [B, K] */
+        Tensor logits(GridDraw draw, Tensor previous, Step step) {
+            Tensor label = draw.labels();
+            if (!guided) {
+                return network.next(previous, label, cache);
+            }
+            Tensor none =
+                    torch.full_like(label, new Scalar(draw.sampling().guidance().against(core.classes())));
+            Tensor both = network.next(
+                    previous == null ? null : Tensors.cat(0, previous, previous), Tensors.cat(0, label, none), cache);
+            long grids = label.size(0);
+            double weight = draw.sampling().weight(step.number(), step.of());
+            return Guidance.mix(both.narrow(0, 0, grids), both.narrow(0, grids, grids), weight);
+        }
     }
 
     /** The likelihood itself: one forward pass, nothing drawn. */
     @Override
-    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
-        return Inference.negativeLogLikelihood(this, codes, labels, () -> entropy(codes, labels));
-    }
-
-    /** @throws IllegalArgumentException always */
-    @Override
-    public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
-        throw new IllegalArgumentException(
-                "the steps of an autoregressive model can't be searched: each draws the next token");
+    public Tensor negativeLogLikelihood(TokenBatch batch, Seed seed) {
+        return core.negativeLogLikelihood(batch, () -> entropy(batch.codes(), batch.labels()));
     }
 
     @Override
     public boolean exact() {
         return true;
-    }
-
-    @Override
-    public void close() {
-        parameters.close();
     }
 }

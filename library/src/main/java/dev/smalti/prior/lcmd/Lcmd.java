@@ -1,33 +1,31 @@
 package dev.smalti.prior.lcmd;
 
-import dev.smalti.draw.Guidance;
-import dev.smalti.draw.LogitFilter;
-import dev.smalti.draw.RandomStreams;
-import dev.smalti.draw.Sampling;
+import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.PriorCore;
+import dev.smalti.prior.PriorObjective;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Dropping;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Sampler;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Weights;
-import dev.smalti.prior.process.Chain;
-import dev.smalti.prior.process.Frame;
+import dev.smalti.prior.process.GridDraw;
+import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.Inference;
 import dev.smalti.prior.process.LowDiscrepancyTimes;
-import dev.smalti.prior.process.PriorObjective;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
-import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
@@ -51,8 +49,8 @@ public final class Lcmd implements Prior {
     private static final double[] MEASURED_TIMES = {0.1, 0.5, 0.9};
 
     private final LcmdConfiguration configuration;
+    private final PriorCore core;
     private final TokenSpace space;
-    private final int classes;
     private final Parameters parameters;
     private final Guesser student;
     private final Guesser teacher; // null where nothing is learnt of it
@@ -61,8 +59,8 @@ public final class Lcmd implements Prior {
     public Lcmd(LcmdConfiguration configuration, TokenSpace space, int classes, Seed seed, Device device) {
         this.configuration = configuration;
         this.space = space;
-        this.classes = classes;
         this.parameters = new Parameters(seed, device);
+        this.core = new PriorCore(space, classes, parameters);
         this.student = new Guesser(parameters, configuration, space, classes);
         Parameters copy = parameters.child("teacher").frozen();
         this.teacher =
@@ -71,18 +69,8 @@ public final class Lcmd implements Prior {
     }
 
     @Override
-    public TokenSpace space() {
-        return space;
-    }
-
-    @Override
-    public int classes() {
-        return classes;
-    }
-
-    @Override
-    public Parameters parameters() {
-        return parameters;
+    public PriorCore core() {
+        return core;
     }
 
     Guesser student() {
@@ -129,8 +117,7 @@ public final class Lcmd implements Prior {
             }
             PriorObjective.Method method =
                     (x0, label, generator) -> trainingLoss(x0, label, generator, step % MEASURE_EVERY == 0);
-            return new PriorObjective(parameters, classes, configuration.labelDropping(), method)
-                    .loss(batch, step, seed);
+            return new PriorObjective(core, configuration.labelDropping(), method).loss(batch, step, seed);
         }
     }
 
@@ -376,72 +363,53 @@ public final class Lcmd implements Prior {
                 .clamp_min(new Scalar(0.0));
     }
 
-    /** From noise to tokens, in S steps by the configured sampler and a last one that reads the tokens. Algorithm 2. */
+    /**
+     * From noise z_1 to z_0 in so many steps, and one more that reads the tokens. The vectors of known tokens are as noisy as the
+     * grid, along a path of their own.
+     */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
-        return sample(student, sampling, labels, draws, watcher);
+    public Tensor sample(GridDraw draw) {
+        return sample(student, draw);
     }
 
-    /**
-     * The same with logits of {@code denoiser}. The vectors of known tokens are as noisy as the grid, along a path of their own.
-     */
-    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
-        int steps = sampling.steps() == 0 ? configuration.sampling().steps() : sampling.steps();
-        return Scope.keep(() -> {
-            Frame frame = Frame.of(space, sampling, draws);
-            long length = frame.space().length();
-            Guidance guided = new Guidance(frame.around(denoiser), sampling.against(classes));
-            Tensor noise = frame.partial() ? noise(draws, length) : null;
-            Tensor[] z = new Tensor[1];
-            return Chain.run(
-                    this,
-                    frame,
-                    sampling,
-                    guided,
-                    labels,
-                    draws,
-                    steps + 1,
-                    () -> {
-                        z[0] = noise(draws, length);
-                        keep(frame, z[0], noise, 1);
-                        return frame.keep(Tensors.filled(0, draws.grids(), length));
-                    },
-                    (x, number) -> {
-                        LogitFilter filter = sampling.filter(number, steps + 1);
-                        double t = sampling.time(number, steps);
-                        double s = sampling.time(number + 1, steps);
-                        if (number > steps) {
-                            return frame.keep(read(guided, filter, z[0], labels, draws));
-                        }
-                        Tensor likeliest = frame.keep(step(guided, filter, z[0], labels, t, s, draws));
-                        keep(frame, z[0], noise, s);
-                        return likeliest;
-                    },
-                    watcher);
+    /** The same with logits of {@code denoiser}. Grids on the way are the likeliest codes. */
+    Tensor sample(Denoiser denoiser, GridDraw draw) {
+        return Inference.tensor(parameters, () -> {
+            Tensor noise = draw.partial() ? noise(draw, Use.KNOWN, 0) : null;
+            Tensor z = noise(draw, Use.START, 0); // [B, L, D], moves on in place
+            keep(draw, z, noise, 1);
+            double[] shares = draw.times(configuration.sampling().steps());
+            double[] times = Arrays.copyOf(shares, shares.length + 1); // and from 0 to 0, where tokens are read
+            return draw.run(times, denoiser, () -> draw.keep(Tensors.filled(0, z.size(0), z.size(1))), (x, step) -> {
+                if (step.last()) {
+                    return draw.keep(read(draw, z, step));
+                }
+                Tensor likeliest = draw.keep(step(draw, z, step));
+                keep(draw, z, noise, step.s());
+                return likeliest;
+            });
         });
     }
 
     /** Puts the vectors of known tokens at time t into their places. z and noise [B, L, D] */
-    private void keep(Frame frame, Tensor z, Tensor noise, double t) {
+    private void keep(GridDraw draw, Tensor z, Tensor noise, double t) {
         if (noise == null) {
             return;
         }
         Scope.free(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                Tensor codes =
-                        frame.keep(Tensors.filled(0, z.size(0), z.size(1))).to(z.device(), ScalarType.Long);
-                Tensor clean = Embeddings.of(student.embeddings().vectors(), codes);
-                Tensor open = frame.open().unsqueeze(2).to(z.device(), ScalarType.Bool); // [1, L, 1]
-                z.copy_(torch.where(open, z, level(t, z.size(0)).noised(clean, noise)));
-            }
+            Tensor any = torch.zeros(new long[] {z.size(0), z.size(1)}, Tensors.options(ScalarType.Long, z.device()));
+            Tensor clean = Embeddings.of(student.embeddings().vectors(), draw.keep(any));
+            Tensor open = draw.open().unsqueeze(2); // [1, L, 1]
+            z.copy_(torch.where(open, z, level(t, z.size(0)).noised(clean, noise)));
         });
     }
 
-    private Tensor noise(RandomStreams draws, long length) { // [B, L, D]
+    /** Of a step, or drawn once a grid where it is 0. float32 [B, L, D] */
+    private Tensor noise(GridDraw draw, Use use, long step) {
         long width = configuration.embedding().dimension();
-        return draws.normal(length * width)
-                .to(parameters.device(), ScalarType.Float)
-                .view(-1, length, width);
+        return draw.normal(use, step, draw.length() * width)
+                .to(ScalarType.Float)
+                .view(-1, draw.length(), width);
     }
 
     private NoiseLevel level(double t, long grids) {
@@ -451,34 +419,28 @@ public final class Lcmd implements Prior {
     }
 
     /** From t to s in place. [B, L, D] -> the likeliest codes on the way, [B, L] */
-    private Tensor step(
-            Denoiser denoiser, LogitFilter filter, Tensor z, Tensor labels, double t, double s, RandomStreams draws) {
-        return Scope.keep(() -> {
-            NoiseLevel level = level(t, z.size(0));
-            NoiseLevel next = level(s, z.size(0));
-            Tensor log = guess(denoiser, filter, z, labels, level); // [B·L, K]
-            Tensor mean = student.mean(log).view_as(z);
-            z.copy_(
-                    configuration.sampling().sampler() == Sampler.ANCESTRAL
-                            ? level.ancestral(z, mean, next, noise(draws, z.size(1)))
-                            : level.ddim(z, mean, next));
-            return log.argmax(new LongOptional(-1), false).cpu().view(-1, z.size(1));
-        });
+    private Tensor step(GridDraw draw, Tensor z, Step step) {
+        NoiseLevel level = level(step.t(), z.size(0));
+        NoiseLevel next = level(step.s(), z.size(0));
+        Tensor log = guess(draw, z, level, step); // [B·L, K]
+        Tensor mean = student.mean(log).view_as(z);
+        z.copy_(
+                configuration.sampling().sampler() == Sampler.ANCESTRAL
+                        ? level.ancestral(z, mean, next, noise(draw, Use.NOISE, step.number()))
+                        : level.ddim(z, mean, next));
+        return log.argmax(new LongOptional(-1), false).view(-1, z.size(1));
     }
 
     /** Tokens of p(x | z_0). [B, L, D] -> [B, L] */
-    private Tensor read(Denoiser denoiser, LogitFilter filter, Tensor z, Tensor labels, RandomStreams draws) {
-        return Scope.keep(() -> {
-            Tensor log = guess(denoiser, filter, z, labels, level(0, z.size(0))).cpu();
-            Tensor all = Tensors.longs(LongStream.range(0, log.size(0)).toArray());
-            return draws.pick(all, z.size(1), log.to(ScalarType.Double)).view(-1, z.size(1));
-        });
+    private Tensor read(GridDraw draw, Tensor z, Step step) {
+        Tensor log = guess(draw, z, level(0, z.size(0)), step);
+        Tensor all = torch.arange(new Scalar(log.size(0)), Tensors.options(ScalarType.Long, z.device()));
+        return draw.pick(all, log.to(ScalarType.Double), step).view(-1, z.size(1));
     }
 
-    /** ln p(x | z), tempered. -> [B·L, K] on the device */
-    private Tensor guess(Denoiser denoiser, LogitFilter filter, Tensor z, Tensor labels, NoiseLevel level) {
-        Tensor own = labels == null ? null : labels.to(z.device(), ScalarType.Long);
-        return filter.logProbabilities(denoiser.logits(z, level.time(z.device()), own, null));
+    /** ln p(x | z), filtered. -> [B·L, K] */
+    private static Tensor guess(GridDraw draw, Tensor z, NoiseLevel level, Step step) {
+        return step.filter().logProbabilities(step.guided().logits(z, level.time(z.device()), draw.labels(), null));
     }
 
     /**
@@ -486,13 +448,15 @@ public final class Lcmd implements Prior {
      * on the schedule but for its ends, at levels spread over the batch, and reconstruction.
      */
     @Override
-    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
-        return negativeLogLikelihood(student, codes, labels, seed);
+    public Tensor negativeLogLikelihood(TokenBatch batch, Seed seed) {
+        return negativeLogLikelihood(student, batch, seed);
     }
 
     /** The same with logits of {@code denoiser}. */
-    Tensor negativeLogLikelihood(Denoiser denoiser, Tensor codes, Tensor labels, Seed seed) {
-        return Inference.negativeLogLikelihood(this, codes, labels, () -> {
+    Tensor negativeLogLikelihood(Denoiser denoiser, TokenBatch batch, Seed seed) {
+        return core.negativeLogLikelihood(batch, () -> {
+            Tensor codes = batch.codes();
+            Tensor labels = batch.labels();
             Generator generator = seed.generator();
             long size = codes.size(0);
             double limit = configuration.noise().limit();
@@ -525,20 +489,8 @@ public final class Lcmd implements Prior {
         return denoiser.logits(z, level.time(z.device()), labels, null);
     }
 
-    /** @throws IllegalArgumentException always */
-    @Override
-    public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
-        throw new IllegalArgumentException(
-                "the steps of VQ-LCMD can't be searched: its bound is that of exact embeddings, which no leap reaches");
-    }
-
     @Override
     public boolean exact() {
         return false;
-    }
-
-    @Override
-    public void close() {
-        parameters.close();
     }
 }

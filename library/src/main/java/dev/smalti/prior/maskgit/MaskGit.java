@@ -1,24 +1,22 @@
 package dev.smalti.prior.maskgit;
 
 import dev.smalti.corruption.Absorbing;
-import dev.smalti.draw.Guidance;
-import dev.smalti.draw.RandomStreams;
-import dev.smalti.draw.Sampling;
+import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.Steps;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.Prior;
+import dev.smalti.prior.PriorCore;
+import dev.smalti.prior.PriorObjective;
+import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.maskgit.MaskGitConfiguration.Masking;
 import dev.smalti.prior.process.ActivePositions;
-import dev.smalti.prior.process.Chain;
-import dev.smalti.prior.process.Frame;
-import dev.smalti.prior.process.Inference;
+import dev.smalti.prior.process.GridDraw;
+import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.MaskedBound;
-import dev.smalti.prior.process.PriorObjective;
-import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -38,13 +36,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>Letters: B batch, L tokens, K codes, M positions, S steps of a draw, r in [0, 1] how far a grid is revealed, γ(r) the
  * share that is masked, ρ = (s + 1) / S after step s = 0..S-1, c the noise on the confidence.
  */
-public final class MaskGit implements Prior {
+public final class MaskGit implements SearchableSteps {
     private final MaskGitConfiguration configuration;
-    private final TokenSpace space;
-    private final int classes;
+    private final PriorCore core;
     private final int length;
     private final int steps;
-    private final Parameters parameters;
     private final Denoiser network;
     private final Absorbing absorbing;
 
@@ -54,30 +50,18 @@ public final class MaskGit implements Prior {
      */
     public MaskGit(MaskGitConfiguration configuration, TokenSpace space, int classes, Seed seed, Device device) {
         this.configuration = configuration;
-        this.space = space;
-        this.classes = classes;
         this.length = Math.toIntExact(space.length());
         this.steps = configuration.sampling().steps(length);
-        this.parameters = new Parameters(seed, device);
+        this.core = new PriorCore(space, classes, new Parameters(seed, device));
         this.absorbing = new Absorbing(space);
         NetworkShape shape =
                 new NetworkShape(space.height(), space.width(), space.codes() + 1L, space.codes(), classes, 0);
-        this.network = configuration.network().build(parameters, shape);
+        this.network = configuration.network().build(core.parameters(), shape);
     }
 
     @Override
-    public TokenSpace space() {
-        return space;
-    }
-
-    @Override
-    public int classes() {
-        return classes;
-    }
-
-    @Override
-    public Parameters parameters() {
-        return parameters;
+    public PriorCore core() {
+        return core;
     }
 
     Denoiser network() {
@@ -86,12 +70,11 @@ public final class MaskGit implements Prior {
 
     @Override
     public List<Objective<TokenBatch>> objectives() {
-        return List.of(
-                new PriorObjective(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
-                    Tensor r = Tensors.uniform(generator, x0.size(0)); // [B]
-                    Tensor lost = lost(r, Tensors.uniform(generator, x0.size(0), length)); // [B, L]
-                    return trainingLoss(x0, label, lost.to(x0.device(), ScalarType.Bool));
-                }));
+        return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
+            Tensor r = Tensors.uniform(generator, x0.size(0)); // [B]
+            Tensor lost = lost(r, Tensors.uniform(generator, x0.size(0), length)); // [B, L]
+            return trainingLoss(x0, label, lost.to(x0.device(), ScalarType.Bool));
+        }));
     }
 
     /** Which tokens are masked at r. [B], [B, L] uniform -> bool [B, L]. Section 3.1. */
@@ -155,120 +138,78 @@ public final class MaskGit implements Prior {
 
     /** Section 3.2, in the order that is configured. */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
-        return sample(network, sampling, labels, draws, watcher);
+    public Tensor sample(GridDraw draw) {
+        return sample(network, draw);
     }
 
-    /** The same with logits of {@code denoiser}. */
-    Tensor sample(Denoiser denoiser, Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
-        return Scope.keep(() -> {
-            Frame frame = Frame.of(space, sampling, draws);
-            int all = sampling.steps() == 0
-                    ? frame.grown(steps)
-                    : MaskGitSampling.check(sampling.steps(), frame.space().length());
-            int skipped = sampling.times() == null ? 0 : frame.skipped(sampling, all);
-            int last = (int) Math.min(all - skipped, frame.unknown());
-            Guidance guided = new Guidance(frame.around(denoiser), sampling.against(classes));
-            return Chain.run(
-                    this,
-                    frame,
-                    sampling,
-                    guided,
-                    labels,
-                    draws,
-                    last,
-                    () -> frame.keep(new Absorbing(frame.space()).nothing(draws.grids())),
-                    new Walk(frame, guided, sampling, labels, draws, last),
-                    watcher);
+    /** The same with logits of {@code denoiser}. All grids have the same number of masks before a step, which it is told. */
+    Tensor sample(Denoiser denoiser, GridDraw draw) {
+        MaskGitSampling.Revealing revealing = configuration.sampling().revealing();
+        Tensor rank = configuration.sampling().rank(draw); // null by confidence
+        return draw.run(times(draw), denoiser, draw::masks, (xt, step) -> {
+            Tensor masked = absorbing.masked(xt); // [B, L]
+            if (revealing instanceof MaskGitSampling.ByConfidence confidence) {
+                double noise = confidence.noise() * (1 - (double) step.number() / step.of());
+                return mostConfident(draw, xt, masked, noise, step);
+            }
+            Tensor due = rank.lt(new Scalar(draw.unknown() - masks(draw, step.s())));
+            return draw.fill(xt, masked.logical_and(due), step.t(), step);
         });
     }
 
-    /** The steps of one draw. The network sees the positions whose token may change; every grid has some in every step. */
-    private final class Walk implements Chain.Step {
-        private final long length;
-        private final long unknown;
-        private final Guidance guided;
-        private final Sampling sampling;
-        private final Tensor labels;
-        private final RandomStreams draws;
-        private final int[] known; // of those that were not known from the first
-        private final Tensor rank;
-
-        Walk(Frame frame, Guidance guided, Sampling sampling, Tensor labels, RandomStreams draws, int steps) {
-            this.length = frame.space().length();
-            this.unknown = frame.unknown();
-            this.guided = guided;
-            this.sampling = sampling;
-            this.labels = labels;
-            this.draws = draws;
-            this.known = sampling.times() == null
-                    ? configuration.sampling().known(Math.toIntExact(unknown), steps)
-                    : known(sampling, frame, steps);
-            this.rank = configuration.sampling().rank(frame, draws);
+    /** All masked tokens are drawn, and those that the model is least sure of are masked again. [B, L] -> [B, L] */
+    private static Tensor mostConfident(GridDraw draw, Tensor xt, Tensor masked, double noise, Step step) {
+        ActivePositions at = ActivePositions.of(masked).orElseThrow();
+        Tensor logits = draw.logits(at, xt, step.t(), step); // [M, K]
+        Tensor drawn = draw.pick(at.at(), step.filter().logProbabilities(logits), step); // [M]
+        Tensor filled = at.write(xt, drawn);
+        if (step.last()) {
+            return filled;
         }
-
-        @Override
-        public Tensor take(Tensor xt, int number) {
-            return Scope.keep(() -> rank == null ? mostConfident(xt, number) : nextInOrder(xt, number));
-        }
-
-        /** The tokens whose turn it is are drawn. [B, L] -> [B, L] */
-        private Tensor nextInOrder(Tensor xt, int number) {
-            Tensor due = rank.lt(new Scalar((long) known[number - 1]));
-            ActivePositions places =
-                    ActivePositions.of(absorbing.masked(xt).logical_and(due)).orElseThrow();
-            return places.write(xt, draw(logits(places, xt, number), places, number));
-        }
-
-        /** All masked tokens are drawn, and those that the model is least sure of are masked again. [B, L] -> [B, L] */
-        private Tensor mostConfident(Tensor xt, int number) {
-            ActivePositions places = ActivePositions.of(absorbing.masked(xt)).orElseThrow();
-            Tensor logits = logits(places, xt, number); // [M, K]
-            Tensor drawn = draw(logits, places, number); // [M]
-            Tensor filled = places.write(xt, drawn);
-            if (number == known.length) {
-                return filled;
-            }
-            double noise = configuration.sampling().noise() * (1 - (double) number / known.length);
-            Tensor exponential = draws.exponential(places.indices(), length, 1).squeeze(1);
-            Tensor confidence = torch.full(
-                    new long[] {xt.size(0), length},
-                    new Scalar(Double.POSITIVE_INFINITY),
-                    Tensors.options(ScalarType.Double)); // known ones stay
-            confidence = places.write(confidence, Confidence.of(logits, drawn, exponential, noise));
-            long count = length - unknown + known[number - 1];
-            return torch.where(Confidence.most(confidence, count), filled, xt);
-        }
-
-        /** All grids have the same number of masks before a step. -> [M, K], on the CPU */
-        private Tensor logits(ActivePositions places, Tensor xt, int number) {
-            int before = number == 1 ? 0 : known[number - 2];
-            return places.logits(guided, xt, (double) (unknown - before) / length, labels, parameters.device());
-        }
-
-        private Tensor draw(Tensor logits, ActivePositions places, int number) {
-            Tensor log = sampling.filter(number, known.length).logProbabilities(logits);
-            return draws.pick(places.at(), length, log);
-        }
+        Tensor exponential = draw.exponential(Use.ORDER, step).flatten().index_select(0, at.at()); // [M]
+        Tensor known = torch.full(
+                new long[] {xt.size(0), xt.size(1)},
+                new Scalar(Double.POSITIVE_INFINITY), // known ones stay
+                Tensors.options(ScalarType.Double, xt.device()));
+        Tensor confidence = at.write(known, Confidence.of(logits, drawn, exponential, noise)); // [B, L]
+        return torch.where(Confidence.most(confidence, draw.length() - masks(draw, step.s())), filled, xt);
     }
 
-    /** How many of the unknown tokens are known after each step of a list of times, each of which reveals one at least. */
-    private static int[] known(Sampling sampling, Frame frame, int steps) {
-        int unknown = Math.toIntExact(frame.unknown());
-        int[] known = new int[steps];
-        for (int s = 0; s < steps; s++) {
-            // where some are known, the first steps of the list are left out
-            int number = s + 2 + sampling.steps() - steps;
-            long masked = Math.round(Math.min(
-                            1,
-                            sampling.time(number, sampling.steps())
-                                    * frame.space().length()
-                                    / unknown)
-                    * unknown);
-            int most = unknown - (steps - 1 - s);
-            known[s] = s == steps - 1
-                    ? unknown
-                    : Math.min(most, Math.max(s == 0 ? 1 : known[s - 1] + 1, unknown - Math.toIntExact(masked)));
+    /** How many tokens are masked at a share of them. */
+    private static long masks(GridDraw draw, double share) {
+        return Math.round(share * draw.length());
+    }
+
+    /** The share of masked tokens before each step and after the last; each reveals one at least. */
+    private double[] times(GridDraw draw) {
+        int unknown = Math.toIntExact(draw.unknown());
+        int[] known = draw.sampling().steps() instanceof Steps.Listed
+                ? listed(draw, unknown)
+                : configuration.sampling().known(unknown, Math.min(unknown, steps(draw)));
+        double[] times = new double[known.length + 1];
+        for (int i = 0; i < times.length; i++) {
+            times[i] = (double) (unknown - (i == 0 ? 0 : known[i - 1])) / draw.length();
+        }
+        return times;
+    }
+
+    private int steps(GridDraw draw) {
+        int wanted = draw.sampling().steps().count();
+        return wanted == 0 ? draw.grown(steps) : MaskGitSampling.check(wanted, draw.length());
+    }
+
+    /** How many of the unknown tokens are known after each step of a list of times. */
+    private static int[] listed(GridDraw draw, int unknown) {
+        MaskGitSampling.check(draw.sampling().steps().count(), draw.length());
+        double[] shares = draw.unknownYet(draw.times(1), share -> share);
+        int[] known = new int[Math.min(shares.length - 1, unknown)];
+        int before = 0;
+        for (int s = 0; s < known.length; s++) {
+            double after = shares[shares.length - known.length + s];
+            int most = unknown - (known.length - 1 - s);
+            int count = unknown - Math.toIntExact(Math.min(unknown, masks(draw, after)));
+            known[s] = Math.min(most, Math.max(before + 1, count));
+            before = known[s];
         }
         return known;
     }
@@ -285,13 +226,12 @@ public final class MaskGit implements Prior {
 
     /** One estimate of {@link MaskedBound}, without smoothing. */
     @Override
-    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
-        return Inference.negativeLogLikelihood(
-                this,
-                codes,
-                labels,
+    public Tensor negativeLogLikelihood(TokenBatch batch, Seed seed) {
+        Tensor codes = batch.codes();
+        return core.negativeLogLikelihood(
+                batch,
                 () -> MaskedBound.negativeLogLikelihood(
-                        codes.size(0), length, codes.device(), seed.generator(), entropy(codes, labels)));
+                        codes.size(0), length, codes.device(), seed.generator(), entropy(codes, batch.labels())));
     }
 
     private MaskedBound.Entropy entropy(Tensor codes, Tensor labels) {
@@ -311,8 +251,7 @@ public final class MaskGit implements Prior {
                             + " whose likelihood is not the model's: take another order, such as"
                             + " --set 'prior.sampling={order: halton}'");
         }
-        return Inference.stepCosts(
-                this,
+        return core.stepCosts(
                 batch,
                 () -> MaskedBound.stepCosts(
                         batch.codes(), shares, seed.generator(), entropy(batch.codes(), batch.labels())));
@@ -321,10 +260,5 @@ public final class MaskGit implements Prior {
     @Override
     public boolean exact() {
         return false;
-    }
-
-    @Override
-    public void close() {
-        parameters.close();
     }
 }

@@ -1,18 +1,19 @@
 package dev.smalti.prior.maskgit;
 
-import dev.smalti.draw.RandomStreams;
+import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.draw.UnsupportedSamplingException;
-import dev.smalti.prior.process.Frame;
+import dev.smalti.prior.process.GridDraw;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.Locale;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * How a {@link MaskGit} draws grids.
+ * How a {@link MaskGit} draws grids, in the words of a recipe; {@link #revealing} is the choice that they make.
  *
  * @param steps S, at least 1; if left out 8 by confidence and 32 otherwise, or as many as there are tokens
  * @param schedule of the share that is still masked after a step; if left out {@code cosine} by confidence and
@@ -27,7 +28,53 @@ public record MaskGitSampling(
     /** By confidence, as the paper. */
     public static final MaskGitSampling USUAL = new MaskGitSampling(null, null, null, null, null, null);
 
-    /** Which of the tokens that are still masked are revealed first. */
+    /** Which of the tokens that are still masked are revealed first, with what belongs to that order and to no other. */
+    public sealed interface Revealing {}
+
+    /** {@link Order#CONFIDENCE}. @param noise c, at least 0 */
+    public record ByConfidence(double noise) implements Revealing {}
+
+    /** {@link Order#HALTON}. @param roll whether each grid begins at a place of its own */
+    public record ByHalton(boolean roll) implements Revealing {}
+
+    /** {@link Order#RANDOM}. */
+    public record AtRandom() implements Revealing {}
+
+    /** {@link Order#RASTER}. */
+    public record ByRaster() implements Revealing {}
+
+    /** For those who write no recipe: nothing can be said here that contradicts itself. With the usual steps and schedule. */
+    public MaskGitSampling(Revealing revealing) {
+        this(
+                null,
+                null,
+                null,
+                order(revealing),
+                revealing instanceof ByConfidence confidence ? confidence.noise() : null,
+                revealing instanceof ByHalton halton ? halton.roll() : null);
+    }
+
+    private static Order order(Revealing revealing) {
+        if (revealing instanceof ByConfidence) {
+            return Order.CONFIDENCE;
+        }
+        if (revealing instanceof ByHalton) {
+            return Order.HALTON;
+        }
+        return revealing instanceof AtRandom ? Order.RANDOM : Order.RASTER;
+    }
+
+    /** What {@code order}, {@code noise} and {@code roll} say together. */
+    public Revealing revealing() {
+        return switch (order) {
+            case CONFIDENCE -> new ByConfidence(noise);
+            case HALTON -> new ByHalton(roll);
+            case RANDOM -> new AtRandom();
+            case RASTER -> new ByRaster();
+        };
+    }
+
+    /** The same as an enumeration, for recipes. */
     public enum Order {
         /** Those that the model is most sure of. Chang et al. 2022, arXiv:2202.04200, section 3.2. */
         CONFIDENCE,
@@ -113,27 +160,28 @@ public record MaskGitSampling(
      *
      * @return int64 [B, L]; null by confidence, where there is none before the draw
      */
-    Tensor rank(Frame frame, RandomStreams draws) {
-        TokenSpace space = frame.space();
+    Tensor rank(GridDraw draw) {
+        TokenSpace space = draw.space();
+        TensorOptions whole = Tensors.options(ScalarType.Long, draw.device());
         Tensor rank =
                 switch (order) {
                     case CONFIDENCE -> null;
                     case RASTER ->
-                        torch.arange(new Scalar(space.length()), Tensors.options(ScalarType.Long))
-                                .expand(draws.grids(), space.length());
-                    case RANDOM -> draws.uniform(space.length()).argsort(1, false);
+                        torch.arange(new Scalar(space.length()), whole).expand(draw.grids(), space.length());
+                    case RANDOM -> draw.uniform(Use.ORDER, space.length()).argsort(1, false);
                     case HALTON -> {
                         Tensor halton = Tensors.longs(Halton.order(space.height(), space.width()))
+                                .to(draw.device(), ScalarType.Long)
                                 .argsort()
-                                .expand(draws.grids(), space.length());
-                        yield roll ? rolled(halton, draws.uniform(1)) : halton;
+                                .expand(draw.grids(), space.length());
+                        yield roll ? rolled(halton, draw.uniform(Use.ORDER, 1)) : halton;
                     }
                 };
-        if (rank == null || !frame.partial()) {
+        if (rank == null || !draw.partial()) {
             return rank;
         }
         Tensor late = rank.add(new Scalar(space.length()));
-        return torch.where(frame.open(), rank, late).argsort(1, false).argsort(1, false);
+        return torch.where(draw.open(), rank, late).argsort(1, false).argsort(1, false);
     }
 
     /** Each grid's order moved on cyclically by a random number of places. [B, L], [B, 1] in [0, 1) -> [B, L] */

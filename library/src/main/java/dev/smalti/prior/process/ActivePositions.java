@@ -3,7 +3,6 @@ package dev.smalti.prior.process;
 import dev.smalti.network.Denoiser;
 import dev.smalti.tensor.Tensors;
 import java.util.Optional;
-import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -31,22 +30,16 @@ public record ActivePositions(Tensor rows, Tensor at, Tensor within) {
     /**
      * What the network says of these places.
      *
-     * @param xt int64 [B, L] on the CPU
+     * @param xt int64 [B, L], on the device of the network
      * @param time of all grids
      * @param labels int64 [B]; null for an unconditional prior
-     * @param device of the network
-     * @return [M, K] on the CPU
+     * @return [M, K]
      */
-    public Tensor logits(Denoiser denoiser, Tensor xt, double time, Tensor labels, Device device) {
+    public Tensor logits(Denoiser denoiser, Tensor xt, double time, Tensor labels) {
         Tensor times =
-                torch.full(new long[] {rows.numel()}, new Scalar(time), Tensors.options(ScalarType.Float, device));
-        Tensor own = labels == null ? null : labels.index_select(0, rows).to(device, ScalarType.Long);
-        return denoiser.logits(
-                        xt.index_select(0, rows).to(device, ScalarType.Long),
-                        times,
-                        own,
-                        within.to(device, ScalarType.Long))
-                .cpu();
+                torch.full(new long[] {rows.numel()}, new Scalar(time), Tensors.options(ScalarType.Float, xt.device()));
+        Tensor own = labels == null ? null : labels.index_select(0, rows);
+        return denoiser.logits(xt.index_select(0, rows), times, own, within);
     }
 
     /** The tokens at these places. int64 [B, L] -> [M] */
@@ -57,10 +50,5 @@ public record ActivePositions(Tensor rows, Tensor at, Tensor within) {
     /** {@code xt} with other tokens, int64 [M], at these places. [B, L] -> [B, L] */
     public Tensor write(Tensor xt, Tensor tokens) {
         return xt.flatten().index_copy(0, at, tokens).view_as(xt);
-    }
-
-    /** {@link #at} as the random numbers are asked for. */
-    public long[] indices() {
-        return Tensors.toLongs(at);
     }
 }

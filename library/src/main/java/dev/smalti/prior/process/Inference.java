@@ -1,48 +1,29 @@
 package dev.smalti.prior.process;
 
-import dev.smalti.prior.Prior;
-import dev.smalti.prior.TokenBatch;
+import dev.smalti.network.Parameters;
 import dev.smalti.tensor.Scope;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 
-/** What it takes to use a prior rather than train it: no gradients, no dropout, and nothing kept but the result. */
+/** What it takes to use a network rather than train it: no gradients, no dropout, and nothing kept but the result. */
 public final class Inference {
     private Inference() {}
 
-    public static Tensor of(Prior prior, Supplier<Tensor> body) {
-        return Scope.keep(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                prior.parameters().training(false);
-                return body.get();
-            }
-        });
+    /** A tensor. */
+    public static Tensor tensor(Parameters parameters, Supplier<Tensor> body) {
+        return Scope.keep(() -> plain(parameters, body));
     }
 
-    /**
-     * {@link Prior#negativeLogLikelihood} by {@code estimate}, once the grids are checked.
-     *
-     * @return on the CPU
-     */
-    public static Tensor negativeLogLikelihood(Prior prior, Tensor codes, Tensor labels, Supplier<Tensor> estimate) {
-        return negativeLogLikelihood(prior, new TokenBatch(codes, labels), estimate);
+    /** Something that holds no tensors. */
+    public static <R> R value(Parameters parameters, Supplier<R> body) {
+        return Scope.value(() -> plain(parameters, body));
     }
 
-    /** The same of a batch. */
-    public static Tensor negativeLogLikelihood(Prior prior, TokenBatch batch, Supplier<Tensor> estimate) {
-        batch.check(prior.space(), prior.classes());
-        return of(prior, () -> estimate.get().cpu());
-    }
-
-    /** {@link Prior#stepCosts} by {@code measure}, once the grids are checked. */
-    public static double[][] stepCosts(Prior prior, TokenBatch batch, Supplier<double[][]> measure) {
-        batch.check(prior.space(), prior.classes());
-        return Scope.value(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                prior.parameters().training(false);
-                return measure.get();
-            }
-        });
+    private static <R> R plain(Parameters parameters, Supplier<R> body) {
+        try (NoGradGuard guard = new NoGradGuard()) {
+            parameters.training(false);
+            return body.get();
+        }
     }
 }

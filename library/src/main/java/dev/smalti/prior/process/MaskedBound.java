@@ -1,7 +1,6 @@
 package dev.smalti.prior.process;
 
 import dev.smalti.corruption.Absorbing;
-import dev.smalti.prior.Prior;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Device;
@@ -44,7 +43,7 @@ public final class MaskedBound {
     }
 
     /**
-     * {@link Prior#stepCosts} of such a method: of the tokens masked at share τ_i, all but τ_j / τ_i are revealed at once, each given
+     * What steps of such a method cost, as {@code SearchableSteps.stepCosts}: of the tokens masked at share τ_i, all but τ_j / τ_i are revealed at once, each given
      * what was known before.
      *
      * @param codes int64 [B, L]

@@ -4,19 +4,16 @@ import dev.smalti.corruption.Corruption;
 import dev.smalti.corruption.Level;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
-import dev.smalti.draw.Guidance;
-import dev.smalti.draw.LogitFilter;
-import dev.smalti.draw.RandomStreams;
-import dev.smalti.draw.Sampling;
+import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
-import dev.smalti.prior.Prior;
-import dev.smalti.prior.Prior.StepWatcher;
+import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.Arrays;
+import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
@@ -189,66 +186,57 @@ public final class ReverseProcess {
                 .to(ScalarType.Float);
     }
 
-    /** One step of a {@link #walk}. */
-    @FunctionalInterface
-    public interface Step {
-        /**
-         * @param number 1..T', of the whole walk
-         * @param filter of this step
-         */
-        Tensor take(Tensor xt, int number, LogitFilter filter);
-    }
-
     /**
      * Walks from grids of which nothing is left to clean ones. Known tokens stay as they are where lost ones are masked, so
      * that the network sees which they are, and the walk begins when as many are known by rights; otherwise they are as noisy
      * as the grid, along a path of their own.
      *
-     * @param steps T'
-     * @param first the grids before the first step, int64 [B, L]
-     * @param step from {@link #time(Sampling, int, int)} to that of the next number; the first may be made from somewhat fewer
-     *     tokens than its time says
+     * @param network told t - 1
+     * @param start the grids before the first step, int64 [B, L]
+     * @param step between times of {@link #times(GridDraw)}
      * @return int64 [B, h, w]
      */
-    public Tensor walk(
-            Prior prior,
-            Frame frame,
-            Sampling sampling,
-            Guidance guided,
-            Tensor labels,
-            RandomStreams draws,
-            int steps,
-            Supplier<Tensor> first,
-            Step step,
-            StepWatcher watcher) {
-        boolean masking = corruption.states() > space.codes();
-        Tensor u = frame.partial() && !masking ? draws.uniform(frame.space().length()) : null;
-        int skipped = masking ? skipped(frame, sampling, steps) : 0;
-        return Chain.run(
-                prior,
-                frame,
-                sampling,
-                guided,
-                labels,
-                draws,
-                steps - skipped,
-                () -> keep(frame, first.get(), u, steps()),
-                (x, number) -> {
-                    int now = number + skipped;
-                    LogitFilter filter = sampling.filter(number, steps - skipped);
-                    return keep(frame, step.take(x, now, filter), u, time(sampling, now + 1, steps));
-                },
-                watcher);
+    public Tensor walk(GridDraw draw, Denoiser network, Supplier<Tensor> start, BiFunction<Tensor, Step, Tensor> step) {
+        boolean noisy = draw.partial() && !masking();
+        Tensor u = noisy ? draw.uniform(Use.KNOWN, draw.length()) : null;
+        return draw.run(
+                times(draw),
+                network,
+                () -> keep(draw, start.get(), u, steps()),
+                (xt, now) -> keep(draw, step.apply(xt, now), u, now.s()));
     }
 
-    private Tensor keep(Frame frame, Tensor x, Tensor u, int t) {
-        return u == null || t == 0 ? frame.keep(x) : frame.keep(x, x0 -> corrupt(x0, Tensors.filled(t, x0.size(0)), u));
+    private Tensor keep(GridDraw draw, Tensor x, Tensor u, double t) {
+        return u == null || t == 0
+                ? draw.keep(x)
+                : draw.keep(x, x0 -> corrupt(x0, Tensors.filled(Math.round(t), x0.size(0)), u));
     }
 
-    /** The steps after whose ends fewer tokens are kept than are known. */
-    private int skipped(Frame frame, Sampling sampling, int steps) {
-        double share = 1 - (double) frame.unknown() / frame.space().length();
-        return Frame.skipped(steps, next -> kept(time(sampling, next, steps)) <= share);
+    private boolean masking() {
+        return corruption.states() > space.codes();
+    }
+
+    /**
+     * The whole t of 0..T before each step of a draw and after the last: those of its shares of noise, but falling by one at
+     * least, and none that is needless since as many tokens are known already.
+     *
+     * @throws UnsupportedSamplingException if there are more steps than T
+     */
+    public double[] times(GridDraw draw) {
+        int wanted = draw.sampling().steps().count();
+        if (wanted > steps()) {
+            throw new UnsupportedSamplingException(
+                    "steps must be at most the " + steps() + " that the model was trained with, got " + wanted);
+        }
+        double[] times = draw.times(steps());
+        for (int i = 0; i < times.length; i++) {
+            times[i] = Math.max(times.length - 1 - i, time(times[i]));
+        }
+        if (masking()) {
+            times = draw.unknownYet(times, t -> 1 - kept((int) Math.ceil(t)));
+            times[0] = Math.ceil(times[0]);
+        }
+        return times;
     }
 
     private double kept(int t) {
@@ -256,8 +244,45 @@ public final class ReverseProcess {
                 () -> schedule.at(Tensors.filled(t, 1), Devices.cpu()).kept().item_double());
     }
 
+    private int time(double share) {
+        return Math.toIntExact(Math.round(share * steps()));
+    }
+
+    /** Grids of which nothing is left. int64 [B, L] */
+    public Tensor start(GridDraw draw) {
+        Tensor u = draw.uniform(Use.START, draw.length()); // [B, L]
+        Level last = schedule.at(Tensors.filled(steps(), u.size(0)), u.device()).lost();
+        return corruption.corrupt(torch.zeros_like(u).to(ScalarType.Long), last, u);
+    }
+
     /**
-     * {@link Prior#stepCosts}: KL(q(x_s | x_t, x_0) ‖ p(x_s | x_t)) over all positions for all pairs of times, where shares are t / T.
+     * One step back, from time t to s. The network sees only grids in which something changes, and is asked only where.
+     *
+     * @param xt int64 [B, L]
+     * @return int64 [B, L]
+     */
+    public Tensor step(GridDraw draw, Tensor xt, Step step) {
+        Tensor t = Tensors.filled(Math.round(step.t()), xt.size(0)); // [B]
+        Level before = schedule.at(Tensors.filled(Math.round(step.s()), xt.size(0)), xt.device());
+        Level after = schedule.at(t, xt.device());
+        Tensor changes = corruption.changes(xt, before, after, draw.uniform(Use.PLACES, step)); // [B, L]
+        return ActivePositions.of(changes)
+                .map(at -> {
+                    Tensor rows = at.at().floor_divide(new Scalar(xt.size(1))); // [M]
+                    Tensor now = at.read(xt);
+                    Level then = after.rows(rows);
+                    Tensor logits = draw.logits(at, xt, step.t() - 1, step); // [M, K]
+                    Tensor guess = step.filter().logProbabilities(withToken(logits, now, then));
+                    Tensor times = t.to(xt.device(), ScalarType.Long).index_select(0, rows);
+                    Tensor log =
+                            back(guess, now, times, before.rows(rows), then).narrow(1, 0, space.codes());
+                    return at.write(xt, draw.pick(at.at(), log, step));
+                })
+                .orElse(xt);
+    }
+
+    /**
+     * What steps cost, as {@code SearchableSteps.stepCosts}: KL(q(x_s | x_t, x_0) ‖ p(x_s | x_t)) over all positions for all pairs of times, where shares are t / T.
      *
      * @param x0 int64 [B, L]
      */
@@ -296,84 +321,5 @@ public final class ReverseProcess {
             });
         }
         return leaps;
-    }
-
-    private int time(double share) {
-        return Math.toIntExact(Math.round(share * steps()));
-    }
-
-    /** Grids of which nothing is left. int64 [B, L] */
-    public Tensor start(RandomStreams draws, long length) {
-        Tensor nothing = Tensors.filled(0, draws.grids(), length);
-        Level last = schedule.at(Tensors.filled(steps(), draws.grids()), nothing.device())
-                .lost();
-        return corruption.corrupt(nothing, last, draws.uniform(length));
-    }
-
-    /**
-     * The time before step {@code number} of a draw in {@code steps}, which are spread evenly over T. 1..steps -> 1..T
-     */
-    public int time(int number, int steps) {
-        return Math.toIntExact((long) steps() * (steps - number + 1) / steps);
-    }
-
-    /** The same where a caller says the times: at least one for each step that remains. */
-    public int time(Sampling sampling, int number, int steps) {
-        return sampling.times() == null || number > steps
-                ? time(number, steps)
-                : Math.max(steps - number + 1, time(sampling.time(number, steps)));
-    }
-
-    /**
-     * @param wanted T' of a caller, 0 for the usual
-     * @return T'
-     * @throws IllegalArgumentException if there are more than T
-     */
-    public int steps(int wanted) {
-        if (wanted > steps()) {
-            throw new UnsupportedSamplingException(
-                    "steps must be at most the " + steps() + " that the model was trained with, got " + wanted);
-        }
-        return wanted == 0 ? steps() : wanted;
-    }
-
-    /**
-     * One step back, from time t to s. The network sees only grids in which something changes, and is asked only where.
-     *
-     * @param xt int64 [B, L]
-     * @param labels int64 [B]; null for an unconditional network
-     * @return int64 [B, L]
-     */
-    public Tensor step(
-            Denoiser denoiser,
-            LogitFilter filter,
-            Tensor xt,
-            Tensor labels,
-            int t,
-            int s,
-            RandomStreams draws,
-            Device device) {
-        return Scope.keep(() -> {
-            Tensor times = Tensors.filled(t, xt.size(0)); // [B]
-            Level before = schedule.at(times.mul(new Scalar(0L)).add(new Scalar((long) s)), xt.device());
-            Level after = schedule.at(times, xt.device());
-            Tensor changes = corruption.changes(xt, before, after, draws.uniform(xt.size(1))); // [B, L]
-            return ActivePositions.of(changes)
-                    .map(places -> {
-                        Tensor logits = places.logits(denoiser, xt, t - 1, labels, device); // [M, K]
-                        Tensor rows = places.at().floor_divide(new Scalar(xt.size(1)));
-                        Tensor now = places.read(xt); // [M]
-                        Level then = after.rows(rows);
-                        Tensor codes = back(
-                                        filter.logProbabilities(withToken(logits, now, then)),
-                                        now,
-                                        times.index_select(0, rows),
-                                        before.rows(rows),
-                                        then)
-                                .narrow(1, 0, space.codes()); // [M, K]
-                        return places.write(xt, draws.pick(places.at(), xt.size(1), codes));
-                    })
-                    .orElse(xt);
-        });
     }
 }

@@ -1,6 +1,5 @@
 package dev.smalti.prior.process;
 
-import dev.smalti.prior.Prior;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -14,7 +13,7 @@ public final class StepLists {
     private final int[][] next; // [k][i], where the best way in k steps leads from share i
 
     /**
-     * @param leaps of {@link Prior#stepCosts}
+     * @param leaps of {@code SearchableSteps.stepCosts}
      * @param most steps of a list, at most one fewer than there are shares
      */
     public StepLists(double[][] leaps, double[] shares, int most) {

@@ -1,22 +1,19 @@
 package dev.smalti.prior.rdpm;
 
-import dev.smalti.draw.Guidance;
-import dev.smalti.draw.LogitFilter;
-import dev.smalti.draw.RandomStreams;
-import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Steps;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
-import dev.smalti.network.LlamaTransformer;
 import dev.smalti.network.Loss;
+import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.PriorCore;
+import dev.smalti.prior.PriorObjective;
 import dev.smalti.prior.TokenBatch;
-import dev.smalti.prior.process.Chain;
-import dev.smalti.prior.process.Frame;
-import dev.smalti.prior.process.Inference;
+import dev.smalti.prior.process.GridDraw;
+import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.LowDiscrepancyTimes;
-import dev.smalti.prior.process.PriorObjective;
 import dev.smalti.prior.rdpm.RdpmConfiguration.Times;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -29,6 +26,7 @@ import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
@@ -50,8 +48,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public final class Rdpm implements Prior {
     private final RdpmConfiguration configuration;
+    private final PriorCore core;
     private final TokenSpace space;
-    private final int classes;
     private final int steps;
     private final Parameters parameters;
     private final Tensor codebook; // [K, d]
@@ -59,15 +57,15 @@ public final class Rdpm implements Prior {
     private final Tensor bias; // [d]
     private final Tensor alpha; // [T]
     private final NearestCode nearest; // null for none
-    private final LlamaTransformer network;
+    private final Denoiser network;
 
     /** @param classes 0 for an unconditional prior */
     public Rdpm(RdpmConfiguration configuration, TokenSpace space, int classes, Seed seed, Device device) {
         this.configuration = configuration;
         this.space = space;
-        this.classes = classes;
         this.steps = space.depth();
         this.parameters = new Parameters(seed, device);
+        this.core = new PriorCore(space, classes, parameters);
         long d = configuration.dimension();
         this.codebook = Scope.keep(() -> parameters.buffer("codebook", Tensors.zeros(space.codes(), d)));
         this.weight = Scope.keep(() -> parameters.child("phi").buffer("weight", Tensors.zeros(d, d, 3, 3)));
@@ -76,30 +74,21 @@ public final class Rdpm implements Prior {
         this.nearest = configuration.guesses() == 0
                 ? null
                 : new NearestCode(parameters.child("guesses"), configuration.guesses(), d);
-        this.network = new LlamaTransformer(
-                parameters.child("network"),
-                configuration.network(),
+        NetworkShape shape = NetworkShape.ofVectors(
                 space.height(),
                 space.width(),
                 2 * d,
-                configuration.bottleneck(),
                 space.codes() + (nearest == null ? 0 : nearest.outputs()),
                 classes);
+        this.network = configuration
+                .network()
+                .bottleneck(configuration.bottleneck())
+                .build(parameters.child("network"), shape);
     }
 
     @Override
-    public TokenSpace space() {
-        return space;
-    }
-
-    @Override
-    public int classes() {
-        return classes;
-    }
-
-    @Override
-    public Parameters parameters() {
-        return parameters;
+    public PriorCore core() {
+        return core;
     }
 
     /**
@@ -138,7 +127,7 @@ public final class Rdpm implements Prior {
 
     @Override
     public List<Objective<TokenBatch>> objectives() {
-        return List.of(new PriorObjective(parameters, classes, configuration.labelDropping(), this::trainingLoss));
+        return List.of(new PriorObjective(core, configuration.labelDropping(), this::trainingLoss));
     }
 
     /** Cross-entropy of C_t, the mean over rows and places, eq. 7; in bits a code. */
@@ -191,7 +180,7 @@ public final class Rdpm implements Prior {
 
     /** ln p(C_t = k) up to a number of each place, of {@link #input}. -> [R, L, K] */
     private Tensor logits(Tensor vectors, Tensor time, Tensor label) {
-        Tensor all = network.logits(vectors, time, label);
+        Tensor all = network.logits(vectors, time, label, null).view(vectors.size(0), vectors.size(1), -1);
         if (nearest == null) {
             return all;
         }
@@ -235,74 +224,62 @@ public final class Rdpm implements Prior {
     }
 
     /**
-     * Algorithm 2 in T steps, with the noise of {@link RandomStreams#noiseSeeds}. The paper's τ, which multiplies the logits, is
+     * Algorithm 2 in T steps, with the noise of {@link GridDraw#noiseSeeds}. The paper's τ, which multiplies the logits, is
      * 1 / temperature, its Gumbel noise is how every draw is made here, and plain argmax is top-k 1.
      */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
-        if (sampling.steps() != 0 && sampling.steps() != steps) {
-            throw new UnsupportedSamplingException("steps must be left out or " + steps
-                    + ", the codes at each place, which are drawn one after the other, got " + sampling.steps());
-        }
-        if (sampling.times() != null) {
+    public Tensor sample(GridDraw draw) {
+        check(draw.sampling().steps());
+        Denoiser denoiser = (vectors, time, label, at) -> {
+            Tensor all = logits(vectors, time, label).flatten(0, 1); // [R·L, K]
+            return at == null ? all : all.index_select(0, at);
+        };
+        Supplier<Tensor> start = () -> torch.full(
+                new long[] {draw.grids(), draw.space().size()},
+                new Scalar(space.mask()),
+                Tensors.options(ScalarType.Long, draw.device()));
+        return draw.run(draw.times(steps), denoiser, start, (x, step) -> step(draw, x, step));
+    }
+
+    private void check(Steps wanted) {
+        if (wanted instanceof Steps.Listed) {
             throw new UnsupportedSamplingException(
                     "times must be left out: each step draws the next codes, and there is no share"
                             + " of noise to choose");
         }
-        return Scope.keep(() -> {
-            Frame frame = Frame.of(space, sampling, draws);
-            Denoiser seen = frame.around((vectors, time, label, at) -> {
-                Tensor all = logits(vectors, time, label).flatten(0, 1); // [R·L, K]
-                return at == null ? all : all.index_select(0, at);
-            });
-            Guidance guided = new Guidance(seen, sampling.against(classes));
-            return Chain.run(
-                    this,
-                    frame,
-                    sampling,
-                    guided,
-                    labels,
-                    draws,
-                    steps,
-                    () -> Tensors.filled(
-                            space.mask(), draws.grids(), frame.space().size()),
-                    (x, t) -> step(frame, guided, sampling.filter(t, steps), x, labels, t, draws),
-                    watcher);
-        });
+        if (wanted.count() != 0 && wanted.count() != steps) {
+            throw new UnsupportedSamplingException("steps must be left out or " + steps
+                    + ", the codes at each place, which are drawn one after the other, got " + wanted.count());
+        }
     }
 
     /**
      * Draws the codes of step t, and takes those of known places as they are, with the noise that they were encoded with. int64
      * [B, T·L] -> the same
      */
-    private Tensor step(
-            Frame frame, Guidance guided, LogitFilter filter, Tensor x, Tensor labels, int t, RandomStreams draws) {
-        return Scope.keep(() -> {
-            Device device = parameters.device();
-            TokenSpace own = frame.space();
-            Tensor codes = x.view(-1, steps, own.length()); // [B, T, L]
-            Tensor time = Tensors.filled(t, codes.size(0));
-            Tensor noise = noise(draws.noiseSeeds(), t, own);
-            if (frame.partial()) {
-                noise = torch.where(
-                        frame.open().view(1, 1, own.height(), own.width()), noise, noise(frame.noiseSeeds(), t, own));
-            }
-            Tensor vectors = input(codes.to(device, ScalarType.Long), noise, time, own);
-            Tensor label = labels == null ? null : labels.to(device, ScalarType.Long);
-            Tensor at = frame.open()
-                    .expand(codes.size(0), own.length())
-                    .flatten()
-                    .nonzero()
-                    .squeeze(1); // [M]
-            Tensor logits = guided.logits(
-                            vectors, time.to(device, ScalarType.Float), label, at.to(device, ScalarType.Long))
-                    .cpu(); // [M, K]
-            Tensor drawn = draws.pick(at, own.length(), filter.logProbabilities(logits)); // [M]
-            Tensor now =
-                    codes.select(1, t - 1L).reshape(-1).index_copy(0, at, drawn).view(-1, 1, own.length());
-            Tensor all = codes.index_copy(1, Tensors.longs(t - 1L), now).flatten(1, -1);
-            return frame.partial() ? upTo(t, frame.keep(all), all, own) : all;
-        });
+    private Tensor step(GridDraw draw, Tensor x, Step step) {
+        TokenSpace own = draw.space();
+        int t = step.number();
+        Tensor codes = x.view(-1, steps, own.length()); // [B, T, L]
+        Tensor time = Tensors.filled(t, codes.size(0));
+        Tensor noise = noise(draw.noiseSeeds(), t, own);
+        if (draw.partial()) {
+            Tensor open = draw.open().cpu().view(1, 1, own.height(), own.width());
+            noise = torch.where(open, noise, noise(draw.knownNoiseSeeds(), t, own));
+        }
+        Tensor at = draw.open()
+                .expand(codes.size(0), own.length())
+                .flatten()
+                .nonzero()
+                .squeeze(1); // [M]
+        Tensor logits = step.guided()
+                .logits(input(codes, noise, time, own), time.to(x.device(), ScalarType.Float), draw.labels(), at);
+        Tensor drawn = draw.pick(at, step.filter().logProbabilities(logits), step); // [M]
+        Tensor now =
+                codes.select(1, t - 1L).reshape(-1).index_copy(0, at, drawn).view(-1, 1, own.length());
+        Tensor all = codes.index_copy(1, Tensors.longs(t - 1L).to(x.device(), ScalarType.Long), now)
+                .flatten(1, -1);
+        return draw.partial() ? upTo(t, draw.keep(all), all, own) : all;
     }
 
     /** {@code known} in the first t steps and {@code x} in those to come. int64 [B, T·L] */
@@ -323,7 +300,7 @@ public final class Rdpm implements Prior {
      */
     @Override
     public Tensor negativeLogLikelihood(TokenBatch batch, Seed seed) {
-        return Inference.negativeLogLikelihood(this, batch, () -> {
+        return core.negativeLogLikelihood(batch, () -> {
             if (batch.noiseSeeds() == null) {
                 throw new IllegalArgumentException("noise seeds are required: kind rdpm knows codes by their noise");
             }
@@ -339,27 +316,9 @@ public final class Rdpm implements Prior {
         });
     }
 
-    /** @throws IllegalArgumentException always: the codes' noise is missing */
-    @Override
-    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
-        return negativeLogLikelihood(new TokenBatch(codes, labels), seed);
-    }
-
-    /** @throws IllegalArgumentException always */
-    @Override
-    public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
-        throw new IllegalArgumentException(
-                "the steps of RDPM can't be searched: each draws the next of a place's codes");
-    }
-
     /** {@link #negativeLogLikelihood(TokenBatch, Seed)} is exact, as the likelihood of codes given noise. */
     @Override
     public boolean exact() {
         return true;
-    }
-
-    @Override
-    public void close() {
-        parameters.close();
     }
 }

@@ -44,6 +44,10 @@ public record RdpmConfiguration(
         if (dimension < 1) {
             throw new IllegalArgumentException("dimension must be at least 1, got " + dimension);
         }
+        if (network.bottleneck() != null) {
+            throw new IllegalArgumentException(
+                    "bottleneck must stand beside network, not in it, got network.bottleneck " + network.bottleneck());
+        }
         bottleneck = bottleneck == null ? Integer.valueOf(2 * dimension) : bottleneck;
         if (bottleneck < 1) {
             throw new IllegalArgumentException("bottleneck must be at least 1, got " + bottleneck);

@@ -1,24 +1,22 @@
 package dev.smalti.prior.sedd;
 
-import dev.smalti.draw.Guidance;
 import dev.smalti.draw.LogitFilter;
-import dev.smalti.draw.RandomStreams;
-import dev.smalti.draw.Sampling;
+import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
-import dev.smalti.prior.Prior;
+import dev.smalti.prior.PriorCore;
+import dev.smalti.prior.PriorObjective;
+import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.process.ActivePositions;
-import dev.smalti.prior.process.Chain;
-import dev.smalti.prior.process.Frame;
+import dev.smalti.prior.process.GridDraw;
+import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.ImportanceMasking;
-import dev.smalti.prior.process.Inference;
 import dev.smalti.prior.process.LowDiscrepancyTimes;
 import dev.smalti.prior.process.MaskedBound;
-import dev.smalti.prior.process.PriorObjective;
 import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
 import dev.smalti.prior.sedd.SeddConfiguration.Predictor;
 import dev.smalti.prior.sedd.SeddConfiguration.Transitions;
@@ -43,17 +41,15 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * <p>Letters: B batch, L tokens, K codes, S states of a token (K, or K + 1 with the mask), M positions, σ noise.
  */
-public final class Sedd implements Prior {
+public final class Sedd implements SearchableSteps {
     /** Where training and sampling end: at t = 0 the ratios are infinite. */
     private static final double FIRST = 1e-3;
 
     private static final double LAST = 1e-5;
-    private static final int HALVINGS = 40;
 
     private final SeddConfiguration configuration;
+    private final PriorCore core;
     private final TokenSpace space;
-    private final int classes;
-    private final Parameters parameters;
     private final Graph graph;
     private final Denoiser network;
     private final double[] range; // σ that is trained on
@@ -62,31 +58,20 @@ public final class Sedd implements Prior {
     public Sedd(SeddConfiguration configuration, TokenSpace space, int classes, Seed seed, Device device) {
         this.configuration = configuration;
         this.space = space;
-        this.classes = classes;
-        this.parameters = new Parameters(seed, device);
+        this.core = new PriorCore(space, classes, new Parameters(seed, device));
         this.graph = switch (configuration.transitions()) {
             case ABSORB -> new Graph.Absorb(space);
             case UNIFORM -> new Graph.Uniform(space);
         };
         NetworkShape shape =
                 new NetworkShape(space.height(), space.width(), graph.states(), graph.states(), classes, 0);
-        this.network = configuration.network().build(parameters, shape);
+        this.network = configuration.network().build(core.parameters(), shape);
         this.range = new double[] {sigma(FIRST), sigma(1)};
     }
 
     @Override
-    public TokenSpace space() {
-        return space;
-    }
-
-    @Override
-    public int classes() {
-        return classes;
-    }
-
-    @Override
-    public Parameters parameters() {
-        return parameters;
+    public PriorCore core() {
+        return core;
     }
 
     Denoiser network() {
@@ -131,21 +116,19 @@ public final class Sedd implements Prior {
 
     @Override
     public List<Objective<TokenBatch>> objectives() {
-        return List.of(
-                new PriorObjective(parameters, classes, configuration.labelDropping(), (x0, label, generator) -> {
-                    Tensor nats;
-                    if (configuration.counting()) {
-                        nats = absorbBound(x0, label, generator);
-                    } else {
-                        Tensor t = times(x0.size(0), generator); // [B]
-                        ImportanceMasking losing = losing(configuration.noise().total(t), generator);
-                        Tensor x = lost(x0, configuration.noise().total(t), losing);
-                        nats = trainingLoss(x, x0, label, t).mul(weight(losing, x0));
-                    }
-                    Tensor bits =
-                            nats.div(new Scalar(space.length() * Math.log(2))).mean();
-                    return new Loss(bits, Map.of("elbo_bits", bits.detach()));
-                }));
+        return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
+            Tensor nats;
+            if (configuration.counting()) {
+                nats = absorbBound(x0, label, generator);
+            } else {
+                Tensor t = times(x0.size(0), generator); // [B]
+                ImportanceMasking losing = losing(configuration.noise().total(t), generator);
+                Tensor x = lost(x0, configuration.noise().total(t), losing);
+                nats = trainingLoss(x, x0, label, t).mul(weight(losing, x0));
+            }
+            Tensor bits = nats.div(new Scalar(space.length() * Math.log(2))).mean();
+            return new Loss(bits, Map.of("elbo_bits", bits.detach()));
+        }));
     }
 
     /** σ'(t) times the score entropy of each grid, in nats. x and x0 int64 [B, L], t [B] -> [B]. Eq. 13 of Lou et al. */
@@ -169,47 +152,32 @@ public final class Sedd implements Prior {
     }
 
     /**
-     * From noise back to grids in so many steps from t = 1 to t = 0.00001, and one more that denoises. Known tokens stay as they
-     * are with {@code absorb}, and t begins where as many are known by rights; otherwise they are as noisy as the grid, along
-     * a path of their own.
+     * From noise back to grids in so many steps from t = 1 to t = 0.00001, and one more that denoises, to t = 0. Known tokens stay
+     * as they are with {@code absorb}, and t begins where as many are known by rights; otherwise they are as noisy as the grid,
+     * along a path of their own.
      */
     @Override
-    public Tensor sample(Sampling sampling, Tensor labels, RandomStreams draws, StepWatcher watcher) {
-        return Scope.keep(() -> {
-            Frame frame = Frame.of(space, sampling, draws);
-            Integer usual = configuration.sampling().steps();
-            int whole = sampling.steps() > 0
-                    ? sampling.steps()
-                    : usual == null ? Math.toIntExact(frame.space().length()) : frame.grown(usual);
-            boolean absorb = configuration.transitions() == Transitions.ABSORB;
-            double first = absorb && frame.partial() ? time(frame) : 1;
-            int skipped = first < 1 ? Frame.skipped(whole, next -> time(sampling.time(next, whole)) >= first) : 0;
-            int steps = whole - skipped;
-            Tensor u = frame.partial() && !absorb ? draws.uniform(frame.space().length()) : null;
-            Guidance guided = new Guidance(frame.around(this::logScore, true), sampling.against(classes));
-            return Chain.run(
-                    this,
-                    frame,
-                    sampling,
-                    guided,
-                    labels,
-                    draws,
-                    steps + 1,
-                    () -> keep(frame, noise(draws, frame.space().length()), u, 1),
-                    (xt, number) -> {
-                        double t = Math.min(first, time(sampling.time(number + skipped, whole)));
-                        double dt = t - time(sampling.time(number + skipped + 1, whole));
-                        LogitFilter filter = sampling.filter(number, steps + 1);
-                        return number <= steps
-                                ? keep(frame, step(guided, filter, xt, labels, t, dt, draws), u, t - dt)
-                                : frame.keep(denoise(guided, filter, xt, labels, LAST, draws));
-                    },
-                    watcher);
-        });
+    public Tensor sample(GridDraw draw) {
+        boolean absorb = configuration.transitions() == Transitions.ABSORB;
+        Tensor u = draw.partial() && !absorb ? draw.uniform(Use.KNOWN, draw.length()) : null;
+        double[] times = times(draw);
+        double[] left = absorb ? draw.unknownYet(times, t -> -Math.expm1(-sigma(t))) : times;
+        return draw.runScores(
+                left,
+                this::logScore,
+                () -> keep(draw, noise(draw), u, 1),
+                (xt, step) -> keep(draw, step(draw, xt, step), u, step.s()));
     }
 
-    private Tensor keep(Frame frame, Tensor x, Tensor u, double t) {
-        return u == null ? frame.keep(x) : frame.keep(x, x0 -> graph.corrupt(x0, filled(sigma(t), x0.size(0)), u));
+    /** t before each step and after the last. */
+    private double[] times(GridDraw draw) {
+        Integer usual = configuration.sampling().steps();
+        double[] shares = draw.times(usual == null ? Math.toIntExact(draw.length()) : draw.grown(usual));
+        double[] times = new double[shares.length + 1];
+        for (int i = 0; i < shares.length; i++) {
+            times[i] = time(shares[i]);
+        }
+        return times; // 0 after the last
     }
 
     /** The t of a share of the way. */
@@ -217,38 +185,32 @@ public final class Sedd implements Prior {
         return LAST + share * (1 - LAST);
     }
 
-    /** The t at which as many tokens are masked in the mean as are not known, by halving. */
-    private double time(Frame frame) {
-        double masked = (double) frame.unknown() / frame.space().length();
-        double low = LAST;
-        double high = 1;
-        for (int i = 0; i < HALVINGS; i++) {
-            double t = (low + high) / 2;
-            if (-Math.expm1(-sigma(t)) < masked) {
-                low = t;
-            } else {
-                high = t;
-            }
+    private Tensor keep(GridDraw draw, Tensor x, Tensor u, double t) {
+        return u == null || t == 0
+                ? draw.keep(x)
+                : draw.keep(x, x0 -> graph.corrupt(x0, filled(sigma(t), x0.size(0)), u));
+    }
+
+    /** From t to s; to clean tokens where s is 0. [B, L] -> [B, L] */
+    Tensor step(GridDraw draw, Tensor xt, Step step) {
+        double sigma = sigma(step.t());
+        Way way;
+        if (step.s() == 0) {
+            way = (x, score) -> analytic(x, score, sigma).narrow(1, 0, space.codes());
+        } else if (configuration.sampling().predictor() == Predictor.ANALYTIC) {
+            way = (x, score) -> analytic(x, score, sigma - sigma(step.s()));
+        } else {
+            way = (x, score) -> euler(x, score, (step.t() - step.s()) * rate(step.t()));
         }
-        return high;
-    }
-
-    /** From t to t - dt. [B, L] -> [B, L] */
-    Tensor step(
-            Denoiser logScore, LogitFilter filter, Tensor xt, Tensor labels, double t, double dt, RandomStreams draws) {
-        double sigma = sigma(t);
-        return draw(logScore, filter, xt, labels, sigma, draws, (x, score) -> {
-            return configuration.sampling().predictor() == Predictor.ANALYTIC
-                    ? analytic(x, score, sigma - sigma(t - dt))
-                    : euler(x, score, dt * rate(t));
-        });
-    }
-
-    /** To the clean grid, in one step. [B, L] -> [B, L] */
-    Tensor denoise(Denoiser logScore, LogitFilter filter, Tensor xt, Tensor labels, double t, RandomStreams draws) {
-        double sigma = sigma(t);
-        return draw(logScore, filter, xt, labels, sigma, draws, (x, score) -> analytic(x, score, sigma)
-                .narrow(1, 0, space.codes()));
+        return ActivePositions.of(graph.open(xt))
+                .map(at -> {
+                    Tensor x = at.read(xt); // [M]
+                    Tensor log = draw.logits(at, xt, sigma, step).to(ScalarType.Double); // [M, S]
+                    Tensor score = tempered(log, x, sigma, step.filter()).exp();
+                    Tensor probabilities = way.back(x, score).clamp_min(new Scalar(0.0));
+                    return at.write(xt, draw.pick(at.at(), probabilities.log(), step));
+                })
+                .orElse(xt);
     }
 
     /** Probabilities, not normalised, of the states before x. [M], [M, S] -> [M, S] */
@@ -267,26 +229,6 @@ public final class Sedd implements Prior {
     Tensor euler(Tensor x, Tensor score, double dsigma) {
         Tensor stay = torch.one_hot(x, graph.states()).to(ScalarType.Double);
         return stay.add(graph.reverseRate(x, score).mul(new Scalar(dsigma)));
-    }
-
-    private Tensor draw(
-            Denoiser logScore,
-            LogitFilter filter,
-            Tensor xt,
-            Tensor labels,
-            double sigma,
-            RandomStreams draws,
-            Way way) {
-        return Scope.keep(() -> ActivePositions.of(graph.open(xt))
-                .map(places -> {
-                    Tensor x = places.read(xt); // [M]
-                    Tensor log = places.logits(logScore, xt, sigma, labels, parameters.device());
-                    Tensor score = tempered(log.to(ScalarType.Double), x, sigma, filter)
-                            .exp();
-                    Tensor probabilities = way.back(x, score).clamp_min(new Scalar(0.0));
-                    return places.write(xt, draws.pick(places.at(), xt.size(1), probabilities.log()));
-                })
-                .orElse(xt));
     }
 
     /**
@@ -312,35 +254,35 @@ public final class Sedd implements Prior {
      * ends leave is added: the distance of the last state from the limit, and the cross-entropy of the denoising step.
      */
     @Override
-    public Tensor negativeLogLikelihood(Tensor codes, Tensor labels, Seed seed) {
-        return Inference.negativeLogLikelihood(this, codes, labels, () -> {
+    public Tensor negativeLogLikelihood(TokenBatch batch, Seed seed) {
+        return core.negativeLogLikelihood(batch, () -> {
             Generator generator = seed.generator();
             return configuration.transitions() == Transitions.ABSORB
-                    ? absorbBound(codes, labels, generator)
-                    : uniformBound(codes, labels, generator);
+                    ? absorbBound(batch.codes(), batch.labels(), generator)
+                    : uniformBound(batch.codes(), batch.labels(), generator);
         });
     }
 
     /** KL of what the analytic predictor gives from what it would give with the true ratios, over all positions. */
     @Override
     public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
-        return Inference.stepCosts(this, batch, () -> {
+        return core.stepCosts(batch, () -> {
             Generator generator = seed.generator();
-            double[][] leaps = new double[shares.length][shares.length];
+            double[][] costs = new double[shares.length][shares.length];
             for (int i = 1; i < shares.length; i++) {
-                double[] row = leaps[i];
+                double[] row = costs[i];
                 double[] sigmas = DoubleStream.of(shares)
                         .limit(i + 1L)
                         .map(each -> sigma(time(each)))
                         .toArray();
-                Scope.free(() -> leap(batch, sigmas, row, generator));
+                Scope.free(() -> stepCosts(batch, sigmas, row, generator));
             }
-            return leaps;
+            return costs;
         });
     }
 
     /** From the last of these σ to each of the others, the first of which means to clean tokens. */
-    private void leap(TokenBatch batch, double[] sigmas, double[] row, Generator generator) {
+    private void stepCosts(TokenBatch batch, double[] sigmas, double[] row, Generator generator) {
         Tensor x0 = batch.codes();
         long grids = x0.size(0);
         double from = sigmas[sigmas.length - 1];
@@ -445,9 +387,9 @@ public final class Sedd implements Prior {
     }
 
     /** Grids of which nothing is left. [B, L] */
-    private Tensor noise(RandomStreams draws, long length) {
-        Tensor any = Tensors.filled(0, draws.grids(), length);
-        return graph.corrupt(any, filled(Double.POSITIVE_INFINITY, draws.grids()), draws.uniform(length));
+    private Tensor noise(GridDraw draw) {
+        Tensor u = draw.uniform(Use.START, draw.length());
+        return graph.corrupt(torch.zeros_like(u).to(ScalarType.Long), filled(Double.POSITIVE_INFINITY, u.size(0)), u);
     }
 
     private static Tensor filled(double value, long size) {
@@ -466,10 +408,5 @@ public final class Sedd implements Prior {
     @Override
     public boolean exact() {
         return false;
-    }
-
-    @Override
-    public void close() {
-        parameters.close();
     }
 }

@@ -13,12 +13,15 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
-import dev.smalti.train.OneBatch;
+import dev.smalti.train.Player;
+import dev.smalti.train.TrainLoop;
+import dev.smalti.train.TrainingConfiguration;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -26,14 +29,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ClassifierTest {
+    private static final Device CPU = Devices.cpu(); // one handle, so that none comes and goes while they are counted
     private static final ClassifierConfiguration TINY =
             new ClassifierConfiguration(16, 8, List.of(1, 2, 4), 1, 2, 0.1, 0.1, 2);
 
     @Test
     void learns_one_batch_by_heart() {
         try (Classifier classifier = build();
-                OneBatch<Images> run = training(classifier)) {
-            run.steps(60);
+                Player<Images> player = player(classifier)) {
+            train(player, 0, 60);
             Scope.free(() -> {
                 Images batch = batch();
                 Tensor logits = classifier.exact(batch.pixels()).logits();
@@ -51,12 +55,12 @@ class ClassifierTest {
     @Test
     void keeps_the_handle_count_over_60_training_steps_and_10_looks() {
         try (Classifier classifier = build();
-                OneBatch<Images> run = training(classifier)) {
-            run.steps(5);
+                Player<Images> player = player(classifier)) {
+            train(player, 0, 5);
             look(classifier);
             System.gc(); // what other tests left must not go in between
             long before = Pointer.totalCount();
-            run.steps(60);
+            train(player, 5, 65);
             for (int i = 0; i < 10; i++) {
                 look(classifier);
             }
@@ -200,8 +204,17 @@ class ClassifierTest {
         return TINY.build(4, new Seed(3), Devices.cpu());
     }
 
-    private static OneBatch<Images> training(Classifier classifier) {
-        return new OneBatch<>(List.of(classifier.objective()), true, ClassifierTest::batch, 8, 3e-3);
+    private static Player<Images> player(Classifier classifier) {
+        return Player.of(classifier.objective(), training(1), true);
+    }
+
+    private static void train(Player<Images> player, long from, long to) {
+        new TrainLoop<>(List.of(player), number -> batch(), training(to), new Seed(4), CPU, List.of(), () -> false)
+                .run(from);
+    }
+
+    private static TrainingConfiguration training(long steps) {
+        return TrainingConfiguration.of(steps, 8, 3e-3, "fp32", "cpu");
     }
 
     private static void look(Classifier classifier) {

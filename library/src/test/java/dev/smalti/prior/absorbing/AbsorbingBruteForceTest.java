@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.TransformerConfiguration;
-import dev.smalti.prior.Prior;
+import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration.Masking;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
@@ -156,10 +158,10 @@ class AbsorbingBruteForceTest {
         estimate(
                 exact,
                 100,
-                () -> Scope.value(
-                        () -> prior.negativeLogLikelihood(grids(500), Tensors.filled(LABEL, 500), seed.child(part[0]++))
-                                .mean()
-                                .item_double()));
+                () -> Scope.value(() -> prior.negativeLogLikelihood(
+                                new TokenBatch(grids(500), Tensors.filled(LABEL, 500)), seed.child(part[0]++))
+                        .mean()
+                        .item_double()));
     }
 
     @Test
@@ -174,9 +176,9 @@ class AbsorbingBruteForceTest {
         estimate(
                 exact,
                 1000,
-                () -> Scope.value(
-                        () -> prior.negativeLogLikelihood(grids(1), Tensors.filled(LABEL, 1), seed.child(part[0]++))
-                                .item_double()));
+                () -> Scope.value(() -> prior.negativeLogLikelihood(
+                                new TokenBatch(grids(1), Tensors.filled(LABEL, 1)), seed.child(part[0]++))
+                        .item_double()));
     }
 
     /** The T-step bound is above -ln p of the T-step chain, whatever the network. */
@@ -259,12 +261,18 @@ class AbsorbingBruteForceTest {
 
     @Test
     void seed_33_draws_from_the_exact_distribution_with_growing_guidance_and_tempering() {
-        compare(new Sampling(3, new LogitFilter(0.8, 2, 1), 1.5, GuidanceSchedule.LINEAR), 33, 12_000);
+        compare(
+                Sampling.USUAL
+                        .steps(3)
+                        .filter(new LogitFilter(0.8, 2, 1))
+                        .guidance(new GuidanceSettings(1.5, GuidanceSchedule.LINEAR, Interval.ALL, null)),
+                33,
+                12_000);
     }
 
     @Test
     void seed_34_draws_from_the_exact_distribution_with_constant_guidance_in_2_steps() {
-        compare(new Sampling(2, new LogitFilter(1.5, 0, 1), 0.7, GuidanceSchedule.CONSTANT), 34, 12_000);
+        compare(Sampling.USUAL.steps(2).filter(new LogitFilter(1.5, 0, 1)).guidance(0.7), 34, 12_000);
     }
 
     @Test
@@ -273,8 +281,9 @@ class AbsorbingBruteForceTest {
     }
 
     private static void compare(Sampling sampling, long seed, int draws) {
-        int steps = sampling.steps() == 0 ? T : sampling.steps();
-        double[] exact = chain(steps, sampling.guidance(), sampling.schedule(), sampling.filter(), LABEL);
+        int steps = sampling.steps().count() == 0 ? T : sampling.steps().count();
+        double[] exact = chain(
+                steps, sampling.guidance().weight(), sampling.guidance().schedule(), sampling.filter(1, steps), LABEL);
         assertThat(Arrays.stream(exact).sum()).isCloseTo(1, within(1e-9));
         double[] found = new double[STATES];
         for (int from = 0; from < draws; from += 4000) {
@@ -282,12 +291,11 @@ class AbsorbingBruteForceTest {
                     .mapToObj(new Seed(seed)::child)
                     .toList();
             Scope.free(() -> {
-                try (RandomStreams numbers = RandomStreams.of(seeds)) {
-                    long[] codes = Tensors.toLongs(prior.sample(
-                            sampling, Tensors.filled(LABEL, seeds.size()), numbers, Prior.StepWatcher.NONE));
-                    for (int i = 0; i < codes.length; i += L) {
-                        found[(int) (codes[i] + 4 * codes[i + 1] + 16 * codes[i + 2])] += 1.0 / draws;
-                    }
+                RandomStreams numbers = RandomStreams.of(seeds);
+                long[] codes = Tensors.toLongs(
+                        prior.sample(prior.draw(sampling, numbers).labels(Tensors.filled(LABEL, seeds.size()))));
+                for (int i = 0; i < codes.length; i += L) {
+                    found[(int) (codes[i] + 4 * codes[i + 1] + 16 * codes[i + 2])] += 1.0 / draws;
                 }
             });
         }
@@ -334,17 +342,9 @@ class AbsorbingBruteForceTest {
         }
 
         @Override
-        public Tensor uniform(long length) {
+        public Tensor uniform(Use use, long step, long length) {
             return Tensors.floats(u).to(ScalarType.Double).view(-1, length);
         }
-
-        @Override
-        public Tensor exponential(long[] at, long length, long codes) {
-            return torch.ones(new long[] {at.length, codes}, Tensors.options(ScalarType.Double));
-        }
-
-        @Override
-        public void close() {}
     }
 
     @Test
@@ -355,10 +355,9 @@ class AbsorbingBruteForceTest {
         List<long[]> seen = new ArrayList<>();
         Scope.free(() -> prior.sample(
                 counter,
-                Sampling.USUAL,
-                Tensors.longs(0, 1),
-                new Fixed(u),
-                (done, of, xt) -> seen.add(Tensors.toLongs(xt))));
+                prior.draw(Sampling.USUAL, new Fixed(u))
+                        .labels(Tensors.longs(0, 1))
+                        .watcher((done, of, xt) -> seen.add(Tensors.toLongs(xt)))));
         assertThat(counter.calls).isEqualTo(2);
         assertThat(counter.positions).isEqualTo(2 * L);
         assertThat(counter.grids).as("grids that change").isEqualTo(1 + 2);
@@ -372,7 +371,7 @@ class AbsorbingBruteForceTest {
         Counter counter = new Counter();
         float[] u = {0.3f, 0.9f, 0.1f, 0.6f, 0.7f, 0.8f};
         Scope.free(() -> prior.sample(
-                counter, Sampling.USUAL.guidance(1), Tensors.longs(0, 1), new Fixed(u), Prior.StepWatcher.NONE));
+                counter, prior.draw(Sampling.USUAL.guidance(1), new Fixed(u)).labels(Tensors.longs(0, 1))));
         assertThat(counter.calls).isEqualTo(2);
         assertThat(counter.positions).isEqualTo(4 * L);
     }
@@ -437,7 +436,9 @@ class AbsorbingBruteForceTest {
             }
             double[] sorted = guided.clone();
             Arrays.sort(sorted);
-            double least = filter.topK() == 0 ? sorted[0] : sorted[K - filter.topK()];
+            double least = filter.filters().topK() == 0
+                    ? sorted[0]
+                    : sorted[K - filter.filters().topK()];
             double sum = 0;
             for (int k = 0; k < K; k++) {
                 p[i][k] = guided[k] < least ? 0 : Math.exp(guided[k] - sorted[K - 1]);

@@ -3,13 +3,13 @@ package dev.smalti.prior.absorbing;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.Fixture;
 import dev.smalti.corruption.Absorbing;
-import dev.smalti.draw.Categorical;
+import dev.smalti.draw.GumbelRace;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
 import dev.smalti.network.Loss;
 import dev.smalti.network.TransformerConfiguration;
-import dev.smalti.prior.Prior.StepWatcher;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration.Masking;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
@@ -156,7 +156,8 @@ class UnleashingFixtureTest {
             Sampling sampling = Sampling.USUAL
                     .steps(fixture.settings("sample_steps").asInt())
                     .filter(new LogitFilter(temperature, 0, 1));
-            prior.sample(sampling, null, new Stored(u, fixture.in("sample_gumbel")), watcher);
+            prior.sample(prior.draw(sampling, new Stored(u, fixture.in("sample_gumbel")))
+                    .watcher(watcher));
             Tensor tokens = Tensors.cat(chain.stream().map(Tensors::longs).toList());
             fixture.check("sample_x_t", tokens.view(chain.size(), u.size(1), space.length()));
         }
@@ -168,19 +169,20 @@ class UnleashingFixtureTest {
         try (AbsorbingDiffusion prior = prior(null);
                 NoGradGuard guard = new NoGradGuard()) {
             Tensor u = fixture.in("mlm_u"); // [S, B, L]
-            RandomStreams draws = new Stored(u, fixture.in("mlm_gumbel"));
+            Tensor gumbel = fixture.in("mlm_gumbel");
             Absorbing absorbing = new Absorbing(space);
             Tensor x0 = absorbing.nothing(u.size(1));
             List<Tensor> chain = new ArrayList<>();
             long count = u.size(0);
             for (long i = 0; i < count; i++) {
                 long t = count == 1 ? 1 : (long) (1 + (steps - 1.0) * (count - 1 - i) / (count - 1));
-                Tensor lost = prior.lost(Tensors.filled(t, u.size(1)), draws.uniform(space.length()));
+                Tensor lost =
+                        prior.lost(Tensors.filled(t, u.size(1)), u.select(0, i).to(ScalarType.Double));
                 Tensor xt = absorbing.mask(x0, lost);
                 Tensor at = absorbing.masked(xt).flatten().nonzero().squeeze(1);
                 Tensor logits = prior.network().logits(xt, null, null, at);
-                Tensor noise = draws.exponential(Tensors.toLongs(at), space.length(), space.codes());
-                Tensor drawn = Categorical.draw(LogitFilter.NONE.logProbabilities(logits), noise);
+                Tensor noise = Stored.exponential(gumbel.select(0, i), at);
+                Tensor drawn = GumbelRace.draw(LogitFilter.NONE.logProbabilities(logits), noise);
                 x0 = xt.flatten().index_copy(0, at, drawn).view_as(xt);
                 chain.add(xt);
             }
@@ -190,34 +192,29 @@ class UnleashingFixtureTest {
     }
 
     /** The random numbers that the reference drew. u [T', B, L], gumbel [T', B, L, K]. */
-    private static final class Stored implements RandomStreams {
-        private final Tensor u;
-        private final Tensor gumbel;
-        private long step = -1;
-
-        Stored(Tensor u, Tensor gumbel) {
-            this.u = u;
-            this.gumbel = gumbel;
-        }
-
+    private record Stored(Tensor u, Tensor gumbel) implements RandomStreams {
         @Override
         public long grids() {
             return u.size(1);
         }
 
         @Override
-        public Tensor uniform(long length) {
-            step++;
-            return u.select(0, step).to(ScalarType.Double);
+        public Tensor uniform(Use use, long step, long length) {
+            return u.select(0, step - 1).to(ScalarType.Double);
         }
 
         @Override
-        public Tensor exponential(long[] at, long length, long codes) {
-            Tensor noise = gumbel.select(0, step).reshape(-1, codes).index_select(0, Tensors.longs(at)); // [M, K]
-            return noise.to(ScalarType.Double).neg().exp();
+        public Tensor pick(long step, Tensor at, long length, Tensor logProbabilities) {
+            return GumbelRace.draw(logProbabilities, exponential(gumbel.select(0, step - 1), at));
         }
 
-        @Override
-        public void close() {}
+        /** [B, L, K] -> [M, K] */
+        static Tensor exponential(Tensor gumbel, Tensor at) {
+            return gumbel.reshape(-1, gumbel.size(2))
+                    .index_select(0, at)
+                    .to(ScalarType.Double)
+                    .neg()
+                    .exp();
+        }
     }
 }

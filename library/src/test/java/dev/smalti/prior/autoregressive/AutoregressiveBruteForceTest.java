@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.network.Work;
-import dev.smalti.prior.Prior.StepWatcher;
+import dev.smalti.prior.TokenBatch;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -101,7 +103,7 @@ class AutoregressiveBruteForceTest {
             Tensor all = grids();
             Tensor labels = Tensors.filled(LABEL, GRIDS);
             long pass = work(() -> prior.network().logits(all, labels));
-            assertThat(work(() -> prior.negativeLogLikelihood(all, labels, new Seed(1))))
+            assertThat(work(() -> prior.negativeLogLikelihood(new TokenBatch(all, labels), new Seed(1))))
                     .isEqualTo(pass);
         });
     }
@@ -134,16 +136,23 @@ class AutoregressiveBruteForceTest {
 
     @Test
     void seed_42_draws_from_the_exact_distribution_with_growing_guidance_and_tempering() {
-        compare(new Sampling(L, new LogitFilter(0.8, 3, 1), 1.5, GuidanceSchedule.LINEAR), 42, 12_000);
+        compare(
+                Sampling.USUAL
+                        .steps(L)
+                        .filter(new LogitFilter(0.8, 3, 1))
+                        .guidance(new GuidanceSettings(1.5, GuidanceSchedule.LINEAR, Interval.ALL, null)),
+                42,
+                12_000);
     }
 
     @Test
     void seed_43_draws_from_the_exact_distribution_with_constant_guidance() {
-        compare(new Sampling(0, new LogitFilter(1.5, 0, 1), 0.7, GuidanceSchedule.CONSTANT), 43, 12_000);
+        compare(Sampling.USUAL.filter(new LogitFilter(1.5, 0, 1)).guidance(0.7), 43, 12_000);
     }
 
     private static void compare(Sampling sampling, long seed, int draws) {
-        double[] exact = distribution(sampling.guidance(), sampling.schedule(), sampling.filter());
+        double[] exact =
+                distribution(sampling.guidance().weight(), sampling.guidance().schedule(), sampling.filter(1, L));
         assertThat(Arrays.stream(exact).sum()).isCloseTo(1, within(1e-5));
         double[] found = new double[GRIDS];
         for (int from = 0; from < draws; from += 4000) {
@@ -151,12 +160,11 @@ class AutoregressiveBruteForceTest {
                     .mapToObj(new Seed(seed)::child)
                     .toList();
             Scope.free(() -> {
-                try (RandomStreams numbers = RandomStreams.of(seeds)) {
-                    long[] codes = Tensors.toLongs(
-                            prior.sample(sampling, Tensors.filled(LABEL, seeds.size()), numbers, StepWatcher.NONE));
-                    for (int i = 0; i < codes.length; i += L) {
-                        found[grid(codes, i)] += 1.0 / draws;
-                    }
+                RandomStreams numbers = RandomStreams.of(seeds);
+                long[] codes = Tensors.toLongs(
+                        prior.sample(prior.draw(sampling, numbers).labels(Tensors.filled(LABEL, seeds.size()))));
+                for (int i = 0; i < codes.length; i += L) {
+                    found[grid(codes, i)] += 1.0 / draws;
                 }
             });
         }
@@ -173,21 +181,20 @@ class AutoregressiveBruteForceTest {
 
     @Test
     void shows_tokens_in_raster_order_and_masks_where_none_is_drawn_yet() {
-        try (RandomStreams draws = RandomStreams.of(List.of(new Seed(1), new Seed(2)))) {
-            List<long[]> seen = new ArrayList<>();
-            Scope.free(() -> prior.sample(Sampling.USUAL, Tensors.longs(0, CLASSES), draws, (done, of, xt) -> {
-                assertThat(of).isEqualTo(L);
-                assertThat(done).isEqualTo(seen.size() + 1);
-                seen.add(Tensors.toLongs(xt));
-            }));
-            assertThat(seen).hasSize(L);
-            for (int step = 0; step < L; step++) {
-                for (int i = 0; i < 2 * L; i++) {
-                    long expected = i % L <= step ? seen.get(L - 1)[i] : K;
-                    assertThat(seen.get(step)[i])
-                            .as("step %d, token %d", step, i)
-                            .isEqualTo(expected);
-                }
+        RandomStreams draws = RandomStreams.of(List.of(new Seed(1), new Seed(2)));
+        List<long[]> seen = new ArrayList<>();
+        Scope.free(() -> prior.sample(prior.draw(Sampling.USUAL, draws)
+                .labels(Tensors.longs(0, CLASSES))
+                .watcher((done, of, xt) -> {
+                    assertThat(of).isEqualTo(L);
+                    assertThat(done).isEqualTo(seen.size() + 1);
+                    seen.add(Tensors.toLongs(xt));
+                })));
+        assertThat(seen).hasSize(L);
+        for (int step = 0; step < L; step++) {
+            for (int i = 0; i < 2 * L; i++) {
+                long expected = i % L <= step ? seen.get(L - 1)[i] : K;
+                assertThat(seen.get(step)[i]).as("step %d, token %d", step, i).isEqualTo(expected);
             }
         }
     }
@@ -213,9 +220,8 @@ class AutoregressiveBruteForceTest {
     private static void draw(AutoregressiveTransformer prior, Sampling sampling, Tensor labels) {
         List<Seed> seeds =
                 LongStream.range(0, labels.size(0)).mapToObj(Seed::new).toList();
-        try (RandomStreams draws = RandomStreams.of(seeds)) {
-            prior.sample(sampling, labels, draws, StepWatcher.NONE);
-        }
+        RandomStreams draws = RandomStreams.of(seeds);
+        prior.sample(prior.draw(sampling, draws).labels(labels));
     }
 
     private static long work(Runnable body) {
@@ -262,7 +268,9 @@ class AutoregressiveBruteForceTest {
                 }
                 double[] sorted = guided.clone();
                 Arrays.sort(sorted);
-                double least = filter.topK() == 0 ? sorted[0] : sorted[K - filter.topK()];
+                double least = filter.filters().topK() == 0
+                        ? sorted[0]
+                        : sorted[K - filter.filters().topK()];
                 double sum = Arrays.stream(guided)
                         .filter(each -> each >= least)
                         .map(Math::exp)
@@ -283,8 +291,8 @@ class AutoregressiveBruteForceTest {
     }
 
     private static double[] negativeLogLikelihood(int label, long seed) {
-        return Scope.value(() ->
-                Tensors.toDoubles(prior.negativeLogLikelihood(grids(), Tensors.filled(label, GRIDS), new Seed(seed))));
+        return Scope.value(() -> Tensors.toDoubles(
+                prior.negativeLogLikelihood(new TokenBatch(grids(), Tensors.filled(label, GRIDS)), new Seed(seed))));
     }
 
     /** int64 [625, 4] */

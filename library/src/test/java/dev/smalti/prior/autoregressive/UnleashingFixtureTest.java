@@ -2,18 +2,17 @@ package dev.smalti.prior.autoregressive;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.Fixture;
+import dev.smalti.draw.GumbelRace;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Loss;
 import dev.smalti.network.TransformerConfiguration;
-import dev.smalti.prior.Prior.StepWatcher;
+import dev.smalti.prior.TokenBatch;
 import dev.smalti.tensor.Devices;
-import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -123,7 +122,7 @@ class UnleashingFixtureTest {
     @Test
     void has_the_likelihood_of_which_the_loss_is_the_mean_in_bits() {
         try (AutoregressiveTransformer prior = prior()) {
-            Tensor nats = prior.negativeLogLikelihood(fixture.in("x_0"), null, new Seed(1));
+            Tensor nats = prior.negativeLogLikelihood(new TokenBatch(fixture.in("x_0"), null), new Seed(1));
             fixture.check("ar_loss", nats.mean().div(new Scalar(space.length() * Math.log(2))));
         }
     }
@@ -134,8 +133,8 @@ class UnleashingFixtureTest {
             Sampling sampling = Sampling.USUAL.filter(
                     new LogitFilter(fixture.settings("temp").asDouble(), 0, 1));
             Tensor gumbel = fixture.in("ar_gumbel"); // [S, B, K]
-            Tensor drawn = prior.sample(sampling, null, new Stored(gumbel), StepWatcher.NONE)
-                    .flatten(1, 2); // [B, L]
+            Tensor drawn =
+                    prior.sample(prior.draw(sampling, new Stored(gumbel))).flatten(1, 2); // [B, L]
             fixture.check("ar_sample", drawn.narrow(1, 0, gumbel.size(0)));
         }
     }
@@ -148,26 +147,18 @@ class UnleashingFixtureTest {
         }
 
         @Override
-        public Tensor uniform(long length) {
-            throw new UnsupportedOperationException("tokens are drawn by their noise alone");
+        public Tensor uniform(Use use, long step, long length) {
+            return Tensors.zeros(grids(), length).to(ScalarType.Double);
         }
 
         @Override
-        public Tensor exponential(long[] at, long length, long codes) {
-            long step = at[0] % length;
-            if (step >= gumbel.size(0)) {
-                return Tensors.ones(at.length, codes).to(ScalarType.Double);
+        public Tensor pick(long step, Tensor at, long length, Tensor logProbabilities) {
+            if (step > gumbel.size(0)) {
+                return RandomStreams.super.pick(step, at, length, logProbabilities);
             }
-            return Scope.keep(() -> gumbel.select(0, step)
-                    .index_select(
-                            0,
-                            Tensors.longs(Arrays.stream(at).map(i -> i / length).toArray()))
-                    .to(ScalarType.Double)
-                    .neg()
-                    .exp());
+            return GumbelRace.draw(
+                    logProbabilities,
+                    gumbel.select(0, step - 1).to(ScalarType.Double).neg().exp());
         }
-
-        @Override
-        public void close() {}
     }
 }

@@ -7,11 +7,11 @@ import static org.assertj.core.api.Assertions.within;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
-import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Dropping;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Embedding;
@@ -27,7 +27,9 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
-import dev.smalti.train.OneBatch;
+import dev.smalti.train.Player;
+import dev.smalti.train.TrainLoop;
+import dev.smalti.train.TrainingConfiguration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -57,11 +59,11 @@ class LcmdTest {
         Scope.free(() -> {
             try (Lcmd prior = build(configuration)) {
                 ExactGuess exact = exact(prior);
-                Tensor independent = prior.sample(exact, Sampling.USUAL.steps(1), null, draws(10_000), NONE);
+                Tensor independent = prior.sample(exact, prior.draw(Sampling.USUAL.steps(1), draws(10_000)));
                 assertThat(exact.totalVariation(independent.view(-1, 3)))
                         .as("in one step, by which tokens are drawn as if independent")
                         .isGreaterThan(0.2);
-                Tensor grids = prior.sample(exact, Sampling.USUAL, null, draws(10_000), NONE);
+                Tensor grids = prior.sample(exact, prior.draw(Sampling.USUAL, draws(10_000)));
                 assertThat(exact.totalVariation(grids.view(-1, 3)))
                         .as("of 10,000 draws, seed 3, in 100 steps")
                         .isLessThan(0.04);
@@ -80,13 +82,13 @@ class LcmdTest {
                 Tensor weight = exact.probabilities()
                         .div(counts)
                         .repeat_interleave(counts.to(ScalarType.Long), new LongOptional(0), new LongOptional());
-                Tensor nats =
-                        prior.negativeLogLikelihood(exact, x, null, new Seed(8)).to(ScalarType.Double);
+                Tensor nats = prior.negativeLogLikelihood(exact, new TokenBatch(x, null), new Seed(8))
+                        .to(ScalarType.Double);
                 double deviation = nats.std(false).item_double() / Math.sqrt(nats.numel());
                 assertThat(deviation).isLessThan(0.03);
                 assertThat(nats.mul(weight).sum().item_double()).isCloseTo(exact.entropy(), within(3 * deviation));
-                Tensor untrained =
-                        prior.negativeLogLikelihood(x, null, new Seed(8)).to(ScalarType.Double);
+                Tensor untrained = prior.negativeLogLikelihood(new TokenBatch(x, null), new Seed(8))
+                        .to(ScalarType.Double);
                 assertThat(untrained.mul(weight).sum().item_double()).isGreaterThan(exact.entropy() + 0.2);
             }
         });
@@ -324,8 +326,8 @@ class LcmdTest {
             try (Lcmd prior = build(with(Origin.NORMALISED, null, null, 0, new Steps(20, null)))) {
                 ExactGuess exact = exact(prior);
                 Sampling sharp = Sampling.USUAL.filter(new LogitFilter(0.3, 0, 1));
-                Tensor grids = prior.sample(exact, sharp, null, draws(1000), NONE);
-                Tensor usual = prior.sample(exact, Sampling.USUAL, null, draws(1000), NONE);
+                Tensor grids = prior.sample(exact, prior.draw(sharp, draws(1000)));
+                Tensor usual = prior.sample(exact, prior.draw(Sampling.USUAL, draws(1000)));
                 assertThat(exact.shares(grids.view(-1, 3)).max().item_double())
                         .as("share of the likeliest grid at temperature 0.3")
                         .isGreaterThan(exact.shares(usual.view(-1, 3)).max().item_double() + 0.1);
@@ -337,8 +339,8 @@ class LcmdTest {
     void takes_as_many_steps_as_it_is_told_and_one_that_reads_the_tokens() {
         try (Lcmd prior = build(paper())) {
             List<Integer> seen = new ArrayList<>();
-            Scope.free(() ->
-                    prior.sample(Sampling.USUAL.steps(7), null, draws(2), (done, of, xt) -> seen.add(10 * done + of)));
+            Scope.free(() -> prior.sample(
+                    prior.draw(Sampling.USUAL.steps(7), draws(2)).watcher((done, of, xt) -> seen.add(10 * done + of))));
             assertThat(seen).containsExactly(18, 28, 38, 48, 58, 68, 78, 88);
         }
     }
@@ -367,7 +369,7 @@ class LcmdTest {
                 .hasMessageContaining("kind transformer is not told the noise");
     }
 
-    private static final Prior.StepWatcher NONE = Prior.StepWatcher.NONE;
+    private static final StepWatcher NONE = StepWatcher.NONE;
 
     private static LcmdConfiguration paper() {
         return with(Origin.LEARNT, null, null, 0.2, null);
@@ -412,8 +414,17 @@ class LcmdTest {
     }
 
     private static void train(Lcmd prior, int steps) {
-        try (OneBatch<TokenBatch> run = new OneBatch<>(prior.objectives(), false, LcmdTest::batch, 64, 1e-3)) {
-            run.steps(steps);
+        TrainingConfiguration training = TrainingConfiguration.of(steps, 64, 1e-3, "fp32", "cpu");
+        try (Player<TokenBatch> player = Player.of(prior.objectives().get(0), training, false)) {
+            new TrainLoop<>(
+                            List.of(player),
+                            number -> batch(),
+                            training,
+                            new Seed(4),
+                            Devices.cpu(),
+                            List.of(),
+                            () -> false)
+                    .run(0);
         }
     }
 

@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.Fixture;
 import dev.smalti.corruption.Absorbing;
-import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.GuidanceSettings.Interval;
+import dev.smalti.draw.GumbelRace;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
@@ -177,7 +179,7 @@ class HaltonFixtureTest {
     private Tensor drawn(Tensor logits, Tensor gumbel) {
         Tensor exponential =
                 gumbel.reshape(-1, mask + 1L).to(ScalarType.Double).neg().exp();
-        return Categorical.draw(LogitFilter.NONE.logProbabilities(logits), exponential)
+        return GumbelRace.draw(LogitFilter.NONE.logProbabilities(logits), exponential)
                 .view(-1, length);
     }
 
@@ -191,9 +193,10 @@ class HaltonFixtureTest {
         int steps = settings.required("step").asInt();
         MaskSchedule schedule =
                 MaskSchedule.valueOf(settings.required("sched_mode").asText().toUpperCase(Locale.ROOT));
-        Sampling sampling =
-                new Sampling(steps, LogitFilter.NONE, settings.required("w").asDouble(), GuidanceSchedule.LINEAR);
-        Guidance guided = new Guidance(network, none);
+        Sampling sampling = Sampling.USUAL
+                .steps(steps)
+                .guidance(new GuidanceSettings(
+                        settings.required("w").asDouble(), GuidanceSchedule.LINEAR, Interval.ALL, null));
         Seen seen = new Seen();
         try (NoGradGuard guard = new NoGradGuard()) {
             Tensor label = fixture.in("y");
@@ -201,7 +204,7 @@ class HaltonFixtureTest {
             Tensor known = absorbing.masked(code).logical_not();
             for (int i = 0; i < steps; i++) {
                 double progress = (double) i / (steps - 1);
-                guided.weight(sampling.weight(i + 1, steps));
+                Guidance guided = new Guidance(network, none, sampling.weight(i + 1, steps));
                 Tensor logits = guided.logits(code, null, label, all(code))
                         .mul(new Scalar(settings.required("sm_temp").asDouble())); // [B·L, K + 1]
                 Tensor prediction =
@@ -236,8 +239,7 @@ class HaltonFixtureTest {
         int steps = settings.required("step").asInt();
         MaskGitSampling sampling = new MaskGitSampling(steps, null, null, Order.HALTON, null, false);
         int[] known = sampling.known(length, steps);
-        Guidance guided = new Guidance(network, none);
-        guided.weight(settings.required("w").asDouble());
+        Guidance guided = new Guidance(network, none, settings.required("w").asDouble());
         Seen seen = new Seen();
         try (NoGradGuard guard = new NoGradGuard()) {
             Tensor label = fixture.in("y");

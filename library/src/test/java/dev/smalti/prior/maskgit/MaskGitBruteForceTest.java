@@ -4,12 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.TransformerConfiguration;
-import dev.smalti.prior.Prior;
 import dev.smalti.prior.maskgit.MaskGitSampling.Order;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
@@ -89,16 +90,17 @@ class MaskGitBruteForceTest {
 
     /** What is drawn from: guided, tempered (temperature and top-k 2, done again here) and normalised. */
     private double[] guess(Sampling sampling, int number, int steps, int position, int other) {
-        double w = sampling.guidance() * sampling.schedule().share(steps == 1 ? 1 : (number - 1.0) / (steps - 1));
+        double w = sampling.guidance().weight()
+                * sampling.guidance().schedule().share(steps == 1 ? 1 : (number - 1.0) / (steps - 1));
         double[] p = new double[K];
         for (int code = 0; code < K; code++) {
             p[code] = Math.pow(known(LABEL, position, other)[code], 1 + w)
                     / Math.pow(known(CLASSES, position, other)[code], w);
         }
-        LogitFilter filter = sampling.filter();
+        LogitFilter filter = sampling.filter(number, steps);
         double least = Arrays.stream(p)
                 .sorted()
-                .skip(filter.topK() == 0 ? 0 : K - filter.topK())
+                .skip(filter.filters().topK() == 0 ? 0 : K - filter.filters().topK())
                 .findFirst()
                 .orElseThrow();
         for (int code = 0; code < K; code++) {
@@ -187,7 +189,10 @@ class MaskGitBruteForceTest {
 
     @Test
     void seed_43_draws_what_is_the_law_of_the_order_with_growing_guidance_and_tempering() {
-        Sampling sampling = new Sampling(2, new LogitFilter(0.8, 2, 1), 1.5, GuidanceSchedule.LINEAR);
+        Sampling sampling = Sampling.USUAL
+                .steps(2)
+                .filter(new LogitFilter(0.8, 2, 1))
+                .guidance(new GuidanceSettings(1.5, GuidanceSchedule.LINEAR, Interval.ALL, null));
         double[] left = inOrder(sampling, 0);
         double[] right = inOrder(sampling, 1);
         assertThat(variation(left, right)).as("both orders differ").isGreaterThan(0.02);
@@ -210,7 +215,8 @@ class MaskGitBruteForceTest {
 
     @Test
     void seed_47_draws_by_confidence_with_guidance_and_temperature_but_is_as_sure_as_without_temperature() {
-        Sampling sampling = new Sampling(2, new LogitFilter(4, 0, 1), 0.5, GuidanceSchedule.CONSTANT);
+        Sampling sampling =
+                Sampling.USUAL.steps(2).filter(new LogitFilter(4, 0, 1)).guidance(0.5);
         double[] exact = byConfidence(sampling, 1);
         assertThat(variation(exact, byConfidence(sampling, 1, sampling)))
                 .as("what temperature would change of the confidence")
@@ -238,12 +244,13 @@ class MaskGitBruteForceTest {
         double[] found = new double[K * K];
         MaskGitConfiguration configuration = MaskGitConfiguration.of(new TransformerConfiguration(1, 4, 1, null))
                 .sampling(how);
-        try (MaskGit prior = new MaskGit(configuration, new TokenSpace(K, 1, L), CLASSES, new Seed(1), Devices.cpu());
-                RandomStreams numbers = RandomStreams.of(seeds(seed, draws))) {
+        try (MaskGit prior = new MaskGit(configuration, new TokenSpace(K, 1, L), CLASSES, new Seed(1), Devices.cpu())) {
+            RandomStreams numbers = RandomStreams.of(seeds(seed, draws));
+
             Scope.free(() -> {
                 Tensor labels = Tensors.filled(LABEL, draws);
-                long[] codes =
-                        Tensors.toLongs(prior.sample(denoiser, sampling, labels, numbers, Prior.StepWatcher.NONE));
+                long[] codes = Tensors.toLongs(
+                        prior.sample(denoiser, prior.draw(sampling, numbers).labels(labels)));
                 for (int i = 0; i < codes.length; i += L) {
                     found[(int) (K * codes[i] + codes[i + 1])] += 1.0 / draws;
                 }

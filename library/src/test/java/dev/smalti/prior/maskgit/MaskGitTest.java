@@ -8,11 +8,12 @@ import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
+import dev.smalti.network.Parameters;
 import dev.smalti.network.TransformerConfiguration;
-import dev.smalti.prior.Prior;
+import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.maskgit.MaskGitConfiguration.Masking;
 import dev.smalti.prior.maskgit.MaskGitSampling.Order;
-import dev.smalti.prior.process.Frame;
+import dev.smalti.prior.process.GridDraw;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -130,15 +131,14 @@ class MaskGitTest {
         MaskGitSampling rolling = sampling(null, null, Order.HALTON);
         Map<Integer, Long> begun = new TreeMap<>();
         Scope.free(() -> {
-            try (RandomStreams draws = RandomStreams.of(seeds(11, 600))) {
-                long[] rank = Tensors.toLongs(rolling.rank(Frame.of(SPACE, Sampling.USUAL, draws), draws));
-                for (int grid = 0; grid < 600; grid++) {
-                    int moved = (int) rank[grid * L + (int) order[0]];
-                    for (int i = 0; i < L; i++) {
-                        assertThat(rank[grid * L + (int) order[i]]).isEqualTo((i + moved) % L);
-                    }
-                    begun.merge(moved, 1L, Long::sum);
+            RandomStreams draws = RandomStreams.of(seeds(11, 600));
+            long[] rank = Tensors.toLongs(rolling.rank(draw(SPACE, draws)));
+            for (int grid = 0; grid < 600; grid++) {
+                int moved = (int) rank[grid * L + (int) order[0]];
+                for (int i = 0; i < L; i++) {
+                    assertThat(rank[grid * L + (int) order[i]]).isEqualTo((i + moved) % L);
                 }
+                begun.merge(moved, 1L, Long::sum);
             }
         });
         // 50 each, with a standard deviation of 6.8
@@ -149,16 +149,18 @@ class MaskGitTest {
     void seed_12_draws_all_orders_alike() {
         MaskGitSampling random = sampling(null, null, Order.RANDOM);
         Map<List<Long>, Long> orders = Scope.value(() -> {
-            try (RandomStreams draws = RandomStreams.of(seeds(12, 3000))) {
-                long[] rank =
-                        Tensors.toLongs(random.rank(Frame.of(new TokenSpace(K, 1, 3), Sampling.USUAL, draws), draws));
-                return IntStream.range(0, 3000)
-                        .mapToObj(i -> List.of(rank[3 * i], rank[3 * i + 1], rank[3 * i + 2]))
-                        .collect(Collectors.groupingBy(each -> each, Collectors.counting()));
-            }
+            RandomStreams draws = RandomStreams.of(seeds(12, 3000));
+            long[] rank = Tensors.toLongs(random.rank(draw(new TokenSpace(K, 1, 3), draws)));
+            return IntStream.range(0, 3000)
+                    .mapToObj(i -> List.of(rank[3 * i], rank[3 * i + 1], rank[3 * i + 2]))
+                    .collect(Collectors.groupingBy(each -> each, Collectors.counting()));
         });
         // 500 each, with a standard deviation of 20.4
         assertThat(orders.values()).hasSize(6).allMatch(count -> Math.abs(count - 500) < 4 * 20.4);
+    }
+
+    private static GridDraw draw(TokenSpace space, RandomStreams streams) {
+        return new GridDraw(space, 0, new Parameters(new Seed(1), Devices.cpu()), Sampling.USUAL, streams);
     }
 
     /** Checks that it is asked for masked positions only, and counts them. */
@@ -186,14 +188,16 @@ class MaskGitTest {
         for (int steps : new int[] {1, 4, 7, L}) {
             MaskGitSampling how = sampling(null, null, order);
             int[] known = how.known(L, steps);
-            try (MaskGit prior = build(MaskGitConfiguration.of(NETWORK).sampling(how));
-                    RandomStreams draws = RandomStreams.of(seeds(13, GRIDS))) {
+            try (MaskGit prior = build(MaskGitConfiguration.of(NETWORK).sampling(how))) {
+                RandomStreams draws = RandomStreams.of(seeds(13, GRIDS));
+
                 List<long[]> seen = new ArrayList<>();
                 Counter counter = new Counter(prior.network());
-                Scope.free(() -> prior.sample(counter, Sampling.USUAL.steps(steps), null, draws, (done, of, xt) -> {
-                    assertThat(of).isEqualTo(steps);
-                    seen.add(Tensors.toLongs(xt));
-                }));
+                Scope.free(() -> prior.sample(
+                        counter, prior.draw(Sampling.USUAL.steps(steps), draws).watcher((done, of, xt) -> {
+                            assertThat(of).isEqualTo(steps);
+                            seen.add(Tensors.toLongs(xt));
+                        })));
                 for (int s = 0; s < steps; s++) {
                     long[] now = seen.get(s);
                     for (int grid = 0; grid < GRIDS; grid++) {
@@ -313,8 +317,8 @@ class MaskGitTest {
                     exact += each.masked_select(lost.flatten()).sum().item_double() / m / (m == 3 ? 1 : 3);
                 }
                 int grids = 4000;
-                double[] nats = Tensors.toDoubles(
-                        prior.negativeLogLikelihood(grid.expand(grids, 3).contiguous(), null, new Seed(18)));
+                double[] nats = Tensors.toDoubles(prior.negativeLogLikelihood(
+                        new TokenBatch(grid.expand(grids, 3).contiguous(), null), new Seed(18)));
                 double mean = Arrays.stream(nats).average().orElseThrow();
                 double variance = Arrays.stream(nats)
                         .map(x -> (x - mean) * (x - mean))
@@ -340,9 +344,10 @@ class MaskGitTest {
         assertThatThrownBy(() -> build(MaskGitConfiguration.of(NETWORK).sampling(many)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage(message);
-        try (MaskGit prior = build(MaskGitConfiguration.of(NETWORK));
-                RandomStreams draws = RandomStreams.of(seeds(1, 1))) {
-            assertThatThrownBy(() -> prior.sample(Sampling.USUAL.steps(13), null, draws, Prior.StepWatcher.NONE))
+        try (MaskGit prior = build(MaskGitConfiguration.of(NETWORK))) {
+            RandomStreams draws = RandomStreams.of(seeds(1, 1));
+
+            assertThatThrownBy(() -> prior.sample(prior.draw(Sampling.USUAL.steps(13), draws)))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage(message);
         }

@@ -13,7 +13,12 @@ import dev.smalti.corruption.Schedule;
 import dev.smalti.corruption.Uniform;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
+import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.Sampling;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
+import dev.smalti.network.Parameters;
+import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.ReverseProcess.Terms;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
@@ -438,15 +443,15 @@ class ReverseProcessTest {
         List<Seed> seeds =
                 LongStream.range(0, n).mapToObj(new Seed(seed)::child).toList();
         Scope.free(() -> {
-            try (RandomStreams draws = RandomStreams.of(seeds);
-                    NoGradGuard guard = new NoGradGuard()) {
-                Tensor x = world.reversal.start(draws, L);
-                for (int number = 1; number <= taken; number++) {
-                    int t = world.reversal.time(number, taken);
-                    int s = world.reversal.time(number + 1, taken);
-                    x = world.reversal.step(
-                            world.denoiser(ReverseProcessTest::arbitrary), filter, x, null, t, s, draws, Devices.cpu());
-                }
+            try (NoGradGuard guard = new NoGradGuard()) {
+                RandomStreams draws = RandomStreams.of(seeds);
+
+                GridDraw draw = draw(draws, Sampling.USUAL.steps(taken).filter(filter));
+                Tensor x = world.reversal.walk(
+                        draw,
+                        world.denoiser(ReverseProcessTest::arbitrary),
+                        () -> world.reversal.start(draw),
+                        (xt, step) -> world.reversal.step(draw, xt, step));
                 long[] codes = Tensors.toLongs(x);
                 for (int i = 0; i < codes.length; i += L) {
                     found[(int) (K * codes[i] + codes[i + 1])] += 1.0 / n;
@@ -472,8 +477,8 @@ class ReverseProcessTest {
         double[] p = new double[states * states];
         Arrays.setAll(p, state -> limit[state / states] * limit[state % states]);
         for (int number = 1; number <= taken; number++) {
-            int t = world.steps * (taken - number + 1) / taken;
-            int s = world.steps * (taken - number) / taken;
+            int t = (int) Math.round((double) world.steps * (taken - number + 1) / taken);
+            int s = (int) Math.round((double) world.steps * (taken - number) / taken);
             double[] next = new double[p.length];
             for (int state = 0; state < p.length; state++) {
                 if (p[state] > 0) {
@@ -560,19 +565,12 @@ class ReverseProcessTest {
         float[] u = {0.5f, 0.9f, 0.4f, 0.2f, 0.9f, 0.8f};
         Scope.free(() -> {
             Tensor xt = Tensors.filled(K, 3, L);
-            long[] drawn = Tensors.toLongs(
-                    world.reversal.step(counter, LogitFilter.NONE, xt, null, 3, 2, new Fixed(u), Devices.cpu()));
+            Step step = new Step(1, 3, 3, 2, counter, LogitFilter.NONE);
+            long[] drawn = Tensors.toLongs(world.reversal.step(draw(new Fixed(u), Sampling.USUAL), xt, step));
             assertThat(drawn).startsWith(K, K, K).endsWith(K, K);
             assertThat(drawn[3]).isLessThan(K);
-            world.reversal.step(
-                    counter,
-                    LogitFilter.NONE,
-                    xt,
-                    null,
-                    3,
-                    2,
-                    new Fixed(new float[] {1, 1, 1, 1, 1, 1}),
-                    Devices.cpu());
+            GridDraw never = draw(new Fixed(new float[] {1, 1, 1, 1, 1, 1}), Sampling.USUAL);
+            world.reversal.step(never, xt, step);
         });
         assertThat(counter.seen).containsExactly(new long[] {K, K});
         assertThat(counter.asked).containsExactly(new long[] {1});
@@ -585,29 +583,26 @@ class ReverseProcessTest {
         }
 
         @Override
-        public Tensor uniform(long length) {
+        public Tensor uniform(Use use, long step, long length) {
             return Tensors.floats(u).to(ScalarType.Double).view(-1, length);
         }
+    }
 
-        @Override
-        public Tensor exponential(long[] at, long length, long codes) {
-            return Tensors.uniform(new Seed(1).generator(), at.length, codes);
-        }
-
-        @Override
-        public void close() {}
+    private static GridDraw draw(RandomStreams streams, Sampling sampling) {
+        return new GridDraw(new TokenSpace(K, 1, L), 0, new Parameters(new Seed(1), Devices.cpu()), sampling, streams);
     }
 
     @Test
     void spreads_its_steps_evenly_and_takes_no_more_than_there_are() {
         ReverseProcess reversal = new World(Kind.UNIFORM, 10).reversal;
-        int[] times = new int[5];
-        Arrays.setAll(times, i -> reversal.time(i + 1, 4));
-        assertThat(times).containsExactly(10, 7, 5, 2, 0);
-        assertThat(reversal.steps(0)).isEqualTo(10);
-        assertThat(reversal.steps(10)).isEqualTo(10);
-        assertThatThrownBy(() -> reversal.steps(11))
-                .isInstanceOf(IllegalArgumentException.class)
+        RandomStreams streams = RandomStreams.of(List.of(new Seed(1)));
+        assertThat(reversal.times(draw(streams, Sampling.USUAL.steps(4)))).containsExactly(10, 8, 5, 3, 0);
+        assertThat(reversal.times(draw(streams, Sampling.USUAL))).containsExactly(10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        // one step at least for each that is left
+        assertThat(reversal.times(draw(streams, Sampling.USUAL.times(List.of(1.0, 0.02, 0.01)))))
+                .containsExactly(10, 2, 1, 0);
+        assertThatThrownBy(() -> reversal.times(draw(streams, Sampling.USUAL.steps(11))))
+                .isInstanceOf(UnsupportedSamplingException.class)
                 .hasMessage("steps must be at most the 10 that the model was trained with, got 11");
     }
 }

@@ -5,13 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.LlamaTransformerConfiguration;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Prior;
-import dev.smalti.prior.Prior.StepWatcher;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.rdpm.RdpmConfiguration.Times;
 import dev.smalti.tensor.Devices;
@@ -68,7 +69,7 @@ class RdpmTest {
     /** A prior whose weights are random where they begin as zero, so that it minds all it is told. */
     private static Rdpm prior(TokenSpace space, int classes, Times times) {
         Rdpm prior = (Rdpm) new RdpmConfiguration(
-                        new LlamaTransformerConfiguration(2, 16, 2, true, null), D, null, 0, times, null, 0.0)
+                        new LlamaTransformerConfiguration(2, 16, 2, true, null, null), D, null, 0, times, null, 0.0)
                 .build(space, classes, new Seed(3), Devices.cpu());
         try (TokenFile tokens = tokens(space, D, true)) {
             prior.prepare(tokens);
@@ -119,7 +120,8 @@ class RdpmTest {
     @Test
     void linear_guidance_leaves_the_first_step_alone_and_constant_guidance_does_not() {
         try (Rdpm prior = prior(SMALL, 2, null)) {
-            Sampling linear = new Sampling(0, LogitFilter.NONE, 3, GuidanceSchedule.LINEAR);
+            Sampling linear =
+                    Sampling.USUAL.guidance(new GuidanceSettings(3, GuidanceSchedule.LINEAR, Interval.ALL, null));
             double[] plain = first(frequencies(prior, Sampling.USUAL, 4, 1, 1000));
             double[] later = first(frequencies(prior, linear, 4, 1, 1000));
             double[] constant = first(frequencies(prior, Sampling.USUAL.guidance(3), 4, 1, 1000));
@@ -281,15 +283,14 @@ class RdpmTest {
                         .hasMessageContaining("there is no alpha, and prior.guesses");
                 assertThatThrownBy(() -> prior.prepare(wide))
                         .hasMessage("prior.dimension must be the width of the codebook, 5, got 4");
-                assertThatThrownBy(() -> prior.negativeLogLikelihood(codes.flatten(1, -1), null, new Seed(1)))
+                assertThatThrownBy(() ->
+                                prior.negativeLogLikelihood(new TokenBatch(codes.flatten(1, -1), null), new Seed(1)))
                         .hasMessageContaining("noise seeds are required");
-                try (RandomStreams draws = RandomStreams.of(List.of(new Seed(1)))) {
-                    assertThatThrownBy(() -> prior.sample(Sampling.USUAL.steps(7), null, draws, StepWatcher.NONE))
-                            .isInstanceOf(IllegalArgumentException.class)
-                            .hasMessage(
-                                    "steps must be left out or 2, the codes at each place, which are drawn one after"
-                                            + " the other, got 7");
-                }
+                RandomStreams draws = RandomStreams.of(List.of(new Seed(1)));
+                assertThatThrownBy(() -> prior.sample(prior.draw(Sampling.USUAL.steps(7), draws)))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessage("steps must be left out or 2, the codes at each place, which are drawn one after"
+                                + " the other, got 7");
             }
         });
     }
@@ -314,7 +315,7 @@ class RdpmTest {
                 LongStream.range(0, count).mapToObj(new Seed(8)::child).toList();
         return Scope.value(() -> {
             RandomStreams draws = new OneNoise(RandomStreams.of(seeds), noise);
-            Tensor drawn = prior.sample(sampling, Tensors.filled(label, count), draws, StepWatcher.NONE);
+            Tensor drawn = prior.sample(prior.draw(sampling, draws).labels(Tensors.filled(label, count)));
             assertThat(Dims.of(drawn)).containsExactly(count, 2, 1, 2);
             double[] frequencies = new double[16];
             long[] codes = Tensors.toLongs(drawn);
@@ -337,23 +338,13 @@ class RdpmTest {
         }
 
         @Override
-        public Tensor uniform(long length) {
-            return draws.uniform(length);
-        }
-
-        @Override
-        public Tensor exponential(long[] at, long length, long codes) {
-            return draws.exponential(at, length, codes);
+        public Tensor uniform(Use use, long step, long length) {
+            return draws.uniform(use, step, length);
         }
 
         @Override
         public long[] noiseSeeds() {
             return LongStream.generate(() -> seed).limit(grids()).toArray();
-        }
-
-        @Override
-        public void close() {
-            draws.close();
         }
     }
 

@@ -6,11 +6,16 @@ import dev.smalti.corruption.Absorbing;
 import dev.smalti.corruption.Noise;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
+import dev.smalti.draw.GumbelRace;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
+import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
+import dev.smalti.prior.process.GridDraw;
+import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.ReverseProcess;
 import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
 import dev.smalti.tensor.Devices;
@@ -233,7 +238,9 @@ class MdlmFixtureTest {
                 probabilities.add(
                         prior.analytic(own.flatten(), score, sigma - before).mul(new Scalar(scale)));
                 next.add(prior.step(
-                        prior::logScore, LogitFilter.NONE, own, null, t, 0.1, new Stored(u.narrow(0, i, 1))));
+                        draw(prior, u.narrow(0, i, 1)),
+                        own,
+                        new Step(1, 2, t, t - 0.1, prior::logScore, LogitFilter.NONE)));
             }
             fixture.check("step_" + name + ".x_next", Tensors.cat(next));
             Tensor all = torch.stack(new TensorVector(probabilities.toArray(Tensor[]::new)), 0);
@@ -259,7 +266,11 @@ class MdlmFixtureTest {
             List<Tensor> chain = new ArrayList<>();
             for (int i = 0; i < steps; i++) {
                 chain.add(x);
-                x = prior.step(prior::logScore, LogitFilter.NONE, x, null, 1 - i * dt, dt, new Stored(u.select(0, i)));
+                double t = 1 - i * dt;
+                x = prior.step(
+                        draw(prior, u.select(0, i)),
+                        x,
+                        new Step(i + 1, steps + 1, t, t - dt, prior::logScore, LogitFilter.NONE));
             }
             Tensor score = prior.logScore(x, torch.zeros(new long[] {batch}), null, null);
             Tensor likeliest = torch.argmax(score.narrow(1, 0, vocabulary), new LongOptional(-1), false)
@@ -277,17 +288,20 @@ class MdlmFixtureTest {
         }
 
         @Override
-        public Tensor uniform(long length) {
+        public Tensor uniform(Use use, long step, long length) {
             throw new IllegalStateException("a step draws none");
         }
 
         @Override
-        public Tensor exponential(long[] at, long length, long codes) {
-            Tensor own = u.reshape(-1, codes).index_select(0, Tensors.longs(at)).to(ScalarType.Double);
-            return own.add(new Scalar(1e-10)).log().neg().add(new Scalar(1e-10));
+        public Tensor pick(long step, Tensor at, long length, Tensor logProbabilities) {
+            Tensor own =
+                    u.reshape(-1, logProbabilities.size(1)).index_select(0, at).to(ScalarType.Double);
+            Tensor exponential = own.add(new Scalar(1e-10)).log().neg().add(new Scalar(1e-10));
+            return GumbelRace.draw(logProbabilities, exponential);
         }
+    }
 
-        @Override
-        public void close() {}
+    private static GridDraw draw(Sedd prior, Tensor u) {
+        return prior.draw(Sampling.USUAL, new Stored(u));
     }
 }

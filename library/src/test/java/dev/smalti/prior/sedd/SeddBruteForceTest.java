@@ -115,11 +115,11 @@ class SeddBruteForceTest {
     void true_ratios_lead_to_the_true_grids_seed_9(
             Transitions transitions, Noise.Shape noise, Predictor predictor, int steps) {
         int count = 1500;
-        try (Sedd prior = exact(transitions, noise, predictor, steps);
-                RandomStreams draws = RandomStreams.of(
-                        LongStream.range(0, count).mapToObj(new Seed(9)::child).toList())) {
-            long[] codes = Scope.value(
-                    () -> Tensors.toLongs(prior.sample(Sampling.USUAL, null, draws, Prior.StepWatcher.NONE)));
+        try (Sedd prior = exact(transitions, noise, predictor, steps)) {
+            RandomStreams draws = RandomStreams.of(
+                    LongStream.range(0, count).mapToObj(new Seed(9)::child).toList());
+
+            long[] codes = Scope.value(() -> Tensors.toLongs(prior.sample(prior.draw(Sampling.USUAL, draws))));
             double[] share = new double[P.length];
             for (int i = 0; i < codes.length; i += L) {
                 share[(int) (codes[i] * K + codes[i + 1])] += 1.0 / count;
@@ -286,8 +286,9 @@ class SeddBruteForceTest {
                 Prior theirs = absorbing.build(SPACE, 0, new Seed(3), Devices.cpu())) {
             Scope.free(() -> {
                 Tensor codes = grids(50);
-                double[] expected = Tensors.toDoubles(theirs.negativeLogLikelihood(codes, null, new Seed(4)));
-                assertThat(Tensors.toDoubles(ours.negativeLogLikelihood(codes, null, new Seed(4))))
+                double[] expected =
+                        Tensors.toDoubles(theirs.negativeLogLikelihood(new TokenBatch(codes, null), new Seed(4)));
+                assertThat(Tensors.toDoubles(ours.negativeLogLikelihood(new TokenBatch(codes, null), new Seed(4))))
                         .containsExactly(expected, within(1e-4));
             });
         }
@@ -314,8 +315,8 @@ class SeddBruteForceTest {
     void the_bound_of_true_ratios_is_the_entropy_seed_2(
             Transitions transitions, Noise.Shape noise, int times, double within) {
         try (Sedd prior = exact(transitions, noise, Predictor.ANALYTIC, 10)) {
-            double[] nats =
-                    Scope.value(() -> Tensors.toDoubles(prior.negativeLogLikelihood(grids(times), null, new Seed(2))));
+            double[] nats = Scope.value(() ->
+                    Tensors.toDoubles(prior.negativeLogLikelihood(new TokenBatch(grids(times), null), new Seed(2))));
             double mean = 0;
             double square = 0;
             double entropy = 0;

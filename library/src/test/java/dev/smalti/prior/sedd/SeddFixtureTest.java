@@ -3,10 +3,14 @@ package dev.smalti.prior.sedd;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.Fixture;
 import dev.smalti.corruption.Noise;
+import dev.smalti.draw.GumbelRace;
+import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
 import dev.smalti.network.DiffusionTransformerConfiguration;
-import dev.smalti.prior.Prior;
+import dev.smalti.prior.process.GridDraw;
+import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.sedd.SeddConfiguration.Predictor;
 import dev.smalti.prior.sedd.SeddConfiguration.Steps;
 import dev.smalti.prior.sedd.SeddConfiguration.Transitions;
@@ -216,8 +220,8 @@ class SeddFixtureTest {
                         predictor == Predictor.EULER
                                 ? prior.euler(flat, score, 0.1 * rate)
                                 : prior.analytic(flat, score, sigma - before));
-                RandomStreams draws = new Stored(List.of(u.narrow(0, i, 1)), null);
-                next.add(prior.step(prior::logScore, Sampling.USUAL.filter(), own, null, t, 0.1, draws));
+                GridDraw draw = prior.draw(Sampling.USUAL, new Stored(List.of(u.narrow(0, i, 1)), null));
+                next.add(prior.step(draw, own, new Step(1, 2, t, t - 0.1, prior::logScore, LogitFilter.NONE)));
             }
             fixture.check(p + "probs", torch.stack(new TensorVector(probabilities.toArray(Tensor[]::new)), 0));
             fixture.check(p + "x_next", Tensors.cat(next));
@@ -246,8 +250,8 @@ class SeddFixtureTest {
                         .exp();
                 probabilities.add(prior.analytic(own.flatten(), score, sigmas[i])
                         .narrow(1, 0, prior.space().codes()));
-                RandomStreams draws = new Stored(List.of(u.narrow(0, i, 1)), null);
-                next.add(prior.denoise(prior::logScore, Sampling.USUAL.filter(), own, null, times[i], draws));
+                GridDraw draw = prior.draw(Sampling.USUAL, new Stored(List.of(u.narrow(0, i, 1)), null));
+                next.add(prior.step(draw, own, new Step(1, 1, times[i], 0, prior::logScore, LogitFilter.NONE)));
             }
             fixture.check(g + "denoise.probs", torch.stack(new TensorVector(probabilities.toArray(Tensor[]::new)), 0));
             fixture.check(g + "denoise.x_next", Tensors.cat(next));
@@ -272,9 +276,9 @@ class SeddFixtureTest {
             Tensor start = transitions == Transitions.UNIFORM // numbers in [0, 1); any becomes a mask
                     ? toUniform(first, prior.space().codes())
                     : torch.zeros_like(first);
-            Prior.StepWatcher watcher =
+            StepWatcher watcher =
                     (done, of, xt) -> seen.add(Scope.hold(xt.flatten(1, 2).clone()));
-            prior.sample(Sampling.USUAL, null, new Stored(noise, start), watcher);
+            prior.sample(prior.draw(Sampling.USUAL, new Stored(noise, start)).watcher(watcher));
             fixture.check(
                     g + "chain_" + predictor.name().toLowerCase(Locale.ROOT) + ".x",
                     torch.stack(new TensorVector(seen.toArray(Tensor[]::new)), 0));
@@ -286,39 +290,29 @@ class SeddFixtureTest {
         return codes.to(ScalarType.Double).add(new Scalar(0.5)).div(new Scalar((double) count));
     }
 
-    /** The uniform numbers that the reference drew, which it turns into the exponential ones of a race. */
-    private static final class Stored implements RandomStreams {
-        private final List<Tensor> u;
-        private final Tensor first;
-        private int step;
-
-        /**
-         * @param u of each step, [B, L, S]
-         * @param first what chooses the first state, [B, L]
-         */
-        Stored(List<Tensor> u, Tensor first) {
-            this.u = u;
-            this.first = first;
-        }
-
+    /**
+     * The uniform numbers that the reference drew, which it turns into the exponential ones of a race.
+     *
+     * @param u of each step, [B, L, S]
+     * @param first what chooses the first state, [B, L]
+     */
+    private record Stored(List<Tensor> u, Tensor first) implements RandomStreams {
         @Override
         public long grids() {
             return u.get(0).size(0);
         }
 
         @Override
-        public Tensor uniform(long length) {
+        public Tensor uniform(Use use, long step, long length) {
             return first.to(ScalarType.Double);
         }
 
         @Override
-        public Tensor exponential(long[] at, long length, long codes) {
-            Tensor all = u.get(step++).reshape(-1, codes).to(ScalarType.Double);
-            Tensor own = all.index_select(0, Tensors.longs(at));
-            return own.add(new Scalar(1e-10)).log().neg().add(new Scalar(1e-10));
+        public Tensor pick(long step, Tensor at, long length, Tensor logProbabilities) {
+            Tensor all = u.get((int) step - 1).reshape(-1, logProbabilities.size(1));
+            Tensor own = all.to(ScalarType.Double).index_select(0, at);
+            return GumbelRace.draw(
+                    logProbabilities, own.add(new Scalar(1e-10)).log().neg().add(new Scalar(1e-10)));
         }
-
-        @Override
-        public void close() {}
     }
 }

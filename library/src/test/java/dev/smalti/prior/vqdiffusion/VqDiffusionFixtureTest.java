@@ -9,12 +9,14 @@ import dev.smalti.corruption.Level;
 import dev.smalti.corruption.MaskAndReplace;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
-import dev.smalti.draw.Categorical;
+import dev.smalti.draw.GumbelRace;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
+import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.VqDiffusionTransformerConfiguration;
+import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration.Drawing;
 import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration.Transitions;
 import dev.smalti.tensor.Devices;
@@ -103,7 +105,7 @@ class VqDiffusionFixtureTest {
     @Test
     void draws_the_same_lost_tokens() {
         Tensor log = corruption.logMarginal(x0, at(t)); // [B, L, K + 1]
-        check("train_xt", Categorical.draw(log, exponential(fixture.in("train_u"))));
+        check("train_xt", GumbelRace.draw(log, exponential(fixture.in("train_u"))));
     }
 
     @Test
@@ -129,7 +131,7 @@ class VqDiffusionFixtureTest {
             Tensor now = fixture.out("train_xt");
             Tensor guess = LogitFilter.NONE.logProbabilities(positions(fixture.in("logits")));
             Tensor times = t.unsqueeze(1).expand_as(now).flatten();
-            Tensor log = prior.reversal().back(guess.view(-1, codes), now.flatten(), times, before(times));
+            Tensor log = prior.reverse().back(guess.view(-1, codes), now.flatten(), times, before(times));
             checkPossible("train_uniform.log_model_prob", states(log.view(now.size(0), length, -1)));
         }
     }
@@ -195,9 +197,9 @@ class VqDiffusionFixtureTest {
             List<Tensor> chain = new ArrayList<>();
             for (int i = 0; i < times.length; i++) {
                 Tensor each = Tensors.filled(times[i] + 1, now.numel());
-                Tensor log = prior.reversal().back(guess, now.flatten(), each, before(each));
+                Tensor log = prior.reverse().back(guess, now.flatten(), each, before(each));
                 Tensor noise = exponential(fixture.in("chain_u").select(0, i));
-                now = Categorical.draw(log, noise.view(-1, codes + 1L)).view_as(x0);
+                now = GumbelRace.draw(log, noise.view(-1, codes + 1L)).view_as(x0);
                 chain.add(now);
             }
             check("chain_tokens", torch.stack(new TensorVector(chain.toArray(Tensor[]::new)), 0));
@@ -207,7 +209,11 @@ class VqDiffusionFixtureTest {
     @Test
     void draws_the_same_tokens_by_the_purity_rule() {
         try (VqDiffusion prior = prior(0)) {
-            Tensor drawn = prior.surest(this::given, LogitFilter.NONE, xt, null, 51, 3, new Stored());
+            Tensor drawn = prior.surest(
+                    prior.draw(Sampling.USUAL, new Stored()),
+                    xt,
+                    new Step(1, 2, 51, 50, this::given, LogitFilter.NONE),
+                    3);
             check("purity_tokens", drawn);
             check("purity_sampled", masks(xt).sub(masks(drawn)));
         }
@@ -353,24 +359,20 @@ class VqDiffusionFixtureTest {
         }
 
         @Override
-        public Tensor uniform(long positions) {
+        public Tensor uniform(Use use, long step, long positions) {
             throw new UnsupportedOperationException("the rule draws no uniform numbers");
         }
 
         @Override
-        public Tensor exponential(long[] at, long positions, long count) {
-            Tensor places = fixture.in("purity_gumbel")
-                    .to(ScalarType.Double)
-                    .neg()
-                    .exp()
-                    .unsqueeze(-1); // [B, L, 1]
-            Tensor all = count == 1
-                    ? places
-                    : VqDiffusionFixtureTest.exponential(fixture.in("purity_u")).narrow(-1, 0, count);
-            return all.reshape(-1, count).index_select(0, Tensors.longs(at));
+        public Tensor exponential(Use use, long step, long positions) {
+            return fixture.in("purity_gumbel").to(ScalarType.Double).neg().exp(); // [B, L]
         }
 
         @Override
-        public void close() {}
+        public Tensor pick(long step, Tensor at, long positions, Tensor logProbabilities) {
+            Tensor race =
+                    VqDiffusionFixtureTest.exponential(fixture.in("purity_u")).narrow(-1, 0, codes);
+            return GumbelRace.draw(logProbabilities, race.reshape(-1, codes).index_select(0, at));
+        }
     }
 }

@@ -9,8 +9,8 @@ import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Parameters;
 import dev.smalti.network.VqDiffusionTransformerConfiguration;
-import dev.smalti.prior.Prior.StepWatcher;
 import dev.smalti.prior.TokenBatch;
+import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration.Drawing;
 import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration.Transitions;
 import dev.smalti.tensor.Devices;
@@ -39,6 +39,8 @@ class VqDiffusionTest {
     /** What a stand-in for a network guesses of the first and of the second token. */
     private static final double[][] GUESS = {{0.5, 0.25, 0.25}, {0.1, 0.8, 0.1}};
 
+    private static final Step STEP = new Step(1, 2, 5, 4, VqDiffusionTest::given, LogitFilter.NONE);
+
     private static Tensor given(Tensor xt, Tensor time, Tensor label, Tensor at) {
         double[] log = new double[L * K];
         Arrays.setAll(log, i -> Math.log(GUESS[i / K][i % K]));
@@ -51,15 +53,13 @@ class VqDiffusionTest {
         try (VqDiffusion prior = prior(new Drawing(null, 2.0, null), null, null)) {
             double[][] found = new double[L][K];
             Scope.free(() -> {
-                try (RandomStreams draws = draws(51, n)) {
-                    Tensor masks = Tensors.filled(K, n, L);
-                    long[] drawn = Tensors.toLongs(
-                            prior.surest(VqDiffusionTest::given, LogitFilter.NONE, masks, null, 5, 1, draws));
-                    for (int i = 0; i < n; i++) {
-                        assertThat(drawn[L * i] == K).isNotEqualTo(drawn[L * i + 1] == K);
-                        int place = drawn[L * i] == K ? 1 : 0;
-                        found[place][(int) drawn[L * i + place]] += 1.0 / n;
-                    }
+                RandomStreams draws = draws(51, n);
+                Tensor masks = Tensors.filled(K, n, L);
+                long[] drawn = Tensors.toLongs(prior.surest(prior.draw(Sampling.USUAL, draws), masks, STEP, 1));
+                for (int i = 0; i < n; i++) {
+                    assertThat(drawn[L * i] == K).isNotEqualTo(drawn[L * i + 1] == K);
+                    int place = drawn[L * i] == K ? 1 : 0;
+                    found[place][(int) drawn[L * i + place]] += 1.0 / n;
                 }
             });
             double[] score = {0.5 / 0.8, 1}; // over the greatest
@@ -81,14 +81,12 @@ class VqDiffusionTest {
     void never_draws_by_purity_what_is_a_code_already() {
         try (VqDiffusion prior = prior(new Drawing(null, 0.0, null), null, null)) {
             Scope.free(() -> {
-                try (RandomStreams draws = draws(1, 3)) {
-                    Tensor xt = Tensors.longs(K, 2, 0, 1, 1, K).view(3, L);
-                    long[] drawn = Tensors.toLongs(
-                            prior.surest(VqDiffusionTest::given, LogitFilter.NONE, xt, null, 5, 2, draws));
-                    assertThat(drawn[1]).isEqualTo(2);
-                    assertThat(Arrays.copyOfRange(drawn, 2, 5)).containsExactly(0, 1, 1);
-                    assertThat(drawn).doesNotContain(K);
-                }
+                RandomStreams draws = draws(1, 3);
+                Tensor xt = Tensors.longs(K, 2, 0, 1, 1, K).view(3, L);
+                long[] drawn = Tensors.toLongs(prior.surest(prior.draw(Sampling.USUAL, draws), xt, STEP, 2));
+                assertThat(drawn[1]).isEqualTo(2);
+                assertThat(Arrays.copyOfRange(drawn, 2, 5)).containsExactly(0, 1, 1);
+                assertThat(drawn).doesNotContain(K);
             });
         }
     }
@@ -101,20 +99,16 @@ class VqDiffusionTest {
         List<Long> masks = new ArrayList<>();
         try (VqDiffusion prior = prior(space, drawing, null, null)) {
             Scope.free(() -> {
-                try (RandomStreams draws = draws(2, 1)) {
-                    prior.sample(
-                            Sampling.USUAL.steps(5),
-                            null,
-                            draws,
-                            (done, of, xt) -> masks.add(LongStream.of(Tensors.toLongs(xt))
-                                    .filter(x -> x == K)
-                                    .count()));
-                }
+                RandomStreams draws = draws(2, 1);
+                prior.sample(prior.draw(Sampling.USUAL.steps(5), draws)
+                        .watcher((done, of, xt) -> masks.add(LongStream.of(Tensors.toLongs(xt))
+                                .filter(x -> x == K)
+                                .count())));
             });
         }
         List<Long> expected =
                 switch (tokens) {
-                    case 0 -> List.of(10L, 8L, 5L, 3L, 0L); // 12 spread over 5 steps
+                    case 0 -> List.of(10L, 7L, 5L, 2L, 0L); // 12 spread over 5 steps
                     case 1 -> List.of(11L, 10L, 9L, 8L, 0L);
                     default -> List.of(8L, 4L, 0L, 0L, 0L);
                 };
@@ -132,10 +126,9 @@ class VqDiffusionTest {
     private static long[] sample(Drawing drawing, LogitFilter filter) {
         try (VqDiffusion prior = prior(drawing, null, null)) {
             return Scope.value(() -> {
-                try (RandomStreams draws = draws(9, 40)) {
-                    return Tensors.toLongs(prior.sample(
-                            VqDiffusionTest::given, Sampling.USUAL.filter(filter), null, draws, StepWatcher.NONE));
-                }
+                RandomStreams draws = draws(9, 40);
+                return Tensors.toLongs(
+                        prior.sample(VqDiffusionTest::given, prior.draw(Sampling.USUAL.filter(filter), draws)));
             });
         }
     }
@@ -239,7 +232,7 @@ class VqDiffusionTest {
         try (VqDiffusion prior = prior(Drawing.PLAIN, null, importance)) {
             double nats = Scope.value(() -> {
                 Tensor codes = batch().codes().repeat(60, 1);
-                return prior.negativeLogLikelihood(codes, null, new Seed(5))
+                return prior.negativeLogLikelihood(new TokenBatch(codes, null), new Seed(5))
                         .mean()
                         .item_double();
             });

@@ -1,0 +1,456 @@
+package dev.smalti.prior.process;
+
+import dev.smalti.draw.Canvas;
+import dev.smalti.draw.Guidance;
+import dev.smalti.draw.Known;
+import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
+import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
+import dev.smalti.draw.UnsupportedSamplingException;
+import dev.smalti.draw.Windows;
+import dev.smalti.network.Denoiser;
+import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.Labels;
+import dev.smalti.token.TokenSpace;
+import java.util.Arrays;
+import java.util.function.BiFunction;
+import java.util.function.DoubleUnaryOperator;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * A batch of grids being drawn: their size, which may be above that of training, the tokens that are known already, classes,
+ * random numbers and who watches. It gives each step its times, its guided network and its filter, so that a sampler is the step
+ * of its paper and no more.
+ *
+ * <p>Tensors of a draw lie on the device of the network. Letters: B grids, L places, T codes at a place, M places that may change
+ * in a step, K codes.
+ */
+public final class GridDraw {
+    private static final int HALVINGS = 60;
+
+    private final TokenSpace trained;
+    private final int classes;
+    private final Parameters parameters;
+    private final Sampling sampling;
+    private final RandomStreams streams;
+    private final TokenSpace space;
+    private Tensor labels; // int64 [B]; null without classes
+    private StepWatcher watcher = StepWatcher.NONE;
+    private Listener listener = (at, logProbabilities, codes) -> {};
+    private Known known; // null for none, of the grids from this number on:
+    private long first;
+    private Tensor open; // bool [1, L]
+    private long unknown;
+    private Tensor places; // where codes are drawn, bool [1, T·L]; null for everywhere
+    private Tensor codes; // known ones, 0 where they are drawn, int64 [B, T·L]
+
+    /**
+     * One step of a draw.
+     *
+     * @param number 1..of
+     * @param of all steps
+     * @param t the time before it, in the method's own unit
+     * @param s the time after it
+     * @param guided the network as it is to be asked: through windows, and with guidance
+     * @param filter of the logits
+     */
+    public record Step(int number, int of, double t, double s, Denoiser guided, LogitFilter filter) {
+        /** Whether it is the last one. */
+        public boolean last() {
+            return number == of;
+        }
+
+        /** The same with another filter. */
+        public Step filter(LogitFilter filter) {
+            return new Step(number, of, t, s, guided, filter);
+        }
+    }
+
+    /** Sees what codes are drawn from, before a step is done. It stops a draw by throwing. */
+    @FunctionalInterface
+    public interface Listener {
+        /**
+         * @param at where, ascending indices into the B·L positions, int64 [M]
+         * @param logProbabilities up to a number of each row, filtered and guided; of the codes, and for methods that draw a
+         *     state of masked or replaced tokens, of that. float64 [M, K]
+         * @param codes what is drawn, int64 [M]; not all of it need stay
+         */
+        void picked(Tensor at, Tensor logProbabilities, Tensor codes);
+    }
+
+    /**
+     * @param trained the grids of training
+     * @param classes 0 for an unconditional prior
+     * @param parameters of the network
+     * @param streams of B grids
+     */
+    public GridDraw(TokenSpace trained, int classes, Parameters parameters, Sampling sampling, RandomStreams streams) {
+        Canvas canvas = sampling.canvas();
+        this.trained = trained;
+        this.classes = classes;
+        this.parameters = parameters;
+        this.sampling = sampling;
+        this.streams = streams;
+        this.space = canvas == null ? trained : trained.sized(canvas.height(), canvas.width());
+        this.open = torch.ones(new long[] {1, space.length()}, Tensors.options(ScalarType.Bool, device()));
+        this.unknown = space.length();
+    }
+
+    /**
+     * Gives the grids classes.
+     *
+     * @param labels int64 [B]; the number of classes draws without class; null for an unconditional prior
+     */
+    public GridDraw labels(Tensor labels) {
+        this.labels = labels == null ? null : labels.to(device(), ScalarType.Long);
+        return this;
+    }
+
+    /** Calls {@code watcher} after every step. */
+    public GridDraw watcher(StepWatcher watcher) {
+        this.watcher = watcher;
+        return this;
+    }
+
+    /** Calls {@code listener} whenever codes are drawn. */
+    public GridDraw listener(Listener listener) {
+        this.listener = listener;
+        return this;
+    }
+
+    /** {@link #known(Known, long)} of the first grids. */
+    public GridDraw known(Known known) {
+        return known(known, 0);
+    }
+
+    /**
+     * Keeps known tokens.
+     *
+     * @param known null for none
+     * @param first the number of the first of these grids among all that are drawn
+     * @throws IllegalArgumentException if the known tokens are not those of such grids
+     */
+    public GridDraw known(Known known, long first) {
+        boolean[] drawn = known == null ? new boolean[0] : known.open();
+        int count = 0;
+        for (boolean each : drawn) {
+            count += each ? 1 : 0;
+        }
+        if (known == null) {
+            return this;
+        }
+        if (known.depth() != space.depth() || known.height() != space.height() || known.width() != space.width()) {
+            throw new IllegalArgumentException("known tokens must be those of grids of %s, got %s"
+                    .formatted(
+                            space.grid(),
+                            new TokenSpace(space.codes(), known.height(), known.width(), known.depth()).grid()));
+        }
+        if (count == drawn.length) {
+            return this;
+        }
+        if (space.depth() > 1 && !known.noisy()) {
+            throw new IllegalArgumentException(
+                    "known tokens of a diffusion tokenizer need the noise seeds that they were encoded with");
+        }
+        this.known = known;
+        this.first = first;
+        this.unknown = count;
+        long[] all = new long[Math.toIntExact(grids() * space.size())];
+        int size = Math.toIntExact(space.size());
+        for (int i = 0; i < grids(); i++) {
+            long[] own = known.codes(first + i);
+            for (int j = 0; j < size; j++) {
+                all[i * size + j] = drawn[j % drawn.length] ? 0 : own[j];
+            }
+        }
+        long[] where = new long[drawn.length];
+        for (int j = 0; j < where.length; j++) {
+            where[j] = drawn[j] ? 1 : 0;
+        }
+        open = Tensors.longs(where).view(1, -1).to(device(), ScalarType.Bool);
+        places = open.expand(space.depth(), space.length()).reshape(1, -1);
+        codes = space.check("the known tokens", Tensors.longs(all))
+                .view(-1, size)
+                .to(device(), ScalarType.Long);
+        return this;
+    }
+
+    /** K, T, and the size of the grids to be drawn. */
+    public TokenSpace space() {
+        return space;
+    }
+
+    /** B */
+    public long grids() {
+        return streams.grids();
+    }
+
+    /** L */
+    public long length() {
+        return space.length();
+    }
+
+    /** Where the network is, and the tensors of a draw. */
+    public Device device() {
+        return parameters.device();
+    }
+
+    /** What is wished. */
+    public Sampling sampling() {
+        return sampling;
+    }
+
+    /** The classes of the grids, int64 [B]; null for an unconditional prior. */
+    public Tensor labels() {
+        return labels;
+    }
+
+    /** Whether some tokens are known. */
+    public boolean partial() {
+        return known != null;
+    }
+
+    /** The places to be drawn, bool [1, L]. */
+    public Tensor open() {
+        return open;
+    }
+
+    /** How many there are. */
+    public long unknown() {
+        return unknown;
+    }
+
+    /** The noise seeds of the known tokens, [B]. */
+    public long[] knownNoiseSeeds() {
+        long[] seeds = new long[Math.toIntExact(grids())];
+        Arrays.setAll(seeds, i -> known.noiseSeed(first + i));
+        return seeds;
+    }
+
+    /** The seed of each grid's Gaussian noise, for methods of a diffusion tokenizer. [B] */
+    public long[] noiseSeeds() {
+        return streams.noiseSeeds();
+    }
+
+    /** So many steps for a grid of training, as many as that for each of the tokens of such a grid. */
+    public int grown(int steps) {
+        return Math.toIntExact(Math.max(steps, (long) steps * space.length() / trained.length()));
+    }
+
+    // Times
+
+    /**
+     * The share of noise before each step and after the last.
+     *
+     * @param usual the steps where none are wished
+     * @return descending from 1 to 0
+     */
+    public double[] times(int usual) {
+        return sampling.steps().shares(usual);
+    }
+
+    /**
+     * {@code times} without the first steps that are needless, since as much is known already as after them; the first that is
+     * left begins when as many tokens are masked as are not known.
+     *
+     * @param times descending
+     * @param masked the share of masked tokens at a time, growing with it
+     */
+    public double[] unknownYet(double[] times, DoubleUnaryOperator masked) {
+        double share = (double) unknown / space.length();
+        if (share == 1) {
+            return times;
+        }
+        int skipped = 0;
+        while (skipped < times.length - 2 && masked.applyAsDouble(times[skipped + 1]) >= share) {
+            skipped++;
+        }
+        double[] left = Arrays.copyOfRange(times, skipped, times.length);
+        left[0] = first(left[0], left[1], masked, share);
+        return left;
+    }
+
+    /** The first time above {@code low} at which {@code share} is masked, by halving; at most {@code high}. */
+    private static double first(double high, double low, DoubleUnaryOperator masked, double share) {
+        for (int i = 0; i < HALVINGS && masked.applyAsDouble(high) > share; i++) {
+            double middle = (low + high) / 2;
+            if (masked.applyAsDouble(middle) < share) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        return high;
+    }
+
+    // Steps
+
+    /**
+     * Takes the steps between {@code times}, without gradients.
+     *
+     * @param times before the first step and after each, in the method's own unit
+     * @param network asked for logits of places; what it sees is a window where the canvas is larger than in training. Null for a
+     *     method that asks its network itself
+     * @param start the state before the first step, int64 [B, T·L]
+     * @param step int64 [B, T·L] -> the same
+     * @return int64 [B, h, w], or [B, T, h, w] where there are several codes at each place, on the CPU
+     * @throws IllegalArgumentException naming the label that isn't one of the prior's, or guidance where there are no classes
+     */
+    public Tensor run(double[] times, Denoiser network, Supplier<Tensor> start, BiFunction<Tensor, Step, Tensor> step) {
+        return run(times, network, false, start, step);
+    }
+
+    /** {@link #run(double[], Denoiser, Supplier, BiFunction)} of a network that gives logarithms of ratios rather than logits. */
+    public Tensor runScores(
+            double[] times, Denoiser network, Supplier<Tensor> start, BiFunction<Tensor, Step, Tensor> step) {
+        return run(times, network, true, start, step);
+    }
+
+    private Tensor run(
+            double[] times,
+            Denoiser network,
+            boolean scores,
+            Supplier<Tensor> start,
+            BiFunction<Tensor, Step, Tensor> step) {
+        checkGuidance();
+        Labels.check(labels, classes, grids());
+        boolean larger = space.height() != trained.height() || space.width() != trained.width();
+        Denoiser seen = larger && network != null
+                ? new Windows(network, trained.height(), trained.width(), sampling.canvas(), scores)
+                : network;
+        int steps = times.length - 1;
+        return Inference.tensor(parameters, () -> {
+            Tensor x = start.get();
+            for (int number = 1; number <= steps; number++) {
+                Tensor before = x;
+                Step now = step(number, steps, times[number - 1], times[number], seen);
+                x = Scope.keep(() -> step.apply(before, now));
+                watcher.step(number, steps, space.grids(x).cpu());
+            }
+            return space.grids(x).cpu();
+        });
+    }
+
+    private Step step(int number, int steps, double t, double s, Denoiser seen) {
+        double weight = sampling.weight(number, steps);
+        Denoiser guided =
+                weight == 0 ? seen : new Guidance(seen, sampling.guidance().against(classes), weight);
+        return new Step(number, steps, t, s, guided, sampling.filter(number, steps));
+    }
+
+    private void checkGuidance() {
+        Long negative = sampling.guidance().negative();
+        if (classes == 0 && sampling.guidance().weight() > 0) {
+            throw new UnsupportedSamplingException(
+                    "guidance needs a model with classes, and this one has none: leave it 0");
+        }
+        if (negative != null && !(negative >= 0 && negative <= classes)) {
+            throw new IllegalArgumentException(
+                    "the negative label must be in 0.." + classes + " (" + classes + " for no class), got " + negative);
+        }
+    }
+
+    // Known tokens
+
+    /**
+     * {@code x} with the known tokens in their places.
+     *
+     * @param x int64 [B, T·L]
+     */
+    public Tensor keep(Tensor x) {
+        return keep(x, kept -> kept);
+    }
+
+    /**
+     * The same with what has become of the known tokens.
+     *
+     * @param lost is given the known tokens, int64 [B, T·L], with code 0 at open places, and gives the same shape
+     */
+    public Tensor keep(Tensor x, UnaryOperator<Tensor> lost) {
+        return known == null ? x : torch.where(places, x, lost.apply(codes));
+    }
+
+    // Random numbers and codes
+
+    /** Uniform numbers in [0, 1) that are drawn once a grid. float64 [B, numbers] */
+    public Tensor uniform(Use use, long numbers) {
+        return streams.uniform(use, 0, numbers);
+    }
+
+    /** Uniform numbers in [0, 1) of a step. float64 [B, L] */
+    public Tensor uniform(Use use, Step step) {
+        return streams.uniform(use, step.number(), space.length());
+    }
+
+    /** Exponential numbers of a step. float64 [B, L] */
+    public Tensor exponential(Use use, Step step) {
+        return streams.exponential(use, step.number(), space.length());
+    }
+
+    /** Standard normal numbers of a step, or drawn once a grid where it is 0. float64 [B, numbers] */
+    public Tensor normal(Use use, long step, long numbers) {
+        return streams.normal(use, step, numbers);
+    }
+
+    /** Those of {@code where} that are chosen with probability p. bool [B, L] -> bool [B, L] */
+    public Tensor coins(Tensor where, double p, Step step) {
+        return where.logical_and(uniform(Use.PLACES, step).lt(new Scalar(p)));
+    }
+
+    /** Grids of masks with the known tokens. int64 [B, T·L] */
+    public Tensor masks() {
+        return keep(torch.full(
+                new long[] {grids(), space.size()},
+                new Scalar(space.mask()),
+                Tensors.options(ScalarType.Long, device())));
+    }
+
+    /**
+     * Asks the network of some places, of grids that have any.
+     *
+     * @param xt int64 [B, L]
+     * @param time of all grids, as the network knows it
+     * @return [M, K]
+     */
+    public Tensor logits(ActivePositions at, Tensor xt, double time, Step step) {
+        return at.logits(step.guided(), xt, time, labels);
+    }
+
+    /**
+     * Draws codes.
+     *
+     * @param at ascending indices into the B·L places, int64 [M]
+     * @param logProbabilities up to a number of each row, float64 [M, K]
+     * @return int64 [M]
+     */
+    public Tensor pick(Tensor at, Tensor logProbabilities, Step step) {
+        Tensor picked = streams.pick(step.number(), at, space.length(), logProbabilities);
+        listener.picked(at, logProbabilities, picked);
+        return picked;
+    }
+
+    /**
+     * Draws codes from what the network says, filtered, at some places.
+     *
+     * @param xt int64 [B, L]
+     * @param where bool [B, L]; the network is asked there alone
+     * @param time of all grids, as the network knows it
+     * @return int64 [B, L]
+     */
+    public Tensor fill(Tensor xt, Tensor where, double time, Step step) {
+        return ActivePositions.of(where)
+                .map(at ->
+                        at.write(xt, pick(at.at(), step.filter().logProbabilities(logits(at, xt, time, step)), step)))
+                .orElse(xt);
+    }
+}

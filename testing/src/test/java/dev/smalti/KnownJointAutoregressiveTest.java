@@ -1,0 +1,23 @@
+package dev.smalti;
+
+import dev.smalti.testing.KnownJointContract;
+import java.nio.file.Path;
+import java.util.List;
+
+/** The autoregressive prior recovers a known joint, and knows its likelihood exactly. */
+class KnownJointAutoregressiveTest extends KnownJointContract {
+    @Override
+    protected Path recipe() {
+        return Toy.recipe("autoregressive");
+    }
+
+    @Override
+    protected double mostDistance() {
+        return 0.12;
+    }
+
+    @Override
+    protected List<boolean[]> drawnGivenTheRest() {
+        return List.of(BELOW);
+    }
+}

@@ -1,0 +1,22 @@
+package dev.smalti.prior.absorbing;
+
+import dev.smalti.network.TransformerConfiguration;
+import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.testing.PriorContract;
+
+class AbsorbingContractTest extends PriorContract {
+    @Override
+    protected PriorConfiguration configuration() {
+        return new AbsorbingConfiguration(new TransformerConfiguration(2, 32, 2, null), null, null, null, null, null);
+    }
+
+    @Override
+    protected double learningRate() {
+        return 3e-3;
+    }
+
+    @Override
+    protected int stepsByHeart() {
+        return 300;
+    }
+}

@@ -1,0 +1,32 @@
+package dev.smalti.prior.sedd;
+
+import dev.smalti.network.DiffusionTransformerConfiguration;
+import dev.smalti.network.DiffusionTransformerConfiguration.Positions;
+import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.testing.PriorContract;
+
+class AbsorbContractTest extends PriorContract {
+    @Override
+    protected PriorConfiguration configuration() {
+        return new SeddConfiguration(
+                new DiffusionTransformerConfiguration(2, 32, 2, 32, Positions.ROTARY_2D, null, null),
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null);
+    }
+
+    @Override
+    protected double learningRate() {
+        return 3e-3;
+    }
+
+    @Override
+    protected int stepsByHeart() {
+        return 500;
+    }
+}
