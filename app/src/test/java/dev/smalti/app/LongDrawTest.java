@@ -11,6 +11,7 @@ import dev.smalti.job.GenerateImages;
 import dev.smalti.job.GenerateImages.Format;
 import dev.smalti.job.GenerateImages.Output;
 import dev.smalti.job.GenerateImages.Request;
+import dev.smalti.model.GridBatch;
 import dev.smalti.model.Model;
 import dev.smalti.tensor.Scope;
 import java.io.IOException;
@@ -161,7 +162,7 @@ class LongDrawTest {
             List<Long> places = new ArrayList<>();
             long[] labels = new long[2];
             assertThatThrownBy(() -> Scope.free(() -> open.codes(
-                            new Model.Batch(labels, 0, 2, 0, Sampling.USUAL),
+                            new GridBatch(labels, 0, 2, 0, Sampling.USUAL),
                             (done, of, xt) -> {
                                 seen.addAll(open.preview(xt));
                                 if (done == 3) {

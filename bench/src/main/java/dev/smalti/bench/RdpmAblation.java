@@ -10,6 +10,7 @@ import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
+import dev.smalti.evaluate.Likelihood;
 import dev.smalti.job.EncodeImages;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.evaluate.Likelihood;
@@ -86,8 +87,7 @@ final class RdpmAblation {
     private Map<String, Object> row(Map.Entry<String, String> change) {
         try (Model model = train(change.getValue())) {
             Map<String, Double> measures = encode("fruits-valid.zip", folder.resolve("valid.safetensors"), true);
-            Likelihood.Estimate bits = new MeasureLikelihood(
-                            folder.resolve("valid.safetensors"), null, 1, 0, false, 0)
+            Likelihood.Estimate bits = new MeasureLikelihood(folder.resolve("valid.safetensors"), null, 1, 0, false, 0)
                     .run(model, total -> {}, done -> {})
                     .bitsPerToken();
             int steps = model.prior().space().depth();

@@ -175,7 +175,7 @@ public record EvaluationResult(
             if (named.containsKey("guidance")) {
                 facts.put("guidance_schedule", named.getOrDefault("guidance_schedule", "constant"));
                 facts.put("guidance_interval", named.getOrDefault("guidance_interval", List.of(0.0, 1.0)));
-                Object negative = named.get("negative_label");
+                Object negative = named.get("negative");
                 facts.put("negative", negative == null ? "no class" : "class " + negative);
             }
             return facts;

@@ -5,6 +5,7 @@ import dev.smalti.data.Pixels;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.model.Drawing;
+import dev.smalti.model.GridBatch;
 import dev.smalti.model.Model;
 import dev.smalti.model.Preview;
 import dev.smalti.run.JobException;
@@ -182,13 +183,12 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
         long[] nothing = new long[Math.toIntExact(space.length())];
         Arrays.fill(nothing, space.mask());
         grids.add(nothing);
-        Scope.free(
-                () -> open.codes(new Model.Batch(drawing.labels(), 0, 1, drawing.seed(), sampling), (done, of, xt) -> {
-                    int every = (of + FRAMES - 1) / FRAMES;
-                    if (done % every == 0 || done == of) {
-                        grids.add(Tensors.toLongs(xt));
-                    }
-                }));
+        Scope.free(() -> open.codes(new GridBatch(drawing.labels(), 0, 1, drawing.seed(), sampling), (done, of, xt) -> {
+            int every = (of + FRAMES - 1) / FRAMES;
+            if (done % every == 0 || done == of) {
+                grids.add(Tensors.toLongs(xt));
+            }
+        }));
         List<Pixels> frames = new ArrayList<>();
         for (Pixels picture : new Preview(open, space).of(grids)) {
             frames.add(enlarge(picture));

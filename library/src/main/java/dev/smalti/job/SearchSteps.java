@@ -49,7 +49,10 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
         }
     }
 
-    /** @return all that the model has now */
+    /**
+     * @return all that the model has now
+     * @throws JobException if its method has no steps to search
+     */
     public SearchedSteps run(Model model, LongConsumer total, LongConsumer progress) {
         if (!(model.prior() instanceof SearchableSteps prior)) {
             throw new JobException("the steps of " + model.folder().path()

@@ -63,13 +63,14 @@ public record Drawing(Painter model, long[] labels, int count, long seed, Sampli
             int size = Math.min(together, count - from);
             long[] taken = {0, 0};
             Scope.free(() -> {
-                Painter.Batch grids = new Painter.Batch(labels, from, size, seed, sampling, known);
                 long started = System.nanoTime();
                 long before = Work.passes();
-                Tensor codes = model.codes(grids, (done, of, xt) -> {
-                    steps[0] = of;
-                    progress.accept(from + (long) size * done / of);
-                });
+                GridBatch drawn = new GridBatch(labels, from, size, seed, sampling, known);
+                Tensor codes = model.codes(drawn, (done, of, xt) -> {
+                            steps[0] = of;
+                            progress.accept(from + (long) size * done / of);
+                        })
+                        .cpu(); // not done before it is there
                 taken[0] = Work.passes() - before;
                 taken[1] = System.nanoTime() - started;
                 taker.take(from, codes);

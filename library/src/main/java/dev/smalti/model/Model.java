@@ -298,7 +298,7 @@ public final class Model implements Painter, AutoCloseable {
      *     of another size
      */
     @Override
-    public Tensor codes(Batch batch, StepWatcher watcher) {
+    public Tensor codes(GridBatch batch, StepWatcher watcher) {
         return codes(batch, watcher, (at, logProbabilities, codes) -> {});
     }
 
@@ -310,7 +310,7 @@ public final class Model implements Painter, AutoCloseable {
      * @throws CancellationException if the thread is interrupted
      * @throws IllegalStateException if the model is closed, be it meanwhile
      */
-    public Tensor codes(Batch batch, StepWatcher watcher, GridDraw.Listener listener) {
+    public Tensor codes(GridBatch batch, StepWatcher watcher, GridDraw.Listener listener) {
         return inTurn(() -> {
             int from = batch.from();
             List<Seed> seeds = new ArrayList<>();

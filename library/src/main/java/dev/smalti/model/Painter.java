@@ -12,24 +12,11 @@ public interface Painter {
     TokenSpace space(Sampling sampling);
 
     /**
-     * Grids to be drawn at once: those with the numbers {@code from}..{@code from + size - 1}.
-     *
-     * @param labels of all grids; null for an unconditional model
-     * @param known tokens that stay as they are, by the number of the grid; null for none
-     */
-    record Batch(long[] labels, int from, int size, long seed, Sampling sampling, Known known) {
-        /** Of which no tokens are known. */
-        public Batch(long[] labels, int from, int size, long seed, Sampling sampling) {
-            this(labels, from, size, seed, sampling, null);
-        }
-    }
-
-    /**
      * Draws grids, whatever is drawn with them.
      *
-     * @return int64 [size, h, w] or [size, T, h, w], on the CPU
+     * @return int64 [size, h, w] or [size, T, h, w]
      */
-    Tensor codes(Batch batch, StepWatcher watcher);
+    Tensor codes(GridBatch batch, StepWatcher watcher);
 
     /**
      * Pixels a token along a side.

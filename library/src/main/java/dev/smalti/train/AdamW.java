@@ -22,7 +22,7 @@ import org.bytedeco.pytorch.global.torch;
  * <p>libtorch's own optimizer class is not used: its two betas come out reversed under some C++ libraries, and the fused
  * kernel makes one pass over the weights.
  */
-public final class AdamW implements AutoCloseable {
+final class AdamW implements AutoCloseable {
     private static final double EPSILON = 1e-8;
 
     private final Map<String, Tensor> weights;
@@ -33,7 +33,7 @@ public final class AdamW implements AutoCloseable {
 
     private record Slot(Tensor average, Tensor square, Tensor step) {}
 
-    public AdamW(Parameters parameters, List<Double> betas, double weightDecay) {
+    AdamW(Parameters parameters, List<Double> betas, double weightDecay) {
         this.weights = parameters.weights();
         this.beta1 = betas.get(0);
         this.beta2 = betas.get(1);
@@ -159,7 +159,7 @@ public final class AdamW implements AutoCloseable {
     }
 
     /** All state, as {@code exp_avg.<weight>}, {@code exp_avg_sq.<weight>} and {@code step.<weight>}. */
-    public Map<String, Tensor> state() {
+    Map<String, Tensor> state() {
         Map<String, Tensor> state = new LinkedHashMap<>();
         slots.forEach((name, slot) -> {
             state.put("exp_avg." + name, slot.average());

@@ -6,6 +6,7 @@ import dev.smalti.draw.StepWatcher;
 import dev.smalti.evaluate.Likelihood;
 import dev.smalti.job.MeasureLikelihood;
 import dev.smalti.job.TrainPrior;
+import dev.smalti.model.GridBatch;
 import dev.smalti.model.Model;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
@@ -67,7 +68,7 @@ public final class JointExperiment {
         for (int from = 0; from < DRAWN; from += AT_ONCE) {
             int begin = from;
             long[] codes = Scope.value(() -> Tensors.toLongs(
-                    model.codes(new Model.Batch(labels, begin, AT_ONCE, 5, Sampling.USUAL, known), StepWatcher.NONE)));
+                    model.codes(new GridBatch(labels, begin, AT_ONCE, 5, Sampling.USUAL, known), StepWatcher.NONE)));
             for (int i = 0; i < codes.length; i += KnownJoint.CELLS) {
                 counts[KnownJoint.state(codes[i], codes[i + 1], codes[i + 2], codes[i + 3])]++;
             }
