@@ -3,6 +3,7 @@ package dev.smalti.run;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.TensorFile;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenWriter;
 import dev.smalti.token.TokenWriter.Column;
@@ -238,7 +239,8 @@ public final class TokenOutput implements AutoCloseable {
     }
 
     private Path file(long number) {
-        return part.resolve("%05d.safetensors".formatted(number));
+        int digits = Math.max(5, Long.toString((count - 1) / full()).length()); // so that names sort as numbers
+        return part.resolve(("%0" + digits + "d.safetensors").formatted(number));
     }
 
     private void end() {
@@ -262,7 +264,11 @@ public final class TokenOutput implements AutoCloseable {
         if (grids == 0) {
             throw new IllegalStateException(target.path() + " needs at least one grid, got none");
         }
-        if (writer == null && grids < count && grids % full() != 0) {
+        if (target.resume()) {
+            save(); // now all that is left is to give the last file its length and its name
+        }
+        long inLast = grids % full();
+        if (writer == null && inLast > 0 && grids < count && rows(file(grids / full())) != inLast) {
             writer = writer(grids); // an earlier run wrote all that there is of it
         }
         if (writer != null) {
@@ -282,6 +288,12 @@ public final class TokenOutput implements AutoCloseable {
             }
         } catch (IOException e) {
             throw Outputs.failure(target.path(), e);
+        }
+    }
+
+    private static long rows(Path file) {
+        try (TensorFile tensors = TensorFile.open(file)) {
+            return tensors.shape("codes")[0];
         }
     }
 

@@ -150,12 +150,21 @@ public final class TensorFile implements AutoCloseable {
         }
         return filled(entry, rows(entry, which.length), tensor -> {
             long bytes = rows == 0 ? 0 : entry.bytes() / rows;
+            List<ByteBuffer> memory = TensorBytes.of(tensor);
             for (int i = 0, next; i < which.length; i = next) {
                 next = i + 1;
                 while (next < which.length && which[next] == which[next - 1] + 1) {
                     next++; // those that follow one another are read together
                 }
-                read(name, header.start() + entry.begin() + which[i] * bytes, tensor.narrow(0, i, next - i));
+                long position = header.start() + entry.begin() + which[i] * bytes;
+                if (memory.size() == 1) {
+                    read(
+                            name,
+                            position,
+                            memory.get(0).limit((int) (next * bytes)).position((int) (i * bytes)));
+                } else {
+                    read(name, position, tensor.narrow(0, i, next - i));
+                }
             }
         });
     }
@@ -229,16 +238,23 @@ public final class TensorFile implements AutoCloseable {
 
     private void read(String name, long from, Tensor tensor) {
         long position = from;
+        for (ByteBuffer piece : TensorBytes.of(tensor)) {
+            position = read(name, position, piece);
+        }
+    }
+
+    /** @return where what was read ends */
+    private long read(String name, long from, ByteBuffer memory) {
+        long position = from;
         try {
-            for (ByteBuffer piece : TensorBytes.of(tensor)) {
-                while (piece.hasRemaining()) {
-                    int read = channel.read(piece, position);
-                    if (read < 0) {
-                        throw new BadFileException(file, "tensor %s was cut off while it was read".formatted(name));
-                    }
-                    position += read;
+            while (memory.hasRemaining()) {
+                int read = channel.read(memory, position);
+                if (read < 0) {
+                    throw new BadFileException(file, "tensor %s was cut off while it was read".formatted(name));
                 }
+                position += read;
             }
+            return position;
         } catch (ClosedChannelException e) {
             throw new IllegalStateException("%s was closed before tensor %s was read".formatted(file, name), e);
         } catch (IOException e) {

@@ -13,6 +13,7 @@ import dev.smalti.token.TokenWriter.Column;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
@@ -106,6 +107,25 @@ class TokenOutputTest {
         for (String name : names(plain)) {
             assertThat(out.resolve(name)).hasSameBinaryContentAs(plain.resolve(name));
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 00000.safetensors", "4, 00002.safetensors"})
+    void ends_what_was_killed_when_its_last_file_was_short_already(int shard, String last) throws IOException {
+        Path plain = folder.resolve("plain");
+        try (TokenOutput output = output(new Target(plain, shard, false), 12)) {
+            write(output, 0, 10);
+        }
+        try (TokenOutput output = output(new Target(out, shard, true), 12)) {
+            add(output, 0, 10);
+        }
+        Path whole = shard == 0 ? plain : plain.resolve(last);
+        Files.copy(whole, folder.resolve(".out.part").resolve(last), StandardCopyOption.REPLACE_EXISTING);
+        try (TokenOutput output = output(new Target(out, shard, true), 12)) {
+            output.finish();
+        }
+        assertThat(shard == 0 ? out : out.resolve(last)).hasSameBinaryContentAs(whole);
+        assertThat(names(folder)).containsExactly("out", "plain");
     }
 
     @Test
