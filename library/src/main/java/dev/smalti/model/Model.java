@@ -101,7 +101,11 @@ public final class Model implements Painter, AutoCloseable {
         return new Model(folder, place, overrides);
     }
 
-    /** @throws IllegalStateException if the model is closed */
+    /**
+     * The prior itself. What is asked of it directly waits for no turn, so one thread alone may do that.
+     *
+     * @throws IllegalStateException if the model is closed
+     */
     public Prior prior() {
         requireOpen();
         return prior;
@@ -176,7 +180,7 @@ public final class Model implements Painter, AutoCloseable {
     }
 
     /**
-     * Null if the run folder has no tokenizer.
+     * Null if the run folder has no tokenizer. What is asked of it directly waits for no turn, as with {@link #prior}.
      *
      * @throws IllegalStateException if the model is closed
      */

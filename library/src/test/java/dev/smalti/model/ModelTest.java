@@ -29,12 +29,12 @@ class ModelTest {
     @Test
     void a_closed_model_says_so() {
         Model model = open();
-        Tensor codes = model.codes(new Model.Batch(new long[1], 0, 1, 0, FEW), (done, of, xt) -> {});
+        Tensor codes = model.codes(new GridBatch(new long[1], 0, 1, 0, FEW), (done, of, xt) -> {});
         model.close();
         model.close(); // does nothing
         List<ThrowingCallable> calls = List.of(
                 () -> model.images(List.of(), 1, 0, FEW),
-                () -> model.codes(new Model.Batch(null, 0, 1, 0, FEW), (done, of, xt) -> {}),
+                () -> model.codes(new GridBatch(null, 0, 1, 0, FEW), (done, of, xt) -> {}),
                 () -> model.decode(codes),
                 () -> model.encode(codes, null),
                 model::prior,
