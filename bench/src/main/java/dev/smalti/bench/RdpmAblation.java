@@ -13,7 +13,6 @@ import dev.smalti.draw.Sampling;
 import dev.smalti.evaluate.Likelihood;
 import dev.smalti.job.EncodeImages;
 import dev.smalti.job.GenerateImages;
-import dev.smalti.evaluate.Likelihood;
 import dev.smalti.job.MeasureLikelihood;
 import dev.smalti.job.TrainPrior;
 import dev.smalti.job.TrainTokenizer;

@@ -1,6 +1,5 @@
 package dev.smalti.model;
 
-import dev.smalti.draw.Known;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
 import dev.smalti.token.TokenSpace;
