@@ -8,7 +8,8 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Tag;
 
 /**
- * MaskGIT recovers a known joint unless it decodes by confidence: by confidence it is biased by design; in an order that minds no
+ * MaskGIT recovers a known joint unless it decodes by confidence: by confidence it is biased by design; in an order that
+ * minds no
  * confidence, one token at a time, it is not.
  */
 @Tag("learning")

@@ -33,7 +33,8 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * Tables 2, 3 and 4 of Wu, Hu and Wei 2024 (RDPM) in small, on {@code fruits-train.zip} and {@code fruits-valid.zip} of a folder.
+ * Tables 2, 3 and 4 of Wu, Hu and Wei 2024 (RDPM) in small, on {@code fruits-train.zip} and {@code fruits-valid.zip} of a
+ * folder.
  * What came of it is in docs/rdpm.md.
  */
 final class RdpmAblation {

@@ -1,2 +1,5 @@
-/** End-to-end benchmarks and ablations: {@code ./bench/run} prints one JSON object. Not published, and nothing here is a test. */
+/**
+ * End-to-end benchmarks and ablations: {@code ./bench/run} prints one JSON object. Not published, and nothing here is a
+ * test.
+ */
 package dev.smalti.bench;

@@ -12,7 +12,10 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** The measurements of a {@link Compare} as comma-separated values, RFC 4180: a row for each setting of each prior and for each reference. */
+/**
+ * The measurements of a {@link Compare} as comma-separated values, RFC 4180: a row for each setting of each prior and for
+ * each reference.
+ */
 final class CompareTable {
     private static final List<String> SETTINGS =
             List.of("guidance", "guidance_schedule", "temperature", "last_temperature", "top_k", "top_p", "typical");

@@ -114,7 +114,7 @@ public record Sampling(
                     "guidance_interval",
                     List.of(guidance.interval().from(), guidance.interval().to()));
         }
-        put(named, "negative_label", guidance.negative(), null);
+        put(named, "negative", guidance.negative(), null);
         put(named, "temperature", temperatures.first(), 1.0);
         put(named, "last_temperature", temperatures.last(), temperatures.first());
         put(named, "top_k", filters.topK(), 0);

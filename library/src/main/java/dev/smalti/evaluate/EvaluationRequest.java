@@ -25,7 +25,10 @@ public record EvaluationRequest(
         LpipsWeights lpips,
         Path cache,
         Settings settings) {
-    /** Resamples for the interval, where none are asked for: of all but Inception's features, and of those, where each takes seconds. */
+    /**
+     * Resamples for the interval, where none are asked for: of all but Inception's features, and of those, where each takes
+     * seconds.
+     */
     public static final int RESAMPLES = 100;
 
     public static final int RESAMPLES_OF_INCEPTION = 10;

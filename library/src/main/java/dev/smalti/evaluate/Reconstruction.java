@@ -12,7 +12,10 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 
-/** How well a tokenizer gives images back: PSNR in dB, of 8-bit images, the mean over images; and how it {@link CodeUses uses its codes}. */
+/**
+ * How well a tokenizer gives images back: PSNR in dB, of 8-bit images, the mean over images; and how it {@link CodeUses uses
+ * its codes}.
+ */
 public final class Reconstruction {
     private final CodeUses uses;
     private double decibels;
@@ -34,7 +37,9 @@ public final class Reconstruction {
         });
     }
 
-    /** What comes back of images, in 8 bits. [B, 3, H, W] in [-1, 1] and their codes -> whole numbers in 0..255, [B, 3, H, W] */
+    /**
+     * What comes back of images, in 8 bits. [B, 3, H, W] in [-1, 1] and their codes -> whole numbers in 0..255, [B, 3, H, W]
+     */
     static Tensor decoded(Tokenizer tokenizer, Precision precision, Tensor pixels, Tensor codes) {
         return Scope.keep(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {

@@ -1,5 +1,6 @@
 /**
- * A set of images becomes figures with intervals and a card: where images come from, what features they are seen by, and what is
+ * A set of images becomes figures with intervals and a card: where images come from, what features they are seen by, and
+ * what is
  * made of them.
  */
 package dev.smalti.evaluate;

@@ -74,7 +74,10 @@ public record FindNeighbours(
     public enum By {
         /** The square root of the mean squared difference of pixel values from 0 to 1. */
         PIXELS,
-        /** The share of places, of the tokenizer's grid, where tokens differ. A diffusion tokenizer adds the same noise to all. */
+        /**
+         * The share of places, of the tokenizer's grid, where tokens differ. A diffusion tokenizer adds the same noise to
+         * all.
+         */
         CODES,
         /** The distance of the features by which sets are compared. */
         FEATURES,

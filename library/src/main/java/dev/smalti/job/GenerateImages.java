@@ -113,7 +113,8 @@ public record GenerateImages(String model, String device, Request request, Outpu
      *
      * @param path a new or empty folder for {@link Format#PNG}, else a file
      * @param grid a picture of all images; null for none
-     * @param resume keeps the images or tokens of a run that is stopped beside {@code path}, and goes on with those of an earlier one
+     * @param resume keeps the images or tokens of a run that is stopped beside {@code path}, and goes on with those of an
+     *     earlier one
      */
     public record Output(Path path, Format format, Path grid, boolean resume) {
         public Output {

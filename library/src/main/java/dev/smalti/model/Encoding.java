@@ -11,7 +11,10 @@ import dev.smalti.tensor.Seed;
 import java.util.Arrays;
 import java.util.List;
 
-/** How images are brought before a tokenizer: cut as in its training, but by no chance, and with noise that follows from the set. */
+/**
+ * How images are brought before a tokenizer: cut as in its training, but by no chance, and with noise that follows from the
+ * set.
+ */
 public final class Encoding {
     private Encoding() {}
 
@@ -32,7 +35,10 @@ public final class Encoding {
         return inside;
     }
 
-    /** How images become squares of {@code size} pixels as in the training of a tokenizer, from the centre where that was random. */
+    /**
+     * How images become squares of {@code size} pixels as in the training of a tokenizer, from the centre where that was
+     * random.
+     */
     public static Preparation preparation(RunFolder tokenizer, int size) {
         TokenizerRecipe recipe =
                 RecipeFile.read(tokenizer.path().resolve("recipe.yaml"), TokenizerRecipe.class, List.of());

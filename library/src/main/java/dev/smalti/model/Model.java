@@ -298,7 +298,8 @@ public final class Model implements Painter, AutoCloseable {
      * @param watcher told after each step; it stops the draw by throwing
      * @return int64 [size, h, w], or [size, T, h, w] where there are several codes at each place, of the size of the canvas
      *     where there is one
-     * @throws dev.smalti.draw.UnsupportedSamplingException naming what of the sampling the method can't honour, such as a canvas
+     * @throws dev.smalti.draw.UnsupportedSamplingException naming what of the sampling the method can't honour, such as a
+     *     canvas
      *     of another size
      */
     @Override

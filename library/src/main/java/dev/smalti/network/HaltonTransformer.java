@@ -45,7 +45,8 @@ public final class HaltonTransformer implements Denoiser {
     /**
      * Registers its tensors in {@code parameters}.
      *
-     * @throws IllegalArgumentException if there are more outputs than inputs, which vectors are not, or patches do not fit the grid
+     * @throws IllegalArgumentException if there are more outputs than inputs, which vectors are not, or patches do not fit
+     *     the grid
      */
     public HaltonTransformer(Parameters parameters, HaltonTransformerConfiguration configuration, NetworkShape shape) {
         this.configuration = configuration;

@@ -43,7 +43,8 @@ public interface Prior extends AutoCloseable {
     List<Objective<TokenBatch>> objectives();
 
     /**
-     * A draw of as many grids as {@code streams} are of, for {@link #sample}; it may be given labels, known tokens and watchers.
+     * A draw of as many grids as {@code streams} are of, for {@link #sample}; it may be given labels, known tokens and
+     * watchers.
      *
      * @throws IllegalArgumentException if the canvas is smaller than the grids of training
      */
@@ -54,7 +55,8 @@ public interface Prior extends AutoCloseable {
     /**
      * Draws grids.
      *
-     * @return int64 [B, h, w], or [B, T, h, w] where there are several codes at each place, on the CPU; the noise of grid i, where
+     * @return int64 [B, h, w], or [B, T, h, w] where there are several codes at each place, on the CPU; the noise of grid
+     *     i, where
      *     the method has any, is then that of {@link RandomStreams#noiseSeeds}
      * @throws dev.smalti.draw.UnsupportedSamplingException naming the option that the method can't honour
      * @throws IllegalArgumentException naming the label or the known token that is none of this prior's

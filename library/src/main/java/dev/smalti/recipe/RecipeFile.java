@@ -14,7 +14,8 @@ import java.util.TreeSet;
  * Reads recipes into records and writes them back. What a recipe may say is in the package's front page.
  *
  * <pre>{@code
- * PriorRecipe recipe = RecipeFile.read(Path.of("recipes/toy/absorbing.yaml"), PriorRecipe.class, List.of("training.steps=100"));
+ * PriorRecipe recipe = RecipeFile.read(Path.of("recipes/toy/absorbing.yaml"), PriorRecipe.class,
+ * List.of("training.steps=100"));
  * RecipeFile.write(run.resolve("recipe.yaml"), recipe);
  * }</pre>
  */

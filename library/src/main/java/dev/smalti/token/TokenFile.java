@@ -240,7 +240,8 @@ public final class TokenFile implements AutoCloseable {
     }
 
     /**
-     * All codes, {@code [N, h, w]} or {@code [N, T, h, w]}, in the smallest of uint8, int16 and int32 that fits. Of a large file,
+     * All codes, {@code [N, h, w]} or {@code [N, T, h, w]}, in the smallest of uint8, int16 and int32 that fits. Of a large
+     * file,
      * or several, they are read for this call; {@link #forEachCodes} takes less memory.
      */
     public Tensor codes() {
@@ -321,7 +322,10 @@ public final class TokenFile implements AutoCloseable {
         return noiseSeeds.map(each -> Scope.keep(() -> each.index_select(0, indices.cpu())));
     }
 
-    /** SHA-256 of the codes, their shape and alphabet, the labels and, of several codes a place, the noise seeds, in hexadecimal. */
+    /**
+     * SHA-256 of the codes, their shape and alphabet, the labels and, of several codes a place, the noise seeds, in
+     * hexadecimal.
+     */
     public String fingerprint() {
         MessageDigest digest = sha256();
         digest.update(heading("codes of " + codebookSize(), grids.shape()));

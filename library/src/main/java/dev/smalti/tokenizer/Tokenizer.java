@@ -47,7 +47,10 @@ public interface Tokenizer extends AutoCloseable {
         return Optional.empty();
     }
 
-    /** All that {@link #encode(Tensor, long[]) encode} and {@link #decode} need; what training needs beside it is not among them. */
+    /**
+     * All that {@link #encode(Tensor, long[]) encode} and {@link #decode} need; what training needs beside it is not among
+     * them.
+     */
     Parameters parameters();
 
     /**

@@ -96,7 +96,7 @@ class SamplingTest {
                         Map.entry("guidance", 2.0),
                         Map.entry("guidance_schedule", "cosine"),
                         Map.entry("guidance_interval", List.of(0.1, 0.9)),
-                        Map.entry("negative_label", 4L),
+                        Map.entry("negative", 4L),
                         Map.entry("canvas", List.of(1, 2, 3))));
     }
 

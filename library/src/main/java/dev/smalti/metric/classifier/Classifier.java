@@ -172,7 +172,10 @@ public final class Classifier implements AutoCloseable {
         return Precision.exact(parameters.device(), () -> forward(images));
     }
 
-    /** Cross-entropy with label smoothing, of images that are moved a little. Szegedy et al. 2016, arXiv:1512.00567, section 7. */
+    /**
+     * Cross-entropy with label smoothing, of images that are moved a little. Szegedy et al. 2016, arXiv:1512.00567, section
+     * 7.
+     */
     public Objective<Images> objective() {
         return new Objective<>() {
             @Override

@@ -129,11 +129,13 @@ public final class AutoregressiveTransformer implements Prior {
         Tensor at = torch.arange(new Scalar(x.size(0)), Tensors.options(ScalarType.Long, x.device()))
                 .mul(new Scalar(space.length()))
                 .add(new Scalar(i)); // [B]
-        Tensor token = draw.pick(at, step.filter().logProbabilities(logits), step); // [B]
+        Tensor token = draw.pick(at, logits, step); // [B]
         return x.flatten().index_copy(0, at, token).view_as(x);
     }
 
-    /** The network with a cache: of 2B grids with {@link Guidance}, the second half without the class, or with that to avoid. */
+    /**
+     * The network with a cache: of 2B grids with {@link Guidance}, the second half without the class, or with that to avoid.
+     */
     private final class Cached {
         private final CausalTransformer.Cache cache;
         private final boolean guided;

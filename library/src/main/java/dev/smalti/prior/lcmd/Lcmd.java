@@ -364,7 +364,8 @@ public final class Lcmd implements Prior {
     }
 
     /**
-     * From noise z_1 to z_0 in so many steps, and one more that reads the tokens. The vectors of known tokens are as noisy as the
+     * From noise z_1 to z_0 in so many steps, and one more that reads the tokens. The vectors of known tokens are as noisy
+     * as the
      * grid, along a path of their own.
      */
     @Override
@@ -435,7 +436,8 @@ public final class Lcmd implements Prior {
     private Tensor read(GridDraw draw, Tensor z, Step step) {
         Tensor log = guess(draw, z, level(0, z.size(0)), step);
         Tensor all = torch.arange(new Scalar(log.size(0)), Tensors.options(ScalarType.Long, z.device()));
-        return draw.pick(all, log.to(ScalarType.Double), step).view(-1, z.size(1));
+        return draw.pick(all, log, step, (piece, from) -> piece.to(ScalarType.Double))
+                .view(-1, z.size(1));
     }
 
     /** ln p(x | z), filtered. -> [B·L, K] */

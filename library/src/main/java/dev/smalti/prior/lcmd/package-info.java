@@ -10,10 +10,12 @@
  * probability flow is what the paper sets against that.
  *
  * <pre>
- * training:  x [B, L] -- {@link dev.smalti.prior.lcmd.Embeddings#of} --> e(x) [B, L, D] -- dropping, {@link dev.smalti.prior.lcmd.NoiseLevel#noised} --> z_0, z_t
+ * training:  x [B, L] -- {@link dev.smalti.prior.lcmd.Embeddings#of} --> e(x) [B, L, D] -- dropping, {@link
+ * dev.smalti.prior.lcmd.NoiseLevel#noised} --> z_0, z_t
  *            -- network --> ln p [B, L, K] -- reconstruction at z_0; at z_t the distance of x̂ from e(x), and consistency with
  *            the teacher's guess at ẑ_s, a step of {@link dev.smalti.prior.lcmd.NoiseLevel#ddim} further --> nats a token
- * sampling:  noise [B, L, D] -- (network -> p -> x̂ -> {@link dev.smalti.prior.lcmd.NoiseLevel#ancestral} or ddim), S times --> z_0 -- draw of p(x | z_0) --> [B, h, w]
+ * sampling:  noise [B, L, D] -- (network -> p -> x̂ -> {@link dev.smalti.prior.lcmd.NoiseLevel#ancestral} or ddim), S times
+ * --> z_0 -- draw of p(x | z_0) --> [B, h, w]
  * </pre>
  *
  * <table>

@@ -23,7 +23,9 @@ public final class Halton {
         return order;
     }
 
-    /** ⌊size · v⌋ of van der Corput's v, whose digits in {@code base} are those of n mirrored at the point; in whole numbers. */
+    /**
+     * ⌊size · v⌋ of van der Corput's v, whose digits in {@code base} are those of n mirrored at the point; in whole numbers.
+     */
     private static int scaled(long n, int base, int size) {
         long mirrored = 0;
         long power = 1;

@@ -161,7 +161,7 @@ public final class MaskGit implements SearchableSteps {
     private static Tensor mostConfident(GridDraw draw, Tensor xt, Tensor masked, double noise, Step step) {
         ActivePositions at = ActivePositions.of(masked).orElseThrow();
         Tensor logits = draw.logits(at, xt, step.t(), step); // [M, K]
-        Tensor drawn = draw.pick(at.at(), step.filter().logProbabilities(logits), step); // [M]
+        Tensor drawn = draw.pick(at.at(), logits, step); // [M]
         Tensor filled = at.write(xt, drawn);
         if (step.last()) {
             return filled;

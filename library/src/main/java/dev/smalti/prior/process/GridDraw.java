@@ -16,7 +16,9 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Labels;
 import dev.smalti.token.TokenSpace;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.BiFunction;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.Supplier;
@@ -29,7 +31,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * A batch of grids being drawn: their size, which may be above that of training, the tokens that are known already, classes,
- * random numbers and who watches. It gives each step its times, its guided network and its filter, so that a sampler is the step
+ * random numbers and who watches. It gives each step its times, its guided network and its filter, so that a sampler is the
+ * step
  * of its paper and no more.
  *
  * <p>Tensors of a draw lie on the device of the network. Letters: B grids, L places, T codes at a place, M places that may change
@@ -37,6 +40,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public final class GridDraw {
     private static final int HALVINGS = 60;
+
+    /** Float64 numbers of a piece: 128 MiB of them. */
+    static final long PIECE = 1 << 24;
 
     private final TokenSpace trained;
     private final int classes;
@@ -299,7 +305,8 @@ public final class GridDraw {
      * Takes the steps between {@code times}, without gradients.
      *
      * @param times before the first step and after each, in the method's own unit
-     * @param network asked for logits of places; what it sees is a window where the canvas is larger than in training. Null for a
+     * @param network asked for logits of places; what it sees is a window where the canvas is larger than in training. Null
+     *     for a
      *     method that asks its network itself
      * @param start the state before the first step, int64 [B, T·L]
      * @param step int64 [B, T·L] -> the same
@@ -310,7 +317,10 @@ public final class GridDraw {
         return run(times, network, false, start, step);
     }
 
-    /** {@link #run(double[], Denoiser, Supplier, BiFunction)} of a network that gives logarithms of ratios rather than logits. */
+    /**
+     * {@link #run(double[], Denoiser, Supplier, BiFunction)} of a network that gives logarithms of ratios rather than
+     * logits.
+     */
     public Tensor runScores(
             double[] times, Denoiser network, Supplier<Tensor> start, BiFunction<Tensor, Step, Tensor> step) {
         return run(times, network, true, start, step);
@@ -426,17 +436,46 @@ public final class GridDraw {
         return at.logits(step.guided(), xt, time, labels);
     }
 
+    /** What codes of some places are drawn from. */
+    @FunctionalInterface
+    public interface Reading {
+        /**
+         * @param logits of the network, [m, K]
+         * @param from the number of the first of these places among all M
+         * @return up to a number of each row, float64 [m, S]
+         */
+        Tensor logProbabilities(Tensor logits, long from);
+    }
+
+    /** Draws codes from what the network says, filtered. int64 [M], [M, K] -> int64 [M] */
+    public Tensor pick(Tensor at, Tensor logits, Step step) {
+        return pick(at, logits, step, (piece, from) -> step.filter().logProbabilities(piece));
+    }
+
     /**
-     * Draws codes.
+     * Draws codes, some places after the others, so that in float64 there are never more than {@value #PIECE} numbers of a kind
+     * at once, however many places and codes there are.
      *
      * @param at ascending indices into the B·L places, int64 [M]
-     * @param logProbabilities up to a number of each row, float64 [M, K]
+     * @param logits of the network, [M, K]
      * @return int64 [M]
      */
-    public Tensor pick(Tensor at, Tensor logProbabilities, Step step) {
-        Tensor picked = streams.pick(step.number(), at, space.length(), logProbabilities);
-        listener.picked(at, logProbabilities, picked);
-        return picked;
+    public Tensor pick(Tensor at, Tensor logits, Step step, Reading reading) {
+        long places = at.numel();
+        long together = Math.max(1, PIECE / Math.max(1, logits.size(1)));
+        List<Tensor> picked = new ArrayList<>();
+        for (long begin = 0; begin < places; begin += together) {
+            long from = begin;
+            long count = Math.min(together, places - from);
+            Tensor own = at.narrow(0, from, count);
+            picked.add(Scope.keep(() -> {
+                Tensor log = reading.logProbabilities(logits.narrow(0, from, count), from); // [m, S]
+                Tensor codes = streams.pick(step.number(), own, space.length(), log);
+                listener.picked(own, log, codes);
+                return codes;
+            }));
+        }
+        return picked.size() == 1 ? picked.get(0) : Tensors.cat(picked);
     }
 
     /**
@@ -449,8 +488,7 @@ public final class GridDraw {
      */
     public Tensor fill(Tensor xt, Tensor where, double time, Step step) {
         return ActivePositions.of(where)
-                .map(at ->
-                        at.write(xt, pick(at.at(), step.filter().logProbabilities(logits(at, xt, time, step)), step)))
+                .map(at -> at.write(xt, pick(at.at(), logits(at, xt, time, step), step)))
                 .orElse(xt);
     }
 }

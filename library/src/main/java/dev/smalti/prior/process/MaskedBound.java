@@ -43,7 +43,8 @@ public final class MaskedBound {
     }
 
     /**
-     * What steps of such a method cost, as {@code SearchableSteps.stepCosts}: of the tokens masked at share τ_i, all but τ_j / τ_i are revealed at once, each given
+     * What steps of such a method cost, as {@code SearchableSteps.stepCosts}: of the tokens masked at share τ_i, all but
+     * τ_j / τ_i are revealed at once, each given
      * what was known before.
      *
      * @param codes int64 [B, L]
@@ -51,7 +52,7 @@ public final class MaskedBound {
     public static double[][] stepCosts(Tensor codes, double[] shares, Generator generator, Entropy entropy) {
         long batch = codes.size(0);
         long length = codes.size(1);
-        double[][] leaps = new double[shares.length][shares.length];
+        double[][] costs = new double[shares.length][shares.length];
         for (int i = 1; i < shares.length; i++) {
             double share = shares[i];
             double nats = Scope.value(() -> {
@@ -65,9 +66,9 @@ public final class MaskedBound {
                 return sum * share * length / m;
             });
             for (int j = 0; j < i; j++) {
-                leaps[i][j] = nats * (share - shares[j]) / share;
+                costs[i][j] = nats * (share - shares[j]) / share;
             }
         }
-        return leaps;
+        return costs;
     }
 }

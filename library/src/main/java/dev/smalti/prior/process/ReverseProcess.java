@@ -268,30 +268,35 @@ public final class ReverseProcess {
         Tensor changes = corruption.changes(xt, before, after, draw.uniform(Use.PLACES, step)); // [B, L]
         return ActivePositions.of(changes)
                 .map(at -> {
-                    Tensor rows = at.at().floor_divide(new Scalar(xt.size(1))); // [M]
-                    Tensor now = at.read(xt);
-                    Level then = after.rows(rows);
+                    Tensor every = at.at().floor_divide(new Scalar(xt.size(1))); // [M]
+                    Tensor token = at.read(xt);
+                    GridDraw.Reading reading = (logits, from) -> {
+                        Tensor rows = every.narrow(0, from, logits.size(0)); // [m]
+                        Tensor now = token.narrow(0, from, logits.size(0));
+                        Level then = after.rows(rows);
+                        Tensor guess = step.filter().logProbabilities(withToken(logits, now, then));
+                        Tensor times = t.to(xt.device(), ScalarType.Long).index_select(0, rows);
+                        return back(guess, now, times, before.rows(rows), then).narrow(1, 0, space.codes());
+                    };
                     Tensor logits = draw.logits(at, xt, step.t() - 1, step); // [M, K]
-                    Tensor guess = step.filter().logProbabilities(withToken(logits, now, then));
-                    Tensor times = t.to(xt.device(), ScalarType.Long).index_select(0, rows);
-                    Tensor log =
-                            back(guess, now, times, before.rows(rows), then).narrow(1, 0, space.codes());
-                    return at.write(xt, draw.pick(at.at(), log, step));
+                    return at.write(xt, draw.pick(at.at(), logits, step, reading));
                 })
                 .orElse(xt);
     }
 
     /**
-     * What steps cost, as {@code SearchableSteps.stepCosts}: KL(q(x_s | x_t, x_0) ‖ p(x_s | x_t)) over all positions for all pairs of times, where shares are t / T.
+     * What steps cost, as {@code SearchableSteps.stepCosts}: KL(q(x_s | x_t, x_0) ‖ p(x_s | x_t)) over all positions for
+     * all pairs
+     * of times, where shares are t / T.
      *
      * @param x0 int64 [B, L]
      */
     public double[][] stepCosts(Denoiser network, Tensor x0, Tensor label, double[] shares, Generator generator) {
-        double[][] leaps = new double[shares.length][shares.length];
+        double[][] costs = new double[shares.length][shares.length];
         long batch = x0.size(0);
         for (int i = 1; i < shares.length; i++) {
             int now = time(shares[i]);
-            double[] row = leaps[i];
+            double[] row = costs[i];
             Arrays.fill(row, 0, i, Double.POSITIVE_INFINITY); // where shares are finer than steps
             if (now == 0) {
                 continue;
@@ -320,6 +325,6 @@ public final class ReverseProcess {
                 }
             });
         }
-        return leaps;
+        return costs;
     }
 }

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Lists of times that cost the least likelihood in so many steps, by dynamic programming over what leaps cost. Watson et al.
+ * Lists of times that cost the least likelihood in so many steps, by dynamic programming over what costs cost. Watson et al.
  * 2021, arXiv:2106.03802, section 3; Bond-Taylor et al. 2022, arXiv:2111.12701, name it for absorbing diffusion.
  */
 public final class StepLists {
@@ -13,10 +13,10 @@ public final class StepLists {
     private final int[][] next; // [k][i], where the best way in k steps leads from share i
 
     /**
-     * @param leaps of {@code SearchableSteps.stepCosts}
+     * @param costs of {@code SearchableSteps.stepCosts}
      * @param most steps of a list, at most one fewer than there are shares
      */
-    public StepLists(double[][] leaps, double[] shares, int most) {
+    public StepLists(double[][] costs, double[] shares, int most) {
         this.shares = shares;
         int n = shares.length;
         if (most < 1 || most >= n) {
@@ -27,9 +27,9 @@ public final class StepLists {
         this.next = new int[most + 1][n];
         for (int k = 1; k <= most; k++) {
             for (int i = 0; i < n; i++) {
-                cost[k][i] = k == 1 && i > 0 ? leaps[i][0] : Double.POSITIVE_INFINITY;
+                cost[k][i] = k == 1 && i > 0 ? costs[i][0] : Double.POSITIVE_INFINITY;
                 for (int j = 1; j < i && k > 1; j++) {
-                    double sum = leaps[i][j] + cost[k - 1][j];
+                    double sum = costs[i][j] + cost[k - 1][j];
                     if (sum < cost[k][i]) {
                         cost[k][i] = sum;
                         next[k][i] = j;

@@ -94,7 +94,8 @@ public final class Rdpm implements Prior {
     /**
      * Takes the codebook and the convolution φ.
      *
-     * @throws IllegalArgumentException if there is no codebook of the recipe's dimension, no noise seeds, or no α where they are
+     * @throws IllegalArgumentException if there is no codebook of the recipe's dimension, no noise seeds, or no α where
+     *     they are
      *     needed
      */
     @Override
@@ -274,7 +275,7 @@ public final class Rdpm implements Prior {
                 .squeeze(1); // [M]
         Tensor logits = step.guided()
                 .logits(input(codes, noise, time, own), time.to(x.device(), ScalarType.Float), draw.labels(), at);
-        Tensor drawn = draw.pick(at, step.filter().logProbabilities(logits), step); // [M]
+        Tensor drawn = draw.pick(at, logits, step); // [M]
         Tensor now =
                 codes.select(1, t - 1L).reshape(-1).index_copy(0, at, drawn).view(-1, 1, own.length());
         Tensor all = codes.index_copy(1, Tensors.longs(t - 1L).to(x.device(), ScalarType.Long), now)

@@ -30,7 +30,8 @@
  *
  * <ul>
  *   <li>{@code guesses}. The paper's head gives a logit for each code. But the tokenizer took the code nearest to α_t (v -
- *       z'_{t-1}) + β_t ε_t, of which only the map v is unknown when C_t is drawn; so by default the network guesses v four times,
+ *       z'_{t-1}) + β_t ε_t, of which only the map v is unknown when C_t is drawn; so by default the network guesses v four
+ *     times,
  *       the codes' probabilities follow by arithmetic ({@link dev.smalti.prior.rdpm.NearestCode}), and the logits are
  *       added. On fruits 1.72 bits a code instead of 2.32 after as much training; on a known world a total variation of
  *       0.18 instead of 0.49.
@@ -39,10 +40,12 @@
  *       the noise it was encoded with in every epoch, where the paper's tokenizer can draw it anew.
  *   <li>Argmax without Gumbel noise is top-k 1; with it, eq. 8 is a draw from softmax(τ ℓ), as everywhere here.
  *   <li>"Llama" is read as root mean square norms, SwiGLU of 8/3 of the width and no biases, with learnt positions and
- *       adaLN-Zero with a linear layer of its own in each block: that gives the paper's 133, 310 and 602 M parameters. Rotations
+ *       adaLN-Zero with a linear layer of its own in each block: that gives the paper's 133, 310 and 602 M parameters.
+ *     Rotations
  *       can be added ({@code rotary}).
  *   <li>The likelihood is that of the codes given their noise, exactly: {@link dev.smalti.prior.rdpm.Rdpm#negativeLogLikelihood(
- *       dev.smalti.prior.TokenBatch, dev.smalti.tensor.Seed)}. {@code likelihood} divides it by the codes, T a place: T times its
+ *       dev.smalti.prior.TokenBatch, dev.smalti.tensor.Seed)}. {@code likelihood} divides it by the codes, T a place: T
+ *     times its
  *       bits per token are the bits a place, which can be told beside another method's bits per token, but not compared
  *       with them, since the tokens are not the same.
  * </ul>

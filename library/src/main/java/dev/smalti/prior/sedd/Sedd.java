@@ -152,7 +152,8 @@ public final class Sedd implements SearchableSteps {
     }
 
     /**
-     * From noise back to grids in so many steps from t = 1 to t = 0.00001, and one more that denoises, to t = 0. Known tokens stay
+     * From noise back to grids in so many steps from t = 1 to t = 0.00001, and one more that denoises, to t = 0. Known
+     * tokens stay
      * as they are with {@code absorb}, and t begins where as many are known by rights; otherwise they are as noisy as the grid,
      * along a path of their own.
      */
@@ -204,11 +205,14 @@ public final class Sedd implements SearchableSteps {
         }
         return ActivePositions.of(graph.open(xt))
                 .map(at -> {
-                    Tensor x = at.read(xt); // [M]
-                    Tensor log = draw.logits(at, xt, sigma, step).to(ScalarType.Double); // [M, S]
-                    Tensor score = tempered(log, x, sigma, step.filter()).exp();
-                    Tensor probabilities = way.back(x, score).clamp_min(new Scalar(0.0));
-                    return at.write(xt, draw.pick(at.at(), probabilities.log(), step));
+                    Tensor token = at.read(xt); // [M]
+                    GridDraw.Reading reading = (logScore, from) -> {
+                        Tensor x = token.narrow(0, from, logScore.size(0)); // [m]
+                        Tensor score = tempered(logScore.to(ScalarType.Double), x, sigma, step.filter())
+                                .exp(); // [m, S]
+                        return way.back(x, score).clamp_min(new Scalar(0.0)).log();
+                    };
+                    return at.write(xt, draw.pick(at.at(), draw.logits(at, xt, sigma, step), step, reading));
                 })
                 .orElse(xt);
     }

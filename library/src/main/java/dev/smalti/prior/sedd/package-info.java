@@ -40,7 +40,8 @@
  *       of absorbing diffusion. With uniform transitions the network says what the other tokens tell of one, and the noise
  *       does the rest.
  *   <li>The bound does not depend on the schedule between its ends. With a mask it is estimated by the number of masked
- *       tokens, drawn without replacement, rather than by time: {@link dev.smalti.prior.process.MaskedBound}; with uniform transitions
+ *       tokens, drawn without replacement, rather than by time: {@link dev.smalti.prior.process.MaskedBound}; with uniform
+ *     transitions
  *       by noise that is often small, where a replaced token is rare and weighs much.
  * </ul>
  *

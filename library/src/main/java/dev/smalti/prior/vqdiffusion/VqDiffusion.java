@@ -180,7 +180,8 @@ public final class VqDiffusion implements SearchableSteps {
     }
 
     /**
-     * A step of the purity rule: {@code count} masked tokens of each grid are drawn, without putting any back, in proportion to the
+     * A step of the purity rule: {@code count} masked tokens of each grid are drawn, without putting any back, in
+     * proportion to the
      * probability of their likeliest code, and each of p^(1 + r·score), where score is that probability over the greatest of
      * the grid. Tang et al. 2022, section 4.2 and eq. 11. [B, L] -> [B, L]
      */
@@ -214,7 +215,9 @@ public final class VqDiffusion implements SearchableSteps {
         Tensor at = rows.index_select(0, within.floor_divide(new Scalar(length)))
                 .mul(new Scalar(length))
                 .add(within.remainder(new Scalar(length))); // [M]
-        return xt.flatten().index_copy(0, at, draw.pick(at, sharp, step)).view_as(xt);
+        return xt.flatten()
+                .index_copy(0, at, draw.pick(at, sharp, step, (piece, from) -> piece))
+                .view_as(xt);
     }
 
     @Override

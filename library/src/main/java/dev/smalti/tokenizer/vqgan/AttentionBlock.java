@@ -40,7 +40,8 @@ final class AttentionBlock {
     }
 
     /**
-     * v softmax(qᵀk/√C)ᵀ, for some queries after the other where there would be more than {@code most} scores at once. [B, C, L]
+     * v softmax(qᵀk/√C)ᵀ, for some queries after the other where there would be more than {@code most} scores at once. [B,
+     * C, L]
      * three times -> [B, C, L]
      */
     static Tensor mixed(Tensor q, Tensor k, Tensor v, long most) {
