@@ -68,7 +68,7 @@ public record Sampling(
         return new Sampling(steps, temperatures, filters, guidance, canvas);
     }
 
-    /** With one temperature throughout. */
+    /** With one temperature throughout: whatever the last one was. */
     public Sampling temperature(double temperature) {
         return temperatures(new Temperatures(temperature, temperature));
     }
@@ -88,7 +88,7 @@ public record Sampling(
         return new Sampling(steps, temperatures, filters, guidance, canvas);
     }
 
-    /** With the temperature and the filters of {@code filter} in every step. */
+    /** With the temperature and the filters of {@code filter} in every step: whatever the last temperature was. */
     public Sampling filter(LogitFilter filter) {
         return temperature(filter.temperature()).filters(filter.filters());
     }

@@ -10,7 +10,7 @@ public interface StepWatcher {
 
     /**
      * @param done steps taken, 1..of
-     * @param xt int64 [B, h, w] or [B, T, h, w], K where masked or not drawn yet
+     * @param xt int64 [B, h, w] or [B, T, h, w], K where masked or not drawn yet; on the CPU, for the time of this call
      */
     void step(int done, int of, Tensor xt);
 }

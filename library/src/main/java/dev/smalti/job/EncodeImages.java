@@ -146,7 +146,7 @@ public record EncodeImages(
         Map<String, Object> named = new LinkedHashMap<>();
         named.put("tokenizer", tokenizer.fingerprint());
         named.put("tokenizer_run", location(tokenizer));
-        named.put("crop", Encoding.preparation(tokenizer, 1).crop().name());
+        named.put("crop", Encoding.crop(tokenizer).name());
         named.put("data", images.fingerprint());
         named.put("batch", batch);
         named.put("skip_bad", skipBad);

@@ -40,10 +40,15 @@ public final class Encoding {
      * random.
      */
     public static Preparation preparation(RunFolder tokenizer, int size) {
+        return new Preparation(size, crop(tokenizer), false);
+    }
+
+    /** What of an image is cut out. */
+    public static Crop crop(RunFolder tokenizer) {
         TokenizerRecipe recipe =
                 RecipeFile.read(tokenizer.path().resolve("recipe.yaml"), TokenizerRecipe.class, List.of());
         Crop crop = recipe.data().crop();
-        return new Preparation(size, crop == Crop.RANDOM ? Crop.CENTER : crop, false);
+        return crop == Crop.RANDOM ? Crop.CENTER : crop;
     }
 
     /** From which the noise of a set's images grows. */

@@ -122,7 +122,10 @@ public final class TokenOutput implements AutoCloseable {
         Path file = part.resolve(STATE);
         requireOwn();
         if (!Files.exists(file)) {
-            return; // nothing counts yet
+            for (Path shard : TokenFile.files(part)) { // nothing counts yet, and another request may have left them
+                Files.delete(shard);
+            }
+            return;
         }
         State state = read(file);
         List<String> different = different(tree(request), state.request());

@@ -1,8 +1,9 @@
 package dev.smalti.tensor;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.List;
@@ -46,14 +47,25 @@ public final class Native {
 
     /** While no other process does: the first one unpacks the libraries, and who loads one that is half there dies. */
     private static Waiting.Policy loadAlone() {
-        try (FileChannel file = FileChannel.open(
-                        Loader.getCacheDir().toPath().resolve("smalti.lock"),
-                        StandardOpenOption.CREATE,
-                        StandardOpenOption.WRITE);
-                FileLock lock = file.lock()) {
+        try (FileChannel file = lock()) { // closing it ends the lock
             return loadBoth();
         } catch (IOException e) {
-            return loadBoth(); // from a cache that can't be written
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Null where the cache can't be written, or another class loader of this process has the lock. */
+    private static FileChannel lock() {
+        FileChannel file = null;
+        try {
+            file = FileChannel.open(
+                    Loader.getCacheDir().toPath().resolve("smalti.lock"),
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.WRITE);
+            file.lock();
+            return file;
+        } catch (IOException | OverlappingFileLockException e) {
+            return null;
         }
     }
 

@@ -39,13 +39,16 @@ public enum Precision {
             return body.get();
         }
         DeviceType type = device.is_cuda() ? DeviceType.CUDA : DeviceType.CPU;
+        boolean within = torch.is_autocast_enabled(type); // a preview in the midst of a draw
         torch.set_autocast_dtype(type, ScalarType.BFloat16);
         torch.set_autocast_enabled(type, true);
         try {
             return body.get();
         } finally {
-            torch.set_autocast_enabled(type, false);
-            torch.clear_cache();
+            if (!within) {
+                torch.set_autocast_enabled(type, false);
+                torch.clear_cache();
+            }
         }
     }
 

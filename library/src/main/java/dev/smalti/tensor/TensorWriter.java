@@ -22,7 +22,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>The file is written in place and has its full length from the beginning, so that another writer can go on with it.
  *
  * <pre>{@code
- * try (TensorWriter writer = TensorWriter.create(file, Map.of("codes", Shape.of(ScalarType.Short, n, 8, 8)), Map.of())) {
+ * try (TensorWriter writer = TensorWriter.create(file, Map.of("codes", new Shape(ScalarType.Short, n, 8, 8)), Map.of())) {
  *     writer.put("codes", 0, first);      // [B, 8, 8]
  *     writer.put("codes", 64, second);
  * }
@@ -41,10 +41,6 @@ public final class TensorWriter implements AutoCloseable {
     public record Shape(ScalarType type, long... sizes) {
         public Shape {
             sizes = sizes.clone();
-        }
-
-        public static Shape of(Tensor tensor) {
-            return new Shape(tensor.scalar_type().intern(), Dims.of(tensor));
         }
 
         @Override

@@ -67,7 +67,7 @@ public final class D3pm implements SearchableSteps {
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor t = reverse.times(x0.size(0), generator); // [B]
-            return trainingLoss(network, x0, label, t, reverse.losing(t, generator));
+            return trainingLoss(network, x0, label, t, reverse.importanceMasking(t, generator));
         }));
     }
 
@@ -78,9 +78,9 @@ public final class D3pm implements SearchableSteps {
      * @param x0 int64 [B, L]
      * @param t int64 [B], 1..T
      */
-    Loss trainingLoss(Denoiser denoiser, Tensor x0, Tensor label, Tensor t, ImportanceMasking losing) {
-        Terms terms = reverse.terms(denoiser, x0, reverse.corrupt(x0, t, losing.u()), t, label);
-        Tensor weight = losing.weight().to(x0.device(), ScalarType.Double); // [B]
+    Loss trainingLoss(Denoiser denoiser, Tensor x0, Tensor label, Tensor t, ImportanceMasking masking) {
+        Terms terms = reverse.terms(denoiser, x0, reverse.corrupt(x0, t, masking.u()), t, label);
+        Tensor weight = masking.weight().to(x0.device(), ScalarType.Double); // [B]
         double bits = core.bits();
         Scalar scale = new Scalar(reverse.steps() * bits);
         Tensor bound = terms.divergence().sum(1).mul(weight).mean().mul(scale);

@@ -381,7 +381,7 @@ public final class Lcmd implements Prior {
             keep(draw, z, noise, 1);
             double[] shares = draw.times(configuration.sampling().steps());
             double[] times = Arrays.copyOf(shares, shares.length + 1); // and from 0 to 0, where tokens are read
-            return draw.run(times, denoiser, () -> draw.keep(Tensors.filled(0, z.size(0), z.size(1))), (x, step) -> {
+            return draw.run(times, denoiser, () -> draw.keep(nothing(z)), (x, step) -> {
                 if (step.last()) {
                     return draw.keep(read(draw, z, step));
                 }
@@ -392,14 +392,18 @@ public final class Lcmd implements Prior {
         });
     }
 
+    /** Code 0 everywhere, int64 [B, L]. */
+    private static Tensor nothing(Tensor z) {
+        return torch.zeros(new long[] {z.size(0), z.size(1)}, Tensors.options(ScalarType.Long, z.device()));
+    }
+
     /** Puts the vectors of known tokens at time t into their places. z and noise [B, L, D] */
     private void keep(GridDraw draw, Tensor z, Tensor noise, double t) {
         if (noise == null) {
             return;
         }
         Scope.free(() -> {
-            Tensor any = torch.zeros(new long[] {z.size(0), z.size(1)}, Tensors.options(ScalarType.Long, z.device()));
-            Tensor clean = Embeddings.of(student.embeddings().vectors(), draw.keep(any));
+            Tensor clean = Embeddings.of(student.embeddings().vectors(), draw.keep(nothing(z)));
             Tensor open = draw.open().unsqueeze(2); // [1, L, 1]
             z.copy_(torch.where(open, z, level(t, z.size(0)).noised(clean, noise)));
         });

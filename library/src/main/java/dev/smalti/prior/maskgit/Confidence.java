@@ -1,6 +1,5 @@
 package dev.smalti.prior.maskgit;
 
-import dev.smalti.draw.LogitFilter;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -21,11 +20,10 @@ final class Confidence {
      * @return float64 [M]
      */
     static Tensor of(Tensor logits, Tensor drawn, Tensor exponential, double noise) {
-        return LogitFilter.NONE
-                .logProbabilities(logits)
-                .gather(1, drawn.unsqueeze(1))
-                .squeeze(1)
-                .sub(exponential.log().mul(new Scalar(noise)));
+        Tensor chosen = logits.gather(1, drawn.unsqueeze(1)).squeeze(1).to(ScalarType.Double);
+        Tensor total =
+                logits.to(ScalarType.Float).logsumexp(new long[] {1}, false).to(ScalarType.Double); // no copy
+        return chosen.sub(total).sub(exponential.log().mul(new Scalar(noise)));
     }
 
     /** Where the {@code count} most confident of each grid are. [B, L], +∞ where known -> bool [B, L] */

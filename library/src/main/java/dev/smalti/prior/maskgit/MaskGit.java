@@ -242,7 +242,7 @@ public final class MaskGit implements SearchableSteps {
         };
     }
 
-    /** @throws IllegalArgumentException by confidence, where other tokens are revealed than leaps reckon with */
+    /** @throws IllegalArgumentException by confidence, where other tokens are revealed than step costs reckon with */
     @Override
     public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
         if (configuration.sampling().order() == MaskGitSampling.Order.CONFIDENCE) {

@@ -341,14 +341,31 @@ public final class GridDraw {
         int steps = times.length - 1;
         return Inference.tensor(parameters, () -> {
             Tensor x = start.get();
-            for (int number = 1; number <= steps; number++) {
-                Tensor before = x;
-                Step now = step(number, steps, times[number - 1], times[number], seen);
-                x = Scope.keep(() -> step.apply(before, now));
-                watcher.step(number, steps, space.grids(x).cpu());
+            Tensor own = null; // held by hand: a scope would keep the grids of all steps
+            try {
+                for (int number = 1; number <= steps; number++) {
+                    Tensor before = x;
+                    Step now = step(number, steps, times[number - 1], times[number], seen);
+                    x = Scope.value(() -> Scope.hold(step.apply(before, now)));
+                    if (own != null) {
+                        Scope.release(own);
+                    }
+                    own = x;
+                    watch(x, now);
+                }
+                return space.grids(x).cpu().clone();
+            } finally {
+                if (own != null) {
+                    Scope.release(own);
+                }
             }
-            return space.grids(x).cpu();
         });
+    }
+
+    private void watch(Tensor x, Step now) {
+        if (watcher != StepWatcher.NONE) {
+            Scope.free(() -> watcher.step(now.number(), now.of(), space.grids(x).cpu()));
+        }
     }
 
     private Step step(int number, int steps, double t, double s, Denoiser seen) {

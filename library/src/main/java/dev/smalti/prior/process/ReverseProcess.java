@@ -63,7 +63,7 @@ public final class ReverseProcess {
      *
      * @param t int64 [B], 1..T
      */
-    public ImportanceMasking losing(Tensor t, Generator generator) {
+    public ImportanceMasking importanceMasking(Tensor t, Generator generator) {
         Tensor kept = schedule.at(t, Devices.cpu()).kept();
         return ImportanceMasking.draw(generator, kept.neg().add(new Scalar(1.0)), space.length());
     }
@@ -176,11 +176,11 @@ public final class ReverseProcess {
     public Tensor negativeLogLikelihood(Denoiser network, Tensor x0, Tensor label, Generator generator) {
         long batch = x0.size(0);
         Tensor t = times(batch, generator); // [B]
-        ImportanceMasking losing = losing(t, generator);
-        return terms(network, x0, corrupt(x0, t, losing.u()), t, label)
+        ImportanceMasking masking = importanceMasking(t, generator);
+        return terms(network, x0, corrupt(x0, t, masking.u()), t, label)
                 .divergence()
                 .sum(1)
-                .mul(losing.weight().to(x0.device(), ScalarType.Double))
+                .mul(masking.weight().to(x0.device(), ScalarType.Double))
                 .mul(new Scalar((double) steps()))
                 .add(new Scalar(priorNats()))
                 .to(ScalarType.Float);
@@ -229,8 +229,9 @@ public final class ReverseProcess {
                     "steps must be at most the " + steps() + " that the model was trained with, got " + wanted);
         }
         double[] times = draw.times(steps());
-        for (int i = 0; i < times.length; i++) {
-            times[i] = Math.max(times.length - 1 - i, time(times[i]));
+        for (int i = times.length - 1; i >= 0; i--) {
+            int least = i == times.length - 1 ? 0 : (int) times[i + 1] + 1;
+            times[i] = Math.min(steps() - i, Math.max(least, time(times[i])));
         }
         if (masking()) {
             times = draw.unknownYet(times, t -> 1 - kept((int) Math.ceil(t)));

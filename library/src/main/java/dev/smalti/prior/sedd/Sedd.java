@@ -122,9 +122,10 @@ public final class Sedd implements SearchableSteps {
                 nats = absorbBound(x0, label, generator);
             } else {
                 Tensor t = times(x0.size(0), generator); // [B]
-                ImportanceMasking losing = losing(configuration.noise().total(t), generator);
-                Tensor x = lost(x0, configuration.noise().total(t), losing);
-                nats = trainingLoss(x, x0, label, t).mul(weight(losing, x0));
+                ImportanceMasking masking =
+                        importanceMasking(configuration.noise().total(t), generator);
+                Tensor x = lost(x0, configuration.noise().total(t), masking);
+                nats = trainingLoss(x, x0, label, t).mul(weight(masking, x0));
             }
             Tensor bits = nats.div(new Scalar(space.length() * Math.log(2))).mean();
             return new Loss(bits, Map.of("elbo_bits", bits.detach()));
@@ -187,9 +188,7 @@ public final class Sedd implements SearchableSteps {
     }
 
     private Tensor keep(GridDraw draw, Tensor x, Tensor u, double t) {
-        return u == null || t == 0
-                ? draw.keep(x)
-                : draw.keep(x, x0 -> graph.corrupt(x0, filled(sigma(t), x0.size(0)), u));
+        return u == null || t == 0 ? draw.keep(x) : draw.keep(x, x0 -> graph.corrupt(x0, filled(sigma(t), x0), u));
     }
 
     /** From t to s; to clean tokens where s is 0. [B, L] -> [B, L] */
@@ -351,15 +350,15 @@ public final class Sedd implements SearchableSteps {
         Tensor sigma = cube.div(cube.neg().add(new Scalar(1.0)));
         Tensor share =
                 root.div(cube.neg().add(new Scalar(1.0))).pow(new Scalar(2.0)).mul(new Scalar(3 * (most - least)));
-        ImportanceMasking losing = losing(sigma, generator);
-        Tensor between = entropy(lost(x0, sigma, losing), x0, labels, sigma.to(x0.device(), ScalarType.Float))
+        ImportanceMasking masking = importanceMasking(sigma, generator);
+        Tensor between = entropy(lost(x0, sigma, masking), x0, labels, sigma.to(x0.device(), ScalarType.Float))
                 .sum(1)
-                .mul(weight(losing, x0))
+                .mul(weight(masking, x0))
                 .cpu()
                 .to(ScalarType.Double)
                 .mul(share); // share is dσ / du
         Tensor first = torch.full_like(sigma, new Scalar(range[0]));
-        ImportanceMasking ending = losing(first, generator);
+        ImportanceMasking ending = importanceMasking(first, generator);
         Tensor x1 = lost(x0, first, ending);
         Tensor score = logScore(x1, first.to(x0.device(), ScalarType.Float), labels, null)
                 .cpu()
@@ -378,22 +377,27 @@ public final class Sedd implements SearchableSteps {
                 .add(new Scalar(FIRST));
     }
 
-    private ImportanceMasking losing(Tensor sigma, Generator generator) {
+    private ImportanceMasking importanceMasking(Tensor sigma, Generator generator) {
         return ImportanceMasking.draw(generator, sigma.neg().expm1().neg(), space.length());
     }
 
-    private static Tensor weight(ImportanceMasking losing, Tensor x0) {
-        return losing.weight().to(x0.device(), ScalarType.Float);
+    private static Tensor weight(ImportanceMasking masking, Tensor x0) {
+        return masking.weight().to(x0.device(), ScalarType.Float);
     }
 
-    private Tensor lost(Tensor x0, Tensor sigma, ImportanceMasking losing) {
-        return graph.corrupt(x0.cpu(), sigma, losing.u()).to(x0.device(), ScalarType.Long);
+    private Tensor lost(Tensor x0, Tensor sigma, ImportanceMasking masking) {
+        return graph.corrupt(x0.cpu(), sigma, masking.u()).to(x0.device(), ScalarType.Long);
     }
 
     /** Grids of which nothing is left. [B, L] */
     private Tensor noise(GridDraw draw) {
         Tensor u = draw.uniform(Use.START, draw.length());
-        return graph.corrupt(torch.zeros_like(u).to(ScalarType.Long), filled(Double.POSITIVE_INFINITY, u.size(0)), u);
+        return graph.corrupt(torch.zeros_like(u).to(ScalarType.Long), filled(Double.POSITIVE_INFINITY, u), u);
+    }
+
+    /** One for each grid of {@code of}, and where it is. float64 [B] */
+    private static Tensor filled(double value, Tensor of) {
+        return filled(value, of.size(0)).to(of.device(), ScalarType.Double);
     }
 
     private static Tensor filled(double value, long size) {

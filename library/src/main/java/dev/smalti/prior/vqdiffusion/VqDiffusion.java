@@ -88,8 +88,8 @@ public final class VqDiffusion implements SearchableSteps {
             Tensor share = p == null // p(t), [B]
                     ? Tensors.ones(size).to(ScalarType.Double).div(new Scalar((double) reverse.steps()))
                     : p.index_select(0, t.sub(new Scalar(1L)));
-            ImportanceMasking losing = reverse.losing(t, generator);
-            return trainingLoss(network, x0, reverse.corrupt(x0, t, losing.u()), label, t, share, losing.weight());
+            ImportanceMasking masking = reverse.importanceMasking(t, generator);
+            return trainingLoss(network, x0, reverse.corrupt(x0, t, masking.u()), label, t, share, masking.weight());
         }));
     }
 

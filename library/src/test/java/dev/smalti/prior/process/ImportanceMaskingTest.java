@@ -20,12 +20,12 @@ class ImportanceMaskingTest {
     private static double[][] draw(double p, long seed) {
         return Scope.value(() -> {
             Tensor share = Tensors.doubles(p).expand(GRIDS);
-            ImportanceMasking losing = ImportanceMasking.draw(new Seed(seed).generator(), share, L);
-            Tensor bits = losing.u()
+            ImportanceMasking masking = ImportanceMasking.draw(new Seed(seed).generator(), share, L);
+            Tensor bits = masking.u()
                     .lt(share.unsqueeze(1))
                     .mul(Tensors.longs(1, 2, 4))
                     .sum(1);
-            return new double[][] {Tensors.toDoubles(bits), Tensors.toDoubles(losing.weight())};
+            return new double[][] {Tensors.toDoubles(bits), Tensors.toDoubles(masking.weight())};
         });
     }
 
@@ -59,10 +59,10 @@ class ImportanceMaskingTest {
     @Test
     void leaves_numbers_uniform_where_everything_is_lost_anyway() {
         Scope.free(() -> {
-            ImportanceMasking losing = ImportanceMasking.draw(
+            ImportanceMasking masking = ImportanceMasking.draw(
                     new Seed(5).generator(), Tensors.doubles(1).expand(GRIDS), L);
-            assertThat(losing.u().mean().item_double()).isCloseTo(0.5, within(0.01));
-            assertThat(losing.weight().sub(new Scalar(1.0)).abs().max().item_double())
+            assertThat(masking.u().mean().item_double()).isCloseTo(0.5, within(0.01));
+            assertThat(masking.weight().sub(new Scalar(1.0)).abs().max().item_double())
                     .isLessThan(1e-12);
         });
     }
