@@ -14,6 +14,8 @@ import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * The named tensors of a network, in order of registration: weights, which are trained, and buffers, which are not.
@@ -71,17 +73,32 @@ public final class Parameters implements AutoCloseable {
 
     /** A new weight from N(0, deviation²). */
     public Tensor normal(String name, double deviation, long... shape) {
-        return Scope.keep(() -> weight(name, Tensors.zeros(shape).normal_(0, deviation, draw(name))));
+        return Scope.keep(() -> {
+            Tensor initial = zeros(shape);
+            return weight(name, shapeAlone() ? initial : initial.normal_(0, deviation, draw(name)));
+        });
     }
 
     /** A new weight from U(-bound, bound). */
     public Tensor uniform(String name, double bound, long... shape) {
-        return Scope.keep(() -> weight(name, Tensors.zeros(shape).uniform_(-bound, bound, draw(name))));
+        return Scope.keep(() -> {
+            Tensor initial = zeros(shape);
+            return weight(name, shapeAlone() ? initial : initial.uniform_(-bound, bound, draw(name)));
+        });
     }
 
     /** A new weight of a constant. */
     public Tensor constant(String name, double value, long... shape) {
-        return Scope.keep(() -> weight(name, Tensors.zeros(shape).add_(new org.bytedeco.pytorch.Scalar(value))));
+        return Scope.keep(() -> weight(name, zeros(shape).add_(new org.bytedeco.pytorch.Scalar(value))));
+    }
+
+    /** On the CPU, where the numbers of every device are drawn, but on the meta device, whose tensors have none. */
+    private Tensor zeros(long... shape) {
+        return shapeAlone() ? torch.zeros(shape, Tensors.options(ScalarType.Float, root.device)) : Tensors.zeros(shape);
+    }
+
+    private boolean shapeAlone() {
+        return root.device.is_meta();
     }
 
     /** A new weight with the given initial value. */

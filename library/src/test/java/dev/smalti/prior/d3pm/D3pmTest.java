@@ -120,7 +120,8 @@ class D3pmTest {
     @ParameterizedTest
     @EnumSource(Posterior.class)
     void measures_the_bound_with_what_is_left_at_the_end(Posterior posterior) {
-        try (Prior prior = d3pm(Transitions.UNIFORM, posterior, 0)) {
+        try (Prior prior = d3pm(Transitions.UNIFORM, posterior, 0);
+                NoGradGuard guard = new NoGradGuard()) {
             double nats = Scope.value(() -> prior.negativeLogLikelihood(
                             new TokenBatch(batch(6000).codes(), batch(6000).labels()), new Seed(5))
                     .mean()
