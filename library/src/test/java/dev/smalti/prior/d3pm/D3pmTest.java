@@ -26,6 +26,7 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
 import java.util.stream.LongStream;
+import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
