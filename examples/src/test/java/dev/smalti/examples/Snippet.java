@@ -66,7 +66,9 @@ record Snippet(String place, String code) {
     private static final String GIVEN = """
             static Path file, run;
             static String text;
-            static Tensor codes, logits, loss;
+            static Tensor codes, labels, logits, loss, first, second;
+            static TokenSpace space;
+            static Codebook codebook;
             static Tensor indices;
             static ImageSet set;
             static Preparation preparation;
@@ -80,7 +82,11 @@ record Snippet(String place, String code) {
         Path library = Jvm.HOME.resolve("library/src/main/java");
         try {
             return Stream.concat(
-                            Stream.of("java.nio.file.*", "java.util.*", "org.bytedeco.pytorch.Tensor"),
+                            Stream.of(
+                                    "java.nio.file.*",
+                                    "java.util.*",
+                                    "org.bytedeco.pytorch.Tensor",
+                                    "org.bytedeco.pytorch.global.torch.ScalarType"),
                             Jvm.sources(library).stream()
                                     .map(file -> library.relativize(file.getParent())
                                                     .toString()

@@ -22,7 +22,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>The file is written in place and has its full length from the beginning, so that another writer can go on with it.
  *
  * <pre>{@code
- * try (TensorWriter writer = TensorWriter.create(file, Map.of("codes", new Shape(ScalarType.Short, n, 8, 8)), Map.of())) {
+ * TensorWriter.Shape shape = new TensorWriter.Shape(ScalarType.Short, 128, 8, 8);
+ * try (TensorWriter writer = TensorWriter.create(file, Map.of("codes", shape), Map.of())) {
  *     writer.put("codes", 0, first);      // [B, 8, 8]
  *     writer.put("codes", 64, second);
  * }

@@ -20,7 +20,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * <pre>{@code
  * TokenFile.Builder facts = TokenFile.of(space).codebook(codebook).classes(10);
- * try (TokenWriter writer = TokenWriter.of(file, facts, 1_281_167, Set.of(Column.LABELS))) {
+ * try (TokenWriter writer = TokenWriter.of(file, facts, 1_281_167, Set.of(TokenWriter.Column.LABELS))) {
  *     writer.add(codes, labels, null);   // [B, h, w], [B]; as often as there are batches
  *     writer.finish();                   // only now there is a file of this name
  * }

@@ -16,6 +16,11 @@ class MarginalsContractTest extends PriorContract {
     }
 
     @Override
+    protected int stepsByHeart() {
+        return 200;
+    }
+
+    @Override
     protected boolean growsBeyondTraining() {
         return false;
     }
