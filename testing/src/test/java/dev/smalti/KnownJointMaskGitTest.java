@@ -9,8 +9,7 @@ import org.junit.jupiter.api.Tag;
 
 /**
  * MaskGIT recovers a known joint unless it decodes by confidence: by confidence it is biased by design; in an order that
- * minds no
- * confidence, one token at a time, it is not.
+ * minds no confidence, one token at a time, it is not.
  */
 @Tag("learning")
 class KnownJointMaskGitTest extends KnownJointContract {

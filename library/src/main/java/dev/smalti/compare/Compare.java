@@ -35,9 +35,8 @@ import java.util.TreeMap;
  * <p>The folder holds {@code runs/<name>}, as {@code train-prior} writes them, so a run trained elsewhere by the same recipe on the
  * same tokens can be put there; {@code cells/<name>-<key>.json}, a measurement each under a hash of all that it depends on;
  * {@code grids}, {@code plots}, {@code cache}; and {@code plan.yaml} with all defaults, {@code table.csv}, {@code
- * results.json} and {@code index.html}, which are made
- * anew each time. What is there isn't made again: a run that was stopped goes on, and a plan that was changed costs what is
- * new in it. A
+ * results.json} and {@code index.html}, which are made anew each time. What is there isn't made again: a run that was
+ * stopped goes on, and a plan that was changed costs what is new in it. A
  * recipe that was changed under a run is refused.
  *
  * <p>Several processes may work on one folder: each takes priors that no other holds.

@@ -44,12 +44,6 @@ public final class Absorbing implements Corruption {
         return xt.eq(new Scalar(space.mask()));
     }
 
-    /** Grids of which nothing is left. int64 [B, L] */
-    public Tensor nothing(long batch) {
-        return torch.full(
-                new long[] {batch, space.length()}, new Scalar(space.mask()), Tensors.options(ScalarType.Long));
-    }
-
     /** The number of masked tokens. int64 [B, L] -> int64 [B] */
     public Tensor count(Tensor xt) {
         return masked(xt).sum(new long[] {1}, false, new ScalarTypeOptional(ScalarType.Long));

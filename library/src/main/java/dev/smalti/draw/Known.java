@@ -5,9 +5,8 @@ import java.util.stream.IntStream;
 
 /**
  * Tokens that stay while the rest of a grid is drawn, of one grid or of many: the i-th grid of a draw keeps those of the
- * i-th of
- * these, and where they end begins with the first again. No tensor of a batch, so that what is drawn does not depend on
- * batches.
+ * i-th of these, and where they end begins with the first again. No tensor of a batch, so that what is drawn does not
+ * depend on batches.
  */
 public final class Known {
     private final int height;

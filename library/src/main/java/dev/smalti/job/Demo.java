@@ -31,8 +31,7 @@ import org.slf4j.LoggerFactory;
  * Shows what a model can do, in a folder: {@code samples.png}, a grid of samples that nobody picked; {@code classes.png}, a
  * row for each of eight classes, if the model has classes; {@code reveal.gif}, how one image comes to be; {@code edit.png}, one
  * whose right half is drawn anew; {@code strip.png}, one that is continued to the right; {@code wide.png}, canvases four
- * times as
- * wide as in training; and {@code index.html}, a page that shows them with the settings and the time they took.
+ * times as wide as in training; and {@code index.html}, a page that shows them with the settings and the time they took.
  *
  * @param model run folder of {@code train-prior}, or the name of a bundled model
  * @param out files of an earlier demo in it are replaced

@@ -83,8 +83,7 @@ public record EditImage(Source source, Request request, Output output, int batch
      * What is edited.
      *
      * @param mask a picture of the image's size as {@link Mask#decode} reads it, or {@code x,y,width,height} in pixels;
-     *     null for
-     *     none
+     *     null for none
      * @param feather pixels inside the mask over which a result passes from the image to what is drawn; 0 for a sharp edge
      * @param resize brings the image to the model's size even where it could be edited at its own
      */

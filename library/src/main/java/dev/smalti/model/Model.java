@@ -299,8 +299,7 @@ public final class Model implements Painter, AutoCloseable {
      * @return int64 [size, h, w], or [size, T, h, w] where there are several codes at each place, of the size of the canvas
      *     where there is one
      * @throws dev.smalti.draw.UnsupportedSamplingException naming what of the sampling the method can't honour, such as a
-     *     canvas
-     *     of another size
+     *     canvas of another size
      */
     @Override
     public Tensor codes(GridBatch batch, StepWatcher watcher) {

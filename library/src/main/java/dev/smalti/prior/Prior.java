@@ -56,8 +56,7 @@ public interface Prior extends AutoCloseable {
      * Draws grids.
      *
      * @return int64 [B, h, w], or [B, T, h, w] where there are several codes at each place, on the CPU; the noise of grid
-     *     i, where
-     *     the method has any, is then that of {@link RandomStreams#noiseSeeds}
+     *     i, where the method has any, is then that of {@link RandomStreams#noiseSeeds}
      * @throws dev.smalti.draw.UnsupportedSamplingException naming the option that the method can't honour
      * @throws IllegalArgumentException naming the label or the known token that is none of this prior's
      */

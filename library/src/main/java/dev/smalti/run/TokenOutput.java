@@ -22,8 +22,8 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * A token file, or a folder of several, that grows batch by batch and takes its name when it is complete. One that is to be
- * gone
- * on with stays beside its place when it is closed too early, with a file that says what it depends on and how much is there.
+ * gone on with stays beside its place when it is closed too early, with a file that says what it depends on and how much is
+ * there.
  */
 public final class TokenOutput implements AutoCloseable {
     private static final String STATE = "state.json";

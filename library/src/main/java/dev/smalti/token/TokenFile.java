@@ -241,8 +241,7 @@ public final class TokenFile implements AutoCloseable {
 
     /**
      * All codes, {@code [N, h, w]} or {@code [N, T, h, w]}, in the smallest of uint8, int16 and int32 that fits. Of a large
-     * file,
-     * or several, they are read for this call; {@link #forEachCodes} takes less memory.
+     * file, or several, they are read for this call; {@link #forEachCodes} takes less memory.
      */
     public Tensor codes() {
         return grids instanceof Grids.Held memory

@@ -8,9 +8,8 @@
  *
  * <p>A {@link dev.smalti.token.TokenSpace} says which codes there are and how large the grid is: {@code K} codes, from 0
  * to {@code K - 1}, on {@code h × w} places, with {@code T} codes at each where the tokenizer takes several steps; {@code
- * K} itself is the mask, the mark of a code that is not known yet. A
- * {@link dev.smalti.token.Codebook} holds the vectors {@code [K, D]} that the codes stand for, which some priors start
- * their embeddings from.
+ * K} itself is the mask, the mark of a code that is not known yet. A {@link dev.smalti.token.Codebook} holds the vectors
+ * {@code [K, D]} that the codes stand for, which some priors start their embeddings from.
  *
  * <p>The seam is a file, too. A {@link dev.smalti.token.TokenFile} keeps a whole data set as codes, with labels and with
  * the fingerprint of the tokenizer that made it: encoding is one job and training a prior another, and whoever has

@@ -11,8 +11,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * That a prior recovers a joint which is known exactly, trained, drawn from and measured through the jobs that users call.
- * What a
- * recipe needs for it takes a minute or more, so give such a test a tag of its own.
+ * What a recipe needs for it takes a minute or more, so give such a test a tag of its own.
  */
 public abstract class KnownJointContract {
     /** The cells of the lower row. */

@@ -1,7 +1,6 @@
 /**
  * What every tokenizer, prior and corruption must do, as tests to inherit: whoever writes one in a project of their own
- * holds it
- * to the same contracts as those of this library.
+ * holds it to the same contracts as those of this library.
  *
  * <pre>{@code
  * class MyPriorContractTest extends PriorContract {

@@ -130,8 +130,7 @@ public final class AbsorbingDiffusion implements SearchableSteps {
 
     /**
      * Ancestral sampling in T' steps: from share t of masked tokens to s, each that is still masked is revealed with
-     * probability
-     * 1 - s/t, which is 1/t in the paper's numbers. Section 3.3; T' {@literal <} T skips steps evenly.
+     * probability 1 - s/t, which is 1/t in the paper's numbers. Section 3.3; T' {@literal <} T skips steps evenly.
      */
     @Override
     public Tensor sample(GridDraw draw) {

@@ -365,8 +365,7 @@ public final class Lcmd implements Prior {
 
     /**
      * From noise z_1 to z_0 in so many steps, and one more that reads the tokens. The vectors of known tokens are as noisy
-     * as the
-     * grid, along a path of their own.
+     * as the grid, along a path of their own.
      */
     @Override
     public Tensor sample(GridDraw draw) {

@@ -9,8 +9,8 @@
  * noise, or those whose turn it is in an order that keeps the tokens of one step far apart.
  *
  * <pre>
- * training   x0 [B, L] -> r, u -> masked [B, L] -> xt [B, L] -> network -> logits at the masked ones [M, K] -> smoothed
- * cross-entropy
+ * training   x0 [B, L] -> r, u -> masked [B, L] -> xt [B, L] -> network -> logits at the masked ones [M, K]
+ *            -> smoothed cross-entropy
  * sampling   all masked [B, L]
  *            S times:  network -> logits at the masked ones [M, K] (in an order: at those whose turn it is)
  *                      -> tempered, drawn [M] -> confidence [B, L] -> the surest stay, the others are masked again [B, L]

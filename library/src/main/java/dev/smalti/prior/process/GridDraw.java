@@ -23,6 +23,7 @@ import java.util.function.BiFunction;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -32,8 +33,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /**
  * A batch of grids being drawn: their size, which may be above that of training, the tokens that are known already, classes,
  * random numbers and who watches. It gives each step its times, its guided network and its filter, so that a sampler is the
- * step
- * of its paper and no more.
+ * step of its paper and no more.
  *
  * <p>Tensors of a draw lie on the device of the network. Letters: B grids, L places, T codes at a place, M places that may change
  * in a step, K codes.
@@ -147,20 +147,18 @@ public final class GridDraw {
      * @throws IllegalArgumentException if the known tokens are not those of such grids
      */
     public GridDraw known(Known known, long first) {
-        boolean[] drawn = known == null ? new boolean[0] : known.open();
-        int count = 0;
-        for (boolean each : drawn) {
-            count += each ? 1 : 0;
-        }
         if (known == null) {
             return this;
         }
-        if (known.depth() != space.depth() || known.height() != space.height() || known.width() != space.width()) {
-            throw new IllegalArgumentException("known tokens must be those of grids of %s, got %s"
-                    .formatted(
-                            space.grid(),
-                            new TokenSpace(space.codes(), known.height(), known.width(), known.depth()).grid()));
+        TokenSpace own = new TokenSpace(space.codes(), known.height(), known.width(), known.depth());
+        if (!own.equals(space)) {
+            throw new IllegalArgumentException(
+                    "known tokens must be those of grids of %s, got %s".formatted(space.grid(), own.grid()));
         }
+        boolean[] drawn = known.open();
+        long[] where = new long[drawn.length];
+        Arrays.setAll(where, place -> drawn[place] ? 1 : 0);
+        long count = LongStream.of(where).sum();
         if (count == drawn.length) {
             return this;
         }
@@ -168,26 +166,17 @@ public final class GridDraw {
             throw new IllegalArgumentException(
                     "known tokens of a diffusion tokenizer need the noise seeds that they were encoded with");
         }
+        int size = Math.toIntExact(space.size());
+        long[] all = LongStream.range(first, first + grids())
+                .flatMap(number -> LongStream.of(known.codes(number)))
+                .toArray();
         this.known = known;
         this.first = first;
         this.unknown = count;
-        long[] all = new long[Math.toIntExact(grids() * space.size())];
-        int size = Math.toIntExact(space.size());
-        for (int i = 0; i < grids(); i++) {
-            long[] own = known.codes(first + i);
-            for (int j = 0; j < size; j++) {
-                all[i * size + j] = drawn[j % drawn.length] ? 0 : own[j];
-            }
-        }
-        long[] where = new long[drawn.length];
-        for (int j = 0; j < where.length; j++) {
-            where[j] = drawn[j] ? 1 : 0;
-        }
         open = Tensors.longs(where).view(1, -1).to(device(), ScalarType.Bool);
         places = open.expand(space.depth(), space.length()).reshape(1, -1);
-        codes = space.check("the known tokens", Tensors.longs(all))
-                .view(-1, size)
-                .to(device(), ScalarType.Long);
+        Tensor kept = Tensors.longs(all).view(-1, size).to(device(), ScalarType.Long);
+        codes = space.check("the known tokens", kept.masked_fill(places, new Scalar(0L)));
         return this;
     }
 
@@ -306,8 +295,7 @@ public final class GridDraw {
      *
      * @param times before the first step and after each, in the method's own unit
      * @param network asked for logits of places; what it sees is a window where the canvas is larger than in training. Null
-     *     for a
-     *     method that asks its network itself
+     *     for a method that asks its network itself
      * @param start the state before the first step, int64 [B, T·L]
      * @param step int64 [B, T·L] -> the same
      * @return int64 [B, h, w], or [B, T, h, w] where there are several codes at each place, on the CPU
@@ -434,12 +422,17 @@ public final class GridDraw {
         return where.logical_and(uniform(Use.PLACES, step).lt(new Scalar(p)));
     }
 
-    /** Grids of masks with the known tokens. int64 [B, T·L] */
-    public Tensor masks() {
-        return keep(torch.full(
+    /** Grids of masks alone. int64 [B, T·L] */
+    public Tensor nothing() {
+        return torch.full(
                 new long[] {grids(), space.size()},
                 new Scalar(space.mask()),
-                Tensors.options(ScalarType.Long, device())));
+                Tensors.options(ScalarType.Long, device()));
+    }
+
+    /** Grids of masks with the known tokens. int64 [B, T·L] */
+    public Tensor masks() {
+        return keep(nothing());
     }
 
     /**

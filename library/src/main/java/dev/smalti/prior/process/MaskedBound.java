@@ -44,8 +44,7 @@ public final class MaskedBound {
 
     /**
      * What steps of such a method cost, as {@code SearchableSteps.stepCosts}: of the tokens masked at share τ_i, all but
-     * τ_j / τ_i are revealed at once, each given
-     * what was known before.
+     * τ_j / τ_i are revealed at once, each given what was known before.
      *
      * @param codes int64 [B, L]
      */

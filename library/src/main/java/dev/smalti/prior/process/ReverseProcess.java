@@ -287,8 +287,7 @@ public final class ReverseProcess {
 
     /**
      * What steps cost, as {@code SearchableSteps.stepCosts}: KL(q(x_s | x_t, x_0) ‖ p(x_s | x_t)) over all positions for
-     * all pairs
-     * of times, where shares are t / T.
+     * all pairs of times, where shares are t / T.
      *
      * @param x0 int64 [B, L]
      */

@@ -26,7 +26,6 @@ import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
@@ -95,8 +94,7 @@ public final class Rdpm implements Prior {
      * Takes the codebook and the convolution φ.
      *
      * @throws IllegalArgumentException if there is no codebook of the recipe's dimension, no noise seeds, or no α where
-     *     they are
-     *     needed
+     *     they are needed
      */
     @Override
     public void prepare(TokenFile tokens) {
@@ -235,11 +233,7 @@ public final class Rdpm implements Prior {
             Tensor all = logits(vectors, time, label).flatten(0, 1); // [R·L, K]
             return at == null ? all : all.index_select(0, at);
         };
-        Supplier<Tensor> start = () -> torch.full(
-                new long[] {draw.grids(), draw.space().size()},
-                new Scalar(space.mask()),
-                Tensors.options(ScalarType.Long, draw.device()));
-        return draw.run(draw.times(steps), denoiser, start, (x, step) -> step(draw, x, step));
+        return draw.run(draw.times(steps), denoiser, draw::nothing, (x, step) -> step(draw, x, step));
     }
 
     private void check(Steps wanted) {

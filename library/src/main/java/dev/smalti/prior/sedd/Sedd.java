@@ -154,9 +154,8 @@ public final class Sedd implements SearchableSteps {
 
     /**
      * From noise back to grids in so many steps from t = 1 to t = 0.00001, and one more that denoises, to t = 0. Known
-     * tokens stay
-     * as they are with {@code absorb}, and t begins where as many are known by rights; otherwise they are as noisy as the grid,
-     * along a path of their own.
+     * tokens stay as they are with {@code absorb}, and t begins where as many are known by rights; otherwise they are as
+     * noisy as the grid, along a path of their own.
      */
     @Override
     public Tensor sample(GridDraw draw) {

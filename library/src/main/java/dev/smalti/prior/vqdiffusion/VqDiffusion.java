@@ -181,9 +181,8 @@ public final class VqDiffusion implements SearchableSteps {
 
     /**
      * A step of the purity rule: {@code count} masked tokens of each grid are drawn, without putting any back, in
-     * proportion to the
-     * probability of their likeliest code, and each of p^(1 + r·score), where score is that probability over the greatest of
-     * the grid. Tang et al. 2022, section 4.2 and eq. 11. [B, L] -> [B, L]
+     * proportion to the probability of their likeliest code, and each of p^(1 + r·score), where score is that probability
+     * over the greatest of the grid. Tang et al. 2022, section 4.2 and eq. 11. [B, L] -> [B, L]
      */
     Tensor surest(GridDraw draw, Tensor xt, Step step, long count) {
         long length = xt.size(1);

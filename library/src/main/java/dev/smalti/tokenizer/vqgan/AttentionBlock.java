@@ -41,8 +41,7 @@ final class AttentionBlock {
 
     /**
      * v softmax(qᵀk/√C)ᵀ, for some queries after the other where there would be more than {@code most} scores at once. [B,
-     * C, L]
-     * three times -> [B, C, L]
+     * C, L] three times -> [B, C, L]
      */
     static Tensor mixed(Tensor q, Tensor k, Tensor v, long most) {
         long length = q.size(2);

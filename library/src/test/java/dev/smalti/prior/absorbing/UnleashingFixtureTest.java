@@ -151,7 +151,8 @@ class UnleashingFixtureTest {
     void draws_the_same_tokens_at_every_step() {
         try (AbsorbingDiffusion prior = prior(null)) {
             Tensor u = fixture.in("sample_u"); // [T', B, L]
-            List<long[]> chain = new ArrayList<>(List.of(Tensors.toLongs(new Absorbing(space).nothing(u.size(1)))));
+            List<long[]> chain =
+                    new ArrayList<>(List.of(Tensors.toLongs(Tensors.filled(space.mask(), u.size(1), space.length()))));
             StepWatcher watcher = (done, of, xt) -> chain.add(Tensors.toLongs(xt));
             Sampling sampling = Sampling.USUAL
                     .steps(fixture.settings("sample_steps").asInt())
@@ -171,7 +172,7 @@ class UnleashingFixtureTest {
             Tensor u = fixture.in("mlm_u"); // [S, B, L]
             Tensor gumbel = fixture.in("mlm_gumbel");
             Absorbing absorbing = new Absorbing(space);
-            Tensor x0 = absorbing.nothing(u.size(1));
+            Tensor x0 = Tensors.filled(space.mask(), u.size(1), space.length());
             List<Tensor> chain = new ArrayList<>();
             long count = u.size(0);
             for (long i = 0; i < count; i++) {

@@ -200,7 +200,7 @@ class HaltonFixtureTest {
         Seen seen = new Seen();
         try (NoGradGuard guard = new NoGradGuard()) {
             Tensor label = fixture.in("y");
-            Tensor code = absorbing.nothing(label.size(0)); // [B, L]
+            Tensor code = Tensors.filled(mask, label.size(0), length); // [B, L]
             Tensor known = absorbing.masked(code).logical_not();
             for (int i = 0; i < steps; i++) {
                 double progress = (double) i / (steps - 1);
@@ -243,7 +243,7 @@ class HaltonFixtureTest {
         Seen seen = new Seen();
         try (NoGradGuard guard = new NoGradGuard()) {
             Tensor label = fixture.in("y");
-            Tensor code = absorbing.nothing(label.size(0)); // [B, L]
+            Tensor code = Tensors.filled(mask, label.size(0), length); // [B, L]
             Tensor rank = Tensors.longs(Halton.order(side, side)).argsort().expand_as(code);
             for (int i = 0; i < steps; i++) {
                 Tensor logits = guided.logits(code, null, label, all(code))

@@ -49,6 +49,18 @@ class GridDrawTest {
     }
 
     @Test
+    void begins_with_masks_but_where_tokens_are_known() {
+        Scope.free(() -> {
+            assertThat(Tensors.toLongs(draw(SPACE, Sampling.USUAL).nothing()))
+                    .hasSize(16)
+                    .containsOnly(7);
+            assertThat(Tensors.toLongs(
+                            draw(SPACE, Sampling.USUAL).known(known(2)).masks()))
+                    .containsExactly(0, 0, 0, 0, 0, 0, 7, 7, 0, 0, 0, 0, 0, 0, 7, 7);
+        });
+    }
+
+    @Test
     void leaves_out_steps_after_which_no_more_is_known_than_before_the_first() {
         Scope.free(() -> {
             double[] times = {1, 0.75, 0.5, 0.25, 0};
