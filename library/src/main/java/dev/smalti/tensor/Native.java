@@ -6,11 +6,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.pytorch.global.torch;
@@ -24,20 +20,16 @@ import org.bytedeco.pytorch.global.torch;
  * started, they are told to sleep, as {@link Waiting} explains.
  *
  * <p>And OpenBLAS, which multiplies float32 matrices on the CPU, waits for its threads by spinning, so one that isn't scheduled
- * holds up all, several times a product. It gets as many threads as {@link #blasThreads} says, unless the environment says
- * how many. What comes out of a product is the same.
+ * holds up all, several times a product. It gets as many threads as cores are free, as {@link BlasThreads} says.
  */
 public final class Native {
-    private static final List<String> CHOSEN = List.of("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS");
-    private static final Pattern NUMBER = Pattern.compile("[1-9]\\d{0,8}");
-
     static {
         lift("org.bytedeco.javacpp.maxbytes");
         lift("org.bytedeco.javacpp.maxphysicalbytes");
         Waiting.Policy waiting = loadAlone();
         Waiting.afterLibtorch(waiting);
-        blasThreads(environment(waiting), Runtime.getRuntime().availableProcessors())
-                .ifPresent(openblas::blas_set_num_threads);
+        BlasThreads.choose(
+                environment(waiting), Runtime.getRuntime().availableProcessors(), openblas::blas_set_num_threads);
     }
 
     private Native() {}
@@ -83,25 +75,6 @@ public final class Native {
             environment.put(Waiting.VARIABLE, "passive");
         }
         return environment;
-    }
-
-    /**
-     * How many threads OpenBLAS is to have; empty where the environment names a number for it.
-     *
-     * <p>One where OpenMP's threads spin too, since {@code OMP_WAIT_POLICY=passive} wasn't set as libgomp was loaded; else half of the cores, so that other work on the other half holds
-     * nothing up, and at most {@code OMP_NUM_THREADS}. A core of two hardware threads counts as two cores and multiplies
-     * with one of them as fast as with both.
-     */
-    static OptionalInt blasThreads(Map<String, String> environment, int cores) {
-        if (CHOSEN.stream().anyMatch(environment::containsKey)) {
-            return OptionalInt.empty();
-        }
-        if (!"passive".equalsIgnoreCase(environment.get(Waiting.VARIABLE))) {
-            return OptionalInt.of(1);
-        }
-        Matcher most = NUMBER.matcher(environment.getOrDefault("OMP_NUM_THREADS", ""));
-        int half = Math.max(1, cores / 2);
-        return OptionalInt.of(most.lookingAt() ? Math.min(half, Integer.parseInt(most.group())) : half);
     }
 
     private static void lift(String property) {
