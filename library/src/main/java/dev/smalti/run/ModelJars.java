@@ -1,5 +1,6 @@
 package dev.smalti.run;
 
+import dev.smalti.tensor.HomeFolder;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -156,7 +157,7 @@ final class ModelJars {
         if (chosen != null) {
             return Path.of(chosen);
         }
-        String home = System.getProperty("user.home");
+        String home = HomeFolder.path().toString();
         String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
         if (system.startsWith("mac")) {
             return Path.of(home, "Library", "Caches", "smalti");

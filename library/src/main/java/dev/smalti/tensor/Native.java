@@ -3,8 +3,6 @@ package dev.smalti.tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
-import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.Map;
 import org.bytedeco.javacpp.Loader;
@@ -23,49 +21,56 @@ import org.bytedeco.pytorch.global.torch;
  * holds up all, several times a product. It gets as many threads as cores are free, as {@link BlasThreads} says.
  */
 public final class Native {
+    private static final NativeLibrariesException FAILURE;
+
     static {
         lift("org.bytedeco.javacpp.maxbytes");
         lift("org.bytedeco.javacpp.maxphysicalbytes");
-        Waiting.Policy waiting = loadAlone();
-        Waiting.afterLibtorch(waiting);
-        BlasThreads.choose(
-                environment(waiting), Runtime.getRuntime().availableProcessors(), openblas::blas_set_num_threads);
+        FAILURE = start();
     }
 
     private Native() {}
 
-    /** Loads the native libraries, once a process; later calls cost nothing. */
-    public static void load() {}
+    /**
+     * Loads the native libraries, once a process; later calls cost nothing.
+     *
+     * @throws NativeLibrariesException if they can't be unpacked or loaded, at every call
+     */
+    public static void load() {
+        if (FAILURE != null) {
+            throw new NativeLibrariesException(FAILURE.getMessage(), FAILURE);
+        }
+    }
+
+    /** Null if all went well. */
+    private static NativeLibrariesException start() {
+        try {
+            LibraryCache.choose();
+            Waiting.Policy waiting = loadAlone();
+            Waiting.afterLibtorch(waiting);
+            BlasThreads.choose(
+                    environment(waiting), Runtime.getRuntime().availableProcessors(), openblas::blas_set_num_threads);
+            return null;
+        } catch (NativeLibrariesException e) {
+            return e;
+        } catch (LinkageError e) {
+            return LibraryCache.refused(e);
+        }
+    }
 
     /** While no other process does: the first one unpacks the libraries, and who loads one that is half there dies. */
     private static Waiting.Policy loadAlone() {
-        try (FileChannel file = lock()) { // closing it ends the lock
-            return loadBoth();
+        try (FileChannel file = LibraryCache.lock()) { // closing it ends the lock
+            if (file != null) {
+                LibraryCache.mend();
+            }
+            Loader.load(openblas.class);
+            Waiting.Policy waiting = Waiting.beforeLibtorch();
+            Loader.load(torch.class);
+            return waiting;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-    }
-
-    /** Null where the cache can't be written, or another class loader of this process has the lock. */
-    private static FileChannel lock() {
-        FileChannel file = null;
-        try {
-            file = FileChannel.open(
-                    Loader.getCacheDir().toPath().resolve("smalti.lock"),
-                    StandardOpenOption.CREATE,
-                    StandardOpenOption.WRITE);
-            file.lock();
-            return file;
-        } catch (IOException | OverlappingFileLockException e) {
-            return null;
-        }
-    }
-
-    private static Waiting.Policy loadBoth() {
-        Loader.load(openblas.class);
-        Waiting.Policy waiting = Waiting.beforeLibtorch();
-        Loader.load(torch.class);
-        return waiting;
     }
 
     /** As libgomp found it. */
