@@ -6,28 +6,25 @@ import java.util.Arrays;
 /**
  * What the header of a BMP says.
  *
- * @param header bytes of it, behind the 14 of the file
  * @param bits of a pixel
  * @param packing 0 and 3 are pixels as they are, 1 and 2 runs, 4 and 5 a whole JPEG or PNG
  */
-record Bmp(int header, int width, int height, int bits, int packing) {
+record Bmp(int width, int height, int bits, int packing) {
     private static final int OLDEST = 12; // with sides of 16 bits, and nothing but plain pixels
-    private static final int WITH_COLOR_SPACE = 108;
-    private static final int COLOR_SPACE = 14 + 56;
 
     /** @throws IOException if the header isn't there */
     static Bmp parse(byte[] file) throws IOException {
-        int header = (int) Math.min(Field.u32Little(file, 14), file.length);
+        int header = (int) Math.min(Octets.u32Little(file, 14), file.length);
         if (header == OLDEST) {
-            return new Bmp(header, Field.u16Little(file, 18), Field.u16Little(file, 20), Field.u16Little(file, 24), 0);
+            return new Bmp(Octets.u16Little(file, 18), Octets.u16Little(file, 20), Octets.u16Little(file, 24), 0);
         }
         if (14 + header > file.length || header < 40) {
             throw new IOException("its header is broken or cut off");
         }
-        int width = Math.max(0, (int) Field.u32Little(file, 18));
-        int height = Math.abs((int) Field.u32Little(file, 22)); // less than 0: from top to bottom
-        return new Bmp(header, width, Math.max(0, height), Field.u16Little(file, 28), (int)
-                Math.min(Field.u32Little(file, 30), Integer.MAX_VALUE));
+        int width = Math.max(0, (int) Octets.u32Little(file, 18));
+        int height = Math.abs((int) Octets.u32Little(file, 22)); // less than 0: from top to bottom
+        int packing = (int) Math.min(Octets.u32Little(file, 30), Integer.MAX_VALUE);
+        return new Bmp(width, Math.max(0, height), Octets.u16Little(file, 28), packing);
     }
 
     /**
@@ -39,8 +36,8 @@ record Bmp(int header, int width, int height, int bits, int packing) {
         if (packing != 4 && packing != 5) {
             return null;
         }
-        long from = Field.u32Little(file, 10);
-        long length = Field.u32Little(file, 34);
+        long from = Octets.u32Little(file, 10);
+        long length = Octets.u32Little(file, 34);
         if (from + length > file.length) {
             throw new IOException("it was cut off: it wraps a picture of %,d bytes at byte %,d of %,d"
                     .formatted(length, from, file.length));
@@ -56,17 +53,5 @@ record Bmp(int header, int width, int height, int bits, int packing) {
             throw new IOException("it was cut off: %,d x %,d pixels need %,d bytes, it has %,d"
                     .formatted(width, height, least, file.length));
         }
-    }
-
-    /** The same file with standard colours, as if it named none: ImageIO's reader would convert by the profile in it. */
-    byte[] withoutProfile(byte[] file) {
-        if (header < WITH_COLOR_SPACE) {
-            return file;
-        }
-        byte[] plain = file.clone();
-        for (int i = 0; i < 4; i++) {
-            plain[COLOR_SPACE + i] = (byte) "BGRs".charAt(i); // "sRGB", a number with the lowest byte first
-        }
-        return plain;
     }
 }

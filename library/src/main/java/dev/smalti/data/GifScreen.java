@@ -22,12 +22,12 @@ record GifScreen(int width, int height, int left, int top) {
     }
 
     private static GifScreen around(byte[] file, int frame) {
-        int left = Field.u16Little(file, frame);
-        int top = Field.u16Little(file, frame + 2);
-        int right = left + Field.u16Little(file, frame + 4);
-        int bottom = top + Field.u16Little(file, frame + 6);
+        int left = Octets.u16Little(file, frame);
+        int top = Octets.u16Little(file, frame + 2);
+        int right = left + Octets.u16Little(file, frame + 4);
+        int bottom = top + Octets.u16Little(file, frame + 6);
         return new GifScreen(
-                Math.max(right, Field.u16Little(file, 6)), Math.max(bottom, Field.u16Little(file, 8)), left, top);
+                Math.max(right, Octets.u16Little(file, 6)), Math.max(bottom, Octets.u16Little(file, 8)), left, top);
     }
 
     private static int table(int flags) {

@@ -9,6 +9,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import javax.imageio.ImageIO;
@@ -65,34 +66,30 @@ final class ImageDecoder {
                             + " remove it or export it again")
                     .formatted(name, file.length == 0 ? "it is empty" : "it starts with " + start(file)));
         }
+        return guarded(name, format.name(), () -> decode(format, file, name));
+    }
+
+    /** @throws DataException whatever a decoder throws, for on broken files they throw all kinds, errors too */
+    static Picture guarded(String name, String format, Callable<Picture> decoder) {
         try {
-            return Deadline.call(() -> decode(format, file, name), MOST_TIME);
+            return Deadline.call(decoder, MOST_TIME);
         } catch (TimeoutException e) {
             throw new DataException(
-                    "%s is broken or too much work: its %s data may take %d s of a processor; export it again or remove it"
+                    "%s is broken or too much work: decoding its %s data took more than %d s; export it again or remove it"
                             .formatted(name, format, MOST_TIME.toSeconds()),
                     e);
-        } catch (ExecutionException e) { // the decoders throw all kinds on broken files, and errors too
-            if (e.getCause() instanceof DataException data) {
-                throw data;
-            }
-            throw broken(format, name, e.getCause());
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof DataException data ? data : broken(name, format, e.getCause());
         }
     }
 
-    private static DataException broken(Format format, String name, Throwable cause) {
-        if (cause instanceof OutOfMemoryError) {
-            return new DataException(
-                    "%s needs more memory than Java may take (%s): make it smaller, give Java more, or remove it"
-                            .formatted(name, cause.getMessage()),
-                    cause);
-        }
+    private static DataException broken(String name, String format, Throwable cause) {
         String why = cause.getMessage() == null ? cause.toString() : cause.getMessage();
-        return new DataException(
-                "%s is broken: its %s data cannot be decoded (%s); replace or remove it"
-                        .formatted(
-                                name, format, why.length() > MOST_QUOTED ? why.substring(0, MOST_QUOTED) + "..." : why),
-                cause);
+        String quoted = why.length() > MOST_QUOTED ? why.substring(0, MOST_QUOTED) + "..." : why;
+        String message = cause instanceof OutOfMemoryError
+                ? "%s needs more memory than Java may take for its %s data (%s); make it smaller, or give Java more"
+                : "%s is broken: its %s data cannot be decoded (%s); replace or remove it";
+        return new DataException(message.formatted(name, format, quoted), cause);
     }
 
     private static Picture decode(Format format, byte[] file, String name) throws IOException, WebPDecodeException {
@@ -170,7 +167,7 @@ final class ImageDecoder {
         }
         checkSize(bmp.width(), bmp.height(), name);
         bmp.checkData(file);
-        return read(Format.BMP, bmp.withoutProfile(file), name);
+        return read(Format.BMP, file, name);
     }
 
     private static Picture read(Format format, byte[] file, String name) throws IOException {

@@ -39,8 +39,8 @@ record Jpeg(Frame frame, boolean plain, boolean color, int scans, List<Integer> 
             int components = length >= 8 ? file[at + 7] & 255 : 0;
             if (components == 0
                     || length < 8 + 3 * components
-                    || Field.u16(file, at + 3) == 0
-                    || Field.u16(file, at + 5) == 0) {
+                    || Octets.u16(file, at + 3) == 0
+                    || Octets.u16(file, at + 5) == 0) {
                 throw new IOException("its frame header is broken");
             }
             int[] ids = new int[components];
@@ -53,7 +53,7 @@ record Jpeg(Frame frame, boolean plain, boolean color, int scans, List<Integer> 
                 }
             }
             return new Frame(
-                    marker, file[at + 2] & 255, Field.u16(file, at + 5), Field.u16(file, at + 3), ids, factors);
+                    marker, file[at + 2] & 255, Octets.u16(file, at + 5), Octets.u16(file, at + 3), ids, factors);
         }
 
         /** The fewest that Huffman codes can be: a bit for each block of 8 x 8, or for each sample where nothing is lost. */
@@ -94,7 +94,7 @@ record Jpeg(Frame frame, boolean plain, boolean color, int scans, List<Integer> 
                 at = marker(file, at);
                 continue;
             }
-            int length = at + 2 <= file.length ? Field.u16(file, at) : 0;
+            int length = at + 2 <= file.length ? Octets.u16(file, at) : 0;
             if (length < 2 || at + length > file.length) {
                 throw new IOException("it was cut off, or has a bad length at byte " + at);
             }
@@ -238,7 +238,7 @@ record Jpeg(Frame frame, boolean plain, boolean color, int scans, List<Integer> 
     }
 
     private static boolean ascii(byte[] file, int at, int length, String text) {
-        return length - 2 >= text.length() && Field.is(file, at, text);
+        return length - 2 >= text.length() && Octets.is(file, at, text);
     }
 
     private static byte clamp(int value) {

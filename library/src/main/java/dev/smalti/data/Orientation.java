@@ -24,7 +24,7 @@ record Orientation(int value) {
 
     /** Of a block of EXIF data; upright where that is broken or doesn't say, for the pixels are whole all the same. */
     static Orientation read(byte[] file, int at, int length) {
-        int from = length >= PREFIX.length() && Field.is(file, at, PREFIX) ? at + PREFIX.length() : at;
+        int from = length >= PREFIX.length() && Octets.is(file, at, PREFIX) ? at + PREFIX.length() : at;
         int to = Math.min(at + length, from + MOST_BYTES);
         Metadata metadata = new Metadata();
         try {

@@ -21,6 +21,9 @@ public record Pixels(int width, int height, byte[] rgb) {
     /** How many pixels a picture may have that is to be decoded. */
     public static final long MOST = ImageDecoder.MOST_PIXELS;
 
+    /** How many bytes the file of a picture may have. */
+    public static final int MOST_BYTES = Tree.MOST_BYTES;
+
     /**
      * @throws IllegalArgumentException if a side is less than 1, or {@code rgb} is not {@code 3 * width * height} long
      */

@@ -24,7 +24,7 @@ record Png(int width, int height, int bits, long data, Orientation orientation) 
      * @throws IOException if one is missing, or a critical one is damaged: ImageIO's reader doesn't look
      */
     static Png parse(byte[] file) throws IOException {
-        if (file.length < 29 || Field.u32(file, 12) != IHDR) {
+        if (file.length < 29 || Octets.u32(file, 12) != IHDR) {
             throw new IOException("it was cut off: it has no header");
         }
         int colors = file[25] & 255;
@@ -36,13 +36,13 @@ record Png(int width, int height, int bits, long data, Orientation orientation) 
                 throw new IOException("it was cut off: it has no end chunk");
             }
             int chunk = (int) at;
-            long length = Field.u32(file, chunk);
+            long length = Octets.u32(file, chunk);
             if (at + 12 + length > file.length) {
                 throw new IOException(
                         "it was cut off: a chunk of %,d bytes at byte %,d of %,d".formatted(length, at, file.length));
             }
             checkSum(file, chunk, (int) length);
-            int type = (int) Field.u32(file, chunk + 4);
+            int type = (int) Octets.u32(file, chunk + 4);
             if (type == IEND) {
                 break;
             }
@@ -54,7 +54,7 @@ record Png(int width, int height, int bits, long data, Orientation orientation) 
             at += 12 + length;
         }
         int bits = (file[24] & 255) * channels;
-        return new Png((int) Field.u32(file, 16), (int) Field.u32(file, 20), bits, data, orientation);
+        return new Png((int) Octets.u32(file, 16), (int) Octets.u32(file, 20), bits, data, orientation);
     }
 
     private static void checkSum(byte[] file, int chunk, int length) throws IOException {
@@ -62,7 +62,7 @@ record Png(int width, int height, int bits, long data, Orientation orientation) 
         if (critical) {
             CRC32 sum = new CRC32();
             sum.update(file, chunk + 4, length + 4);
-            if (sum.getValue() != Field.u32(file, chunk + 8 + length)) {
+            if (sum.getValue() != Octets.u32(file, chunk + 8 + length)) {
                 throw new IOException("the checksum of the chunk at byte %,d is wrong".formatted(chunk));
             }
         }

@@ -39,7 +39,7 @@ record WebP(
 
     /** @throws IOException if the file was cut off, has no picture, or one that doesn't lie on its screen */
     static WebP parse(byte[] file) throws IOException {
-        long length = file.length < 12 ? Long.MAX_VALUE : Field.u32Little(file, 4) + 8;
+        long length = file.length < 12 ? Long.MAX_VALUE : Octets.u32Little(file, 4) + 8;
         if (length > file.length) {
             throw new IOException("it was cut off: %,d bytes of %,d".formatted(file.length, length));
         }
@@ -56,8 +56,8 @@ record WebP(
         require(frame.length >= FRAME_HEADER, "its first frame is broken");
         Map<String, Chunk> inside = chunks(file, frame.at + FRAME_HEADER, frame.end());
         inside.computeIfAbsent("EXIF", chunks::get);
-        int left = 2 * Field.u24Little(file, frame.at);
-        int top = 2 * Field.u24Little(file, frame.at + 3);
+        int left = 2 * Octets.u24Little(file, frame.at);
+        int top = 2 * Octets.u24Little(file, frame.at + 3);
         return screen(file, extended, left, top, inside);
     }
 
@@ -67,7 +67,7 @@ record WebP(
         long at = from;
         while (at + 8 <= to) {
             String type = new String(file, (int) at, 4, StandardCharsets.ISO_8859_1);
-            long length = Field.u32Little(file, (int) at + 4);
+            long length = Octets.u32Little(file, (int) at + 4);
             if (at + 8 + length > to) {
                 break;
             }
@@ -84,11 +84,11 @@ record WebP(
         Chunk pixels = frame.get(lossless ? "VP8L" : "VP8 ");
         require(pixels != null && pixels.length >= 10, "it was cut off: it has no pixels");
         Chunk alpha = lossless || extended == null ? null : frame.get("ALPH");
-        long sides = Field.u32Little(file, pixels.at + 1);
-        int width = lossless ? (int) (sides & 0x3fff) + 1 : Field.u16Little(file, pixels.at + 6) & 0x3fff;
-        int height = lossless ? (int) (sides >> 14 & 0x3fff) + 1 : Field.u16Little(file, pixels.at + 8) & 0x3fff;
-        int across = extended == null ? width : Field.u24Little(file, extended.at + 4) + 1;
-        int down = extended == null ? height : Field.u24Little(file, extended.at + 7) + 1;
+        long sides = Octets.u32Little(file, pixels.at + 1);
+        int width = lossless ? (int) (sides & 0x3fff) + 1 : Octets.u16Little(file, pixels.at + 6) & 0x3fff;
+        int height = lossless ? (int) (sides >> 14 & 0x3fff) + 1 : Octets.u16Little(file, pixels.at + 8) & 0x3fff;
+        int across = extended == null ? width : Octets.u24Little(file, extended.at + 4) + 1;
+        int down = extended == null ? height : Octets.u24Little(file, extended.at + 7) + 1;
         boolean animated = extended != null && (file[extended.at] & ANIMATED) != 0;
         require(
                 width > 0

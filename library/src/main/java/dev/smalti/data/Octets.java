@@ -1,8 +1,8 @@
 package dev.smalti.data;
 
 /** Numbers without a sign in the bytes of a file. */
-final class Field {
-    private Field() {}
+final class Octets {
+    private Octets() {}
 
     static int u16(byte[] file, int at) {
         return (file[at] & 255) << 8 | file[at + 1] & 255;
