@@ -11,7 +11,10 @@ import dev.smalti.job.EditImage;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.model.Model;
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,6 +22,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -122,6 +126,38 @@ class EditTest {
         for (int i = 0; i < 2; i++) { // but for the last bits of a decoder that sees other images beside
             assertThat(distance(results().get(i), drawn.get(i))).isLessThan(2);
         }
+    }
+
+    @Test
+    void works_on_a_photo_as_it_is_seen_and_not_as_it_is_stored() throws IOException {
+        Path photo = fresh.resolve("photo.png"); // lies on its left side, as a phone stores it
+        Files.write(photo, turned(new BufferedImage(24, 16, BufferedImage.TYPE_INT_RGB)));
+        Path mask = mask(16, 24, 0, 12, 16, 12);
+
+        done(Command.run("edit", unconditional, "--image", photo, "--mask", mask, "--out", out(), "--count", 1));
+
+        assertThat(results().get(0)).hasToString("Pixels[16 x 24]");
+        assertThat(changed(read(photo), results().get(0))).allMatch(at -> at / 16 >= 12);
+    }
+
+    /** A PNG whose EXIF data turns it to the right. */
+    private static byte[] turned(BufferedImage stored) throws IOException {
+        ByteArrayOutputStream png = new ByteArrayOutputStream();
+        ImageIO.write(stored, "png", png);
+        ByteBuffer chunk = ByteBuffer.allocate(4 + 26);
+        chunk.put("eXIfMM".getBytes(StandardCharsets.US_ASCII))
+                .putShort((short) 42)
+                .putInt(8);
+        chunk.putShort((short) 1)
+                .putShort((short) 0x0112)
+                .putShort((short) 3)
+                .putInt(1)
+                .putShort((short) 6);
+        CRC32 sum = new CRC32();
+        sum.update(chunk.array());
+        ByteBuffer file = ByteBuffer.allocate(png.size() + 38);
+        file.put(png.toByteArray(), 0, 33).putInt(26).put(chunk.array()).putInt((int) sum.getValue());
+        return file.put(png.toByteArray(), 33, png.size() - 33).array();
     }
 
     @Test

@@ -249,6 +249,7 @@ final class CompareCells {
         Map<String, Object> depends = new LinkedHashMap<>();
         depends.put("what", what);
         depends.put("real", real);
+        depends.put("reading", ImageSet.READING);
         depends.put("features", features);
         depends.put("size", plan.size());
         if (plan.resamples() != null) {

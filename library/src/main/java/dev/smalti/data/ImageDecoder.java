@@ -1,30 +1,38 @@
 package dev.smalti.data;
 
-import com.twelvemonkeys.imageio.plugins.webp.WebPImageReaderSpi;
 import com.twelvemonkeys.imageio.stream.ByteArrayImageInputStream;
-import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.Function;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.spi.IIORegistry;
 import javax.imageio.spi.ImageReaderSpi;
+import org.ngengine.webp.decoder.WebPDecodeException;
 
 /**
  * A file's bytes -> pixels. The readers of ImageIO are lenient: they fill what is missing with grey or black and say so
  * in a warning at most. A model would learn that grey, so each format's structure is checked first, and warnings that
- * mean lost pixels are errors.
+ * mean lost pixels are errors. What a file declares is held against its length before memory is taken for it, and the
+ * decoders of others have a {@link Deadline}.
  *
  * <p>Readers are kept for each thread, for making one costs more than decoding a small picture.
  */
 final class ImageDecoder {
     static final long MOST_PIXELS = 100_000_000;
+
+    /** Of a processor. The largest pictures take a third of it at most on a slow one. */
+    private static final Duration MOST_TIME = Duration.ofSeconds(30);
+
+    private static final int MOST_QUOTED = 200;
 
     /** What the first bytes say that a file is. */
     private enum Format {
@@ -50,49 +58,70 @@ final class ImageDecoder {
         reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));
     }
 
-    static Pixels decode(byte[] file, String name) {
+    /** @throws DataException as {@link Pixels#decode} */
+    static Picture decode(byte[] file, String name) {
         Format format = format(file);
         if (format == null) {
             throw new DataException(("%s is not a picture: it must be a JPEG, PNG, BMP, GIF or WebP file, but %s;"
                             + " remove it or export it again")
                     .formatted(name, file.length == 0 ? "it is empty" : "it starts with " + start(file)));
         }
+        return guarded(name, format.name(), () -> decode(format, file, name));
+    }
+
+    /** @throws DataException whatever a decoder throws, for on broken files they throw all kinds, errors too */
+    static Picture guarded(String name, String format, Callable<Picture> decoder) {
         try {
-            return switch (format) {
-                case JPEG -> jpeg(file, name);
-                case PNG -> {
-                    Structure.checkPng(file);
-                    yield read(format, file, name, Pixels::of);
-                }
-                case GIF -> {
-                    Structure.checkGif(file);
-                    yield read(format, file, name, Pixels::of);
-                }
-                case WEBP -> {
-                    Structure.checkWebp(file);
-                    yield read(format, file, name, Pixels::of);
-                }
-                case BMP -> read(format, file, name, Pixels::of);
-            };
-        } catch (IOException | RuntimeException e) { // the readers throw both on broken files
-            READERS.get().remove(format);
-            if (e instanceof DataException data) {
-                throw data;
-            }
+            return Deadline.call(decoder, MOST_TIME);
+        } catch (TimeoutException e) {
             throw new DataException(
-                    "%s is broken: its %s data cannot be decoded (%s); replace or remove it"
-                            .formatted(name, format, e.getMessage() == null ? e : e.getMessage()),
+                    "%s is broken or too much work: decoding its %s data took more than %d s; export it again or remove it"
+                            .formatted(name, format, MOST_TIME.toSeconds()),
                     e);
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof DataException data ? data : broken(name, format, e.getCause());
+        }
+    }
+
+    private static DataException broken(String name, String format, Throwable cause) {
+        String why = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+        String quoted = why.length() > MOST_QUOTED ? why.substring(0, MOST_QUOTED) + "..." : why;
+        String message = cause instanceof OutOfMemoryError
+                ? "%s needs more memory than Java may take for its %s data (%s); make it smaller, or give Java more"
+                : "%s is broken: its %s data cannot be decoded (%s); replace or remove it";
+        return new DataException(message.formatted(name, format, quoted), cause);
+    }
+
+    private static Picture decode(Format format, byte[] file, String name) throws IOException, WebPDecodeException {
+        boolean done = false;
+        try {
+            Picture picture =
+                    switch (format) {
+                        case JPEG -> jpeg(file, name);
+                        case PNG -> png(file, name);
+                        case GIF -> gif(file, name);
+                        case WEBP -> webp(file, name);
+                        case BMP -> bmp(file, name);
+                    };
+            done = true;
+            return picture;
+        } finally {
+            if (!done) {
+                READERS.get().remove(format); // who knows what it is left in
+            }
         }
     }
 
     /** Grey and colour JPEGs through the JDK's native reader, all others (CMYK, lossless) through TwelveMonkeys'. */
-    private static Pixels jpeg(byte[] file, String name) throws IOException {
+    private static Picture jpeg(byte[] file, String name) throws IOException {
         Jpeg jpeg = Jpeg.parse(file);
         checkSize(jpeg.width(), jpeg.height(), name);
-        if (!jpeg.plain()) {
-            return jpeg.decodeOther(file);
-        }
+        jpeg.checkData(file.length);
+        Pixels pixels = jpeg.plain() ? plain(jpeg, file) : jpeg.decodeOther(file);
+        return new Picture(pixels, null).upright(jpeg.orientation());
+    }
+
+    private static Pixels plain(Jpeg jpeg, byte[] file) throws IOException {
         ImageDecoder decoder = reader(Format.JPEG);
         decoder.warnings.clear();
         try {
@@ -107,46 +136,47 @@ final class ImageDecoder {
         }
     }
 
-    /**
-     * How opaque each pixel of a file is that {@link #decode} could read: rows from top to bottom, 0 to 255; null where the
-     * file knows no transparency.
-     */
-    static byte[] alpha(byte[] file, String name) {
-        Format format = format(file);
-        if (format == Format.JPEG || format == Format.BMP) {
-            return null;
-        }
-        try {
-            return read(format, file, name, ImageDecoder::alpha);
-        } catch (IOException e) {
-            throw new DataException("%s cannot be read: %s; export it again".formatted(name, e.getMessage()), e);
-        }
+    private static Picture png(byte[] file, String name) throws IOException {
+        Png png = Png.parse(file);
+        checkSize(png.width(), png.height(), name);
+        png.checkData();
+        return read(Format.PNG, file, name).upright(png.orientation());
     }
 
-    private static byte[] alpha(BufferedImage image) {
-        if (!image.getColorModel().hasAlpha()) {
-            return null;
-        }
-        int width = image.getWidth();
-        int[] row = new int[width];
-        byte[] alpha = new byte[width * image.getHeight()];
-        for (int y = 0; y < image.getHeight(); y++) {
-            image.getRGB(0, y, width, 1, row, 0, width);
-            for (int x = 0; x < width; x++) {
-                alpha[y * width + x] = (byte) (row[x] >>> 24);
+    private static Picture gif(byte[] file, String name) throws IOException {
+        GifScreen screen = GifScreen.parse(file);
+        checkSize(screen.width(), screen.height(), name);
+        return read(Format.GIF, file, name).on(screen.width(), screen.height(), screen.left(), screen.top());
+    }
+
+    private static Picture webp(byte[] file, String name) throws IOException, WebPDecodeException {
+        WebP webp = WebP.parse(file);
+        checkSize(webp.width(), webp.height(), name);
+        return webp.decode();
+    }
+
+    private static Picture bmp(byte[] file, String name) throws IOException, WebPDecodeException {
+        Bmp bmp = Bmp.parse(file);
+        byte[] wrapped = bmp.wrapped(file);
+        if (wrapped != null) {
+            Format format = format(wrapped);
+            if (format != Format.JPEG && format != Format.PNG) {
+                throw new IOException("it wraps neither a JPEG nor a PNG");
             }
+            return decode(format, wrapped, name);
         }
-        return alpha;
+        checkSize(bmp.width(), bmp.height(), name);
+        bmp.checkData(file);
+        return read(Format.BMP, file, name);
     }
 
-    private static <R> R read(Format format, byte[] file, String name, Function<BufferedImage, R> take)
-            throws IOException {
+    private static Picture read(Format format, byte[] file, String name) throws IOException {
         ImageDecoder decoder = reader(format);
         decoder.warnings.clear();
         try {
             decoder.reader.setInput(new ByteArrayImageInputStream(file), false, true);
             checkSize(decoder.reader.getWidth(0), decoder.reader.getHeight(0), name);
-            return take.apply(decoder.reader.read(0));
+            return Picture.of(decoder.reader.read(0));
         } finally {
             decoder.reader.setInput(null);
         }
@@ -164,10 +194,7 @@ final class ImageDecoder {
         Map<Format, ImageDecoder> readers = READERS.get();
         ImageDecoder decoder = readers.get(format);
         if (decoder == null) {
-            ImageReader reader = format == Format.WEBP
-                    ? new WebPImageReaderSpi().createReaderInstance(null)
-                    : jdkReader(format.name().toLowerCase(Locale.ROOT));
-            decoder = new ImageDecoder(reader);
+            decoder = new ImageDecoder(jdkReader(format.name().toLowerCase(Locale.ROOT)));
             readers.put(format, decoder);
         }
         return decoder;

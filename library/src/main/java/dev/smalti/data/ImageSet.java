@@ -9,6 +9,12 @@ import java.util.List;
  */
 public interface ImageSet extends AutoCloseable {
     /**
+     * Which way pictures are read, for what is kept and depends on their pixels: the fingerprint of a set stays where only the
+     * reading changes. 2 turns pictures upright, puts first frames on their screens, and reads WebP as libwebp does.
+     */
+    int READING = 2;
+
+    /**
      * Opens what {@code path} holds:
      *
      * <ul>

@@ -9,22 +9,71 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.atomic.AtomicBoolean;
 import javax.imageio.ImageReader;
 import javax.imageio.spi.IIORegistry;
 import javax.imageio.spi.ImageReaderSpi;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * What a JPEG's markers say (ITU-T T.81, annex B), and its colours.
  *
  * @param plain grey or three colours of 8 bits, Huffman coded, sequential or progressive: what the JDK reads
  * @param color whether three components are luma and chroma rather than RGB, by the rules of libjpeg
+ * @param scans times that its pixels are gone over
+ * @param profiles where its colour profile lies, in pieces
  */
-record Jpeg(int width, int height, boolean plain, boolean color) {
-    private static final Logger LOG = LoggerFactory.getLogger(Jpeg.class);
-    private static final AtomicBoolean TOLD_OF_ORIENTATION = new AtomicBoolean();
+record Jpeg(Frame frame, boolean plain, boolean color, int scans, List<Integer> profiles, Orientation orientation) {
+    /** A progressive picture of 100 megapixels may have 20 scans, and a smaller one more; usual are 10. */
+    private static final long MOST_WORK = 20 * ImageDecoder.MOST_PIXELS;
+
+    private static final int LOSSLESS = 0xc3;
+    private static final int END = 0xd9;
+
+    /**
+     * The frame header.
+     *
+     * @param marker which process codes it
+     * @param factors across and down of each component's sampling, by 4 bits each
+     */
+    record Frame(int marker, int precision, int width, int height, int[] ids, int[] factors) {
+        private static Frame parse(byte[] file, int at, int length, int marker) throws IOException {
+            int components = length >= 8 ? file[at + 7] & 255 : 0;
+            if (components == 0
+                    || length < 8 + 3 * components
+                    || Octets.u16(file, at + 3) == 0
+                    || Octets.u16(file, at + 5) == 0) {
+                throw new IOException("its frame header is broken");
+            }
+            int[] ids = new int[components];
+            int[] factors = new int[components];
+            for (int i = 0; i < components; i++) {
+                ids[i] = file[at + 8 + 3 * i] & 255;
+                factors[i] = file[at + 9 + 3 * i] & 255;
+                if (factors[i] >> 4 == 0 || (factors[i] & 15) == 0) {
+                    throw new IOException("its frame header is broken: a component has no samples");
+                }
+            }
+            return new Frame(
+                    marker, file[at + 2] & 255, Octets.u16(file, at + 5), Octets.u16(file, at + 3), ids, factors);
+        }
+
+        /** The fewest that Huffman codes can be: a bit for each block of 8 x 8, or for each sample where nothing is lost. */
+        long leastBytes() {
+            int side = marker == LOSSLESS ? 1 : 8;
+            int across = 1;
+            int down = 1;
+            for (int factor : factors) {
+                across = Math.max(across, factor >> 4);
+                down = Math.max(down, factor & 15);
+            }
+            long bits = 0;
+            for (int factor : factors) {
+                long wide = (width * (long) (factor >> 4) + across - 1) / across;
+                long high = (height * (long) (factor & 15) + down - 1) / down;
+                bits += (wide + side - 1) / side * ((high + side - 1) / side);
+            }
+            return bits / 8;
+        }
+    }
 
     /**
      * Walks over all markers up to the end of the image; bytes behind it (padding, second pictures) are ignored.
@@ -32,60 +81,86 @@ record Jpeg(int width, int height, boolean plain, boolean color) {
      * @throws IOException if the image doesn't end with its end marker: it was cut off
      */
     static Jpeg parse(byte[] file) throws IOException {
-        int[] frame = null; // marker, precision, height, width, components, and their ids
+        Frame frame = null;
         boolean jfif = false;
         int transform = -1;
-        int at = 2;
-        while (true) {
-            int marker = -1;
-            while (at + 1 < file.length) { // entropy-coded data has ff only before 00 and restart markers
-                if (file[at] == (byte) 0xff) {
-                    int next = file[at + 1] & 255;
-                    if (next != 0 && next != 0xff && next != 0x01 && (next < 0xd0 || next > 0xd7)) {
-                        marker = next;
-                        break;
-                    }
-                }
-                at++;
-            }
-            if (marker < 0) {
-                throw new IOException("it was cut off: it has no end marker");
-            }
-            at += 2;
-            if (marker == 0xd9) {
-                break;
-            }
+        int scans = 0;
+        List<Integer> profiles = new ArrayList<>();
+        Orientation orientation = null;
+        int at = marker(file, 2);
+        while (file[at] != (byte) END) {
+            int marker = file[at++] & 255;
             if (marker == 0xd8) {
+                at = marker(file, at);
                 continue;
             }
-            int length = at + 2 <= file.length ? u16(file, at) : 0;
+            int length = at + 2 <= file.length ? Octets.u16(file, at) : 0;
             if (length < 2 || at + length > file.length) {
                 throw new IOException("it was cut off, or has a bad length at byte " + at);
             }
-            if (marker >= 0xc0
-                    && marker <= 0xcf
-                    && marker != 0xc4
-                    && marker != 0xc8
-                    && marker != 0xcc
-                    && frame == null) {
-                frame = frame(file, at, length, marker);
+            if (marker == 0xda) {
+                scans++;
+            } else if (frame == null && isFrame(marker)) {
+                frame = Frame.parse(file, at, length, marker);
             } else if (marker == 0xe0 && ascii(file, at + 2, length, "JFIF\0")) {
                 jfif = true;
             } else if (marker == 0xee && length >= 14 && ascii(file, at + 2, length, "Adobe")) {
                 transform = file[at + 13] & 255;
-            } else if (marker == 0xe1 && ascii(file, at + 2, length, "Exif\0\0")) {
-                tellOfOrientation(file, at + 8, at + length);
+            } else if (marker == 0xe1 && orientation == null && ascii(file, at + 2, length, "Exif\0\0")) {
+                orientation = Orientation.read(file, at + 2, length - 2);
+            } else if (marker == 0xe2 && ascii(file, at + 2, length, "ICC_PROFILE\0")) {
+                profiles.add(at + 2);
             }
-            at += length;
+            at = marker(file, at + length);
         }
         if (frame == null) {
             throw new IOException("it has no frame header");
         }
-        boolean plain = frame[0] <= 0xc2 && frame[1] == 8 && (frame[4] == 1 || frame[4] == 3);
-        boolean rgb = !jfif
-                && (transform == 0
-                        || transform < 0 && frame[4] == 3 && frame[5] == 'R' && frame[6] == 'G' && frame[7] == 'B');
-        return new Jpeg(frame[3], frame[2], plain, !rgb);
+        int components = frame.ids.length;
+        boolean plain = frame.marker <= 0xc2 && frame.precision == 8 && (components == 1 || components == 3);
+        boolean named = components == 3 && frame.ids[0] == 'R' && frame.ids[1] == 'G' && frame.ids[2] == 'B';
+        boolean rgb = !jfif && (transform == 0 || transform < 0 && named);
+        return new Jpeg(frame, plain, !rgb, scans, profiles, orientation == null ? Orientation.UPRIGHT : orientation);
+    }
+
+    /** Where the second byte of the next marker is; coded data has ff only before 00 and restart markers. */
+    private static int marker(byte[] file, int from) throws IOException {
+        for (int at = from; at + 1 < file.length; at++) {
+            int next = file[at + 1] & 255;
+            if (file[at] == (byte) 0xff && next != 0 && next != 0xff && next != 0x01 && (next < 0xd0 || next > 0xd7)) {
+                return at + 1;
+            }
+        }
+        throw new IOException("it was cut off: it has no end marker");
+    }
+
+    private static boolean isFrame(int marker) {
+        return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+    }
+
+    int width() {
+        return frame.width;
+    }
+
+    int height() {
+        return frame.height;
+    }
+
+    /** @throws IOException if what it declares is more than its bytes can be, or than may be done for one picture */
+    void checkData(int bytes) throws IOException {
+        if (frame.marker > LOSSLESS) {
+            throw new IOException(
+                    "its process, marker ff%02x, is not among those that are read; save it as a usual JPEG"
+                            .formatted(frame.marker));
+        }
+        if (frame.leastBytes() > bytes) {
+            throw new IOException("it was cut off: %,d x %,d pixels need %,d bytes at least, it has %,d"
+                    .formatted(width(), height(), frame.leastBytes(), bytes));
+        }
+        if ((long) width() * height() * scans > MOST_WORK) {
+            throw new IOException("%,d x %,d pixels may have %,d scans, it has %,d; save it with fewer"
+                    .formatted(width(), height(), MOST_WORK / ((long) width() * height()), scans));
+        }
     }
 
     /** @throws IOException if {@code warning} of libjpeg means lost pixels; many others are harmless */
@@ -133,7 +208,8 @@ record Jpeg(int width, int height, boolean plain, boolean color) {
         ImageReader reader = provider().createReaderInstance(null);
         try {
             reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));
-            reader.setInput(new ByteArrayImageInputStream(file), false, true);
+            boolean inks = frame.ids.length > 3;
+            reader.setInput(new ByteArrayImageInputStream(inks ? file : withoutProfile(file)), false, true);
             Pixels pixels = Pixels.of(reader.read(0));
             for (String warning : warnings) {
                 check(warning);
@@ -142,6 +218,12 @@ record Jpeg(int width, int height, boolean plain, boolean color) {
         } finally {
             reader.dispose();
         }
+    }
+
+    private byte[] withoutProfile(byte[] file) {
+        byte[] plain = file.clone();
+        profiles.forEach(at -> plain[at] = 'x'); // and so it is data that nobody knows
+        return plain;
     }
 
     /** The one that ImageIO found; or, where it looks for none (in some application servers), a new one. */
@@ -155,68 +237,8 @@ record Jpeg(int width, int height, boolean plain, boolean color) {
         return provider;
     }
 
-    private static int[] frame(byte[] file, int at, int length, int marker) throws IOException {
-        int components = length >= 8 ? file[at + 7] & 255 : 0;
-        if (components == 0 || length < 8 + 3 * components || u16(file, at + 3) == 0 || u16(file, at + 5) == 0) {
-            throw new IOException("its frame header is broken");
-        }
-        int[] frame = new int[5 + components];
-        frame[0] = marker;
-        frame[1] = file[at + 2] & 255;
-        frame[2] = u16(file, at + 3);
-        frame[3] = u16(file, at + 5);
-        frame[4] = components;
-        for (int i = 0; i < components; i++) {
-            frame[5 + i] = file[at + 8 + 3 * i] & 255;
-        }
-        return frame;
-    }
-
-    /** Says once that turned pictures stay turned. */
-    private static void tellOfOrientation(byte[] file, int tiff, int end) {
-        if (tiff + 8 > end || TOLD_OF_ORIENTATION.get()) {
-            return;
-        }
-        boolean little = file[tiff] == 'I';
-        long directory = tiff + u32(file, tiff + 4, little);
-        if (directory + 2 > end) {
-            return;
-        }
-        int entries = u16(file, (int) directory, little);
-        for (int i = 0; i < entries && directory + 2 + 12L * (i + 1) <= end; i++) {
-            int entry = (int) directory + 2 + 12 * i;
-            if (u16(file, entry, little) == 0x0112
-                    && u16(file, entry + 8, little) > 1
-                    && TOLD_OF_ORIENTATION.compareAndSet(false, true)) {
-                LOG.warn("pictures with an EXIF orientation are used as stored, so some may lie on their side");
-            }
-        }
-    }
-
     private static boolean ascii(byte[] file, int at, int length, String text) {
-        if (length - 2 < text.length()) {
-            return false;
-        }
-        for (int i = 0; i < text.length(); i++) {
-            if (file[at + i] != text.charAt(i)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private static int u16(byte[] file, int at) {
-        return (file[at] & 255) << 8 | file[at + 1] & 255;
-    }
-
-    private static int u16(byte[] file, int at, boolean little) {
-        return little ? (file[at + 1] & 255) << 8 | file[at] & 255 : u16(file, at);
-    }
-
-    private static long u32(byte[] file, int at, boolean little) {
-        long first = u16(file, at, little);
-        long second = u16(file, at + 2, little);
-        return little ? second << 16 | first : first << 16 | second;
+        return length - 2 >= text.length() && Octets.is(file, at, text);
     }
 
     private static byte clamp(int value) {

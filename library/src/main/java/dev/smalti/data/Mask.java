@@ -23,15 +23,15 @@ public record Mask(int width, int height, boolean[] open) {
 
     /**
      * Decodes a picture. Where it has transparent parts they are open, whatever their colour; else it must be black and
-     * white, and the white parts are open.
+     * white, and the white parts are open. It is turned upright as {@link Pixels#decode} does.
      *
      * @param name what messages call the file
      * @throws DataException if the file is broken, or has neither transparency nor black and white alone
      */
     public static Mask decode(byte[] file, String name) {
-        Pixels pixels = Pixels.decode(file, name);
-        byte[] alpha = ImageDecoder.alpha(file, name);
-        boolean[] open = alpha == null ? null : transparent(alpha);
+        Picture picture = ImageDecoder.decode(file, name);
+        Pixels pixels = picture.pixels();
+        boolean[] open = picture.alpha() == null ? null : transparent(picture.alpha());
         return new Mask(pixels.width(), pixels.height(), open == null ? white(pixels, name) : open);
     }
 

@@ -21,6 +21,9 @@ public record Pixels(int width, int height, byte[] rgb) {
     /** How many pixels a picture may have that is to be decoded. */
     public static final long MOST = ImageDecoder.MOST_PIXELS;
 
+    /** How many bytes the file of a picture may have. */
+    public static final int MOST_BYTES = Tree.MOST_BYTES;
+
     /**
      * @throws IllegalArgumentException if a side is less than 1, or {@code rgb} is not {@code 3 * width * height} long
      */
@@ -34,15 +37,18 @@ public record Pixels(int width, int height, byte[] rgb) {
     /**
      * Decodes a JPEG, PNG, BMP, GIF (its first frame) or WebP file; the contents decide which, not the name.
      *
-     * <p>Transparency is composited onto white, 16-bit samples are rounded to 8. Colour profiles are ignored but for
-     * CMYK pictures, and so is the EXIF orientation, as most training code ignores them: pictures that rely on it
-     * arrive turned.
+     * <p>Rules for all formats: a picture is turned upright as its EXIF orientation says (JPEG, PNG and WebP carry one;
+     * broken EXIF data counts as none), so it arrives as viewers show it. The first frame of an animation is put in its
+     * place on the screen. Transparency, and what no frame covers, is composited onto white. 16-bit samples are rounded to
+     * 8. Colour profiles are ignored, for samples are taken as they are stored; only CMYK pictures are converted, by theirs
+     * or a common one.
      *
      * @param name what messages call the file
-     * @throws DataException if the file is broken, cut off, of another format or above 100 megapixels
+     * @throws DataException if the file is broken, cut off, of another format or above 100 megapixels, or would take more
+     *     than 30 seconds of a processor or all memory
      */
     public static Pixels decode(byte[] file, String name) {
-        return ImageDecoder.decode(file, name);
+        return ImageDecoder.decode(file, name).pixels();
     }
 
     /** The colours of {@code image} as they are stored: transparency is composited onto white, profiles are ignored. */
@@ -174,11 +180,12 @@ public record Pixels(int width, int height, byte[] rgb) {
         rgb[to + 2] = onWhite(argb & 255, alpha);
     }
 
-    private static int to8(int sample, int most) {
+    /** @param most of a sample: 255, or more for more bits */
+    static int to8(int sample, int most) {
         return most == 255 ? sample : (int) ((sample * 255L + most / 2) / most);
     }
 
-    private static byte onWhite(int sample, int alpha) {
+    static byte onWhite(int sample, int alpha) {
         return (byte) (alpha == 255 ? sample : (sample * alpha + 255 * (255 - alpha) + 127) / 255);
     }
 }

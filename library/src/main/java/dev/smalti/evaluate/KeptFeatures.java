@@ -1,5 +1,6 @@
 package dev.smalti.evaluate;
 
+import dev.smalti.data.ImageSet;
 import dev.smalti.data.Preparation;
 import dev.smalti.evaluate.EvaluationResult.Compared;
 import dev.smalti.metric.FeatureStatistics;
@@ -18,6 +19,7 @@ record KeptFeatures(FeatureCache cache, StoredImages reals, Map<String, String> 
             StoredImages reals, ImageFeatures features, Preparation preparation, SetFeatures.Wanted wanted) {
         return Map.of(
                 "fingerprint", reals.images().fingerprint(),
+                "reading", Integer.toString(ImageSet.READING),
                 "features", features.name(),
                 "sha256", String.valueOf(features.sha256()),
                 "size", Integer.toString(preparation.size()),

@@ -244,7 +244,12 @@ public record EditImage(Source source, Request request, Output output, int batch
                     .formatted(option, file, Files.exists(file) ? "is no file" : "does not exist"));
         }
         try (InputStream stream = Files.newInputStream(file)) {
-            return stream.readAllBytes();
+            byte[] bytes = stream.readNBytes(Pixels.MOST_BYTES + 1);
+            if (bytes.length > Pixels.MOST_BYTES) {
+                throw new DataException("%s is too large: a picture's file may have %,d bytes; make it smaller"
+                        .formatted(file, Pixels.MOST_BYTES));
+            }
+            return bytes;
         } catch (IOException e) {
             throw new DataException("%s cannot be read (%s); check that it may be read".formatted(file, e), e);
         }

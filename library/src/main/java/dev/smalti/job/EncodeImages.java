@@ -148,6 +148,7 @@ public record EncodeImages(
         named.put("tokenizer_run", location(tokenizer));
         named.put("crop", Encoding.crop(tokenizer).name());
         named.put("data", images.fingerprint());
+        named.put("reading", ImageSet.READING);
         named.put("batch", batch);
         named.put("skip_bad", skipBad);
         named.put("noises", noises);

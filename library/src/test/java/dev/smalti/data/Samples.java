@@ -1,12 +1,17 @@
 package dev.smalti.data;
 
+import java.awt.color.ColorSpace;
+import java.awt.color.ICC_Profile;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import javax.imageio.IIOImage;
@@ -70,6 +75,31 @@ final class Samples {
             writer.dispose();
         }
         return bytes.toByteArray();
+    }
+
+    /** Colours in linear light: whoever goes by it changes every one. */
+    static byte[] linearProfile() {
+        return ICC_Profile.getInstance(ColorSpace.CS_LINEAR_RGB).getData();
+    }
+
+    static byte[] insert(byte[] file, int at, byte[] more) {
+        return ByteBuffer.allocate(file.length + more.length)
+                .put(file, 0, at)
+                .put(more)
+                .put(file, at, file.length - at)
+                .array();
+    }
+
+    static byte[] pngChunk(String type, byte[] data) {
+        ByteBuffer chunk = ByteBuffer.allocate(12 + data.length).putInt(data.length);
+        chunk.put(type.getBytes(StandardCharsets.US_ASCII)).put(data);
+        return chunk.putInt(crc(chunk.array(), 4, 4 + data.length)).array();
+    }
+
+    static int crc(byte[] file, int at, int length) {
+        CRC32 sum = new CRC32();
+        sum.update(file, at, length);
+        return (int) sum.getValue();
     }
 
     static Path file(Path path, byte[] contents) throws IOException {
