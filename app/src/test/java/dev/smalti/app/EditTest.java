@@ -314,9 +314,9 @@ class EditTest {
                         EditImage.Request.of(4, "blue", 1),
                         new GenerateImages.Output(out(), format, fresh.resolve("grid.png")),
                         2);
-                assertThatThrownBy(() -> job.run(open, done -> {
-                            if (done == 3) {
-                                throw new StoppedException();
+                assertThatThrownBy(() -> job.run(open, phase -> {
+                            if (phase.done() == 3) {
+                                throw new StoppedException("nothing was written");
                             }
                         }))
                         .isInstanceOf(StoppedException.class);
