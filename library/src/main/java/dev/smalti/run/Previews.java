@@ -37,7 +37,8 @@ final class Previews implements Watcher {
     private final LongSupplier clock;
     private long last; // when the last preview was done
     private int tried; // pictures of a preview
-    private long each; // what a picture takes, or more than which it takes; 0 where nothing is known
+    private long each; // what a picture takes; 0 where that is not known
+    private long vain; // what a picture took that was given up
 
     /** The time is over. */
     private static final class Spent extends RuntimeException {
@@ -96,11 +97,11 @@ final class Previews implements Watcher {
         long budget = Math.max(LEAST, (long) (SHARE * (begin - last)));
         List<Pixels> shown = new ArrayList<>();
         tried = 0;
-        if (each <= budget) {
+        if (Math.max(each, vain) <= budget) {
             draw(begin + budget, shown);
         }
         if (shown.isEmpty() && tried < sheet.size()) {
-            each = Math.max(each, clock.getAsLong() - begin);
+            vain = Math.max(vain, clock.getAsLong() - begin);
             LOG.info(
                     "no preview at step {}: one of its {} takes more than {}; training.preview_every=0 leaves all out",
                     run.step(),

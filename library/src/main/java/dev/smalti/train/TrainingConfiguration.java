@@ -25,7 +25,8 @@ import java.util.List;
  *     out
  * @param heldOutItems held-out items that each measurement looks at, the same of each time, 0 for all; at least 0; a tenth of the
  *     items trained on between two measurements, and 64 at least, if left out
- * @param previewEvery steps between previews, 0 for never; at least 0; a tenth of the steps if left out
+ * @param previewEvery steps between previews of up to 16 pictures, as many as can be made in a tenth of the time since the last
+ *     preview or in 5 seconds, 0 for never; at least 0; a tenth of the steps if left out
  * @param checkpointEvery steps between checkpoints; at least 1; a tenth of the steps if left out
  * @param keep newest checkpoints that are kept; at least 1; 2 if left out
  */
