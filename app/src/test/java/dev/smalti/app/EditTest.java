@@ -10,13 +10,17 @@ import dev.smalti.data.Pixels;
 import dev.smalti.job.EditImage;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.model.Model;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Stopping;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
@@ -302,6 +306,51 @@ class EditTest {
         Files.createDirectories(out());
         Files.writeString(out().resolve("mine.txt"), "mine");
         refused(edit(all), "not empty");
+    }
+
+    @Test
+    void counts_each_image_once() {
+        try (Model open = Model.open(model.toString(), "cpu")) {
+            EditImage job = new EditImage(
+                    EditImage.Source.of(image, "0,0,8,8"),
+                    EditImage.Request.of(5, "blue", 1),
+                    GenerateImages.Output.png(out()),
+                    2);
+            List<Long> counts = new ArrayList<>();
+            Set<String> phases = new LinkedHashSet<>();
+            job.run(open, phase -> {
+                phases.add(phase.name());
+                if (phase.counted()) {
+                    assertThat(phase.total()).isEqualTo(5);
+                    counts.add(phase.done());
+                }
+            });
+            assertThat(phases).containsExactly("encoding", "drawing and decoding", "writing");
+            assertThat(counts).isSorted().startsWith(0L).endsWith(5L);
+        }
+    }
+
+    @Test
+    void stops_in_the_middle_of_a_pass_through_a_network() throws IOException {
+        try (Model open = Model.open(model.toString(), "cpu")) {
+            EditImage job = new EditImage(
+                    EditImage.Source.of(image, "0,0,8,8"),
+                    EditImage.Request.of(5, "blue", 1),
+                    GenerateImages.Output.png(out()),
+                    5);
+            boolean[] drawing = {false};
+            int[] layers = {0};
+            Observer observer = phase -> drawing[0] |= phase.counted();
+            Runnable stop = () -> {
+                layers[0] += drawing[0] ? 1 : 0;
+                if (layers[0] == 3) {
+                    throw new StoppedException("nothing was written");
+                }
+            };
+            assertThatThrownBy(() -> Stopping.run(stop, () -> job.run(open, observer)))
+                    .isInstanceOf(StoppedException.class);
+            assertThat(names(fresh)).isEmpty();
+        }
     }
 
     @Test

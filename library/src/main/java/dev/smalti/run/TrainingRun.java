@@ -83,13 +83,16 @@ public final class TrainingRun<B> {
             }
             MovingAverage average = players.get(0).average();
             List<Watcher> all = new ArrayList<>(watchers);
-            all.add(new MetricsLog(
-                    folder.path(), configuration, heldOut == null ? null : new Watched(heldOut, average)));
+            MetricsLog log = new MetricsLog(folder.path(), configuration);
+            all.add(log);
+            all.add(checkpoints); // before what takes long and may be stopped
+            if (heldOut != null) {
+                all.add(log.validations(new Watched(heldOut, average)));
+            }
             if (sheet != null && configuration.previewEvery() > 0) {
                 long every = configuration.previewEvery();
                 all.add(new Previews(folder.path(), every, average, sheet, this::tell, stop, System::nanoTime));
             }
-            all.add(checkpoints);
             TrainLoop<B> loop =
                     new TrainLoop<>(players, batches, configuration, seed.child("training"), device, all, stop);
             return loop.run(begin);

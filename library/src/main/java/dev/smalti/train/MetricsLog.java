@@ -34,18 +34,15 @@ public final class MetricsLog implements Watcher {
 
     private final Path folder;
     private final TrainingConfiguration configuration;
-    private final HeldOut heldOut;
     private final Map<String, Double> sums = new LinkedHashMap<>();
     private final Map<String, Integer> counts = new LinkedHashMap<>();
     private final Map<String, TreeMap<Long, Double>> curves = new LinkedHashMap<>();
     private long validated = -1; // the step of the last validation
     private int items; // of each
 
-    /** @param heldOut null for none */
-    public MetricsLog(Path folder, TrainingConfiguration configuration, HeldOut heldOut) {
+    public MetricsLog(Path folder, TrainingConfiguration configuration) {
         this.folder = folder;
         this.configuration = configuration;
-        this.heldOut = heldOut;
         this.items = configuration.heldOutItems();
     }
 
@@ -76,9 +73,6 @@ public final class MetricsLog implements Watcher {
             }
         } catch (IOException e) {
             throw new UncheckedIOException(file() + " cannot be written", e);
-        }
-        if (heldOut != null && run.begun() > 0 && due(run) && validated != run.step()) {
-            validate(run);
         }
     }
 
@@ -116,16 +110,33 @@ public final class MetricsLog implements Watcher {
             sums.clear();
             counts.clear();
         }
-        if (heldOut != null && due(run)) {
-            validate(run);
-        }
+    }
+
+    /** Measures on held-out data, for this log. It comes behind the log and the checkpoints, which a stop of it leaves whole. */
+    public Watcher validations(HeldOut heldOut) {
+        return new Watcher() {
+            /** Makes up for the measure in which the run was stopped. */
+            @Override
+            public void started(Run run) {
+                if (run.begun() > 0 && due(run) && validated != run.step()) {
+                    validate(run, heldOut);
+                }
+            }
+
+            @Override
+            public void stepped(Run run) {
+                if (due(run)) {
+                    validate(run, heldOut);
+                }
+            }
+        };
     }
 
     private boolean due(Run run) {
         return run.complete() || configuration.validateEvery() > 0 && run.step() % configuration.validateEvery() == 0;
     }
 
-    private void validate(Run run) {
+    private void validate(Run run, HeldOut heldOut) {
         int count = items == 0 ? heldOut.size() : Math.min(items, heldOut.size());
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("step", run.step());
