@@ -1,7 +1,6 @@
 package dev.smalti.app;
 
 import dev.smalti.compare.Compare;
-import dev.smalti.compare.CompareObserver;
 import dev.smalti.compare.CompareResult;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -39,19 +38,14 @@ final class CompareVerb extends Verb {
             description = "override a key of the plan, such as draws=100 or set=[training.steps=100]; repeatable")
     private List<String> overrides = new ArrayList<>();
 
-    private final Console console;
-
     CompareVerb(Console console) {
         super(console);
-        this.console = console;
     }
 
     @Override
     Answer answer(Interruption interruption) {
-        Optional<CompareResult> result;
-        try (Shown shown = new Shown(interruption)) {
-            result = new Compare(plan, overrides, out).run(shown);
-        }
+        interruption.left("what is done lies in " + out + ", and the same command goes on from there");
+        Optional<CompareResult> result = new Compare(plan, overrides, out).run(progress(), interruption::asked);
         if (result.isEmpty()) {
             Map<String, Object> facts = new LinkedHashMap<>();
             facts.put("out", out);
@@ -85,47 +79,5 @@ final class CompareVerb extends Verb {
         }
         lines.add("%s (%d measurements made now)".formatted(result.page(), result.computed()));
         return String.join(System.lineSeparator(), lines);
-    }
-
-    /** A bar for each piece of work. */
-    private final class Shown implements CompareObserver, AutoCloseable {
-        private static final long INTERVAL = 10_000_000_000L;
-
-        private final Interruption interruption;
-        private Progress progress;
-        private long last = System.nanoTime() - INTERVAL;
-
-        Shown(Interruption interruption) {
-            this.interruption = interruption;
-        }
-
-        @Override
-        public void begin(String what, String unit, long total, long begun) {
-            close();
-            if (!console.terminal()
-                    && System.nanoTime() - last > INTERVAL) { // pieces may be too short for lines of their own
-                last = System.nanoTime();
-                console.err().println(what + ", " + total + " " + unit);
-            }
-            progress = progress(what, unit);
-            progress.start(total, begun);
-        }
-
-        @Override
-        public void done(long count, String note) {
-            progress.done(count, note);
-        }
-
-        @Override
-        public boolean stop() {
-            return interruption.asked();
-        }
-
-        @Override
-        public void close() {
-            if (progress != null) {
-                progress.close();
-            }
-        }
     }
 }

@@ -33,13 +33,7 @@ final class DemoVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        Demo.Result result;
-        try (Progress progress = progress("demo", "images")) {
-            result = new Demo(model, out, seed, Sampling.USUAL, device.name()).run(progress::start, done -> {
-                interruption.check();
-                progress.done(done);
-            });
-        }
+        Demo.Result result = new Demo(model, out, seed, Sampling.USUAL, device.name()).run(progress());
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", result.out());
         facts.put("files", result.files());

@@ -105,15 +105,10 @@ final class EditVerb extends Verb {
         EditImage.Source source = new EditImage.Source(image, mask, extension, feather, resize);
         GenerateImages.Output output = new GenerateImages.Output(out, format, grid);
         EditImage.Result result;
-        try (Model open = model.open();
-                Progress progress = progress("edit", "images")) {
+        try (Model open = model.open()) {
             EditImage.Request request = new EditImage.Request(
                     count, label, options.seed(), options.sampling(open), stride == null ? 0 : stride);
-            progress.start(count);
-            result = new EditImage(source, request, output, batch).run(open, done -> {
-                interruption.check();
-                progress.done(done);
-            });
+            result = new EditImage(source, request, output, batch).run(open, progress());
         }
         if (result.resized() != null) {
             warn("%s was resized and cropped from %s to the model's size, and so are the results (height x width)"

@@ -67,14 +67,10 @@ final class EncodeVerb extends Verb {
         }
         TokenOutput.Target target = new TokenOutput.Target(out, shardSize == null ? 0 : shardSize, resume);
         EncodeImages job = new EncodeImages(run, data, target, batch, skipBad, reconstruct, noises, device.name());
-        EncodeImages.Result result;
-        try (Progress progress = progress("encode", "images")) {
-            result = job.run(progress::start, done -> {
-                interruption.check(
-                        resume ? "the tokens so far are kept: give the same command to go on" : "nothing was written");
-                progress.done(done);
-            });
+        if (resume) {
+            interruption.left("the tokens so far are kept: give the same command to go on");
         }
+        EncodeImages.Result result = job.run(progress());
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", result.tokens());
         facts.put("images", result.images());

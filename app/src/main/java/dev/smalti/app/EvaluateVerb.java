@@ -156,18 +156,17 @@ final class EvaluateVerb extends Verb {
                     wanted,
                     kind == Fakes.Kind.IMAGES
                             ? new Fakes.Stored(Path.of(fake))
-                            : new Fakes.Reconstructed(RunFolder.open(fake)),
-                    interruption);
+                            : new Fakes.Reconstructed(RunFolder.open(fake)));
         }
         if (spec.commandLine().getParseResult().hasMatchedOption("--count") && count < 1) {
             throw new IllegalArgumentException("--count must be at least 1, got " + count);
         }
         try (Model model = Model.open(fake, device.name(), overrides)) {
-            return answer(wanted, new Fakes.Drawn(model, fake, count, labels, options.sampling(model)), interruption);
+            return answer(wanted, new Fakes.Drawn(model, fake, count, labels, options.sampling(model)));
         }
     }
 
-    private Answer answer(List<Metric> wanted, Fakes fakes, Interruption interruption) {
+    private Answer answer(List<Metric> wanted, Fakes fakes) {
         EvaluationRequest request = new EvaluationRequest(
                 new EvaluationRequest.Real(real, split),
                 fakes,
@@ -177,13 +176,8 @@ final class EvaluateVerb extends Verb {
                 cache,
                 new EvaluationRequest.Settings(size, resamples, options.seed(), skipBad, device.name()));
         EvaluateImages job = new EvaluateImages(request, out, card);
-        try (Progress progress = progress("evaluate", "images")) {
-            EvaluationResult result = job.run(progress::start, done -> {
-                interruption.check();
-                progress.done(done);
-            });
-            return new Answer(result.facts(), new EvaluationCard(result).text());
-        }
+        EvaluationResult result = job.run(progress());
+        return new Answer(result.facts(), new EvaluationCard(result).text());
     }
 
     /** What says how images are drawn has no meaning where none are. */

@@ -85,18 +85,13 @@ final class GenerateVerb extends Verb {
         GenerateImages.Size wanted = size == null ? null : GenerateImages.Size.parse(size);
         GenerateImages.Output output = new GenerateImages.Output(out, format, grid, resume);
         GenerateImages.Result result;
-        try (Model open = model.open();
-                Progress progress = progress("generate", "images")) {
+        if (resume) {
+            interruption.left("what is there so far is kept: give the same command to go on");
+        }
+        try (Model open = model.open()) {
             GenerateImages.Request request = new GenerateImages.Request(
                     count, labels, options.seed(), options.sampling(open), wanted, stride == null ? 0 : stride);
-            progress.start(count);
-            result = new GenerateImages(model.name(), model.device(), request, output, batch).run(open, done -> {
-                interruption.check(
-                        resume
-                                ? "what is there so far is kept: give the same command to go on"
-                                : "nothing was written");
-                progress.done(done);
-            });
+            result = new GenerateImages(model.name(), model.device(), request, output, batch).run(open, progress());
         }
         String kind = format.name().toLowerCase(Locale.ROOT);
         double rate = result.drawn() / result.seconds();

@@ -1,6 +1,7 @@
 package dev.smalti.app;
 
 import dev.smalti.job.Describe;
+import dev.smalti.tensor.Phase;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
@@ -18,6 +19,7 @@ final class InfoVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
+        progress().see(Phase.of("reading"));
         Map<String, Object> facts = new Describe(path).run();
         return new Answer(facts, Describe.text(facts).stripTrailing());
     }

@@ -14,6 +14,7 @@ final class Interruption implements AutoCloseable {
     private final CountDownLatch done = new CountDownLatch(1);
     private final Thread hook = new Thread(this::interrupt, "interruption");
     private volatile boolean asked;
+    private String left = "nothing was written";
 
     Interruption(Console console) {
         this.console = console;
@@ -25,13 +26,13 @@ final class Interruption implements AutoCloseable {
         return asked;
     }
 
-    /** @throws StoppedException if the verb should come to an end */
-    void check() {
-        check("nothing was written");
+    /** @param left what there is when the verb is stopped, and what can be done with it */
+    void left(String left) {
+        this.left = left;
     }
 
-    /** @param left of {@link StoppedException} */
-    void check(String left) {
+    /** @throws StoppedException if the verb should come to an end */
+    void check() {
         if (asked) {
             throw new StoppedException(left);
         }

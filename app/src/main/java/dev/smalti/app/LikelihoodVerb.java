@@ -66,13 +66,9 @@ final class LikelihoodVerb extends Verb {
         MeasureLikelihood job = new MeasureLikelihood(source.tokens, source.data, repeats, seed, skipBad, grids);
         Likelihood.Result result;
         int depth;
-        try (Model open = model.open();
-                Progress progress = progress("likelihood", "grids")) {
+        try (Model open = model.open()) {
             depth = open.prior().space().depth();
-            result = job.run(open, progress::start, done -> {
-                interruption.check();
-                progress.done(done);
-            });
+            result = job.run(open, progress());
         }
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("grids", result.grids());

@@ -80,13 +80,7 @@ final class NeighboursVerb extends Verb {
     Answer answer(Interruption interruption) {
         FindNeighbours job = new FindNeighbours(
                 samples, data, out, by, count, model, features, lpips.weights(), skipBad, device.name());
-        FindNeighbours.Result result;
-        try (Progress progress = progress("neighbours", "images")) {
-            result = job.run(progress::start, done -> {
-                interruption.check();
-                progress.done(done);
-            });
-        }
+        FindNeighbours.Result result = job.run(progress());
         double nearest = result.found().stream()
                 .mapToDouble(each -> each.neighbours().get(0).distance())
                 .min()

@@ -1,6 +1,7 @@
 package dev.smalti.app;
 
 import dev.smalti.job.PackModel;
+import dev.smalti.tensor.Phase;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -25,6 +26,7 @@ final class PackVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
+        progress().see(Phase.of("packing"));
         long bytes = new PackModel(run, out).run();
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", out);

@@ -1,32 +1,31 @@
 package dev.smalti.app;
 
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
+import java.time.Duration;
 import java.util.Locale;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 
-/** How far a verb is: a bar with rate and time left on a terminal, a line now and then elsewhere. */
-abstract sealed class Progress implements AutoCloseable {
-    /** @param unit of what is counted, in the plural */
-    static Progress of(Console console, String verb, String unit) {
-        return console.terminal() ? new Bar(console, verb, unit) : new Lines(console, verb, unit);
+/**
+ * How far a verb is: a bar for each phase with its rate and the time left on a terminal; elsewhere a line every ten seconds, of
+ * whatever phase it is in then, whether that tells of itself or not.
+ */
+abstract sealed class Progress implements Observer, AutoCloseable {
+    static Progress of(Console console, String verb) {
+        if (console.terminal()) {
+            return new Bar(console, verb);
+        }
+        Lines lines = new Lines(console, verb, System::nanoTime);
+        lines.tickAlone();
+        return lines;
     }
-
-    void start(long total) {
-        start(total, 0);
-    }
-
-    /** @param begun what was done before */
-    abstract void start(long total, long begun);
-
-    void done(long count) {
-        done(count, "");
-    }
-
-    /** @param note more to say, such as the loss */
-    abstract void done(long count, String note);
 
     @Override
     public abstract void close();
@@ -34,36 +33,37 @@ abstract sealed class Progress implements AutoCloseable {
     private static final class Bar extends Progress {
         private final Console console;
         private final String verb;
-        private final String unit;
         private ProgressBar bar;
+        private String phase;
 
-        Bar(Console console, String verb, String unit) {
+        Bar(Console console, String verb) {
             this.console = console;
             this.verb = verb;
-            this.unit = unit;
         }
 
         @Override
-        void start(long total, long begun) {
-            close();
-            bar = new ProgressBarBuilder()
-                    .setTaskName(verb)
-                    .setUnit(" " + unit, 1)
-                    .setInitialMax(total)
-                    .startsFrom(begun, java.time.Duration.ZERO)
+        public void see(Phase now) {
+            if (!now.name().equals(phase)) {
+                close();
+                phase = now.name();
+                bar = begin(now);
+            }
+            bar.stepTo(now.done());
+            bar.setExtraMessage(now.note());
+        }
+
+        private ProgressBar begin(Phase now) {
+            ProgressBarBuilder builder = new ProgressBarBuilder()
+                    .setTaskName(verb + ", " + now.name())
+                    .setInitialMax(
+                            now.counted() ? now.total() : -1) // of which it says only how long it has been at work
+                    .startsFrom(now.done(), Duration.ZERO)
                     .setStyle(ProgressBarStyle.ASCII)
                     .setUpdateIntervalMillis(500)
-                    .showSpeed()
-                    .setConsumer(new ConsoleProgressBarConsumer(console.err()))
-                    .build();
-        }
-
-        @Override
-        void done(long count, String note) {
-            if (bar != null) {
-                bar.stepTo(count);
-                bar.setExtraMessage(note);
-            }
+                    .setConsumer(new ConsoleProgressBarConsumer(console.err()));
+            return now.counted()
+                    ? builder.setUnit(" " + now.unit(), 1).showSpeed().build()
+                    : builder.build();
         }
 
         @Override
@@ -75,55 +75,78 @@ abstract sealed class Progress implements AutoCloseable {
         }
     }
 
-    private static final class Lines extends Progress {
+    /** The lines, by a clock of their own. */
+    static final class Lines extends Progress {
         private static final long INTERVAL = TimeUnit.SECONDS.toNanos(10);
 
         private final Console console;
         private final String verb;
-        private final String unit;
-        private long total;
-        private long begun;
+        private final LongSupplier clock;
+        private ScheduledExecutorService ticking;
+        private Phase phase = Phase.of("opening");
+        private long begun; // how many were done when the phase began, or was gone on with
         private long started;
         private long last;
 
-        Lines(Console console, String verb, String unit) {
+        /** @param clock nanoseconds */
+        Lines(Console console, String verb, LongSupplier clock) {
             this.console = console;
             this.verb = verb;
-            this.unit = unit;
-        }
-
-        @Override
-        void start(long total, long begun) {
-            this.total = total;
-            this.begun = begun;
-            this.started = System.nanoTime();
+            this.clock = clock;
+            this.started = clock.getAsLong();
             this.last = started;
         }
 
-        @Override
-        void done(long count, String note) {
-            long now = System.nanoTime();
-            if (now - last < INTERVAL || count <= begun) {
-                return;
-            }
-            last = now;
-            double rate = (count - begun) * 1e9 / (now - started);
-            String more = note.isEmpty() ? "" : ", " + note;
-            console.err()
-                    .println(String.format(
-                            Locale.ROOT,
-                            "%s: %d of %d %s, %.3g/s, %s left%s",
-                            verb,
-                            count,
-                            total,
-                            unit,
-                            rate,
-                            time((total - count) / rate),
-                            more));
+        /** From now on there is a line in time though nothing is told. */
+        private void tickAlone() {
+            ticking = Executors.newSingleThreadScheduledExecutor(task -> {
+                Thread thread = new Thread(task, "progress");
+                thread.setDaemon(true);
+                return thread;
+            });
+            ticking.scheduleAtFixedRate(this::tick, 1, 1, TimeUnit.SECONDS);
         }
 
         @Override
-        public void close() {}
+        public synchronized void see(Phase now) {
+            if (!now.name().equals(phase.name())) {
+                begun = now.done();
+                started = clock.getAsLong();
+            }
+            phase = now;
+            tick();
+        }
+
+        /** Writes a line if it is time for one. */
+        synchronized void tick() {
+            long now = clock.getAsLong();
+            if (now - last >= INTERVAL) {
+                last = now;
+                console.err().println(verb + ", " + phase.name() + ": " + text((now - started) / 1e9));
+            }
+        }
+
+        private String text(double seconds) {
+            String at = "at work for " + time(seconds);
+            String note = phase.note().isEmpty() ? "" : ", " + phase.note();
+            if (!phase.counted()) {
+                return at + note;
+            }
+            String counted = "%d of %d %s".formatted(phase.done(), phase.total(), phase.unit());
+            double rate = (phase.done() - begun) / seconds;
+            if (!(rate > 0)) {
+                return counted + ", " + at + note;
+            }
+            String left = phase.done() >= phase.total() ? at : time((phase.total() - phase.done()) / rate) + " left";
+            return String.format(Locale.ROOT, "%s, %.3g %s/s, %s%s", counted, rate, phase.unit(), left, note);
+        }
+
+        @Override
+        public void close() {
+            if (ticking != null) {
+                ticking.shutdownNow();
+            }
+        }
     }
 
     /** {@code 12.3 s}, {@code 3 min 20 s}, {@code 2 h 5 min} */

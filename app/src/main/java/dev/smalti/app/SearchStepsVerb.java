@@ -56,12 +56,8 @@ final class SearchStepsVerb extends Verb {
     Answer answer(Interruption interruption) {
         SearchSteps job = new SearchSteps(tokens, steps, grids, shares, seed);
         SearchedSteps found;
-        try (Model open = model.open();
-                Progress progress = progress("search-steps", "grids")) {
-            found = job.run(open, progress::start, done -> {
-                interruption.check();
-                progress.done(done);
-            });
+        try (Model open = model.open()) {
+            found = job.run(open, progress());
         }
         Map<String, Object> facts = new LinkedHashMap<>();
         StringJoiner text = new StringJoiner("\n");

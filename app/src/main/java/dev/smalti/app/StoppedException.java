@@ -4,10 +4,6 @@ package dev.smalti.app;
 final class StoppedException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
-    StoppedException() {
-        this("nothing was written");
-    }
-
     /** @param left what there is now, and what can be done with it */
     StoppedException(String left) {
         super("stopped; " + left);

@@ -31,6 +31,6 @@ final class TrainFeaturesVerb extends Verb {
     Answer answer(Interruption interruption) {
         TrainFeatures job = new TrainFeatures(
                 training.recipe(), training.overrides(), data, training.out(), training.resume(), skipBad);
-        return training.answer(progress("train-features", "steps"), interruption, job::run);
+        return training.answer(progress(), interruption, job::run);
     }
 }

@@ -32,6 +32,6 @@ final class TrainPriorVerb extends Verb {
     Answer answer(Interruption interruption) {
         TrainPrior job = new TrainPrior(
                 training.recipe(), training.overrides(), tokens, training.out(), training.resume(), tokenizer);
-        return training.answer(progress("train-prior", "steps"), interruption, job::run);
+        return training.answer(progress(), interruption, job::run);
     }
 }

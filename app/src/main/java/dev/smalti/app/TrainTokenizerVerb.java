@@ -29,6 +29,6 @@ final class TrainTokenizerVerb extends Verb {
     Answer answer(Interruption interruption) {
         TrainTokenizer job = new TrainTokenizer(
                 training.recipe(), training.overrides(), data, training.out(), training.resume(), skipBad);
-        return training.answer(progress("train-tokenizer", "steps"), interruption, job::run);
+        return training.answer(progress(), interruption, job::run);
     }
 }

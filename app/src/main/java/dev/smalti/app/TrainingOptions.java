@@ -1,8 +1,10 @@
 package dev.smalti.app;
 
 import dev.smalti.run.RunFolder;
+import dev.smalti.tensor.Observer;
 import dev.smalti.train.Checkpoints;
 import dev.smalti.train.Run;
+import dev.smalti.train.TrainingPhases;
 import dev.smalti.train.Watcher;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -62,24 +64,23 @@ final class TrainingOptions {
         return all;
     }
 
-    Verb.Answer answer(Progress progress, Interruption interruption, Work work) {
-        Run run;
-        try (progress) {
-            run = work.run(List.of(new TrainingProgress(progress)), interruption::asked);
-        }
+    Verb.Answer answer(Observer progress, Interruption interruption, Work work) {
+        interruption.left("the training had not begun");
+        Run run = work.run(List.of(new TrainingPhases(progress)), interruption::asked);
+        boolean complete = run.complete() && !interruption.asked(); // or stopped in its last preview or measure
         Path checkpoint = Checkpoints.latest(out).orElse(null);
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", out);
         facts.put("kind", RunFolder.open(out).description().kind());
         facts.put("steps", run.step());
         facts.put("steps_planned", run.of());
-        facts.put("complete", run.complete());
+        facts.put("complete", complete);
         facts.put("checkpoint", checkpoint);
         facts.put("items", run.items());
         facts.put("seconds", run.seconds());
         facts.put("items_per_second", run.itemsPerSecond());
         facts.put("measures", run.measures());
-        if (run.complete()) {
+        if (complete) {
             String text = run.step() == run.begun()
                     ? "%s has all its %d steps already: nothing to do".formatted(out, run.of())
                     : String.format(

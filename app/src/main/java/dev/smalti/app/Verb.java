@@ -1,6 +1,8 @@
 package dev.smalti.app;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Stopping;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -15,6 +17,7 @@ import picocli.CommandLine.Option;
 @Command(sortOptions = false)
 abstract class Verb implements Callable<Integer> {
     private final Console console;
+    private Progress progress;
 
     @Option(names = "--json", order = 97, description = "print the result as one JSON object")
     private boolean json;
@@ -44,13 +47,13 @@ abstract class Verb implements Callable<Integer> {
         }
     }
 
-    /** Does the work. */
+    /** Does the work, which is {@linkplain Stopping asked} to stop by the interruption, and told to {@link #progress}. */
     abstract Answer answer(Interruption interruption);
 
     @Override
     public final Integer call() {
         try (Interruption interruption = new Interruption(console)) {
-            Answer answer = answer(interruption);
+            Answer answer = answered(interruption);
             console.out().println(json ? json(answer.facts()) : answer.text());
             console.out().flush();
             return answer.code();
@@ -63,8 +66,17 @@ abstract class Verb implements Callable<Integer> {
         }
     }
 
-    final Progress progress(String verb, String unit) {
-        return Progress.of(console, verb, unit);
+    private Answer answered(Interruption interruption) {
+        String name = getClass().getAnnotation(Command.class).name();
+        try (Progress shown = Progress.of(console, name)) {
+            progress = shown;
+            return Stopping.value(interruption::check, () -> answer(interruption));
+        }
+    }
+
+    /** Sees the phases of the work. */
+    final Observer progress() {
+        return progress;
     }
 
     final void warn(String message) {

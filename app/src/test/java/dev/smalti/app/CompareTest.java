@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.compare.Compare;
-import dev.smalti.compare.CompareObserver;
 import dev.smalti.compare.CompareResult;
+import dev.smalti.tensor.Observer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
@@ -28,7 +28,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 class CompareTest {
     private static final String SWEEPS = "sweeps=[{steps: [1, 2]}]";
-    private static final int NEVER = Integer.MAX_VALUE;
 
     @TempDir
     private static Path folder;
@@ -123,24 +122,14 @@ class CompareTest {
 
     @Test
     void does_not_take_a_fault_for_something_that_a_prior_cannot_do() {
-        Stopping faulty = new Stopping(NEVER) {
-            private boolean drawing;
-
-            @Override
-            public void begin(String what, String unit, long total, long begun) {
-                drawing = what.contains("setting 1");
-            }
-
-            @Override
-            public void done(long count, String note) {
-                if (drawing) {
-                    throw new IllegalArgumentException("a fault");
-                }
+        Observer faulty = phase -> {
+            if (phase.name().contains("setting 1")) {
+                throw new IllegalArgumentException("a fault");
             }
         };
         String mine = "priors=[{name: mine, run: %s}]".formatted(out.resolve("runs/absorbing"));
         Compare job = new Compare(plan, List.of(mine, SWEEPS), fresh.resolve("out"));
-        assertThatThrownBy(() -> job.run(faulty)).hasMessage("a fault");
+        assertThatThrownBy(() -> job.run(faulty, () -> false)).hasMessage("a fault");
     }
 
     @Test
@@ -211,12 +200,14 @@ class CompareTest {
     @Test
     void goes_on_after_a_stop_bit_for_bit() throws IOException {
         Path part = fresh.resolve("part");
-        assertThat(new Compare(plan, List.of(SWEEPS), part).run(new Stopping(3)))
+        boolean[] stop = {false};
+        Observer afterThree = phase -> stop[0] |= phase.done() >= 3;
+        assertThat(new Compare(plan, List.of(SWEEPS), part).run(afterThree, () -> stop[0]))
                 .isEmpty();
         Path run = part.resolve("runs").resolve("absorbing");
         assertThat(names(run)).contains("checkpoint-3").doesNotContain("checkpoint-4");
         assertThat(part.resolve("index.html")).doesNotExist();
-        Optional<CompareResult> rest = new Compare(plan, List.of(SWEEPS), part).run(new Stopping(NEVER));
+        Optional<CompareResult> rest = new Compare(plan, List.of(SWEEPS), part).run(Observer.NONE, () -> false);
         assertThat(rest).isPresent();
         String weights = "checkpoint-4/weights.safetensors";
         assertThat(Files.mismatch(
@@ -290,29 +281,6 @@ class CompareTest {
                 Stream.concat(Arrays.stream(first), Arrays.stream(more)).toArray());
         assertThat(command.code()).as(command.err()).isZero();
         return command.json();
-    }
-
-    /** Stops after so many steps of training. */
-    private static class Stopping implements CompareObserver {
-        private final long after;
-        private boolean stopped;
-
-        Stopping(long after) {
-            this.after = after;
-        }
-
-        @Override
-        public void begin(String what, String unit, long total, long begun) {}
-
-        @Override
-        public void done(long count, String note) {
-            stopped |= count >= after;
-        }
-
-        @Override
-        public boolean stop() {
-            return stopped;
-        }
     }
 
     private static List<String> names(Path in) throws IOException {

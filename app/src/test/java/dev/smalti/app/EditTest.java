@@ -10,6 +10,8 @@ import dev.smalti.data.Pixels;
 import dev.smalti.job.EditImage;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.model.Model;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Stopping;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -19,7 +21,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
@@ -341,6 +345,51 @@ class EditTest {
     }
 
     @Test
+    void counts_each_image_once() {
+        try (Model open = Model.open(model.toString(), "cpu")) {
+            EditImage job = new EditImage(
+                    EditImage.Source.of(image, "0,0,8,8"),
+                    EditImage.Request.of(5, "blue", 1),
+                    GenerateImages.Output.png(out()),
+                    2);
+            List<Long> counts = new ArrayList<>();
+            Set<String> phases = new LinkedHashSet<>();
+            job.run(open, phase -> {
+                phases.add(phase.name());
+                if (phase.counted()) {
+                    assertThat(phase.total()).isEqualTo(5);
+                    counts.add(phase.done());
+                }
+            });
+            assertThat(phases).containsExactly("encoding", "drawing and decoding", "writing");
+            assertThat(counts).isSorted().startsWith(0L).endsWith(5L);
+        }
+    }
+
+    @Test
+    void stops_in_the_middle_of_a_pass_through_a_network() throws IOException {
+        try (Model open = Model.open(model.toString(), "cpu")) {
+            EditImage job = new EditImage(
+                    EditImage.Source.of(image, "0,0,8,8"),
+                    EditImage.Request.of(5, "blue", 1),
+                    GenerateImages.Output.png(out()),
+                    5);
+            boolean[] drawing = {false};
+            int[] layers = {0};
+            Observer observer = phase -> drawing[0] |= phase.counted();
+            Runnable stop = () -> {
+                layers[0] += drawing[0] ? 1 : 0;
+                if (layers[0] == 3) {
+                    throw new StoppedException("nothing was written");
+                }
+            };
+            assertThatThrownBy(() -> Stopping.run(stop, () -> job.run(open, observer)))
+                    .isInstanceOf(StoppedException.class);
+            assertThat(names(fresh)).isEmpty();
+        }
+    }
+
+    @Test
     void leaves_nothing_behind_when_it_is_stopped_between_steps() throws IOException {
         try (Model open = Model.open(model.toString(), "cpu")) {
             for (GenerateImages.Format format :
@@ -350,9 +399,9 @@ class EditTest {
                         EditImage.Request.of(4, "blue", 1),
                         new GenerateImages.Output(out(), format, fresh.resolve("grid.png")),
                         2);
-                assertThatThrownBy(() -> job.run(open, done -> {
-                            if (done == 3) {
-                                throw new StoppedException();
+                assertThatThrownBy(() -> job.run(open, phase -> {
+                            if (phase.done() == 3) {
+                                throw new StoppedException("nothing was written");
                             }
                         }))
                         .isInstanceOf(StoppedException.class);

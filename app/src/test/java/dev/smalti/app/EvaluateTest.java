@@ -1,6 +1,7 @@
 package dev.smalti.app;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -8,10 +9,18 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.evaluate.EvaluationRequest;
+import dev.smalti.evaluate.Fakes;
+import dev.smalti.job.EvaluateImages;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Stopping;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -69,6 +78,47 @@ class EvaluateTest {
         JsonNode interval = other.get("frechet").get("interval_95");
         assertThat(interval.get(0).asDouble()).isBetween(0.0, value(other, "frechet"));
         assertThat(interval.get(1).asDouble()).isGreaterThan(value(other, "frechet"));
+    }
+
+    @Test
+    void tells_of_every_phase_and_stops_in_each_of_them() {
+        Path out = fresh.resolve("result.json");
+        Set<String> phases = new LinkedHashSet<>();
+        job(out).run(phase -> {
+            assertThat(phase.done()).as(phase.name()).isBetween(0L, phase.total());
+            phases.add(phase.name());
+        });
+        assertThat(phases)
+                .containsExactly(
+                        "features of the real images",
+                        "features of the fake images",
+                        "frechet",
+                        "interval of frechet",
+                        "kernel",
+                        "neighbours");
+        assertThat(out).exists();
+        for (String each : phases) {
+            Path none = fresh.resolve("none.json");
+            boolean[] stop = {false};
+            Observer stopping = phase -> stop[0] |= phase.name().equals(each);
+            assertThatThrownBy(() -> Stopping.run(
+                            Stopping.when(() -> stop[0]), () -> job(none).run(stopping)))
+                    .as(each)
+                    .isInstanceOf(Stopping.StoppedWorkException.class);
+            assertThat(none).doesNotExist();
+        }
+    }
+
+    private static EvaluateImages job(Path out) {
+        EvaluationRequest request = new EvaluationRequest(
+                new EvaluationRequest.Real(images, null),
+                new Fakes.Stored(noised),
+                List.of(),
+                null,
+                null,
+                null,
+                new EvaluationRequest.Settings(0, 10, 0, false, "cpu"));
+        return new EvaluateImages(request, out, null);
     }
 
     @Test

@@ -13,6 +13,8 @@ import dev.smalti.job.GenerateImages.Output;
 import dev.smalti.job.GenerateImages.Request;
 import dev.smalti.model.GridBatch;
 import dev.smalti.model.Model;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Scope;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -49,18 +51,18 @@ class LongDrawTest {
     void goes_on_where_it_was_stopped_and_comes_to_the_same_images() throws IOException {
         Path plain = fresh.resolve("plain");
         Path resumed = fresh.resolve("resumed");
-        job(plain, false, 0).run(done -> {});
+        job(plain, false, 0).run(Observer.NONE);
         GenerateImages job = job(resumed, true, 0);
-        assertThatThrownBy(() -> job.run(done -> {
-                    if (done > 30) {
+        assertThatThrownBy(() -> job.run(phase -> {
+                    if (phase.done() > 30) {
                         throw new CancellationException("stopped");
                     }
                 }))
                 .isInstanceOf(CancellationException.class);
         assertThat(resumed).doesNotExist();
         long[] drawn = {0};
-        assertThatThrownBy(() -> job(resumed, true, 1).run(done -> {})).hasMessageContaining("of another request");
-        job.run(done -> drawn[0] = drawn[0] == 0 ? done : drawn[0]);
+        assertThatThrownBy(() -> job(resumed, true, 1).run(Observer.NONE)).hasMessageContaining("of another request");
+        job.run(phase -> drawn[0] = drawn[0] == 0 ? phase.done() : drawn[0]);
         assertThat(drawn[0]).as("images that were there at the first report").isGreaterThan(8);
         try (Stream<Path> files = Files.walk(plain)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
@@ -80,7 +82,7 @@ class LongDrawTest {
     void goes_on_with_tokens_too() throws IOException {
         Path plain = fresh.resolve("plain.safetensors");
         Path resumed = fresh.resolve("resumed.safetensors");
-        assertThat(tokens(plain, false, 0).run(done -> {}).drawn()).isEqualTo(COUNT);
+        assertThat(tokens(plain, false, 0).run(Observer.NONE).drawn()).isEqualTo(COUNT);
         assertThatThrownBy(() -> tokens(resumed, false, 0).run(LongDrawTest::stopAfter30))
                 .isInstanceOf(CancellationException.class);
         try (Stream<Path> left = Files.list(fresh)) {
@@ -89,9 +91,9 @@ class LongDrawTest {
         assertThatThrownBy(() -> tokens(resumed, true, 0).run(LongDrawTest::stopAfter30))
                 .isInstanceOf(CancellationException.class);
         assertThat(resumed).doesNotExist();
-        assertThatThrownBy(() -> tokens(resumed, true, 1).run(done -> {}))
+        assertThatThrownBy(() -> tokens(resumed, true, 1).run(Observer.NONE))
                 .hasMessageContaining("of another request (other: seed)");
-        assertThat(tokens(resumed, true, 0).run(done -> {}).drawn()).isBetween(1, 12);
+        assertThat(tokens(resumed, true, 0).run(Observer.NONE).drawn()).isBetween(1, 12);
         assertThat(resumed).hasSameBinaryContentAs(plain);
         try (Stream<Path> left = Files.list(fresh)) {
             assertThat(left).containsExactlyInAnyOrder(plain, resumed);
@@ -107,8 +109,8 @@ class LongDrawTest {
                 4);
     }
 
-    private static void stopAfter30(long done) {
-        if (done > 30) {
+    private static void stopAfter30(Phase phase) {
+        if (phase.done() > 30) {
             throw new CancellationException("stopped");
         }
     }

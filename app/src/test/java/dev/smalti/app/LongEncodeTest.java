@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.data.Pictures;
 import dev.smalti.job.EncodeImages;
 import dev.smalti.run.TokenOutput.Target;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
 import dev.smalti.token.TokenFile;
 import java.io.IOException;
 import java.nio.file.FileSystems;
@@ -57,16 +59,16 @@ class LongEncodeTest {
     void goes_on_where_it_was_stopped_and_comes_to_the_same_tokens(long shard) throws IOException {
         Path plain = fresh.resolve("plain");
         Path resumed = fresh.resolve("resumed");
-        EncodeImages.Result all = job(plain, shard, false, 4).run(total -> {}, done -> {});
+        EncodeImages.Result all = job(plain, shard, false, 4).run(Observer.NONE);
         assertThat(all.images()).isEqualTo(COUNT - 1);
         assertThat(all.skipped()).isEqualTo(1);
 
-        assertThatThrownBy(() -> job(resumed, shard, true, 4).run(total -> {}, LongEncodeTest::stopAfter20))
+        assertThatThrownBy(() -> job(resumed, shard, true, 4).run(LongEncodeTest::stopAfter20))
                 .isInstanceOf(CancellationException.class);
         assertThat(resumed).doesNotExist();
-        assertThatThrownBy(() -> job(resumed, shard, true, 5).run(total -> {}, done -> {}))
+        assertThatThrownBy(() -> job(resumed, shard, true, 5).run(Observer.NONE))
                 .hasMessageContaining("of another request (other: batch)");
-        EncodeImages.Result rest = job(resumed, shard, true, 4).run(total -> {}, done -> {});
+        EncodeImages.Result rest = job(resumed, shard, true, 4).run(Observer.NONE);
         assertThat(rest.encoded()).isBetween(1L, 19L);
         assertThat(rest.images()).isEqualTo(COUNT - 1);
         assertThat(rest.skipped()).isEqualTo(1);
@@ -85,8 +87,7 @@ class LongEncodeTest {
     @Test
     void leaves_nothing_when_it_is_stopped_and_not_to_be_gone_on_with() throws IOException {
         for (long shard : new long[] {0, 7}) {
-            assertThatThrownBy(() ->
-                            job(fresh.resolve("out"), shard, false, 4).run(total -> {}, LongEncodeTest::stopAfter20))
+            assertThatThrownBy(() -> job(fresh.resolve("out"), shard, false, 4).run(LongEncodeTest::stopAfter20))
                     .isInstanceOf(CancellationException.class);
         }
         assertThat(names(fresh)).isEmpty();
@@ -191,8 +192,8 @@ class LongEncodeTest {
                 tokenizer.toString(), images, new Target(out, shard, resume), batch, true, false, 1, "cpu");
     }
 
-    private static void stopAfter20(long done) {
-        if (done > 20) {
+    private static void stopAfter20(Phase phase) {
+        if (phase.done() > 20) {
             throw new CancellationException("stopped");
         }
     }

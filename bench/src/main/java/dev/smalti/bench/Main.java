@@ -16,6 +16,7 @@ import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -211,7 +212,7 @@ public final class Main {
             EncodeImages job = new EncodeImages(
                     MODEL, folder.resolve("images"), folder.resolve("tokens.safetensors"), 32, false, false, "cpu");
             long before = Work.done();
-            EncodeImages.Result done = job.run(total -> {}, count -> {});
+            EncodeImages.Result done = job.run(Observer.NONE);
             Map<String, Object> result = new LinkedHashMap<>();
             result.put("images", done.images());
             result.put("images_per_second", done.images() / done.seconds());

@@ -20,6 +20,7 @@ import dev.smalti.metric.FeatureMoments;
 import dev.smalti.metric.FeatureStatistics;
 import dev.smalti.metric.FrechetDistance;
 import dev.smalti.model.Model;
+import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Scope;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -88,7 +89,7 @@ final class RdpmAblation {
         try (Model model = train(change.getValue())) {
             Map<String, Double> measures = encode("fruits-valid.zip", folder.resolve("valid.safetensors"), true);
             Likelihood.Estimate bits = new MeasureLikelihood(folder.resolve("valid.safetensors"), null, 1, 0, false, 0)
-                    .run(model, total -> {}, done -> {})
+                    .run(model, Observer.NONE)
                     .bitsPerToken();
             int steps = model.prior().space().depth();
             Map<String, Object> row = new LinkedHashMap<>();
@@ -161,7 +162,7 @@ final class RdpmAblation {
                         false,
                         reconstruct,
                         "cpu")
-                .run(total -> {}, done -> {})
+                .run(Observer.NONE)
                 .measures();
     }
 
@@ -173,7 +174,7 @@ final class RdpmAblation {
                         "cpu",
                         new GenerateImages.Request(DRAWN, List.of(), 0, sampling, null),
                         new GenerateImages.Output(drawn, GenerateImages.Format.NPZ, null))
-                .run(model, done -> {});
+                .run(model, Observer.NONE);
         return Scope.value(() -> FrechetDistance.of(statistics(data.resolve("fruits-valid.zip")), statistics(drawn)));
     }
 

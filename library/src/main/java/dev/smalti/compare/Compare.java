@@ -9,10 +9,14 @@ import dev.smalti.run.JobException;
 import dev.smalti.run.KeptResults;
 import dev.smalti.run.Outputs;
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
+import dev.smalti.tensor.Stopping;
+import dev.smalti.tensor.Stopping.StoppedWorkException;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.train.Checkpoints;
-import dev.smalti.train.Run;
+import dev.smalti.train.TrainingPhases;
 import dev.smalti.train.Watcher;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -27,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 
 /**
  * Trains several priors by one budget, draws from each in many settings, and shows side by side how near the draws come to real
@@ -53,10 +58,12 @@ public record Compare(Path plan, List<String> overrides, Path out) {
     /**
      * Does what is left to do.
      *
+     * @param observer told of each piece of work
+     * @param stop asked often: whether to end the work where it is
      * @return empty if it was stopped; the next run goes on from there
      * @throws JobException if something that the plan names isn't there or doesn't fit, before anything is trained
      */
-    public Optional<CompareResult> run(CompareObserver observer) {
+    public Optional<CompareResult> run(Observer observer, BooleanSupplier stop) {
         ComparePlan read = RecipeFile.read(plan, ComparePlan.class, overrides);
         if (Files.exists(out) && !Files.isDirectory(out)) {
             throw new JobException("--out " + out + " is a file, and a folder is to be written: choose another --out");
@@ -74,8 +81,8 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         RecipeFile.write(out.resolve("plan.yaml"), read);
         CompareCells cells = new CompareCells(read, out, observer);
         try {
-            return Optional.of(run(read, all, cells, observer));
-        } catch (CompareCells.Stopped e) {
+            return Optional.of(Stopping.value(Stopping.when(stop), () -> run(read, all, cells, observer, stop)));
+        } catch (StoppedWorkException e) {
             return Optional.empty();
         }
     }
@@ -86,7 +93,8 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         }
     }
 
-    private CompareResult run(ComparePlan read, List<ComparedRun> all, CompareCells cells, CompareObserver observer) {
+    private CompareResult run(
+            ComparePlan read, List<ComparedRun> all, CompareCells cells, Observer observer, BooleanSupplier stop) {
         Map<Integer, CompareResult.Prior> done = new TreeMap<>();
         Map<String, CompareResult.Reference> references = new LinkedHashMap<>();
         List<Integer> pending = new ArrayList<>();
@@ -100,7 +108,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             for (Iterator<Integer> each = pending.iterator(); each.hasNext(); ) {
                 int number = each.next();
                 Optional<CompareResult.Prior> prior =
-                        locked(all.get(number), () -> measured(read, all, number, cells, references, observer));
+                        locked(all.get(number), () -> measured(read, all, number, cells, references, observer, stop));
                 if (prior.isPresent()) {
                     done.put(number, prior.get());
                     each.remove();
@@ -114,6 +122,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
                             List.copyOf(references.values()),
                             missing,
                             cells.computed());
+                    observer.see(Phase.of("writing"));
                     report(read, result);
                 }
             }
@@ -150,12 +159,15 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             int number,
             CompareCells cells,
             Map<String, CompareResult.Reference> references,
-            CompareObserver observer) {
+            Observer observer,
+            BooleanSupplier stop) {
         ComparedRun run = all.get(number);
         ComparePlan.Entry entry = run.entry();
         String title = "%s (prior %d of %d)".formatted(entry.name(), number + 1, all.size());
-        if (!run.train(watching(title + ": training", observer), observer::stop)) {
-            throw new CompareCells.Stopped();
+        boolean trained = run.train(watching(title, observer), stop);
+        Stopping.check();
+        if (!trained) {
+            throw new IllegalStateException(run.folder() + " is not trained to its end");
         }
         try (Model model = Model.open(run.folder().toString())) {
             if (read.train() != null && !references.containsKey("train")) {
@@ -234,18 +246,8 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         }
     }
 
-    private static Watcher watching(String title, CompareObserver observer) {
-        return new Watcher() {
-            @Override
-            public void started(Run run) {
-                observer.begin(title, "steps", run.of(), run.begun());
-            }
-
-            @Override
-            public void stepped(Run run) {
-                observer.done(run.step(), "");
-            }
-        };
+    private static Watcher watching(String title, Observer observer) {
+        return new TrainingPhases(phase -> observer.see(phase.in(title)));
     }
 
     private void report(ComparePlan read, CompareResult result) {

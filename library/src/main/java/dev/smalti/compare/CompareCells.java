@@ -19,6 +19,8 @@ import dev.smalti.run.Identity;
 import dev.smalti.run.JobException;
 import dev.smalti.run.KeptResults;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import java.nio.file.Files;
@@ -28,7 +30,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.LongConsumer;
 
 /** Makes the measurements of a {@link Compare}, each only if it isn't kept yet. */
 final class CompareCells {
@@ -38,23 +39,14 @@ final class CompareCells {
 
     private final ComparePlan plan;
     private final Path out;
-    private final CompareObserver observer;
+    private final Observer observer;
     private final KeptResults kept;
     private final String real;
     private final String features;
     private int computed;
 
-    /** Ends the work from wherever it is. */
-    static final class Stopped extends RuntimeException {
-        private static final long serialVersionUID = 1;
-
-        Stopped() {
-            super("stopped", null, false, false);
-        }
-    }
-
     /** @throws JobException if images or features aren't there */
-    CompareCells(ComparePlan plan, Path out, CompareObserver observer) {
+    CompareCells(ComparePlan plan, Path out, Observer observer) {
         this.plan = plan;
         this.out = out;
         this.observer = observer;
@@ -152,7 +144,7 @@ final class CompareCells {
         depends.put("draws", plan.draws());
         String what = "the images of " + heldOut + " by tokenizer " + tokenizer;
         Fakes fakes = new Fakes.Decoded(model, heldOut, plan.draws());
-        return reference("tokenizer", of, what, depends, fakes, side(model), title + ": decoding held-out tokens");
+        return reference("tokenizer", of, what, depends, fakes, side(model), title);
     }
 
     private static String fingerprint(Path tokens) {
@@ -204,7 +196,7 @@ final class CompareCells {
         }
         Likelihood.Result result = new MeasureLikelihood(
                         heldOut, null, plan.repeats(), plan.seed(), false, plan.grids())
-                .run(model, total -> observer.begin(title + ": bits per token", "grids", total, 0), this::told);
+                .run(model, phase -> observer.see(phase.in(title + ", bits per token")));
         Likelihood.Estimate bits = result.bitsPerToken();
         CompareResult.Bits measured = new CompareResult.Bits(
                 bits.mean(), Double.isNaN(bits.interval()) ? null : bits.interval(), result.exact(), result.grids());
@@ -219,10 +211,11 @@ final class CompareCells {
         Path file =
                 out.resolve("grids").resolve(name + "-" + Identity.of(depends).sha256(16) + ".png");
         if (!Files.exists(file)) {
-            observer.begin(title + ": grid", "images", SHOWN, 0);
             long[] labels = model.labels(List.of(), SHOWN, plan.seed());
-            List<Pixels> images =
-                    new Drawing(model, labels, SHOWN, plan.seed(), Sampling.USUAL).images(BATCH, this::told);
+            List<Pixels> images = new Drawing(model, labels, SHOWN, plan.seed(), Sampling.USUAL)
+                    .images(
+                            BATCH,
+                            observer.counting(Phase.of("grid", "images", SHOWN).in(title)));
             Pictures.writePng(file, Pictures.grid(images, COLUMNS, 2));
         }
         return "grids/" + file.getFileName();
@@ -240,8 +233,7 @@ final class CompareCells {
                 null,
                 out.resolve("cache"),
                 new EvaluationRequest.Settings(size, resamples, plan.seed(), false, "auto"));
-        LongConsumer total = count -> observer.begin(title, "images", count, 0);
-        return Evaluation.of(request, total, this::told);
+        return Evaluation.of(request, phase -> observer.see(phase.in(title)));
     }
 
     /** What every comparison of images depends on. */
@@ -256,12 +248,5 @@ final class CompareCells {
             depends.put("resamples", plan.resamples());
         }
         return depends;
-    }
-
-    private void told(long done) {
-        if (observer.stop()) {
-            throw new Stopped();
-        }
-        observer.done(done, "");
     }
 }

@@ -117,8 +117,20 @@ final class ComparedRun {
     boolean trained() {
         return taken()
                 || Checkpoints.latest(folder)
-                        .map(last -> Checkpoints.step(last) >= recipe.training().steps())
-                        .orElse(false);
+                                .map(last -> Checkpoints.step(last)
+                                        >= recipe.training().steps())
+                                .orElse(false)
+                        && measured();
+    }
+
+    /** Whether the last held-out measure is there; what was stopped in it goes on with it. */
+    private boolean measured() {
+        List<CompareResult.Point> points = TrainingHistory.of(folder).heldOut();
+        return recipe.heldOut() == 0
+                || !Files.exists(folder.resolve("metrics.jsonl"))
+                || !points.isEmpty()
+                        && points.get(points.size() - 1).step()
+                                >= recipe.training().steps();
     }
 
     /** Trains what is left of the run; false if it was stopped before the end. */

@@ -1,6 +1,7 @@
 package dev.smalti.data;
 
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Stopping;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -11,12 +12,14 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Decodes and prepares batches on background threads. What comes out doesn't depend on their number. */
 final class Loader implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Loader.class);
+    private static final long ASKED_EVERY = 200; // milliseconds
 
     private final ImageSet set;
     private final Preparation preparation;
@@ -72,7 +75,7 @@ final class Loader implements AutoCloseable {
         Loaded await() {
             try {
                 for (Future<?> part : parts) {
-                    part.get();
+                    await(part);
                 }
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
@@ -87,6 +90,20 @@ final class Loader implements AutoCloseable {
                 throw new IllegalStateException("pictures could not be prepared", e.getCause());
             }
             return new Loaded(rgb, labels, good);
+        }
+
+        /** Asks meanwhile whether to go on waiting. */
+        private static void await(Future<?> part) throws InterruptedException, ExecutionException {
+            boolean waiting = true;
+            while (waiting) {
+                Stopping.check();
+                try {
+                    part.get(ASKED_EVERY, TimeUnit.MILLISECONDS);
+                    waiting = false;
+                } catch (TimeoutException e) {
+                    // they are large pictures
+                }
+            }
         }
 
         void cancel() {

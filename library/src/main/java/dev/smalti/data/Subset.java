@@ -40,6 +40,11 @@ public final class Subset implements ImageSet {
                         .toArray());
     }
 
+    /** The first so many; all if there are no more. */
+    public static Subset first(ImageSet all, int count) {
+        return new Subset(all, IntStream.range(0, Math.min(count, all.size())).toArray());
+    }
+
     /** At most 1,000, at least one where a share is asked for, and never all. */
     public static int heldOutSize(int size, double share) {
         int wanted = share == 0 ? 0 : Math.max(1, (int) Math.min(1000, Math.round(size * share)));

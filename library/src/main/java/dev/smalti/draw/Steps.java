@@ -47,17 +47,43 @@ public sealed interface Steps {
         }
     }
 
+    /**
+     * As many as the method usually takes, but no more than so many of one length where it can draw in fewer.
+     *
+     * @param most at least 1
+     */
+    record AtMost(int most) implements Steps {
+        /** @throws IllegalArgumentException if there is none */
+        public AtMost {
+            if (most < 1) {
+                throw new IllegalArgumentException("steps must be at least 1, got " + most);
+            }
+        }
+    }
+
     /** So many of one length; the usual number for 0. */
     static Steps of(int count) {
         return count == 0 ? USUAL : new Equal(count);
     }
 
-    /** T', 0 for the usual number. */
+    /** T' where a number is asked for; 0 for the usual number or the most of it. */
     default int count() {
         if (this instanceof Equal equal) {
             return equal.count();
         }
         return this instanceof Listed listed ? listed.times().size() : 0;
+    }
+
+    /**
+     * How many there are.
+     *
+     * @param usual of a method that can draw in fewer
+     */
+    default int number(int usual) {
+        if (this instanceof AtMost few) {
+            return Math.min(usual, few.most());
+        }
+        return count() == 0 ? usual : count();
     }
 
     /**
@@ -67,7 +93,7 @@ public sealed interface Steps {
      * @return descending from 1 to 0; one more than there are steps
      */
     default double[] shares(int usual) {
-        int count = count() == 0 ? usual : count();
+        int count = number(usual);
         double[] shares = new double[count + 1];
         for (int i = 0; i < count; i++) {
             shares[i] = this instanceof Listed listed ? listed.times().get(i) : (double) (count - i) / count;

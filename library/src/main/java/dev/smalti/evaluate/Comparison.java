@@ -9,14 +9,18 @@ import dev.smalti.metric.Interval;
 import dev.smalti.metric.KernelDistance;
 import dev.smalti.metric.Manifolds;
 import dev.smalti.metric.classifier.Classifier;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.Tensors;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -25,9 +29,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * Measures how near two sets are by their features.
  *
  * @param resamples of the fake images for the interval of a Fréchet distance; 0 for no intervals
- * @param step called now and then
+ * @param observer told of each measure
  */
-record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, Runnable step) {
+record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, Observer observer) {
     /** Fewer images than these are taken at once for a kernel distance. */
     static final int SUBSET = 1000;
 
@@ -41,19 +45,24 @@ record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, 
     Map<Metric, Value> of(List<Metric> wanted) {
         Map<Metric, Value> values = new EnumMap<>(Metric.class);
         for (Metric each : wanted) {
-            step.run();
             switch (each) {
-                case FRECHET, FID -> values.put(each, pooled());
-                case SFID -> values.put(each, spatial());
-                case KERNEL, KID -> values.put(each, kernel());
-                case ACCURACY -> values.put(each, share(right(), "fake", "accuracy"));
-                case IS, SCORE -> values.put(each, Value.of(score()));
+                case FRECHET, FID -> values.put(each, measured(each, () -> pooled(each)));
+                case SFID -> values.put(each, measured(each, () -> spatial(each)));
+                case KERNEL, KID -> values.put(each, measured(each, () -> kernel(each)));
+                case ACCURACY -> values.put(each, measured(each, () -> share(right(), "fake", "accuracy")));
+                case IS, SCORE -> values.put(each, measured(each, () -> Value.of(score())));
                 default -> {}
             }
         }
         manifolds(wanted, values);
         values.keySet().retainAll(wanted);
         return values;
+    }
+
+    private Value measured(Metric metric, Supplier<Value> value) {
+        Stopping.check();
+        observer.see(Phase.of(metric.label()));
+        return value.get();
     }
 
     /** Both numbers of neighbours in one pass over the distances. */
@@ -66,7 +75,8 @@ record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, 
             return;
         }
         List<Integer> neighbours = List.copyOf(named.keySet());
-        List<Manifolds.Members> all = Manifolds.members(real.pool(), fake.pool(), neighbours);
+        Phase phase = Phase.of("neighbours", "rows", Manifolds.rows(real.pool(), fake.pool()));
+        List<Manifolds.Members> all = Manifolds.members(real.pool(), fake.pool(), neighbours, observer.counting(phase));
         for (int i = 0; i < all.size(); i++) {
             Manifolds.Members members = all.get(i);
             if (neighbours.get(i) == NEAR) {
@@ -79,27 +89,30 @@ record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, 
         }
     }
 
-    private Value pooled() {
+    private Value pooled(Metric metric) {
         return Scope.value(() -> frechet(
+                metric,
                 SetFeatures.statistics(real.pool(), null),
                 SetFeatures.statistics(fake.pool(), null),
                 fake.pool(),
                 seed.child("resamples")));
     }
 
-    private Value spatial() {
-        return Scope.value(
-                () -> frechet(real.spatial(), fake.spatial(), fake.spatialRows(), seed.child("resamples of the sFID")));
+    private Value spatial(Metric metric) {
+        return Scope.value(() -> frechet(
+                metric, real.spatial(), fake.spatial(), fake.spatialRows(), seed.child("resamples of the sFID")));
     }
 
     /** @param rows of the fakes, to be resampled; null for no interval */
-    private Value frechet(FeatureStatistics reals, FeatureStatistics fakes, Tensor rows, Seed draws) {
+    private Value frechet(Metric metric, FeatureStatistics reals, FeatureStatistics fakes, Tensor rows, Seed draws) {
         double distance = FrechetDistance.of(reals, fakes);
         if (resamples == 0 || rows == null) {
             return Value.of(distance);
         }
+        Phase phase = Phase.of("interval of " + metric.label(), "resamples", resamples);
         Interval interval = Interval.ofDistance(distance, resamples, i -> {
-            step.run();
+            Stopping.check();
+            observer.see(phase.done(i));
             SplittableRandom random = draws.child(i).random();
             long[] drawn = random.longs(rows.size(0), 0, rows.size(0)).toArray();
             return Scope.value(() -> FrechetDistance.of(reals, SetFeatures.statistics(rows, drawn)));
@@ -107,12 +120,14 @@ record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, 
         return Value.of(distance, interval, "%,d resamples of the fake images".formatted(resamples));
     }
 
-    private Value kernel() {
+    private Value kernel(Metric metric) {
         Tensor reals = real.pool();
         Tensor fakes = fake.pool();
+        Phase phase = Phase.of(metric.label(), "subsets", SUBSETS);
         return Math.min(reals.size(0), fakes.size(0)) < SUBSET
                 ? Value.of(KernelDistance.of(reals, fakes))
-                : Value.of(KernelDistance.of(reals, fakes, SUBSETS, SUBSET, seed.child("subsets")));
+                : Value.of(KernelDistance.of(
+                        reals, fakes, SUBSETS, SUBSET, seed.child("subsets"), observer.counting(phase)));
     }
 
     /** Images that lie sorted by class would give parts that are. */

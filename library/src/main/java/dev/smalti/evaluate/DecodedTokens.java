@@ -45,6 +45,11 @@ final class DecodedTokens implements ImageSource {
     }
 
     @Override
+    public String name() {
+        return "decoding tokens";
+    }
+
+    @Override
     public long[] classes(List<String> names) {
         if (file.labels().isEmpty() || file.classNames().isEmpty()) {
             return null;

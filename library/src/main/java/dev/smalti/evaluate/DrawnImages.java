@@ -58,6 +58,11 @@ final class DrawnImages implements ImageSource {
     }
 
     @Override
+    public String name() {
+        return "drawing images";
+    }
+
+    @Override
     public long[] classes(List<String> names) {
         long[] labels = labels();
         if (labels == null) {

@@ -9,6 +9,8 @@ import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.model.Model;
 import dev.smalti.run.JobException;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import java.util.ArrayList;
@@ -48,10 +50,10 @@ public final class Evaluation {
     /**
      * Opens what is asked for, goes through both sets, and measures.
      *
-     * @param progress told of the images looked at so far; their number is told to {@code total}
+     * @param observer told of the images of each set, and of the measures
      * @throws JobException if the sets are too small for what is wanted
      */
-    public static EvaluationResult of(EvaluationRequest request, LongConsumer total, LongConsumer progress) {
+    public static EvaluationResult of(EvaluationRequest request, Observer observer) {
         EvaluationRequest.Settings settings = request.settings();
         Device place = Devices.of(settings.device());
         try (StoredImages reals = new StoredImages(request.real().path(), 0, settings.skipBad(), place);
@@ -60,7 +62,7 @@ public final class Evaluation {
                 Lpips lpips = request.lpips() == null ? null : request.lpips().open(place)) {
             return Scope.value(() -> {
                 try (NoGradGuard guard = new NoGradGuard()) {
-                    return new Evaluation(request, reals, fakes, features, lpips).run(total, progress);
+                    return new Evaluation(request, reals, fakes, features, lpips).run(observer);
                 }
             });
         }
@@ -101,38 +103,37 @@ public final class Evaluation {
                 asked >= 0 ? asked : slow ? EvaluationRequest.RESAMPLES_OF_INCEPTION : EvaluationRequest.RESAMPLES;
     }
 
-    private EvaluationResult run(LongConsumer total, LongConsumer progress) {
-        boolean stored = fakes instanceof StoredImages && wants(Metric.Of.PAIRS);
-        Steps steps = new Steps(progress);
-        LongConsumer ofReals = steps.part(reals.size());
-        LongConsumer ofFakes = steps.part(made() ? fakes.size() : 0);
-        LongConsumer ofPairs = steps.part(stored ? 2L * reals.size() : 0);
-        LongConsumer ofBits = steps.part(wants(Metric.Of.MODEL) ? reals.size() : 0);
-        total.accept(steps.total());
-
+    private EvaluationResult run(Observer observer) {
         SetFeatures.Wanted kept = new SetFeatures.Wanted(ofFeatures(), false, wanted.contains(Metric.SFID), false);
         KeptFeatures cache = kept.pool() ? cache(kept) : null;
         Gathered cached = cache == null ? null : cache.find().orElse(null);
-        Gathered ours = cached != null ? cached : gather(reals, kept, null, ofReals);
+        Gathered ours = cached != null
+                ? cached
+                : gather(
+                        reals,
+                        kept,
+                        null,
+                        observer.counting(Phase.of("features of the real images", "images", reals.size())));
         if (cache != null && cached == null) {
             cache.keep(ours);
         }
-        Gathered theirs = fakes(ofFakes);
+        Gathered theirs = fakes(observer);
 
         List<Metric> metrics = chosen(ours.set().images(), theirs.set().images()); // now without broken images
         Map<String, Value> values = new LinkedHashMap<>();
         Seed seed = new Seed(request.settings().seed());
-        new Comparison(ours.features(), theirs.features(), resamples, seed, () -> ofPairs.accept(0))
+        new Comparison(ours.features(), theirs.features(), resamples, seed, observer)
                 .of(metrics)
                 .forEach((metric, value) -> values.put(metric.label(request.fake()), value));
-        if (stored) {
-            reals.eachPair((StoredImages) fakes, preparation, ofPairs, pairs);
+        if (fakes instanceof StoredImages others && wants(Metric.Of.PAIRS)) {
+            reals.eachPair(
+                    others, preparation, observer.counting(Phase.of("pairs of images", "images", reals.size())), pairs);
         }
         pairs.values().forEach((metric, value) -> values.put(metric.label(), value));
         if (fakes instanceof ReconstructedImages reconstructed && wants(Metric.Of.TOKENIZER)) {
             reconstructed.uses().measures().forEach((name, value) -> values.put(name, Value.of(value)));
         }
-        boolean bound = wants(Metric.Of.MODEL) && !bits(ofBits, values);
+        boolean bound = wants(Metric.Of.MODEL) && !bits(observer, values);
         List<String> notices = new EvaluationNotices(request.fake(), ours, theirs, metrics)
                 .all(features, preparation.size(), resamples, bound);
         return new EvaluationResult(
@@ -178,7 +179,7 @@ public final class Evaluation {
                         KeptFeatures.request(reals, features, preparation, kept));
     }
 
-    private Gathered fakes(LongConsumer progress) {
+    private Gathered fakes(Observer observer) {
         if (!made()) {
             return new Gathered(((DrawnImages) fakes).nothing(), null);
         }
@@ -188,7 +189,7 @@ public final class Evaluation {
         boolean logits = wanted.stream().anyMatch(Metric::ofFakes);
         boolean spatial = wanted.contains(Metric.SFID);
         SetFeatures.Wanted kept = new SetFeatures.Wanted(ofFeatures(), logits, spatial, resamples > 0);
-        return gather(fakes, kept, classes, progress);
+        return gather(fakes, kept, classes, observer.counting(Phase.of(fakes.name(), "images", fakes.size())));
     }
 
     private Gathered gather(ImageSource images, SetFeatures.Wanted kept, long[] numbers, LongConsumer progress) {
@@ -257,9 +258,10 @@ public final class Evaluation {
     }
 
     /** @return whether they are the likelihood itself rather than bounds from above */
-    private boolean bits(LongConsumer progress, Map<String, Value> values) {
+    private boolean bits(Observer observer, Map<String, Value> values) {
         Model model = ((Fakes.Drawn) request.fake()).model();
         EvaluationRequest.Settings settings = request.settings();
+        LongConsumer progress = observer.counting(Phase.of("likelihood of the real images", "images", reals.size()));
         Likelihood.Result found =
                 new Likelihood(model, 1, settings.seed()).ofImages(reals.images(), settings.skipBad(), progress);
         values.put("bits_per_token", value(found.bitsPerToken()));
@@ -282,25 +284,5 @@ public final class Evaluation {
         return preparation.crop() == Crop.NONE
                 ? "both sides, bicubic with antialias (Pillow), 8 bits; nothing cut off"
                 : "shorter side, bicubic with antialias (Pillow), 8 bits; centre kept";
-    }
-
-    /** Gives each part of the work its place in the whole. */
-    private static final class Steps {
-        private final LongConsumer progress;
-        private long before;
-
-        Steps(LongConsumer progress) {
-            this.progress = progress;
-        }
-
-        LongConsumer part(long size) {
-            long from = before;
-            before += size;
-            return done -> progress.accept(from + done);
-        }
-
-        long total() {
-            return before;
-        }
     }
 }

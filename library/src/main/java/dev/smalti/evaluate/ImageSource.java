@@ -14,6 +14,9 @@ interface ImageSource extends AutoCloseable {
     /** How many there are, if none is broken. */
     int size();
 
+    /** What is done to get them, as a phase of the work. */
+    String name();
+
     /**
      * How both sets become equal squares.
      *

@@ -50,6 +50,11 @@ final class ReconstructedImages implements ImageSource {
     }
 
     @Override
+    public String name() {
+        return "reconstructing the real images";
+    }
+
+    @Override
     public long[] classes(List<String> names) {
         return reals.classes(names);
     }

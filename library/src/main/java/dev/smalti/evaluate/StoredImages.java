@@ -60,6 +60,11 @@ final class StoredImages implements ImageSource {
     }
 
     @Override
+    public String name() {
+        return "features of the fake images";
+    }
+
+    @Override
     public long[] classes(List<String> names) {
         int[] numbers = images.classNames().stream().mapToInt(names::indexOf).toArray();
         long[] classes = new long[images.size()];
@@ -131,7 +136,7 @@ final class StoredImages implements ImageSource {
     /**
      * Compares each with that of the other set at the same place.
      *
-     * @param progress told of the images looked at so far, of both sets
+     * @param progress told of the pairs looked at so far
      * @throws JobException if one of a pair is broken
      */
     void eachPair(StoredImages others, Preparation preparation, LongConsumer progress, PairMeasures measures) {
@@ -149,7 +154,7 @@ final class StoredImages implements ImageSource {
                     measures.add(levels(first), others.levels(second));
                     return first.indices().length;
                 });
-                progress.accept(2 * count);
+                progress.accept(count);
             }
         }
     }

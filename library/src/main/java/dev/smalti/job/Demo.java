@@ -11,6 +11,8 @@ import dev.smalti.model.Preview;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -23,7 +25,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 import org.slf4j.LoggerFactory;
 
@@ -58,8 +59,8 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
      */
     public record Result(Path out, Map<String, Path> files, Map<String, Double> seconds) {}
 
-    /** @param progress told of the images done so far; their number is told to {@code total} */
-    public Result run(LongConsumer total, LongConsumer progress) {
+    /** @param observer told of the images of each part done so far */
+    public Result run(Observer observer) {
         if (Files.exists(out) && !Files.isDirectory(out)) {
             throw new JobException("--out " + out + " is a file, and a folder is to be written: choose another --out");
         }
@@ -73,19 +74,18 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             List<Integer> shown = classes(open);
             int rows = shown.size() * COLUMNS;
             boolean single = open.prior().space().depth() == 1;
-            int most = SAMPLES + rows + (single ? 1 + 2 * EDITS + WIDE : 0);
-            total.accept(most);
             Seed root = new Seed(seed);
 
-            List<Pixels> samples =
-                    drawing(open, labels(open, SAMPLES), SAMPLES, "samples").images(BATCH, progress);
+            List<Pixels> samples = drawing(open, labels(open, SAMPLES), SAMPLES, "samples")
+                    .images(BATCH, observer.counting(Phase.of("samples", "images", SAMPLES)));
             watch.lap(SAMPLES + " samples");
             List<Pixels> byClass = List.of();
             if (rows > 0) {
                 long[] each = IntStream.range(0, rows)
                         .mapToLong(i -> shown.get(i / COLUMNS))
                         .toArray();
-                byClass = drawing(open, each, rows, "classes").images(BATCH, done -> progress.accept(SAMPLES + done));
+                byClass = drawing(open, each, rows, "classes")
+                        .images(BATCH, observer.counting(Phase.of("images of each class", "images", rows)));
                 watch.lap(rows + " images of " + shown.size() + " classes");
             }
             long[] first = shown.isEmpty()
@@ -93,14 +93,13 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
                     : new long[] {shown.get(root.child("shown").random().nextInt(shown.size()))};
             Map<String, Path> files = write(samples, byClass);
             if (single) {
+                observer.see(Phase.of("reveal"));
                 Path reveal = out.resolve("reveal.gif");
                 Pictures.writeGif(reveal, reveal(open, drawing(open, first, 1, "reveal")), 80, 2500);
                 files.put("reveal", reveal);
                 watch.lap("the reveal");
-                progress.accept(SAMPLES + rows + 1L);
-                files.putAll(larger(open, samples.get(0), labels(open, SAMPLES), watch));
+                files.putAll(larger(open, samples.get(0), labels(open, SAMPLES), watch, observer));
             }
-            progress.accept(most);
             List<String> names = shown.stream().map(open.classNames()::get).toList();
             write(out.resolve("index.html"), DemoPage.html(model, open, seed, sampling, names, files, watch.laps));
             Map<String, Path> all = new LinkedHashMap<>(files);
@@ -110,7 +109,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
     }
 
     /** An edit, a strip and wide canvases, where the method draws such. */
-    private Map<String, Path> larger(Model open, Pixels first, long[] labels, Stopwatch watch) {
+    private Map<String, Path> larger(Model open, Pixels first, long[] labels, Stopwatch watch, Observer observer) {
         Map<String, Path> files = new LinkedHashMap<>();
         String label = labels == null ? null : open.classNames().get((int) labels[0]);
         int side = first.width();
@@ -125,11 +124,11 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             Outputs.makeFolder("--out", scratch);
             Pictures.writePng(image, first);
             EditImage.Source half = EditImage.Source.of(image, "%d,0,%d,%d".formatted(side / 2, side / 2, side));
-            edit(open, half, label, 0, "edit", scratch);
+            edit(open, half, label, 0, "edit", scratch, observer);
             files.put("edit", out.resolve("edit.png"));
             watch.lap(EDITS + " edits");
             Extension right = new Extension(0, 3 * side, 0, 0);
-            edit(open, EditImage.Source.of(image, right), label, stride, "strip", scratch);
+            edit(open, EditImage.Source.of(image, right), label, stride, "strip", scratch, observer);
             files.put("strip", out.resolve("strip.png"));
             watch.lap(EDITS + " strips");
             List<Pixels> wide = new Drawing(
@@ -138,7 +137,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
                             WIDE,
                             new Seed(seed).child("wide").value(),
                             sampling.canvas(open.canvas(side, 4 * side, stride)))
-                    .images(BATCH, done -> {});
+                    .images(BATCH, observer.counting(Phase.of("wide canvases", "images", WIDE)));
             Pictures.writePng(out.resolve("wide.png"), Pictures.grid(wide, 2, 2));
             files.put("wide", out.resolve("wide.png"));
             watch.lap(WIDE + " wide canvases");
@@ -153,12 +152,19 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
         return files;
     }
 
-    private void edit(Model open, EditImage.Source source, String label, int stride, String part, Path scratch) {
+    private void edit(
+            Model open,
+            EditImage.Source source,
+            String label,
+            int stride,
+            String part,
+            Path scratch,
+            Observer observer) {
         long own = new Seed(seed).child(part).value();
         EditImage.Request request = new EditImage.Request(EDITS, label, own, sampling, stride);
         GenerateImages.Output output =
                 new GenerateImages.Output(scratch.resolve(part), GenerateImages.Format.PNG, out.resolve(part + ".png"));
-        new EditImage(source, request, output).run(open, done -> {});
+        new EditImage(source, request, output).run(open, phase -> observer.see(phase.in(part)));
     }
 
     private static long[] labels(Model open, int count) {

@@ -21,6 +21,8 @@ import dev.smalti.run.ImageArray;
 import dev.smalti.run.ImageFolder;
 import dev.smalti.run.ImageSink;
 import dev.smalti.run.JobException;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -147,8 +149,8 @@ public record EditImage(Source source, Request request, Output output, int batch
     public record Result(
             Path out, Path grid, int count, Size resized, Size size, TokenSpace space, int drawn, double seconds) {}
 
-    /** @param progress told of the variations done so far; they are {@code count} at the end */
-    public Result run(Model open, LongConsumer progress) {
+    /** @param observer told of the variations done so far, counting those in the making by their steps */
+    public Result run(Model open, Observer observer) {
         output.check();
         keep(source.image());
         if (source.mask() != null && !RECTANGLE.matcher(source.mask()).matches()) {
@@ -183,12 +185,13 @@ public record EditImage(Source source, Request request, Output output, int batch
                 grid.add(canvas.input());
                 grid.add(canvas.overlay());
             }
-            draw(open, labels, canvas, space, tokens, progress, (number, result) -> {
+            draw(open, labels, canvas, space, tokens, observer, (number, result) -> {
                 sink.image(number, result);
                 if (grid != null) {
                     grid.add(result);
                 }
             });
+            observer.see(Phase.of("writing"));
             sink.finish();
             if (grid != null) {
                 grid.finish();
@@ -350,12 +353,14 @@ public record EditImage(Source source, Request request, Output output, int batch
             EditCanvas canvas,
             TokenSpace space,
             boolean[] tokens,
-            LongConsumer progress,
+            Observer observer,
             Decoding.Taker taker) {
         Sampling sampling = space.equals(open.prior().space())
                 ? request.sampling()
                 : request.sampling().canvas(new Canvas(space.height(), space.width(), request.stride()));
+        observer.see(Phase.of("encoding"));
         Known known = known(open, canvas, space, tokens);
+        LongConsumer progress = observer.counting(Phase.of("drawing and decoding", "images", request.count()));
         Decoding decoding = new Decoding(open, space, (number, image) -> taker.take(number, canvas.with(image)));
         new Drawing(open, labels, request.count(), request.seed(), sampling, known)
                 .run(batch, progress, (from, codes) -> decoding.add(codes));

@@ -11,6 +11,8 @@ import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.run.TokenOutput;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -28,7 +30,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -96,8 +97,8 @@ public record EncodeImages(
             TokenSpace space,
             Map<String, Double> measures) {}
 
-    /** @param progress told of the images done so far; their number is told to {@code total} */
-    public Result run(LongConsumer total, LongConsumer progress) {
+    /** @param observer told of the images done so far */
+    public Result run(Observer observer) {
         out.check();
         RunFolder folder = Encoding.tokenizerOf(RunFolder.open(run));
         Device place = Devices.of(device);
@@ -108,7 +109,7 @@ public record EncodeImages(
                 throw new JobException("noises needs a tokenizer that adds noise (kind rdpm), and " + folder.path()
                         + " holds another: leave it out");
             }
-            total.accept(images.size());
+            Phase phase = Phase.of("encoding", "images", images.size());
             long started = System.nanoTime();
             Preparation preparation = Encoding.preparation(folder, tokenizer.imageSize());
             Reconstruction reconstruction = reconstruct ? new Reconstruction(tokenizer.space()) : null;
@@ -119,18 +120,20 @@ public record EncodeImages(
                     ImagePass pass = ImageBatches.inOrder(
                             images, preparation, batch, skipBad, Math.toIntExact(output.items()))) {
                 long before = output.grids() / noises;
+                observer.see(phase.done(before));
                 while (pass.hasNext()) {
                     Scope.free(() -> {
                         try (NoGradGuard guard = new NoGradGuard()) {
                             encoder.encode(pass.next(), output);
                         }
                     });
-                    progress.accept(output.grids() / noises);
+                    observer.see(phase.done(output.grids() / noises));
                 }
                 long done = output.grids() / noises;
                 if (done == 0) {
                     throw new JobException("none of the " + images.size() + " images of " + data + " could be read");
                 }
+                observer.see(Phase.of("writing"));
                 output.finish();
                 double seconds = (System.nanoTime() - started) / 1e9;
                 Map<String, Double> measures =

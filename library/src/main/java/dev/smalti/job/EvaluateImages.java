@@ -9,10 +9,10 @@ import dev.smalti.evaluate.EvaluationResult;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Observer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.function.LongConsumer;
 
 /**
  * Measures how near a set of images comes to real ones, as {@link Evaluation} does it, and writes it down.
@@ -23,10 +23,10 @@ import java.util.function.LongConsumer;
 public record EvaluateImages(EvaluationRequest request, Path result, Path card) {
     private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
-    /** @param progress told of the images looked at so far; their number is told to {@code total} */
-    public EvaluationResult run(LongConsumer total, LongConsumer progress) {
+    /** @param observer told of the images of each set, and of the measures */
+    public EvaluationResult run(Observer observer) {
         check();
-        EvaluationResult found = Evaluation.of(request, total, progress);
+        EvaluationResult found = Evaluation.of(request, observer);
         if (result != null) {
             write(result, path -> JSON.writeValue(path.toFile(), found.facts()));
         }

@@ -16,8 +16,11 @@ import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.tokenizer.Tokenizer;
 import java.nio.file.Path;
@@ -26,7 +29,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
@@ -147,8 +149,8 @@ public record FindNeighbours(
         }
     }
 
-    /** @param progress told of the images of the data looked at so far; their number is told to {@code total} */
-    public Result run(LongConsumer total, LongConsumer progress) {
+    /** @param observer told of the samples and of the images of the data looked at so far */
+    public Result run(Observer observer) {
         Outputs.file("--out", out);
         Device place = Devices.of(device);
         RunFolder folder = by == By.CODES ? Encoding.tokenizerOf(RunFolder.open(model)) : null;
@@ -161,7 +163,6 @@ public record FindNeighbours(
                 throw new JobException("--samples must have at most %,d images, and %s has %,d: give some of them"
                         .formatted(MOST_SAMPLES, samples, ours.size()));
             }
-            total.accept(theirs.size());
             long started = System.nanoTime();
             Preparation preparation = folder == null
                     ? new Preparation(side(ours), Crop.CENTER, false)
@@ -174,7 +175,7 @@ public record FindNeighbours(
                         case LPIPS -> new OfLpips(seen);
                     };
             Map<String, String> files = seen == null ? null : seen.facts();
-            return Scope.value(() -> compare(ours, theirs, preparation, means, files, progress, started));
+            return Scope.value(() -> compare(ours, theirs, preparation, means, files, observer, started));
         }
     }
 
@@ -201,10 +202,12 @@ public record FindNeighbours(
             Preparation preparation,
             Features features,
             Map<String, String> files,
-            LongConsumer progress,
+            Observer observer,
             long started) {
         List<Integer> indices = new ArrayList<>();
         List<Tensor> parts = new ArrayList<>();
+        Phase phase = Phase.of("reading the samples", "images", ours.size());
+        observer.see(phase);
         long skipped;
         try (ImagePass pass = ImageBatches.inOrder(ours, preparation, BATCH, skipBad)) {
             while (pass.hasNext()) {
@@ -213,6 +216,7 @@ public record FindNeighbours(
                     Arrays.stream(batch.indices()).forEach(indices::add);
                     return features.of(batch.images().pixels());
                 }));
+                observer.see(phase.done(indices.size() + pass.skipped()));
             }
             skipped = pass.skipped();
         }
@@ -221,6 +225,8 @@ public record FindNeighbours(
         }
         Tensor own = Tensors.cat(parts); // [S, F]
         Nearest nearest = new Nearest(indices.size(), count);
+        Phase comparing = Phase.of("comparing", "images", theirs.size());
+        observer.see(comparing);
         long compared = 0;
         try (ImagePass pass = ImageBatches.inOrder(theirs, preparation, BATCH, skipBad)) {
             while (pass.hasNext()) {
@@ -231,7 +237,7 @@ public record FindNeighbours(
                     nearest.add(Tensors.toDoubles(distances), batch.indices());
                     return batch.indices().length;
                 });
-                progress.accept(compared + pass.skipped());
+                observer.see(comparing.done(compared + pass.skipped()));
             }
             skipped += pass.skipped();
         }
@@ -241,8 +247,11 @@ public record FindNeighbours(
         int columns = 1 + (int) Math.min(count, compared);
         int side = preparation.size();
         List<Found> found = new ArrayList<>();
+        Phase writing = Phase.of("writing the picture", "rows", indices.size());
         try (GridFile grid = new GridFile(out, columns * indices.size(), columns, 2, side, side)) {
             for (int i = 0; i < indices.size(); i++) {
+                Stopping.check();
+                observer.see(writing.done(i));
                 grid.add(square(ours, indices.get(i), preparation));
                 List<Neighbour> neighbours = new ArrayList<>();
                 for (Nearest.Place each : nearest.of(i)) {
@@ -339,6 +348,7 @@ public record FindNeighbours(
             List<Tensor> rows = new ArrayList<>();
             for (long from = 0; from < samples.size(0); from += BATCH) {
                 long start = from;
+                Stopping.check();
                 long size = Math.min(BATCH, samples.size(0) - from);
                 rows.add(Scope.keep(() -> {
                     Tensor a = samples.narrow(0, start, size).to(ScalarType.Double);
@@ -371,6 +381,7 @@ public record FindNeighbours(
             return Scope.keep(() -> {
                 List<Tensor> rows = new ArrayList<>();
                 for (long i = 0; i < samples.size(0); i++) {
+                    Stopping.check();
                     Tensor differ = data.ne(samples.narrow(0, i, 1)).to(ScalarType.Double); // [B, F]
                     rows.add(differ.mean(1).unsqueeze(0));
                 }
@@ -416,6 +427,7 @@ public record FindNeighbours(
             return Scope.keep(() -> {
                 List<Tensor> rows = new ArrayList<>();
                 for (long i = 0; i < samples.size(0); i++) {
+                    Stopping.check();
                     Tensor difference = data.sub(samples.narrow(0, i, 1)); // [B, F]
                     rows.add(difference.square().sum(1).sqrt().unsqueeze(0));
                 }

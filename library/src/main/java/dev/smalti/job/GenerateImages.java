@@ -12,13 +12,14 @@ import dev.smalti.run.ImageFolder;
 import dev.smalti.run.ImageSink;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -175,17 +176,17 @@ public record GenerateImages(String model, String device, Request request, Outpu
     /**
      * Opens the model and draws.
      *
-     * @param progress told of the images done so far; they are {@code count} at the end
+     * @param observer told of the images done so far, counting those in the making by their steps
      */
-    public Result run(LongConsumer progress) {
+    public Result run(Observer observer) {
         output.check();
         try (Model open = Model.open(model, device)) {
-            return run(open, progress);
+            return run(open, observer);
         }
     }
 
-    /** {@link #run(LongConsumer)} with a model that is open already. */
-    public Result run(Model open, LongConsumer progress) {
+    /** {@link #run(Observer)} with a model that is open already. */
+    public Result run(Model open, Observer observer) {
         output.check();
         Sampling sampling = sampling(open);
         TokenSpace space = open.space(sampling);
@@ -211,7 +212,10 @@ public record GenerateImages(String model, String device, Request request, Outpu
                     });
             Drawing drawing = new Drawing(open, labels, request.count(), request.seed(), sampling);
             first = images ? decoding.next() : sink.present();
-            cost = drawing.run(batch, first, progress, (from, codes) -> {
+            Phase phase = Phase.of(
+                            images ? "drawing and decoding" : "drawing", images ? "images" : "grids", request.count())
+                    .done(first);
+            cost = drawing.run(batch, first, observer.counting(phase), (from, codes) -> {
                 sink.codes(from, codes);
                 if (images) {
                     decoding.add(codes);
@@ -220,6 +224,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
             if (images) {
                 decoding.finish();
             }
+            observer.see(Phase.of("writing"));
             sink.finish();
             if (grid != null) {
                 grid.finish();

@@ -5,9 +5,10 @@ import dev.smalti.data.Subset;
 import dev.smalti.evaluate.Likelihood;
 import dev.smalti.model.Model;
 import dev.smalti.run.JobException;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
 import dev.smalti.token.TokenFile;
 import java.nio.file.Path;
-import java.util.function.LongConsumer;
 
 /**
  * How likely a model finds a file of tokens or a set of images, as {@link Likelihood} has it.
@@ -31,21 +32,20 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
         }
     }
 
-    /** @param progress told of the grids measured so far; their number is told to {@code total} */
-    public Likelihood.Result run(Model model, LongConsumer total, LongConsumer progress) {
+    /** @param observer told of the grids measured so far */
+    public Likelihood.Result run(Model model, Observer observer) {
         Likelihood likelihood = new Likelihood(model, repeats, seed);
         if (tokens != null) {
             try (TokenFile file = TokenFile.read(tokens)) {
                 model.requireOwn(file, tokens);
                 long count = grids == 0 ? file.size() : Math.min(grids, file.size());
-                total.accept(count);
-                return likelihood.ofTokens(file, count, progress);
+                return likelihood.ofTokens(file, count, observer.counting(Phase.of("measuring", "grids", count)));
             }
         }
         try (ImageSet all = ImageSet.open(data)) {
             ImageSet images = grids == 0 ? all : Subset.spread(all, grids);
-            total.accept(images.size());
-            return likelihood.ofImages(images, skipBad, progress);
+            return likelihood.ofImages(
+                    images, skipBad, observer.counting(Phase.of("measuring", "images", images.size())));
         }
     }
 }

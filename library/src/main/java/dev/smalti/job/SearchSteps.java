@@ -9,6 +9,8 @@ import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.process.StepLists;
 import dev.smalti.run.JobException;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -50,10 +52,11 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
     }
 
     /**
+     * @param observer told of the grids looked at so far
      * @return all that the model has now
      * @throws JobException if its method has no steps to search
      */
-    public SearchedSteps run(Model model, LongConsumer total, LongConsumer progress) {
+    public SearchedSteps run(Model model, Observer observer) {
         if (!(model.prior() instanceof SearchableSteps prior)) {
             throw new JobException("the steps of " + model.folder().path()
                     + " can't be searched: what its method does in a step is fixed, or has no cost of its own");
@@ -71,7 +74,7 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
                 throw new JobException(tokens + " must have at least " + 2 * BATCH + " grids, got " + count);
             }
             int[] order = Subset.shuffled(Math.toIntExact(file.size()), new Seed(seed).child("grids"));
-            total.accept(count);
+            LongConsumer progress = observer.counting(Phase.of("costs of steps", "grids", count));
             for (int from = 0; from < count; from += BATCH) {
                 int begin = from;
                 int end = (int) Math.min(count, from + BATCH);
@@ -99,6 +102,7 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
                 progress.accept(end);
             }
         }
+        observer.see(Phase.of("searching"));
         StepLists lists = new StepLists(
                 costs[0],
                 times,

@@ -17,6 +17,7 @@ import dev.smalti.run.TrainingRun;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
+import dev.smalti.train.HeldOut;
 import dev.smalti.train.Run;
 import dev.smalti.train.Watcher;
 import java.nio.file.Path;
@@ -24,6 +25,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -80,7 +82,7 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
                 Preparation still = new Preparation(size, crop, false);
                 return run.run(
                         number -> on(device, batches.batch(number)),
-                        parts[1].size() == 0 ? null : () -> measures(classifier, parts[1], still, device),
+                        parts[1].size() == 0 ? null : new Recognised(classifier, parts[1], still, device, skipBad),
                         null);
             }
         }
@@ -103,30 +105,48 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
     }
 
     /** The share of held-out images whose class is recognised, and their mean cross-entropy in nats. */
-    private Map<String, Double> measures(
-            Classifier classifier, ImageSet images, Preparation preparation, Device device) {
-        double[] sums = new double[3]; // images, those recognised, nats
-        try (ImagePass pass = ImageBatches.inOrder(images, preparation, PART, skipBad)) {
-            while (pass.hasNext()) {
-                Scope.free(() -> {
-                    try (NoGradGuard guard = new NoGradGuard()) {
-                        Images batch = on(device, pass.next().images());
-                        Tensor logits = classifier.exact(batch.pixels()).logits();
-                        sums[0] += batch.labels().size(0);
-                        sums[1] +=
-                                Classifier.right(logits, batch.labels()).sum().item_double();
-                        sums[2] +=
-                                torch.cross_entropy_loss(logits, batch.labels()).item_double()
-                                        * batch.labels().size(0);
-                    }
-                });
+    private record Recognised(
+            Classifier classifier, Subset images, Preparation preparation, Device device, boolean skipBad)
+            implements HeldOut {
+        @Override
+        public int size() {
+            return images.size();
+        }
+
+        @Override
+        public String unit() {
+            return "images";
+        }
+
+        @Override
+        public Map<String, Double> measure(int count, LongConsumer progress) {
+            double[] sums = new double[3]; // images, those recognised, nats
+            Subset first = Subset.first(images, count);
+            try (ImagePass pass = ImageBatches.inOrder(first, preparation, PART, skipBad)) {
+                while (pass.hasNext()) {
+                    Scope.free(() -> {
+                        ImagePass.Batch next = pass.next();
+                        add(on(device, next.images()), sums);
+                        progress.accept(next.indices()[next.indices().length - 1] + 1L);
+                    });
+                }
+            }
+            Map<String, Double> measures = new LinkedHashMap<>();
+            if (sums[0] > 0) {
+                measures.put("accuracy", sums[1] / sums[0]);
+                measures.put("loss", sums[2] / sums[0]);
+            }
+            return measures;
+        }
+
+        private void add(Images batch, double[] sums) {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                Tensor logits = classifier.exact(batch.pixels()).logits();
+                sums[0] += batch.labels().size(0);
+                sums[1] += Classifier.right(logits, batch.labels()).sum().item_double();
+                sums[2] += torch.cross_entropy_loss(logits, batch.labels()).item_double()
+                        * batch.labels().size(0);
             }
         }
-        Map<String, Double> measures = new LinkedHashMap<>();
-        if (sums[0] > 0) {
-            measures.put("accuracy", sums[1] / sums[0]);
-            measures.put("loss", sums[2] / sums[0]);
-        }
-        return measures;
     }
 }

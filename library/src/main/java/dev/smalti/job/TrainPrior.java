@@ -1,9 +1,11 @@
 package dev.smalti.job;
 
 import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
 import dev.smalti.data.Subset;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Steps;
 import dev.smalti.model.Encoding;
 import dev.smalti.network.Objective;
 import dev.smalti.prior.Prior;
@@ -13,6 +15,7 @@ import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
+import dev.smalti.run.Sheet;
 import dev.smalti.run.TrainingRun;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
@@ -21,6 +24,7 @@ import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
 import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.train.HeldOut;
 import dev.smalti.train.Run;
 import dev.smalti.train.Watcher;
 import java.nio.file.Files;
@@ -31,6 +35,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
@@ -53,6 +58,8 @@ import org.slf4j.LoggerFactory;
 public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path out, boolean resume, Path tokenizer) {
     private static final Logger LOG = LoggerFactory.getLogger(TrainPrior.class);
     private static final int SHOWN = 16;
+    private static final int FEW = 32; // steps of a preview, where the method can draw in fewer than usual
+    private static final int MEASURED = 64; // grids at once, at most
 
     /**
      * Trains to the end, or until {@code stop} says so.
@@ -95,10 +102,12 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
             Tokenizer decoder = source == null ? null : source.tokenizer(device);
             try {
                 int[] held = Arrays.copyOf(order, out);
+                Precision precision = Precision.of(read.training().precision(), device);
+                int together = Math.min(MEASURED, part);
                 return run.run(
                         number -> batch(file, prior, batches.batch(number, part), device),
-                        out == 0 ? null : () -> heldOut(file, prior, held, seed, device, read),
-                        decoder == null ? null : path -> preview(prior, decoder, seed, device, path));
+                        out == 0 ? null : new Held(file, prior, held, together, seed, device, precision),
+                        decoder == null ? null : new Drawn(prior, decoder, seed, device));
             } finally {
                 if (decoder != null) {
                     decoder.close();
@@ -172,16 +181,40 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         return new TokenBatch(codes, labels, file.batchNoiseSeeds(which).orElse(null));
     }
 
-    private static Map<String, Double> heldOut(
-            TokenFile file, Prior prior, int[] held, Seed seed, Device device, PriorRecipe recipe) {
-        Precision precision = Precision.of(recipe.training().precision(), device);
-        double nats = 0;
-        int at = 0;
-        for (int part = 0; at < held.length; part++) {
-            int[] indices = Arrays.copyOfRange(held, at, Math.min(held.length, at + 64));
-            at += indices.length;
-            Seed draw = seed.child("validation").child(part);
-            nats += Scope.value(() -> {
+    /**
+     * Grids that aren't trained on, in an order of chance.
+     *
+     * @param together how many are measured at once: what is trained on at once is known to fit into memory, and to take no
+     *     longer than a step
+     */
+    private record Held(
+            TokenFile file, Prior prior, int[] order, int together, Seed seed, Device device, Precision precision)
+            implements HeldOut {
+        @Override
+        public int size() {
+            return order.length;
+        }
+
+        @Override
+        public String unit() {
+            return "grids";
+        }
+
+        @Override
+        public Map<String, Double> measure(int count, LongConsumer progress) {
+            double nats = 0;
+            for (int from = 0; from < count; from += together) {
+                int[] indices = Arrays.copyOfRange(order, from, Math.min(count, from + together));
+                Seed draw = seed.child("validation").child(from / together);
+                nats += nats(indices, draw);
+                progress.accept(from + indices.length);
+            }
+            return Map.of(
+                    "bits_per_token", nats / Math.log(2) / count / prior.space().size());
+        }
+
+        private double nats(int[] indices, Seed draw) {
+            return Scope.value(() -> {
                 try (NoGradGuard guard = new NoGradGuard()) {
                     TokenBatch batch = batch(file, prior, indices, device);
                     return precision
@@ -191,30 +224,51 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                 }
             });
         }
-        double tokens = (double) held.length * prior.space().size();
-        Map<String, Double> measures = new LinkedHashMap<>();
-        measures.put("bits_per_token", nats / Math.log(2) / tokens);
-        return measures;
     }
 
-    private static void preview(Prior prior, Tokenizer decoder, Seed seed, Device device, Path path) {
-        Scope.free(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                List<Seed> seeds = new ArrayList<>();
-                for (int i = 0; i < SHOWN; i++) {
-                    seeds.add(seed.child("preview").child(i));
-                }
-                Tensor labels = prior.classes() == 0
-                        ? null
-                        : Tensors.longs(LongStream.range(0, SHOWN)
-                                .map(i -> i * prior.classes() / SHOWN)
-                                .toArray());
-                RandomStreams streams = RandomStreams.of(seeds, device);
-                Tensor codes = prior.sample(prior.draw(Sampling.USUAL, streams).labels(labels));
-                Tensor images = decoder.decode(codes.to(device, ScalarType.Long));
-                Pictures.writePng(path, Pictures.grid(Pictures.fromTensor(images), 8, 2));
+    /** What the prior draws in few steps, always of the same seeds and evenly of all classes. */
+    private record Drawn(Prior prior, Tokenizer decoder, Seed seed, Device device) implements Sheet {
+        @Override
+        public int size() {
+            return SHOWN;
+        }
+
+        @Override
+        public int columns() {
+            return 8;
+        }
+
+        @Override
+        public String unit() {
+            return "grids";
+        }
+
+        @Override
+        public List<Pixels> pictures(int from, int to, LongConsumer progress) {
+            List<Seed> seeds = new ArrayList<>();
+            for (int i = from; i < to; i++) {
+                seeds.add(seed.child("preview").child(i));
             }
-        });
+            Tensor labels = prior.classes() == 0
+                    ? null
+                    : Tensors.longs(LongStream.range(from, to)
+                            .map(i -> i * prior.classes() / SHOWN)
+                            .toArray());
+            List<Pixels> pictures = new ArrayList<>();
+            Scope.free(() -> {
+                try (NoGradGuard guard = new NoGradGuard()) {
+                    Sampling few = Sampling.USUAL.steps(new Steps.AtMost(FEW));
+                    Tensor codes = prior.sample(prior.draw(few, RandomStreams.of(seeds, device))
+                            .labels(labels)
+                            .watcher((done, of, xt) -> progress.accept(from + (long) (to - from) * done / of)));
+                    for (int i = 0; i < to - from; i++) { // one by one, so that each layer is done soon
+                        Tensor grid = codes.narrow(0, i, 1).to(device, ScalarType.Long);
+                        pictures.addAll(Scope.value(() -> Pictures.fromTensor(decoder.decode(grid))));
+                    }
+                }
+            });
+            return pictures;
+        }
     }
 
     /** An endless stream of items, each once an epoch, in an order that follows from seed and epoch. */

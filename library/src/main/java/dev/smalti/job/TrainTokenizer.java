@@ -16,12 +16,14 @@ import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
+import dev.smalti.run.Sheet;
 import dev.smalti.run.TrainingRun;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.train.HeldOut;
 import dev.smalti.train.Run;
 import dev.smalti.train.Watcher;
 import java.nio.file.Path;
@@ -29,6 +31,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -47,6 +50,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public record TrainTokenizer(
         Path recipe, List<String> overrides, Path data, Path out, boolean resume, boolean skipBad) {
     private static final int SHOWN = 16;
+    private static final int MEASURED = 32; // images at once, at most
 
     /**
      * Trains to the end, or until {@code stop} says so.
@@ -77,11 +81,14 @@ public record TrainTokenizer(
                 Crop crop = read.data().crop() == Crop.RANDOM
                         ? Crop.CENTER
                         : read.data().crop();
-                Check check = new Check(tokenizer, parts[1], new Preparation(size, crop, false), device, read);
+                Precision precision = Precision.of(read.training().precision(), device);
+                int together = Math.min(MEASURED, part);
+                Looking looking = new Looking(
+                        tokenizer, parts[1], new Preparation(size, crop, false), together, device, precision);
                 return run.run(
                         number -> batches.batch(number).pixels().to(device, ScalarType.Float),
-                        parts[1].size() == 0 ? null : check::measures,
-                        parts[1].size() == 0 ? null : check::preview);
+                        parts[1].size() == 0 ? null : new Measured(looking, skipBad),
+                        parts[1].size() == 0 ? null : new Returned(looking, skipBad));
             }
         }
     }
@@ -90,61 +97,100 @@ public record TrainTokenizer(
         return data.getFileName() == null ? data.toString() : data.getFileName().toString();
     }
 
-    /** Looks at the held-out images. */
-    private final class Check {
-        private final Tokenizer tokenizer;
-        private final Subset images;
-        private final Preparation preparation;
-        private final Device device;
-        private final Precision precision;
-
-        Check(Tokenizer tokenizer, Subset images, Preparation preparation, Device device, TokenizerRecipe recipe) {
-            this.tokenizer = tokenizer;
-            this.images = images;
-            this.preparation = preparation;
-            this.device = device;
-            this.precision = Precision.of(recipe.training().precision(), device);
-        }
-
-        Map<String, Double> measures() {
-            Reconstruction reconstruction = new Reconstruction(tokenizer.space());
-            try (ImagePass pass = ImageBatches.inOrder(images, preparation, 32, skipBad)) {
-                while (pass.hasNext()) {
-                    Scope.free(() -> {
-                        ImagePass.Batch next = pass.next();
-                        Tensor pixels = next.images().pixels().to(device, ScalarType.Float);
-                        reconstruction.add(tokenizer, precision, pixels, encode(pixels, next.indices()));
-                    });
-                }
-            }
-            return reconstruction.measures();
-        }
-
-        /** Held-out images, and below each row what comes back of them. */
-        void preview(Path file) {
-            Scope.free(() -> {
-                try (NoGradGuard guard = new NoGradGuard();
-                        ImagePass pass = ImageBatches.inOrder(images, preparation, SHOWN, skipBad)) {
-                    if (!pass.hasNext()) {
-                        return;
-                    }
-                    ImagePass.Batch next = pass.next();
-                    Tensor pixels = next.images().pixels().to(device, ScalarType.Float);
-                    Tensor codes = encode(pixels, next.indices());
-                    List<Pixels> rows = new ArrayList<>(Pictures.fromTensor(pixels));
-                    rows.addAll(Pictures.fromTensor(precision.run(device, () -> tokenizer.decode(codes))));
-                    Pictures.writePng(file, Pictures.grid(rows, (int) pixels.size(0), 2));
-                }
-            });
+    /** How held-out images become inputs, and what comes back of them. */
+    private record Looking(
+            Tokenizer tokenizer,
+            Subset images,
+            Preparation preparation,
+            int together,
+            Device device,
+            Precision precision) {
+        Tensor pixels(ImagePass.Batch batch) {
+            return batch.images().pixels().to(device, ScalarType.Float);
         }
 
         /** Each image with noise of its own, the same at every look. */
-        private Tensor encode(Tensor pixels, int[] indices) {
+        Tensor encode(Tensor pixels, int[] indices) {
             try (NoGradGuard guard = new NoGradGuard()) {
                 tokenizer.parameters().training(false);
                 long[] noise = Encoding.noise(new Seed(0).child("held out noise"), 0, indices);
                 return precision.run(device, () -> tokenizer.encode(pixels, noise));
             }
+        }
+
+        Tensor decode(Tensor codes) {
+            return precision.run(device, () -> tokenizer.decode(codes));
+        }
+    }
+
+    /** Measures what comes back of held-out images. */
+    private record Measured(Looking looking, boolean skipBad) implements HeldOut {
+        @Override
+        public int size() {
+            return looking.images().size();
+        }
+
+        @Override
+        public String unit() {
+            return "images";
+        }
+
+        @Override
+        public Map<String, Double> measure(int count, LongConsumer progress) {
+            Reconstruction reconstruction =
+                    new Reconstruction(looking.tokenizer().space());
+            Subset first = Subset.first(looking.images(), count);
+            try (ImagePass pass = ImageBatches.inOrder(first, looking.preparation(), looking.together(), skipBad)) {
+                while (pass.hasNext()) {
+                    Scope.free(() -> {
+                        ImagePass.Batch next = pass.next();
+                        Tensor pixels = looking.pixels(next);
+                        Tensor codes = looking.encode(pixels, next.indices());
+                        reconstruction.add(looking.tokenizer(), looking.precision(), pixels, codes);
+                        progress.accept(next.indices()[next.indices().length - 1] + 1L);
+                    });
+                }
+            }
+            return reconstruction.measures();
+        }
+    }
+
+    /** Held-out images, and below each what comes back of it. */
+    private record Returned(Looking looking, boolean skipBad) implements Sheet {
+        @Override
+        public int size() {
+            return Math.min(SHOWN, looking.images().size());
+        }
+
+        @Override
+        public int columns() {
+            return SHOWN;
+        }
+
+        @Override
+        public String unit() {
+            return "images";
+        }
+
+        @Override
+        public List<Pixels> pictures(int from, int to, LongConsumer progress) {
+            List<Pixels> pictures = new ArrayList<>();
+            Subset first = Subset.first(looking.images(), to);
+            try (NoGradGuard guard = new NoGradGuard();
+                    ImagePass pass = ImageBatches.inOrder(first, looking.preparation(), 1, skipBad, from)) {
+                while (pass.hasNext()) {
+                    Scope.free(() -> {
+                        ImagePass.Batch next = pass.next();
+                        Tensor pixels = looking.pixels(next);
+                        Tensor codes = looking.encode(pixels, next.indices());
+                        List<Pixels> both = new ArrayList<>(Pictures.fromTensor(pixels));
+                        both.addAll(Pictures.fromTensor(looking.decode(codes)));
+                        pictures.add(Pictures.grid(both, 1, 2));
+                        progress.accept(next.indices()[0] + 1L);
+                    });
+                }
+            }
+            return pictures;
         }
     }
 }

@@ -5,8 +5,10 @@ import static org.bytedeco.pytorch.global.torch.ScalarType.Float;
 import static org.bytedeco.pytorch.global.torch.ScalarType.Long;
 
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.Tensors;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
@@ -49,6 +51,8 @@ final class Distances {
     private final double unit;
     private final Tensor center; // in this unit, [D]
     private final long size;
+    private final LongConsumer progress;
+    private long rows;
 
     /** @param rows around 0 in this object's unit, [n, D]; {@code squares} of their lengths, float64 [n] */
     private record Block(long start, Tensor rows, Tensor squares) {
@@ -98,6 +102,7 @@ final class Distances {
         void blocks(long from, ScalarType dtype, Consumer<Block> body) {
             for (long start = from; start < features.size(0); start += size) {
                 long at = start;
+                Stopping.check();
                 Scope.free(() -> body.accept(block(at, Math.min(size, features.size(0) - at), dtype)));
             }
         }
@@ -113,9 +118,18 @@ final class Distances {
         void accept(Tensor first, Tensor second, Tensor distances);
     }
 
-    /** @param size rows at a time; another than {@link #BLOCK} changes no result */
+    /** Without progress. */
     Distances(Tensor first, Tensor second, long size) {
+        this(first, second, size, rows -> {});
+    }
+
+    /**
+     * @param size rows at a time; another than {@link #BLOCK} changes no result
+     * @param progress told of the rows that were compared, in all calls together
+     */
+    Distances(Tensor first, Tensor second, long size, LongConsumer progress) {
         this.size = size;
+        this.progress = progress;
         long all = first.size(0) + second.size(0);
         wide = single(first) && single(second) ? Float : Double;
         Tensor mean = Scope.keep(() -> {
@@ -152,16 +166,16 @@ final class Distances {
         return Scope.keep(() -> {
             Members members = new Members(features);
             Nearest found = new Nearest(features, most);
-            members.blocks(
-                    0,
-                    Float,
-                    x -> members.blocks(x.start(), Float, y -> {
-                        Tensor lower = lower(x, y); // [n, m]
-                        found.offer(x.start(), lower, y.start());
-                        if (y.start() > x.start()) {
-                            found.offer(y.start(), lower.t(), x.start());
-                        }
-                    }));
+            members.blocks(0, Float, x -> {
+                members.blocks(x.start(), Float, y -> {
+                    Tensor lower = lower(x, y); // [n, m]
+                    found.offer(x.start(), lower, y.start());
+                    if (y.start() > x.start()) {
+                        found.offer(y.start(), lower.t(), x.start());
+                    }
+                });
+                compared(x);
+            });
             Tensor distances = found.distances(features); // [N, K]
             Tensor open = found.open(distances).nonzero().squeeze(1); // [U]
             for (long start = 0; start < open.size(0); start += size) {
@@ -264,23 +278,28 @@ final class Distances {
     void within(Tensor first, Tensor firstRadii, Tensor second, Tensor secondRadii, Pairs body) {
         Members xs = new Members(first);
         Members ys = new Members(second);
-        xs.blocks(
-                0,
-                Float,
-                x -> ys.blocks(0, Float, y -> {
-                    long n = x.rows().size(0);
-                    long m = y.rows().size(0);
-                    Tensor ofX = firstRadii.narrow(0, x.start(), n); // [n, r]
-                    Tensor ofY = secondRadii.narrow(0, y.start(), m); // [m, r]
-                    Candidates near = Candidates.of(x, ofX, y, ofY);
-                    if (near.open().size(0) > n * m / 100) {
-                        near = Candidates.of(xs.block(x.start(), n, Double), ofX, ys.block(y.start(), m, Double), ofY);
-                    }
-                    Tensor i = near.first().add(new Scalar(x.start())); // [U]
-                    Tensor j = near.second().add(new Scalar(y.start())); // [U]
-                    Tensor exact = exact(first, i.index_select(0, near.open()), second, j.index_select(0, near.open()));
-                    body.accept(i, j, near.bounds().index_copy(0, near.open(), exact));
-                }));
+        xs.blocks(0, Float, x -> {
+            ys.blocks(0, Float, y -> {
+                long n = x.rows().size(0);
+                long m = y.rows().size(0);
+                Tensor ofX = firstRadii.narrow(0, x.start(), n); // [n, r]
+                Tensor ofY = secondRadii.narrow(0, y.start(), m); // [m, r]
+                Candidates near = Candidates.of(x, ofX, y, ofY);
+                if (near.open().size(0) > n * m / 100) {
+                    near = Candidates.of(xs.block(x.start(), n, Double), ofX, ys.block(y.start(), m, Double), ofY);
+                }
+                Tensor i = near.first().add(new Scalar(x.start())); // [U]
+                Tensor j = near.second().add(new Scalar(y.start())); // [U]
+                Tensor exact = exact(first, i.index_select(0, near.open()), second, j.index_select(0, near.open()));
+                body.accept(i, j, near.bounds().index_copy(0, near.open(), exact));
+            });
+            compared(x);
+        });
+    }
+
+    private void compared(Block block) {
+        rows += block.rows().size(0);
+        progress.accept(rows);
     }
 
     /**

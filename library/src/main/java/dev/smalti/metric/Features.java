@@ -2,6 +2,7 @@ package dev.smalti.metric;
 
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Stopping;
 import java.util.function.ObjLongConsumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -58,6 +59,7 @@ final class Features {
     static void blocks(Tensor features, ObjLongConsumer<Tensor> body) {
         for (long start = 0; start < features.size(0); start += BLOCK) {
             long from = start;
+            Stopping.check();
             Scope.free(() -> {
                 long n = Math.min(BLOCK, features.size(0) - from);
                 body.accept(features.detach().narrow(0, from, n).to(ScalarType.Double), from);

@@ -3,6 +3,7 @@ package dev.smalti.metric;
 import static org.bytedeco.pytorch.global.torch.ScalarType.Double;
 
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Stopping;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.T_TensorTensor_T;
@@ -53,11 +54,13 @@ public final class FrechetDistance {
      */
     private static double traceOfRoot(Tensor first, Tensor second) {
         Tensor product = factor(first).t().matmul(factor(second)); // [D, D]
+        Stopping.check();
         return torch.linalg_svdvals(product).sum().item_double();
     }
 
     /** F = V Λ^½ of Σ = V Λ Vᵀ. [D, D] -> [D, D] */
     private static Tensor factor(Tensor covariance) {
+        Stopping.check();
         T_TensorTensor_T pair = torch.linalg_eigh(covariance);
         return pair.get1().mul(pair.get0().clamp_min(new Scalar(0.0)).sqrt());
     }

@@ -1,6 +1,7 @@
 package dev.smalti.metric;
 
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Stopping;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.function.IntToDoubleFunction;
@@ -33,6 +34,7 @@ public record Interval(double low, double high) {
         }
         double[] means = new double[resamples];
         Arrays.setAll(means, i -> {
+            Stopping.check();
             SplittableRandom random = seed.child(i).random();
             double sum = 0;
             for (int j = 0; j < values.length; j++) {

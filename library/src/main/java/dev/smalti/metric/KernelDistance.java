@@ -5,7 +5,7 @@ import static org.bytedeco.pytorch.global.torch.ScalarType.Long;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
-import java.util.Arrays;
+import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -26,6 +26,15 @@ public final class KernelDistance {
      *     subsets have fewer than 2 images or more than there are
      */
     public static Estimate of(Tensor real, Tensor fake, int subsets, int size, Seed seed) {
+        return of(real, fake, subsets, size, seed, done -> {});
+    }
+
+    /**
+     * The same with its progress.
+     *
+     * @param progress told of the subsets done so far
+     */
+    public static Estimate of(Tensor real, Tensor fake, int subsets, int size, Seed seed, LongConsumer progress) {
         if (subsets < 1 || size < 2) {
             throw new IllegalArgumentException(
                     "a kernel distance needs at least 1 subset and 2 images in each, got %d of %d"
@@ -39,12 +48,12 @@ public final class KernelDistance {
                             .formatted(size, real.size(0), fake.size(0)));
         }
         double[] each = new double[subsets];
-        Arrays.setAll(
-                each,
-                subset -> Scope.value(() -> {
-                    Seed own = seed.child(subset);
-                    return discrepancy(draw(real, size, own.child("real")), draw(fake, size, own.child("fake")));
-                }));
+        for (int subset = 0; subset < subsets; subset++) {
+            Seed own = seed.child(subset);
+            each[subset] = Scope.value(
+                    () -> discrepancy(draw(real, size, own.child("real")), draw(fake, size, own.child("fake"))));
+            progress.accept(subset + 1L);
+        }
         return Estimate.over(each);
     }
 

@@ -9,6 +9,7 @@ import dev.smalti.tensor.Tensors;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
@@ -67,10 +68,29 @@ public record Manifolds(double precision, double recall, double density, double 
      * @throws IllegalArgumentException as for one, or if there is none
      */
     public static List<Members> members(Tensor real, Tensor fake, List<Integer> neighbours) {
-        return members(real, fake, neighbours, Distances.BLOCK);
+        return members(real, fake, neighbours, rows -> {});
+    }
+
+    /**
+     * The same with its progress.
+     *
+     * @param progress told of the rows that were compared so far, {@link #rows} in all
+     */
+    public static List<Members> members(Tensor real, Tensor fake, List<Integer> neighbours, LongConsumer progress) {
+        return members(real, fake, neighbours, Distances.BLOCK, progress);
+    }
+
+    /** How many rows are compared with a set: both with their own, and the real ones with the fake ones. */
+    public static long rows(Tensor real, Tensor fake) {
+        return 2 * real.size(0) + fake.size(0);
     }
 
     static List<Members> members(Tensor real, Tensor fake, List<Integer> neighbours, long block) {
+        return members(real, fake, neighbours, block, rows -> {});
+    }
+
+    private static List<Members> members(
+            Tensor real, Tensor fake, List<Integer> neighbours, long block, LongConsumer progress) {
         if (neighbours.isEmpty()) {
             throw new IllegalArgumentException("neighbours must not be empty; say to which neighbour balls reach");
         }
@@ -81,7 +101,7 @@ public record Manifolds(double precision, double recall, double density, double 
         Features.check(real, fake, most + 1L);
         return Scope.value(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
-                Distances distances = new Distances(real, fake, block);
+                Distances distances = new Distances(real, fake, block, progress);
                 Tensor which = Tensors.longs(
                                 neighbours.stream().mapToLong(k -> k - 1).toArray())
                         .to(real.device(), Long); // [r]

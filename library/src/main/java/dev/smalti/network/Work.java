@@ -1,5 +1,6 @@
 package dev.smalti.network;
 
+import dev.smalti.tensor.Stopping;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
@@ -17,8 +18,9 @@ public final class Work {
         return DONE.sum();
     }
 
-    /** Counts what a layer computes; layers call it. */
+    /** Counts what a layer computes, and asks whether to go on; layers call it. */
     public static void add(long operations) {
+        Stopping.check();
         DONE.add(operations);
     }
 

@@ -12,6 +12,7 @@ import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.TensorBytes;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.WeightFile;
@@ -349,6 +350,7 @@ public final class RunFolder {
             try {
                 MessageDigest digest = MessageDigest.getInstance("SHA-256");
                 new TreeMap<>(weights()).forEach((name, tensor) -> {
+                    Stopping.check();
                     digest.update(name.getBytes(StandardCharsets.UTF_8));
                     if (tensor.is_floating_point()) {
                         Tensor bits = tensor.to(ScalarType.BFloat16)

@@ -3,8 +3,11 @@ package dev.smalti.run;
 import dev.smalti.network.Objective;
 import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
+import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Stopping;
 import dev.smalti.train.Checkpoints;
+import dev.smalti.train.HeldOut;
 import dev.smalti.train.MetricsLog;
 import dev.smalti.train.MovingAverage;
 import dev.smalti.train.NotFiniteException;
@@ -16,14 +19,13 @@ import dev.smalti.train.Watcher;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import java.util.function.LongFunction;
-import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
 
 /** What all trainings have in common: the run folder around the loop. */
@@ -62,10 +64,10 @@ public final class TrainingRun<B> {
     /**
      * Trains, from the newest checkpoint if there is one.
      *
-     * @param measure held-out measures; null for none
-     * @param preview draws a preview into a file; null for none
+     * @param heldOut null for none
+     * @param sheet of previews; null for none
      */
-    public Run run(LongFunction<B> batches, Supplier<Map<String, Double>> measure, Consumer<Path> preview) {
+    public Run run(LongFunction<B> batches, HeldOut heldOut, Sheet sheet) {
         List<Player<B>> players = new ArrayList<>();
         for (Objective<B> objective : objectives) {
             players.add(Player.of(objective, configuration, players.isEmpty()));
@@ -81,11 +83,16 @@ public final class TrainingRun<B> {
             }
             MovingAverage average = players.get(0).average();
             List<Watcher> all = new ArrayList<>(watchers);
-            all.add(new MetricsLog(folder.path(), configuration, measure == null ? null : averaged(average, measure)));
-            if (preview != null && configuration.previewEvery() > 0) {
-                all.add(new Previews(average, preview));
+            MetricsLog log = new MetricsLog(folder.path(), configuration);
+            all.add(log);
+            all.add(checkpoints); // before what takes long and may be stopped
+            if (heldOut != null) {
+                all.add(log.validations(new Watched(heldOut, average)));
             }
-            all.add(checkpoints);
+            if (sheet != null && configuration.previewEvery() > 0) {
+                long every = configuration.previewEvery();
+                all.add(new Previews(folder.path(), every, average, sheet, this::tell, stop, System::nanoTime));
+            }
             TrainLoop<B> loop =
                     new TrainLoop<>(players, batches, configuration, seed.child("training"), device, all, stop);
             return loop.run(begin);
@@ -103,37 +110,42 @@ public final class TrainingRun<B> {
         }
     }
 
-    private static Supplier<Map<String, Double>> averaged(
-            MovingAverage average, Supplier<Map<String, Double>> measure) {
-        if (average == null) {
-            return measure;
-        }
-        return () -> {
-            Map<String, Double> measures = new HashMap<>();
-            average.with(() -> measures.putAll(measure.get()));
-            return measures;
-        };
-    }
-
-    private final class Previews implements Watcher {
+    /** Looks with the averaged weights, says how far it is, and ends where it is asked to. */
+    private final class Watched implements HeldOut {
+        private final HeldOut heldOut;
         private final MovingAverage average;
-        private final Consumer<Path> preview;
 
-        Previews(MovingAverage average, Consumer<Path> preview) {
+        Watched(HeldOut heldOut, MovingAverage average) {
+            this.heldOut = heldOut;
             this.average = average;
-            this.preview = preview;
         }
 
         @Override
-        public void stepped(Run run) {
-            if (run.step() % configuration.previewEvery() == 0 || run.complete()) {
-                Path file = folder.path().resolve("preview-" + run.step() + ".png");
-                if (average == null) {
-                    preview.accept(file);
-                } else {
-                    average.with(() -> preview.accept(file));
-                }
-            }
+        public int size() {
+            return heldOut.size();
         }
+
+        @Override
+        public String unit() {
+            return heldOut.unit();
+        }
+
+        @Override
+        public Map<String, Double> measure(int count, LongConsumer progress) {
+            Phase phase = Phase.of("held-out measure", unit(), count);
+            tell(phase);
+            LongConsumer told = done -> {
+                tell(phase.done(done));
+                progress.accept(done);
+            };
+            Map<String, Double> measures = new LinkedHashMap<>();
+            Runnable body = () -> measures.putAll(heldOut.measure(count, told));
+            Stopping.run(Stopping.when(stop), average == null ? body : () -> average.with(body));
+            return measures;
+        }
+    }
+
+    private void tell(Phase phase) {
+        watchers.forEach(each -> each.seen(phase));
     }
 }

@@ -248,6 +248,7 @@ public final class TensorFile implements AutoCloseable {
         long position = from;
         try {
             while (memory.hasRemaining()) {
+                Stopping.check();
                 int read = channel.read(memory, position);
                 if (read < 0) {
                     throw new BadFileException(file, "tensor %s was cut off while it was read".formatted(name));

@@ -4,5 +4,7 @@
  * ({@link dev.smalti.tensor.Dims}), where its random numbers come from ({@link dev.smalti.tensor.Seed}), on which device
  * and in which precision it is computed, and how it is stored ({@link dev.smalti.tensor.TensorFile}, safetensors;
  * {@link dev.smalti.tensor.TorchFile} for what PyTorch has saved, {@link dev.smalti.tensor.WeightFile} for weights in either).
+ * Since it is below all, it also says how long work tells of itself ({@link dev.smalti.tensor.Phase}, {@link
+ * dev.smalti.tensor.Observer}) and how it is stopped ({@link dev.smalti.tensor.Stopping}).
  */
 package dev.smalti.tensor;

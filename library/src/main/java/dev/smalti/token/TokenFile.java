@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.TensorBytes;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
@@ -328,7 +329,10 @@ public final class TokenFile implements AutoCloseable {
     public String fingerprint() {
         MessageDigest digest = sha256();
         digest.update(heading("codes of " + codebookSize(), grids.shape()));
-        forEachCodes(piece -> TensorBytes.of(piece).forEach(digest::update));
+        forEachCodes(piece -> {
+            Stopping.check();
+            TensorBytes.of(piece).forEach(digest::update);
+        });
         labels.ifPresent(each -> update(digest, "labels", each));
         if (space().depth() > 1) {
             noiseSeeds.ifPresent(each -> update(digest, "noise seeds", each));

@@ -45,7 +45,7 @@ public final class Checkpoints implements Watcher {
 
     @Override
     public void stepped(Run run) {
-        if (run.step() % configuration.checkpointEvery() == 0) {
+        if (run.step() % configuration.checkpointEvery() == 0 || run.complete()) {
             write(run.step());
         }
     }

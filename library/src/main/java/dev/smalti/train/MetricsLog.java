@@ -14,30 +14,36 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Writes {@code metrics.jsonl}, a line every {@code logEvery} steps with the means since the last one, and a line with
  * {@code held_out.*} after each validation; and draws {@code training.png} of them.
+ *
+ * <p>All validations of a run are of the same items, whose number is in their lines as {@code held_out.items}: a run that goes on
+ * with another recipe keeps to those that it began with, all of them if it doesn't say. A validation that was stopped is made
+ * when the run goes on.
  */
 public final class MetricsLog implements Watcher {
     private static final Logger LOG = LoggerFactory.getLogger(MetricsLog.class);
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    private static final String HELD_OUT = "held_out.";
+    private static final String ITEMS = HELD_OUT + "items";
+
     private final Path folder;
     private final TrainingConfiguration configuration;
-    private final Supplier<Map<String, Double>> validation;
     private final Map<String, Double> sums = new LinkedHashMap<>();
     private final Map<String, Integer> counts = new LinkedHashMap<>();
     private final Map<String, TreeMap<Long, Double>> curves = new LinkedHashMap<>();
+    private long validated = -1; // the step of the last validation
+    private int items; // of each
 
-    /** @param validation measures on held-out data; null for none */
-    public MetricsLog(Path folder, TrainingConfiguration configuration, Supplier<Map<String, Double>> validation) {
+    public MetricsLog(Path folder, TrainingConfiguration configuration) {
         this.folder = folder;
         this.configuration = configuration;
-        this.validation = validation;
+        this.items = configuration.heldOutItems();
     }
 
     @Override
@@ -49,6 +55,7 @@ public final class MetricsLog implements Watcher {
                     JsonNode node = parse(line);
                     if (node != null && node.path("step").asLong() <= run.begun()) {
                         kept.add(line);
+                        remember(node);
                         node.properties().forEach(field -> {
                             if (field.getValue().isNumber()) {
                                 curve(
@@ -66,6 +73,15 @@ public final class MetricsLog implements Watcher {
             }
         } catch (IOException e) {
             throw new UncheckedIOException(file() + " cannot be written", e);
+        }
+    }
+
+    private void remember(JsonNode line) {
+        boolean measured =
+                line.properties().stream().anyMatch(field -> field.getKey().startsWith(HELD_OUT));
+        if (measured) {
+            validated = line.path("step").asLong();
+            items = line.path(ITEMS).asInt();
         }
     }
 
@@ -94,14 +110,40 @@ public final class MetricsLog implements Watcher {
             sums.clear();
             counts.clear();
         }
-        boolean due = configuration.validateEvery() > 0 && run.step() % configuration.validateEvery() == 0;
-        if (validation != null && (due || run.complete())) {
-            Map<String, Object> line = new LinkedHashMap<>();
-            line.put("step", run.step());
-            validation.get().forEach((name, value) -> line.put("held_out." + name, value));
-            append(line);
-            plot();
-        }
+    }
+
+    /** Measures on held-out data, for this log. It comes behind the log and the checkpoints, which a stop of it leaves whole. */
+    public Watcher validations(HeldOut heldOut) {
+        return new Watcher() {
+            /** Makes up for the measure in which the run was stopped. */
+            @Override
+            public void started(Run run) {
+                if (run.begun() > 0 && due(run) && validated != run.step()) {
+                    validate(run, heldOut);
+                }
+            }
+
+            @Override
+            public void stepped(Run run) {
+                if (due(run)) {
+                    validate(run, heldOut);
+                }
+            }
+        };
+    }
+
+    private boolean due(Run run) {
+        return run.complete() || configuration.validateEvery() > 0 && run.step() % configuration.validateEvery() == 0;
+    }
+
+    private void validate(Run run, HeldOut heldOut) {
+        int count = items == 0 ? heldOut.size() : Math.min(items, heldOut.size());
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("step", run.step());
+        heldOut.measure(count, done -> {}).forEach((name, value) -> line.put(HELD_OUT + name, value));
+        line.put(ITEMS, count);
+        append(line);
+        plot();
     }
 
     @Override

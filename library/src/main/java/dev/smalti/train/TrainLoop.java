@@ -4,6 +4,8 @@ import dev.smalti.network.Loss;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Stopping;
+import dev.smalti.tensor.Stopping.StoppedWorkException;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -56,19 +58,25 @@ public final class TrainLoop<B> {
     }
 
     /**
-     * Takes the steps from {@code begin} to the last.
+     * Takes the steps from {@code begin} to the last. A step that was begun is finished, whoever is {@linkplain Stopping asked}
+     * to stop around the loop; a watcher that is at something long when {@code stop} asks may end it by a {@link
+     * StoppedWorkException}, which ends the run after the step that was taken.
      *
      * @return where the run stands: complete, or stopped on request
      * @throws NotFiniteException before a step whose loss or gradient is not finite is applied
      */
     public Run run(long begin) {
+        return Stopping.value(() -> {}, () -> steps(begin));
+    }
+
+    private Run steps(long begin) {
         long started = System.nanoTime();
         Run run = new Run(begin, configuration.steps(), begin, 0, 0, Map.of(), configuration.rate(begin));
-        for (Watcher watcher : watchers) {
-            watcher.started(run);
-        }
         long parts = configuration.accumulation();
         try (BatchesAhead<B> ahead = new BatchesAhead<>(batches, begin * parts, configuration.steps() * parts)) {
+            for (Watcher watcher : watchers) {
+                watcher.started(run);
+            }
             while (!run.complete() && !stop.getAsBoolean()) {
                 long step = run.step();
                 Map<String, Double> measures = step(step, ahead);
@@ -80,6 +88,8 @@ public final class TrainLoop<B> {
                     watcher.stepped(run);
                 }
             }
+        } catch (StoppedWorkException e) {
+            // what a watcher left undone of its step it does when the run goes on
         }
         for (Watcher watcher : watchers) {
             watcher.stopped(run);

@@ -23,7 +23,10 @@ import java.util.List;
  * @param logEvery steps between lines of metrics; at least 1; 50 if left out
  * @param validateEvery steps between measurements on held-out data, 0 for never; at least 0; a tenth of the steps if left
  *     out
- * @param previewEvery steps between previews, 0 for never; at least 0; a tenth of the steps if left out
+ * @param heldOutItems held-out items that each measurement looks at, the same of each time, 0 for all; at least 0; a tenth of the
+ *     items trained on between two measurements, and 64 at least, if left out
+ * @param previewEvery steps between previews of up to 16 pictures, as many as can be made in a tenth of the time since the last
+ *     preview or in 5 seconds, 0 for never; at least 0; a tenth of the steps if left out
  * @param checkpointEvery steps between checkpoints; at least 1; a tenth of the steps if left out
  * @param keep newest checkpoints that are kept; at least 1; 2 if left out
  */
@@ -42,9 +45,12 @@ public record TrainingConfiguration(
         String device,
         Long logEvery,
         Long validateEvery,
+        Integer heldOutItems,
         Long previewEvery,
         Long checkpointEvery,
         Integer keep) {
+    private static final int LEAST_ITEMS = 64;
+
     /** Of the learning rate, after the warm-up. */
     public enum Schedule {
         /** It stays. */
@@ -91,6 +97,7 @@ public record TrainingConfiguration(
         long tenth = Math.max(1, steps / 10);
         logEvery = logEvery == null ? 50L : logEvery;
         validateEvery = validateEvery == null ? tenth : validateEvery;
+        heldOutItems = heldOutItems == null ? items(validateEvery == 0 ? steps : validateEvery, batch) : heldOutItems;
         previewEvery = previewEvery == null ? tenth : previewEvery;
         checkpointEvery = checkpointEvery == null ? tenth : checkpointEvery;
         keep = keep == null ? 2 : keep;
@@ -98,10 +105,16 @@ public record TrainingConfiguration(
             throw new IllegalArgumentException("log_every, checkpoint_every and keep must be at least 1, got "
                     + logEvery + ", " + checkpointEvery + " and " + keep);
         }
-        if (validateEvery < 0 || previewEvery < 0) {
-            throw new IllegalArgumentException("validate_every and preview_every must be at least 0, got "
-                    + validateEvery + " and " + previewEvery);
+        if (validateEvery < 0 || previewEvery < 0 || heldOutItems < 0) {
+            throw new IllegalArgumentException(
+                    "validate_every, preview_every and held_out_items must be at least 0, got " + validateEvery + ", "
+                            + previewEvery + " and " + heldOutItems);
         }
+    }
+
+    /** To measure an item takes a third of the time of training on it, or less: so a measurement takes a thirtieth of the time. */
+    private static int items(long every, int batch) {
+        return (int) Math.max(LEAST_ITEMS, Math.min(Integer.MAX_VALUE, (double) every * batch / 10));
     }
 
     /** Everything else as if it were left out. */
@@ -120,6 +133,7 @@ public record TrainingConfiguration(
                 null,
                 precision,
                 device,
+                null,
                 null,
                 null,
                 null,

@@ -22,7 +22,7 @@ final class TrainingPlot {
     private static final int WIDTH = 480;
     private static final int HEIGHT = 300;
     private static final int COLUMNS = 3;
-    private static final Set<String> DULL = Set.of("step", "seconds");
+    private static final Set<String> DULL = Set.of("step", "seconds", "held_out.items");
 
     private TrainingPlot() {}
 

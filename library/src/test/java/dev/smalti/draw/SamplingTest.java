@@ -12,6 +12,17 @@ import org.junit.jupiter.api.Test;
 
 class SamplingTest {
     @Test
+    void takes_at_most_so_many_steps_where_the_method_usually_takes_more() {
+        Steps few = new Steps.AtMost(4);
+        assertThat(few.shares(8)).containsExactly(1, 0.75, 0.5, 0.25, 0);
+        assertThat(few.shares(2)).containsExactly(1, 0.5, 0);
+        assertThat(few.count())
+                .as("no number that a method would have to refuse")
+                .isZero();
+        assertThatThrownBy(() -> new Steps.AtMost(0)).hasMessage("steps must be at least 1, got 0");
+    }
+
+    @Test
     void guides_by_the_schedule() {
         assertThat(weights(Sampling.USUAL, 4)).containsOnly(0);
         assertThat(weights(Sampling.USUAL.guidance(2), 4)).containsOnly(2);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.metric.FeatureStatistics;
 import dev.smalti.metric.FrechetDistance;
+import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import java.util.Arrays;
@@ -72,7 +73,7 @@ class ComparisonTest {
     }
 
     private static Map<Metric, EvaluationResult.Value> compare(SetFeatures real, SetFeatures fake, int resamples) {
-        return new Comparison(real, fake, resamples, new Seed(7), () -> {})
+        return new Comparison(real, fake, resamples, new Seed(7), Observer.NONE)
                 .of(List.of(Metric.FID, Metric.SFID, Metric.PRECISION, Metric.RECALL, Metric.DENSITY, Metric.COVERAGE));
     }
 
@@ -144,7 +145,7 @@ class ComparisonTest {
         long[] classes = new long[40];
         Arrays.fill(classes, 0, 30, 2);
         SetFeatures fakes = new SetFeatures(pool, logits, classes, null, null);
-        EvaluationResult.Value accuracy = new Comparison(fakes, fakes, 10, new Seed(0), () -> {})
+        EvaluationResult.Value accuracy = new Comparison(fakes, fakes, 10, new Seed(0), Observer.NONE)
                 .of(List.of(Metric.ACCURACY))
                 .get(Metric.ACCURACY);
         assertThat(accuracy.value()).isEqualTo(0.75);

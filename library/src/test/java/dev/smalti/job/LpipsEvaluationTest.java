@@ -18,6 +18,7 @@ import dev.smalti.metric.lpips.LpipsFiles;
 import dev.smalti.metric.lpips.Net;
 import dev.smalti.run.JobException;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.io.IOException;
@@ -90,7 +91,7 @@ class LpipsEvaluationTest {
                 weights,
                 null,
                 new EvaluationRequest.Settings(size, 0, 0, false, "cpu"));
-        return Evaluation.of(request, total -> {}, done -> {});
+        return Evaluation.of(request, Observer.NONE);
     }
 
     private static List<Pixels> images(String name, long seed) throws IOException {

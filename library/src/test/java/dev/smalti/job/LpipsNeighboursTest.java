@@ -12,6 +12,7 @@ import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.metric.lpips.LpipsFiles;
 import dev.smalti.metric.lpips.Net;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Scope;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -44,7 +45,7 @@ class LpipsNeighboursTest {
                         new LpipsWeights(backbone, linear),
                         false,
                         "cpu")
-                .run(total -> {}, done -> {});
+                .run(Observer.NONE);
         assertThat(result.side()).isEqualTo(SIZE);
         try (Lpips lpips = Lpips.open(Net.ALEX, backbone, linear, Devices.cpu())) {
             assertThat(result.lpips()).isEqualTo(lpips.facts());

@@ -14,6 +14,7 @@ import dev.smalti.recipe.Provenance;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.BadFileException;
+import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
@@ -211,6 +212,64 @@ class ResumeTest {
     }
 
     @Test
+    void a_prior_stopped_in_any_of_its_held_out_measures_logs_what_it_would_have_logged() throws IOException {
+        Path whole = folder.resolve("whole");
+        prior(whole, false, AS_IT_IS).run(List.of(), NEVER);
+        for (int measure = 1; measure <= 2; measure++) {
+            Path halved = folder.resolve("halved-" + measure);
+            StoppingIn stopping = new StoppingIn("held-out measure", measure);
+
+            Run half = prior(halved, false, AS_IT_IS).run(List.of(stopping), stopping);
+            assertThat(half.step()).isEqualTo(6 * measure);
+            assertThat(steps(halved, "held_out.bits_per_token")).hasSize(measure - 1);
+            assertThat(Checkpoints.latest(halved).orElseThrow()).hasFileName("checkpoint-" + 6 * measure);
+            prior(halved, true, AS_IT_IS).run(List.of(), NEVER);
+
+            assertSameCheckpoints(whole, halved, 12);
+            assertThat(withoutTimes(halved)).isEqualTo(withoutTimes(whole));
+        }
+    }
+
+    @Test
+    void a_tokenizer_stopped_in_its_preview_draws_it_when_it_goes_on() throws IOException {
+        Path whole = folder.resolve("whole");
+        Path halved = folder.resolve("halved");
+        tokenizer(whole, false, AS_IT_IS).run(List.of(), NEVER);
+        StoppingIn stopping = new StoppingIn("preview", 2);
+
+        assertThat(tokenizer(halved, false, AS_IT_IS)
+                        .run(List.of(stopping), stopping)
+                        .step())
+                .isEqualTo(6);
+        assertThat(halved.resolve("preview-3.png")).hasSameBinaryContentAs(whole.resolve("preview-3.png"));
+        assertThat(halved.resolve("preview-6.png")).doesNotExist();
+        tokenizer(halved, true, AS_IT_IS).run(List.of(), NEVER);
+
+        assertThat(halved.resolve("preview-6.png")).hasSameBinaryContentAs(whole.resolve("preview-6.png"));
+        assertThat(withoutTimes(halved)).isEqualTo(withoutTimes(whole));
+    }
+
+    @Test
+    void a_run_keeps_to_the_held_out_grids_that_it_began_with() {
+        Path out = folder.resolve("out");
+        prior(out, false, List.of("training.steps=6", "training.held_out_items=3", "held_out=0.2"))
+                .run(List.of(), NEVER);
+        prior(out, true, List.of("training.steps=12", "training.held_out_items=2", "held_out=0.2"))
+                .run(List.of(), NEVER);
+        assertThat(losses(out, "held_out.items")).containsExactly(3.0, 3.0);
+    }
+
+    @Test
+    void a_run_that_does_not_say_how_many_it_measured_measures_all() throws IOException {
+        Path out = folder.resolve("out");
+        prior(out, false, List.of("training.steps=6", "held_out=0.2")).run(List.of(), NEVER);
+        Path log = out.resolve("metrics.jsonl");
+        Files.writeString(log, Files.readString(log).replace(",\"held_out.items\":8", ""));
+        prior(out, true, List.of("training.held_out_items=2", "held_out=0.2")).run(List.of(), NEVER);
+        assertThat(losses(out, "held_out.items")).containsExactly(8.0);
+    }
+
+    @Test
     void a_prior_killed_after_step_7_goes_on_from_step_4_and_logs_each_step_once() throws IOException {
         Path whole = folder.resolve("whole");
         Path killed = folder.resolve("killed");
@@ -323,6 +382,34 @@ class ResumeTest {
                 }
             }
         };
+    }
+
+    /** Stops as soon as a phase of that name is seen for the n-th time. */
+    private static final class StoppingIn implements Watcher, BooleanSupplier {
+        private final String name;
+        private final int time;
+        private int seen;
+
+        StoppingIn(String name, int time) {
+            this.name = name;
+            this.time = time;
+        }
+
+        @Override
+        public void seen(Phase phase) {
+            seen += phase.name().equals(name) && phase.done() == 0 ? 1 : 0;
+        }
+
+        @Override
+        public boolean getAsBoolean() {
+            return seen >= time;
+        }
+    }
+
+    private static List<String> withoutTimes(Path run) throws IOException {
+        return Files.readAllLines(run.resolve("metrics.jsonl")).stream()
+                .map(line -> line.replaceAll("\"(items_per_second|seconds)\":[^,}]*", ""))
+                .toList();
     }
 
     private static void assertSameCheckpoints(Path one, Path other, long step) {

@@ -8,6 +8,7 @@ import dev.smalti.job.MeasureLikelihood;
 import dev.smalti.job.TrainPrior;
 import dev.smalti.model.GridBatch;
 import dev.smalti.model.Model;
+import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.nio.file.Path;
@@ -99,7 +100,7 @@ public final class JointExperiment {
     public Likelihood.Estimate bitsPerToken(Path run) {
         try (Model model = Model.open(run.toString(), "cpu")) {
             return new MeasureLikelihood(tokens(), null, 1, 0, false, 0)
-                    .run(model, total -> {}, done -> {})
+                    .run(model, Observer.NONE)
                     .bitsPerToken();
         }
     }

@@ -9,6 +9,7 @@ import dev.smalti.job.GenerateImages;
 import dev.smalti.job.TrainPrior;
 import dev.smalti.job.TrainTokenizer;
 import dev.smalti.run.TokenOutput;
+import dev.smalti.tensor.Observer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
@@ -58,7 +59,7 @@ public abstract class KnownImagesContract {
         new TrainTokenizer(tokenizerRecipe(), List.of(), data, tokenizer, false, false).run(List.of(), () -> false);
         EncodeImages.Result encoded = new EncodeImages(
                         tokenizer.toString(), data, TokenOutput.Target.file(tokens), 64, false, true, noises(), "cpu")
-                .run(total -> {}, done -> {});
+                .run(Observer.NONE);
         new TrainPrior(priorRecipe(), List.of(), tokens, prior, false, null).run(List.of(), () -> false);
         Path drawn = folder.resolve("drawn");
         new GenerateImages(
@@ -66,7 +67,7 @@ public abstract class KnownImagesContract {
                         "cpu",
                         GenerateImages.Request.of(10_000, List.of(), 3),
                         GenerateImages.Output.png(drawn))
-                .run(done -> {});
+                .run(Observer.NONE);
         double distance = 0;
         try (ImageSet set = ImageSet.open(drawn)) {
             assertThat(set.size()).isEqualTo(10_000);

@@ -11,6 +11,7 @@ import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Steps;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
@@ -162,6 +163,25 @@ public abstract class PriorContract {
             assertThat(steps).isEqualTo(steps.stream().sorted().distinct().toList());
             assertThat(steps.get(0)).isEqualTo(1);
         }
+    }
+
+    @Test
+    void draws_in_few_steps_or_in_all_that_it_always_takes() {
+        try (Prior prior = build(0)) {
+            int usual = steps(prior, Sampling.USUAL);
+            assertThat(steps(prior, Sampling.USUAL.steps(new Steps.AtMost(2)))).isIn(Math.min(2, usual), usual);
+        }
+    }
+
+    /** How many a draw takes; what it draws are codes. */
+    private int steps(Prior prior, Sampling sampling) {
+        int[] steps = {0};
+        Scope.free(() -> {
+            RandomStreams draws = RandomStreams.of(seeds(5, 0, 3));
+            Tensor codes = prior.sample(prior.draw(sampling, draws).watcher((done, of, xt) -> steps[0] = of));
+            prior.space().check("the draws", codes);
+        });
+        return steps[0];
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.bytedeco.pytorch.global.torch.ScalarType.Float;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.tensor.TorchFile;
 import dev.smalti.tensor.WeightFile;
@@ -258,6 +259,7 @@ public final class Inception implements AutoCloseable {
     }
 
     private Tensor convolve(Tensor x, String name, long[] stride, long[] padding) {
+        Stopping.check();
         return torch.conv2d(x, weights.get(name), Tensors.optional(biases.get(name)), stride, padding, ONE, 1)
                 .relu_();
     }

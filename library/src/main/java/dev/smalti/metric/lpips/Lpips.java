@@ -6,6 +6,7 @@ import dev.smalti.metric.FeatureMaps;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.tensor.WeightFile;
 import java.nio.file.Path;
@@ -255,6 +256,7 @@ public final class Lpips implements AutoCloseable {
         long[] stride = {layer.stride(), layer.stride()};
         long[] padding = {layer.padding(), layer.padding()};
         Tensor bias = weights.get(layer.bias());
+        Stopping.check();
         return torch.conv2d(x, weights.get(layer.weight()), Tensors.optional(bias), stride, padding, ONE, 1)
                 .relu_();
     }

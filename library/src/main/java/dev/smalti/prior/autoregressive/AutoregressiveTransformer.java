@@ -95,7 +95,7 @@ public final class AutoregressiveTransformer implements Prior {
         return Scope.keep(() -> {
             boolean guided = draw.sampling().guidance().weight() > 0;
             Cached cached = new Cached(network.cache(guided ? 2 * draw.grids() : draw.grids()), guided);
-            return draw.run(draw.times(Math.toIntExact(space.length())), null, draw::masks, (x, step) -> {
+            return draw.run(Steps.USUAL.shares(Math.toIntExact(space.length())), null, draw::masks, (x, step) -> {
                 Tensor previous = step.number() == 1 ? null : x.select(1, step.number() - 2L); // [B]
                 return next(draw, x, cached.logits(draw, previous, step), step);
             });

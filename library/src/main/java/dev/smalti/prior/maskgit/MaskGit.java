@@ -195,7 +195,9 @@ public final class MaskGit implements SearchableSteps {
 
     private int steps(GridDraw draw) {
         int wanted = draw.sampling().steps().count();
-        return wanted == 0 ? draw.grown(steps) : MaskGitSampling.check(wanted, draw.length());
+        return wanted == 0
+                ? draw.sampling().steps().number(draw.grown(steps))
+                : MaskGitSampling.check(wanted, draw.length());
     }
 
     /** How many of the unknown tokens are known after each step of a list of times. */

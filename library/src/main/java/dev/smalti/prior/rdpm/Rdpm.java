@@ -233,7 +233,7 @@ public final class Rdpm implements Prior {
             Tensor all = logits(vectors, time, label).flatten(0, 1); // [R·L, K]
             return at == null ? all : all.index_select(0, at);
         };
-        return draw.run(draw.times(steps), denoiser, draw::nothing, (x, step) -> step(draw, x, step));
+        return draw.run(Steps.USUAL.shares(steps), denoiser, draw::nothing, (x, step) -> step(draw, x, step));
     }
 
     private void check(Steps wanted) {

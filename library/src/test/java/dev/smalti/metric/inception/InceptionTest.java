@@ -18,6 +18,7 @@ import dev.smalti.evaluate.Metric;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
@@ -160,7 +161,7 @@ class InceptionTest {
                 null,
                 null,
                 new EvaluationRequest.Settings(0, 0, 0, false, "cpu"));
-        EvaluationResult result = Evaluation.of(request, total -> {}, done -> {});
+        EvaluationResult result = Evaluation.of(request, Observer.NONE);
         assertThat(result.features()).isEqualTo(Inception.NAME);
         assertThat(result.sha256()).isEqualTo(network.sha256());
         assertThat(result.dimension()).isEqualTo(2048);
