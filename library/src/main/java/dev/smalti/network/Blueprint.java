@@ -19,7 +19,7 @@ import org.bytedeco.pytorch.Tensor;
  * that a file of weights can be compared with it first.
  */
 public final class Blueprint {
-    private static final int SHOWN = 6;
+    private static final int SHOWN = 3;
 
     private final Map<String, long[]> shapes;
 

@@ -160,7 +160,7 @@ public record ComparePlan(
     }
 
     /**
-     * Settings of a draw: the product of these lists, {@value #MOST_SETTINGS} at most. What is left out stays as
+     * Settings of a draw: the product of these lists, 1,000 at most. What is left out stays as
      * {@code generate} has it.
      *
      * @param steps numbers of steps; each at least 1; as {@code generate} has it if left out

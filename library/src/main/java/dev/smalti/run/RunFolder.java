@@ -39,6 +39,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
@@ -94,7 +95,9 @@ public final class RunFolder {
             if (kind == null || kind.isBlank()) {
                 throw new IllegalArgumentException("kind must be tokenizer, prior or features, and is missing");
             }
-            if (classes < 0 || classNames.contains(null) || !classNames.isEmpty() && classNames.size() != classes) {
+            if (classes < 0
+                    || classNames.stream().anyMatch(Objects::isNull)
+                    || !classNames.isEmpty() && classNames.size() != classes) {
                 throw new IllegalArgumentException("classNames must be a name for each of the classes or none, got "
                         + classNames.size() + " for " + classes);
             }
