@@ -91,4 +91,12 @@ public final class Blueprint {
                     + shown + (wrong.size() > SHOWN ? "; …" : ""));
         }
     }
+
+    /** {@code weight [3, 4], bias [4]} */
+    @Override
+    public String toString() {
+        return shapes.entrySet().stream()
+                .map(each -> each.getKey() + " " + Dims.text(each.getValue()))
+                .collect(Collectors.joining(", "));
+    }
 }

@@ -2,6 +2,7 @@ package dev.smalti.tensor;
 
 import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.exc.InputCoercionException;
 import com.fasterxml.jackson.databind.JavaType;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -84,6 +85,9 @@ public final class JsonFile {
         String subject = path.isEmpty() ? "it" : Excerpt.of(path);
         if (mapping instanceof MismatchedInputException mismatched) {
             return subject + " must be " + kind(mismatched.getTargetType());
+        }
+        if (mapping.getCause() instanceof InputCoercionException large) {
+            return subject + " must be " + kind(large.getTargetType()) + " and is too large";
         }
         Optional<String> reason = Optional.ofNullable(mapping.getCause())
                 .map(Throwable::getMessage)
