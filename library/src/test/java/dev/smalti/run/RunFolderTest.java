@@ -171,8 +171,7 @@ class RunFolderTest {
     private void refused(String... words) {
         assertThatThrownBy(() ->
                         RunFolder.open(run).prior(Devices.cpu(), List.of()).close())
-                .isInstanceOfAny(
-                        JobException.class, IllegalArgumentException.class, RecipeException.class)
+                .isInstanceOfAny(JobException.class, IllegalArgumentException.class, RecipeException.class)
                 .hasMessageContainingAll(words)
                 .message()
                 .hasLineCount(1)
