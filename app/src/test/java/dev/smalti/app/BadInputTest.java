@@ -158,7 +158,7 @@ class BadInputTest {
         refusedToResume(
                 "optimizer.safetensors",
                 BadInputTest::reshape,
-                "exp_avg.head.weight must have shape [16, 16], got [256]");
+                "exp_avg.pos_emb must have shape [1, 16, 16], got [256]");
         refusedToResume("weights.safetensors", BadInputTest::rename, "missing tok_emb.weight");
         refusedToResume("averaged.safetensors", copy -> Files.write(copy, cut(copy)), "truncated");
         refusedToResume("optimizer.safetensors", Files::delete, "no such file");
@@ -236,10 +236,10 @@ class BadInputTest {
         assertThat(facts.path("recipe").path("prior").path("kind").asText()).isEqualTo("absorbing");
         Files.writeString(copy.resolve("provenance.json"), "[1]");
         refused(Command.run("info", copy), "provenance.json", "one JSON object");
-        Files.writeString(copy.resolve("recipe.yaml"), "prior: [" + "x".repeat(100_000));
-        refused(Command.run("info", copy), "recipe.yaml", "not valid YAML");
         Files.writeString(copy.resolve("steps.json"), "{\"8\": {\"times\": 3}}");
         refused(Command.run("info", copy), "steps.json", "times must be a list");
+        Files.writeString(copy.resolve("recipe.yaml"), "prior: [" + "x".repeat(100_000));
+        refused(Command.run("info", copy), "recipe.yaml", "not valid YAML");
         Files.writeString(copy.resolve("model.json"), "{\"format\": 1, \"codes\": 16}");
         refused(Command.run("info", copy), "model.json", "kind must be");
     }

@@ -33,8 +33,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -90,19 +88,25 @@ public final class RunFolder {
             List<String> classNames,
             String tokenizer) {
         public Description {
+            check(kind, classes, classNames);
             depth = depth == null ? 1 : depth;
-            classNames = classNames == null ? List.of() : Collections.unmodifiableList(new ArrayList<>(classNames));
+            classNames = classNames == null ? List.of() : List.copyOf(classNames);
+            if (!kind.equals("features")) {
+                check(new TokenSpace(codes, height, width, depth));
+            }
+        }
+
+        private static void check(String kind, int classes, List<String> classNames) {
             if (kind == null || kind.isBlank()) {
                 throw new IllegalArgumentException("kind must be tokenizer, prior or features, and is missing");
             }
+            boolean named = classNames != null && !classNames.isEmpty();
             if (classes < 0
-                    || classNames.stream().anyMatch(Objects::isNull)
-                    || !classNames.isEmpty() && classNames.size() != classes) {
+                    || named
+                            && (classNames.size() != classes
+                                    || classNames.stream().anyMatch(Objects::isNull))) {
                 throw new IllegalArgumentException("classNames must be a name for each of the classes or none, got "
-                        + classNames.size() + " for " + classes);
-            }
-            if (!kind.equals("features")) {
-                check(new TokenSpace(codes, height, width, depth));
+                        + (named ? classNames.size() : 0) + " for " + classes);
             }
         }
 

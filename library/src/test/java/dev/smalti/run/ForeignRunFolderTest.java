@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Run folders that come from elsewhere. */
-class RunFolderTest {
+class ForeignRunFolderTest {
     private static final String DESCRIPTION =
             "{\"format\": 1, \"kind\": \"prior\", \"codes\": 16, \"height\": 4, \"width\": 4, \"depth\": 1, \"classes\": 2,"
                     + " \"classNames\": [\"red\", \"blue\"]}";
