@@ -1,5 +1,6 @@
 package dev.smalti.app;
 
+import dev.smalti.tensor.Excerpt;
 import java.io.PrintStream;
 import java.lang.reflect.Method;
 
@@ -11,6 +12,21 @@ import java.lang.reflect.Method;
  * @param terminal whether a person watches {@code err}
  */
 record Console(PrintStream out, PrintStream err, boolean terminal) {
+    private static final int LONGEST = 1000;
+
+    /** Says on one line, whatever it quotes, that something is wrong. */
+    void complain(String message) {
+        err.println("smalti: " + Excerpt.ofBothEnds(message, LONGEST));
+    }
+
+    /** The same of a failure. @param debug whether its stack trace is wanted too */
+    void complain(Throwable failure, boolean debug) {
+        complain(Failure.message(failure));
+        if (debug) {
+            failure.printStackTrace(err);
+        }
+    }
+
     static boolean onTerminal() {
         java.io.Console console = System.console();
         if (console == null || "dumb".equals(System.getenv("TERM"))) {

@@ -3,10 +3,13 @@ package dev.smalti.app;
 import dev.smalti.data.DataException;
 import dev.smalti.recipe.RecipeException;
 import dev.smalti.run.JobException;
-import java.io.IOException;
-import java.util.Locale;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Set;
 
-/** What an exception means to somebody at a command line: an exit code and one line. */
+/** What an exception means to somebody at a command line: an exit code and a message. */
 final class Failure {
     static final int DONE = 0;
     static final int FAILED = 1;
@@ -23,16 +26,20 @@ final class Failure {
                 || e instanceof DataException
                 || e instanceof RecipeException
                 || e instanceof IllegalArgumentException;
-        return input && !diskFull(e) ? BAD_INPUT : FAILED;
+        return input && Shortage.behind(e).isEmpty() ? BAD_INPUT : FAILED;
     }
 
     static String message(Throwable e) {
         String message = e.getMessage();
-        if (e instanceof OutOfMemoryError) {
-            return "the Java heap is too small (" + message + "): give it more, SMALTI_JAVA_OPTS=-Xmx4g";
+        if (e instanceof LinkageError) {
+            return unloaded((LinkageError) e);
         }
+        String shortage = Shortage.behind(e).map(Shortage::message).orElse("");
         if (message == null || message.isBlank()) {
-            return e.getClass().getSimpleName() + " (--debug says where)";
+            return shortage.isEmpty() ? e.getClass().getSimpleName() + " (--debug says where)" : shortage;
+        }
+        if (!shortage.isEmpty()) {
+            return shortage + ": " + firstLine(message);
         }
         boolean internal = e instanceof NullPointerException
                 || e instanceof IndexOutOfBoundsException
@@ -42,28 +49,40 @@ final class Failure {
             return "an error inside Smalti, " + e.getClass().getSimpleName() + ": " + oneLine(message)
                     + " (--debug says where)";
         }
-        if (diskFull(e)) {
-            return "the disk is full: " + oneLine(message);
-        }
         boolean foreign = e.getClass() == RuntimeException.class; // libtorch's, with a trace of its own below
-        return foreign ? message.lines().findFirst().orElse("").strip() : oneLine(message);
+        return foreign ? firstLine(message) : oneLine(message);
+    }
+
+    /** Every later use of a class that couldn't be loaded says only that it wasn't; the first one says why, deepest down. */
+    private static String unloaded(LinkageError e) {
+        List<Throwable> causes = causes(e);
+        String reason = firstLine(String.valueOf(causes.get(causes.size() - 1).getMessage()));
+        if (causes.stream().anyMatch(ClassNotFoundException.class::isInstance)) {
+            return "a part of Smalti can't be read (" + reason + "): " + Shortage.FILES.message()
+                    + "; or install it anew";
+        }
+        String wayOut = Shortage.behind(e)
+                .map(Shortage::message)
+                .orElse("the version of libtorch must be that of this machine's system and processor, and its libraries"
+                        + " must be whole (--debug says more)");
+        return "libtorch or another native library can't be loaded: " + reason + "; " + wayOut;
+    }
+
+    /** The failure and what is behind it, each once. */
+    static List<Throwable> causes(Throwable e) {
+        Set<Throwable> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+        List<Throwable> causes = new ArrayList<>();
+        for (Throwable each = e; each != null && seen.add(each); each = each.getCause()) {
+            causes.add(each);
+        }
+        return causes;
     }
 
     static String oneLine(String message) {
         return message.strip().replaceAll("\\s*\\R\\s*", " ");
     }
 
-    /** Not the fault of what was asked for, however it is reported. */
-    private static boolean diskFull(Throwable e) {
-        for (Throwable each = e; each != null; each = each.getCause()) {
-            String message = String.valueOf(each.getMessage()).toLowerCase(Locale.ROOT);
-            if (each instanceof IOException
-                    && (message.contains("no space left")
-                            || message.contains("not enough space")
-                            || message.contains("quota exceeded"))) {
-                return true;
-            }
-        }
-        return false;
+    private static String firstLine(String message) {
+        return message.strip().lines().findFirst().orElse("").strip();
     }
 }

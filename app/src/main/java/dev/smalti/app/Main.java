@@ -2,6 +2,7 @@ package dev.smalti.app;
 
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -15,16 +16,35 @@ public final class Main {
     private Main() {}
 
     public static void main(String[] args) {
-        PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
         PrintStream err = new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
-        int code = run(args, new Console(out, err, Console.onTerminal()));
-        out.flush();
+        int code = 1;
+        try {
+            code = run(args, new FileOutputStream(FileDescriptor.out), err, Console.onTerminal());
+        } catch (LinkageError | TypeNotPresentException e) { // be it the class that would say it better
+            err.println("smalti: a part of Smalti can't be read (" + e.getMessage()
+                    + "): let the process open at least 256 files, ulimit -n 256, or install Smalti anew");
+        }
         System.exit(code);
     }
 
     /** Runs one command and returns its exit code. */
-    static int run(String[] args, PrintStream out, PrintStream err) {
-        return run(args, new Console(out, err, false));
+    static int run(String[] args, OutputStream out, PrintStream err) {
+        return run(args, out, err, false);
+    }
+
+    private static int run(String[] args, OutputStream out, PrintStream err, boolean terminal) {
+        ResultStream result = new ResultStream(out);
+        Console console = new Console(new PrintStream(result, true, StandardCharsets.UTF_8), err, terminal);
+        int code = run(args, console);
+        console.out().flush();
+        if (result.failure().isEmpty()) {
+            return code;
+        }
+        if (!result.abandoned()) {
+            console.complain("standard output can't be written, so the result is lost: "
+                    + result.failure().get().getMessage());
+        }
+        return code == Failure.DONE ? Failure.FAILED : code;
     }
 
     private static int run(String[] args, Console console) {
@@ -52,23 +72,24 @@ public final class Main {
         line.setUsageHelpAutoWidth(true);
         line.setParameterExceptionHandler((e, all) -> misused(e, console, debug));
         line.setExecutionExceptionHandler((e, command, parsed) -> failed(e, console, debug));
-        return line.execute(args);
+        try {
+            return line.execute(args);
+        } catch (Error e) { // which picocli hands on
+            return failed(e, console, debug);
+        }
     }
 
     private static int misused(ParameterException e, Console console, boolean debug) {
         String name = e.getCommandLine().getCommandSpec().qualifiedName();
-        console.err().println("smalti: " + Usage.message(e) + " (" + name + " --help says more)");
+        console.complain(Usage.message(e) + " (" + name + " --help says more)");
         if (debug) {
             e.printStackTrace(console.err());
         }
         return Failure.BAD_INPUT;
     }
 
-    private static int failed(Exception e, Console console, boolean debug) {
-        console.err().println("smalti: " + Failure.message(e));
-        if (debug) {
-            e.printStackTrace(console.err());
-        }
+    private static int failed(Throwable e, Console console, boolean debug) {
+        console.complain(e, debug);
         return Failure.code(e);
     }
 }

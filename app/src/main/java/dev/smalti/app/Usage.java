@@ -1,6 +1,7 @@
 package dev.smalti.app;
 
 import dev.smalti.recipe.Nearest;
+import dev.smalti.tensor.Excerpt;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine;
@@ -37,6 +38,6 @@ final class Usage {
         String near = Nearest.name(name, known)
                 .map(found -> "; did you mean " + found + "?")
                 .orElse("");
-        return kind + " " + name + " is unknown" + near;
+        return kind + " " + Excerpt.of(name) + " is unknown" + near;
     }
 }

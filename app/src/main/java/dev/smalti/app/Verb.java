@@ -57,11 +57,8 @@ abstract class Verb implements Callable<Integer> {
             console.out().println(json ? json(answer.facts()) : answer.text());
             console.out().flush();
             return answer.code();
-        } catch (StoppedException | LinkageError | OutOfMemoryError e) {
-            console.err().println("smalti: " + Failure.message(e));
-            if (debug) {
-                e.printStackTrace(console.err());
-            }
+        } catch (StoppedException | Error e) {
+            console.complain(e, debug);
             return Failure.code(e);
         }
     }
@@ -80,7 +77,7 @@ abstract class Verb implements Callable<Integer> {
     }
 
     final void warn(String message) {
-        console.err().println("smalti: " + message);
+        console.complain(message);
     }
 
     private static String json(Map<String, Object> facts) {

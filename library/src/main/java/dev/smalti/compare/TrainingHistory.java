@@ -1,16 +1,13 @@
 package dev.smalti.compare;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.run.JobException;
+import dev.smalti.train.MetricsFile;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
+import java.util.Optional;
 
 /**
  * What the {@code metrics.jsonl} of a run says.
@@ -20,53 +17,45 @@ import java.util.Map;
  * @param heldOut bits per token over the steps
  */
 record TrainingHistory(Double seconds, Double loss, List<CompareResult.Point> heldOut) {
-    private static final ObjectMapper JSON = new ObjectMapper();
-    private static final long MOST = 1L << 30;
-
     /** Of a run folder; empty if it has no log. */
     static TrainingHistory of(Path run) {
         Path file = run.resolve("metrics.jsonl");
-        Double loss = null;
-        double before = 0;
-        double last = Double.NaN;
-        List<CompareResult.Point> heldOut = new ArrayList<>();
+        Reading reading = new Reading();
         try {
-            List<String> lines = Files.exists(file) && Files.size(file) < MOST ? Files.readAllLines(file) : List.of();
-            for (String line : lines) {
-                JsonNode node = parsed(line);
-                if (node.path("seconds").isNumber()) {
-                    double now = node.path("seconds").asDouble();
-                    before += now < last ? last : 0; // each process counts from 0
-                    last = now;
-                }
-                Double named = loss(node);
-                loss = named == null ? loss : named;
-                JsonNode bits = node.path("held_out.bits_per_token");
-                if (bits.isNumber()) {
-                    heldOut.add(new CompareResult.Point(node.path("step").asLong(), bits.asDouble()));
-                }
-            }
+            MetricsFile.forEach(file, reading::line);
         } catch (IOException e) {
             throw new JobException(file + " cannot be read: " + e.getMessage(), e);
         }
-        return new TrainingHistory(Double.isNaN(last) ? null : before + last, loss, heldOut);
+        Double seconds = Double.isNaN(reading.last) ? null : reading.before + reading.last;
+        return new TrainingHistory(seconds, reading.loss, reading.heldOut);
     }
 
-    private static Double loss(JsonNode line) {
-        for (Iterator<Map.Entry<String, JsonNode>> each = line.properties().iterator(); each.hasNext(); ) {
-            Map.Entry<String, JsonNode> measure = each.next();
-            if (measure.getKey().endsWith(".loss") && measure.getValue().isNumber()) {
-                return measure.getValue().asDouble();
+    /** What the lines so far have said. */
+    private static final class Reading {
+        private final List<CompareResult.Point> heldOut = new ArrayList<>();
+        private Double loss;
+        private double before;
+        private double last = Double.NaN;
+
+        void line(JsonNode node) {
+            if (node.path("seconds").isNumber()) {
+                double now = node.path("seconds").asDouble();
+                before += now < last ? last : 0; // each process counts from 0
+                last = now;
+            }
+            loss = lossOf(node).orElse(loss);
+            JsonNode bits = node.path("held_out.bits_per_token");
+            if (bits.isNumber()) {
+                heldOut.add(new CompareResult.Point(node.path("step").asLong(), bits.asDouble()));
             }
         }
-        return null;
-    }
 
-    private static JsonNode parsed(String line) {
-        try {
-            return JSON.readTree(line);
-        } catch (JsonProcessingException e) {
-            return JSON.createObjectNode(); // the last line of a killed run
+        private static Optional<Double> lossOf(JsonNode line) {
+            return line.properties().stream()
+                    .filter(measure -> measure.getKey().endsWith(".loss")
+                            && measure.getValue().isNumber())
+                    .map(measure -> measure.getValue().asDouble())
+                    .findFirst();
         }
     }
 }

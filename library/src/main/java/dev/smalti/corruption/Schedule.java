@@ -8,12 +8,18 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** The levels of a chain of T steps: clean at 0, then those after steps 1..T. */
 public final class Schedule {
+    /** The most steps, far beyond any use: each level is kept. */
+    public static final int MOST_STEPS = 1_000_000;
+
     private final double[] kept;
     private final double[] masked;
 
     private Schedule(int steps, IntToDoubleFunction kept, IntToDoubleFunction masked) {
         if (steps < 1) {
             throw new IllegalArgumentException("steps must be at least 1, got " + steps);
+        }
+        if (steps > MOST_STEPS) {
+            throw new IllegalArgumentException("steps must be at most %,d, got %,d".formatted(MOST_STEPS, steps));
         }
         this.kept = new double[steps + 1];
         this.masked = new double[steps + 1];

@@ -1,19 +1,21 @@
 package dev.smalti.job;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JavaType;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.smalti.model.SearchedSteps;
+import dev.smalti.recipe.RecipeFile;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.JsonFile;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
 import dev.smalti.train.Checkpoints;
+import dev.smalti.train.MetricsFile;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.MathContext;
@@ -26,7 +28,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 
 /**
  * Says what a run folder, a token file, a folder of them or another safetensors file is.
@@ -35,6 +36,7 @@ import java.util.stream.Stream;
  */
 public record Describe(String pathOrName) {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final JavaType FACTS = JSON.constructType(new TypeReference<LinkedHashMap<String, Object>>() {});
     private static final Pattern STATISTIC = Pattern.compile("(.*\\.)?(uses|sums)"); // of a codebook, not a weight
     private static final int SHOWN = 60; // longest line of numbers or names in the text
 
@@ -110,28 +112,11 @@ public record Describe(String pathOrName) {
     }
 
     private static Map<String, Object> recipe(Path file) {
-        if (!Files.exists(file)) {
-            return Map.of();
-        }
-        try {
-            return new YAMLMapper().readValue(file.toFile(), new TypeReference<LinkedHashMap<String, Object>>() {});
-        } catch (IOException e) {
-            throw new JobException(file + " cannot be read: " + firstLine(e), e);
-        }
+        return Files.exists(file) ? RecipeFile.tree(file) : Map.of();
     }
 
     private static Map<String, Object> readJson(Path file) {
-        try {
-            return JSON.readValue(file.toFile(), new TypeReference<LinkedHashMap<String, Object>>() {});
-        } catch (IOException e) {
-            throw new JobException(file + " cannot be read: " + firstLine(e), e);
-        }
-    }
-
-    private static String firstLine(IOException e) {
-        return e.getMessage() == null
-                ? e.toString()
-                : e.getMessage().lines().findFirst().orElse("");
+        return JsonFile.convert(file, JsonFile.read(file), FACTS, JSON);
     }
 
     /** Numbers that were learnt: of the first player, without the discriminator of a tokenizer and the like. */
@@ -159,29 +144,16 @@ public record Describe(String pathOrName) {
     private static Map<String, Object> lastMetrics(Path file) {
         Map<String, Object> training = new LinkedHashMap<>();
         Map<String, Object> heldOut = new LinkedHashMap<>();
-        if (Files.exists(file)) {
-            try (Stream<String> lines = Files.lines(file)) {
-                lines.forEach(line -> {
-                    JsonNode node = parse(line);
-                    if (node != null && node.has("step")) {
-                        Map<String, Object> values = new LinkedHashMap<>();
-                        node.properties().forEach(field -> {
-                            if (field.getValue().isNumber()) {
-                                values.put(
-                                        field.getKey().replaceFirst("^held_out\\.", ""),
-                                        field.getValue().numberValue());
-                            }
-                        });
-                        boolean measured = node.properties().stream()
-                                .anyMatch(field -> field.getKey().startsWith("held_out."));
-                        Map<String, Object> into = measured ? heldOut : training;
-                        into.clear();
-                        into.putAll(values);
-                    }
-                });
-            } catch (IOException e) {
-                throw new JobException(file + " cannot be read: " + firstLine(e), e);
-            }
+        try {
+            MetricsFile.forEach(file, line -> {
+                if (line.has("step")) {
+                    boolean measured = line.properties().stream()
+                            .anyMatch(field -> field.getKey().startsWith("held_out."));
+                    replace(measured ? heldOut : training, line);
+                }
+            });
+        } catch (IOException e) {
+            throw new JobException(file + " cannot be read: " + e.getMessage(), e);
         }
         Map<String, Object> metrics = new LinkedHashMap<>();
         if (!heldOut.isEmpty()) {
@@ -193,12 +165,15 @@ public record Describe(String pathOrName) {
         return metrics;
     }
 
-    private static JsonNode parse(String line) {
-        try {
-            return JSON.readTree(line);
-        } catch (JsonProcessingException e) {
-            return null; // the last line of a run that is going on, or was killed
-        }
+    private static void replace(Map<String, Object> values, JsonNode line) {
+        values.clear();
+        line.properties().forEach(field -> {
+            if (field.getValue().isNumber()) {
+                values.put(
+                        field.getKey().replaceFirst("^held_out\\.", ""),
+                        field.getValue().numberValue());
+            }
+        });
     }
 
     /** Whether a folder's first safetensors file is one of tokens. */

@@ -1,6 +1,7 @@
 package dev.smalti.model;
 
 import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JavaType;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import dev.smalti.draw.Sampling;
@@ -8,6 +9,8 @@ import dev.smalti.draw.Steps;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.BadFileException;
+import dev.smalti.tensor.JsonFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +27,7 @@ import java.util.TreeMap;
 public record SearchedSteps(Map<Integer, Found> lists) {
     private static final String FILE = "steps.json";
     private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+    private static final JavaType LISTS = JSON.constructType(new TypeReference<TreeMap<Integer, Found>>() {});
 
     /**
      * A list that was found.
@@ -62,16 +66,10 @@ public record SearchedSteps(Map<Integer, Found> lists) {
             return new SearchedSteps(Map.of());
         }
         try {
-            Map<Integer, Found> found = JSON.readValue(file.toFile(), new TypeReference<TreeMap<Integer, Found>>() {});
-            if (found == null) {
-                throw new IllegalArgumentException("it has no lists");
-            }
-            return new SearchedSteps(found);
-        } catch (IOException | IllegalArgumentException e) {
-            throw new JobException(
-                    file + " cannot be read: "
-                            + e.getMessage().lines().findFirst().orElse("") + ". Delete it, or search the steps again",
-                    e);
+            return new SearchedSteps(JsonFile.convert(file, JsonFile.read(file), LISTS, JSON));
+        } catch (IllegalArgumentException e) {
+            String problem = e instanceof BadFileException ? e.getMessage() : file + ": " + e.getMessage();
+            throw new JobException(problem + ". Delete it, or search the steps again", e);
         }
     }
 

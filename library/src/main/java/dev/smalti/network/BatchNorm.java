@@ -23,8 +23,8 @@ public final class BatchNorm {
         this.weight = parameters.normal("weight", deviation, channels);
         shift(weight);
         this.bias = parameters.constant("bias", 0, channels);
-        this.mean = parameters.buffer("running_mean", Tensors.zeros(channels));
-        this.variance = parameters.buffer("running_var", Tensors.ones(channels));
+        this.mean = parameters.buffer("running_mean", channels);
+        this.variance = parameters.frozen().constant("running_var", 1, channels);
         this.batches =
                 parameters.buffer("num_batches_tracked", Tensors.filled(0).reshape());
     }

@@ -5,7 +5,6 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,7 +12,9 @@ import java.util.Map;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -27,6 +28,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>The tensors live until {@link #close}, past every scope.
  */
 public final class Parameters implements AutoCloseable {
+    /** The most tensors that a network may have, far beyond any use: hundreds of layers have a few thousand. */
+    public static final int MOST_TENSORS = 20_000;
+
     private final Root root;
     private final String prefix;
     private final Seed seed;
@@ -89,7 +93,7 @@ public final class Parameters implements AutoCloseable {
 
     /** A new weight of a constant. */
     public Tensor constant(String name, double value, long... shape) {
-        return Scope.keep(() -> weight(name, zeros(shape).add_(new org.bytedeco.pytorch.Scalar(value))));
+        return Scope.keep(() -> weight(name, zeros(shape).add_(new Scalar(value))));
     }
 
     /** On the CPU, where the numbers of every device are drawn, but on the meta device, whose tensors have none. */
@@ -97,7 +101,8 @@ public final class Parameters implements AutoCloseable {
         return shapeAlone() ? torch.zeros(shape, Tensors.options(ScalarType.Float, root.device)) : Tensors.zeros(shape);
     }
 
-    private boolean shapeAlone() {
+    /** Whether these tensors have shapes and no numbers: on libtorch's meta device. */
+    public boolean shapeAlone() {
         return root.device.is_meta();
     }
 
@@ -111,9 +116,20 @@ public final class Parameters implements AutoCloseable {
         return own;
     }
 
+    /** A new buffer of zeros, float32. */
+    public Tensor buffer(String name, long... shape) {
+        return Scope.keep(() -> buffer(name, zeros(shape)));
+    }
+
     /** A new buffer with the given initial value. */
     public Tensor buffer(String name, Tensor initial) {
         return add(root.buffers, name, initial);
+    }
+
+    /** 0, 1, ..., n - 1, of which tables are computed: float64 [n] on the CPU, or without numbers as all else is. */
+    public Tensor count(long n) {
+        TensorOptions options = Tensors.options(ScalarType.Double);
+        return torch.arange(new Scalar(n), shapeAlone() ? Tensors.options(ScalarType.Double, root.device) : options);
     }
 
     /** Numbers that follow from the network's shape: kept on its device as long as it lives, and no part of its state. */
@@ -131,6 +147,11 @@ public final class Parameters implements AutoCloseable {
         String full = prefix + name;
         if (root.weights.containsKey(full) || root.buffers.containsKey(full)) {
             throw new IllegalStateException("a tensor named " + full + " is registered already");
+        }
+        if (root.weights.size() + root.buffers.size() >= MOST_TENSORS) {
+            throw new IllegalArgumentException(
+                    "a network must have at most %,d tensors, and its configuration asks for more: give it fewer layers"
+                            .formatted(MOST_TENSORS));
         }
         Tensor own =
                 Scope.hold(initial.to(root.device, initial.scalar_type(), false, true, new MemoryFormatOptional()));
@@ -189,32 +210,23 @@ public final class Parameters implements AutoCloseable {
         weights().values().forEach(tensor -> tensor.set_requires_grad(required));
     }
 
+    /** The names and shapes of all that is below this part. */
+    public Blueprint blueprint() {
+        return Blueprint.of(all());
+    }
+
     /**
      * Copies {@code values} into the tensors of the same names.
      *
      * @throws IllegalArgumentException listing the names that are missing, unknown, or of another shape
      */
     public void load(Map<String, Tensor> values) {
-        List<String> wrong = new ArrayList<>();
-        Map<String, Tensor> all = all();
-        all.forEach((name, tensor) -> {
-            Tensor value = values.get(name);
-            if (value == null) {
-                wrong.add("missing " + name);
-            } else if (!Arrays.equals(Dims.of(value), Dims.of(tensor))) {
-                wrong.add(
-                        name + " must have shape " + Dims.text(Dims.of(tensor)) + ", got " + Dims.text(Dims.of(value)));
-            }
-        });
-        values.keySet().stream().filter(name -> !all.containsKey(name)).forEach(name -> wrong.add("unknown " + name));
-        if (!wrong.isEmpty()) {
-            String shown = String.join("; ", wrong.subList(0, Math.min(6, wrong.size())));
-            throw new IllegalArgumentException("the weights do not fit the network (" + wrong.size() + " mismatches): "
-                    + shown + (wrong.size() > 6 ? "; …" : ""));
-        }
+        Map<String, long[]> shapes = new LinkedHashMap<>();
+        values.forEach((name, value) -> shapes.put(name, Dims.of(value)));
+        blueprint().check(shapes);
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
-                all.forEach((name, tensor) -> tensor.copy_(values.get(name)));
+                all().forEach((name, tensor) -> tensor.copy_(values.get(name)));
             }
         });
     }

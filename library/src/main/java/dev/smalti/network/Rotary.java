@@ -1,7 +1,6 @@
 package dev.smalti.network;
 
 import dev.smalti.tensor.Scope;
-import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -26,8 +25,8 @@ public final class Rotary {
 
     /** Position p in raster order, pairs (j, j + d/2), φ = p·10000^(-2j/d). Su et al. 2021, arXiv:2104.09864. */
     public static Rotary line(Parameters parameters, long length, long channels) {
-        Tensor frequency = frequencies(10_000, channels / 2, channels);
-        return new Rotary(parameters, torch.outer(count(length), frequency), false);
+        Tensor frequency = frequencies(parameters, 10_000, channels / 2, channels);
+        return new Rotary(parameters, torch.outer(parameters.count(length), frequency), false);
     }
 
     /**
@@ -35,8 +34,8 @@ public final class Rotary {
      * others. Heo et al. 2024, arXiv:2403.13298, eq. 12.
      */
     public static Rotary grid(Parameters parameters, long height, long width, long channels) {
-        Tensor frequency = frequencies(100, channels / 4, channels / 2);
-        Tensor p = count(height * width);
+        Tensor frequency = frequencies(parameters, 100, channels / 4, channels / 2);
+        Tensor p = parameters.count(height * width);
         Tensor y = p.div(new Scalar((double) width)).floor();
         Tensor x = p.sub(y.mul(new Scalar((double) width)));
         Tensor angles = torch.cat(new TensorVector(torch.outer(x, frequency), torch.outer(y, frequency)), 1);
@@ -44,12 +43,11 @@ public final class Rotary {
     }
 
     /** base^(-2j/n), j = 0..count-1. float64 */
-    private static Tensor frequencies(double base, long count, long n) {
-        return count(count).mul(new Scalar(-2.0 / n * Math.log(base))).exp();
-    }
-
-    private static Tensor count(long n) {
-        return torch.arange(new Scalar(n), Tensors.options(ScalarType.Double));
+    private static Tensor frequencies(Parameters parameters, double base, long count, long n) {
+        return parameters
+                .count(count)
+                .mul(new Scalar(-2.0 / n * Math.log(base)))
+                .exp();
     }
 
     /** [..., L, d] -> the same */

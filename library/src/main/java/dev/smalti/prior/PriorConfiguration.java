@@ -9,6 +9,11 @@ public interface PriorConfiguration {
     /**
      * A new, untrained prior.
      *
+     * <p>On libtorch's meta device, where tensors have shapes and no numbers, it has the same {@linkplain
+     * dev.smalti.network.Parameters#blueprint shapes}: so the weights of a run folder are compared with it before it takes memory
+     * by what the folder says. What grows with the tokens' sizes is registered by its shape for that, or made of {@link
+     * dev.smalti.network.Parameters#count}.
+     *
      * @param classes of the tokens; 0 if they have none
      */
     Prior build(TokenSpace space, int classes, Seed seed, Device device);

@@ -2,6 +2,7 @@ package dev.smalti.recipe;
 
 import dev.smalti.recipe.Node.Mapping;
 import dev.smalti.recipe.Node.Sequence;
+import dev.smalti.tensor.Excerpt;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,16 +16,18 @@ record Change(String text, List<String> path, Node value) {
         if (equals < 0) {
             throw new RecipeException(
                     "%s: override \"%s\" has no value; write key=value, for example training.steps=100"
-                            .formatted(recipe, text));
+                            .formatted(recipe, Excerpt.of(text)));
         }
         List<String> path = List.of(dotted(text.substring(0, equals).strip()).split("\\.", -1));
         if (path.stream().anyMatch(String::isBlank)) {
             throw new RecipeException(
                     "%s: override \"%s\" has an empty key; write key=value, for example training.steps=100"
-                            .formatted(recipe, text));
+                            .formatted(recipe, Excerpt.of(text)));
         }
         return new Change(
-                text, path, Yaml.read(text.substring(equals + 1), "%s: override \"%s\"".formatted(recipe, text)));
+                text,
+                path,
+                Yaml.read(text.substring(equals + 1), "%s: override \"%s\"".formatted(recipe, Excerpt.of(text))));
     }
 
     /** Makes the change in {@code root}, with the mappings on the way to it where there are none. */
@@ -71,8 +74,8 @@ record Change(String text, List<String> path, Node value) {
         if (parent instanceof Sequence sequence) {
             return sequence.items();
         }
-        throw new RecipeException(
-                "%s: override \"%s\" reaches into %s, which is %s".formatted(recipe, text, at(level), parent.quoted()));
+        throw new RecipeException("%s: override \"%s\" reaches into %s, which is %s"
+                .formatted(recipe, Excerpt.of(text), at(level), parent.quoted()));
     }
 
     private int index(Node parent, int level, String recipe) {
@@ -83,7 +86,7 @@ record Change(String text, List<String> path, Node value) {
             }
         }
         throw new RecipeException("%s: override \"%s\" must name one of the %d items of %s, counted from 0, got %s"
-                .formatted(recipe, text, size, at(level), path.get(level)));
+                .formatted(recipe, Excerpt.of(text), size, at(level), path.get(level)));
     }
 
     private String at(int level) {

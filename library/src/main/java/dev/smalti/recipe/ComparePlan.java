@@ -54,6 +54,9 @@ public record ComparePlan(
         List<String> set,
         List<Entry> priors,
         List<Sweep> sweeps) {
+    /** The most settings of a prior, each of which draws and measures {@code draws} images. */
+    public static final int MOST_SETTINGS = 1000;
+
     private static final String NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}";
 
     public ComparePlan {
@@ -85,6 +88,17 @@ public record ComparePlan(
                     "priors must have at least one, such as {name: absorbing, recipe: recipes/fruits/absorbing.yaml}");
         }
         check(priors, tokens != null);
+        checkCount(sweeps);
+    }
+
+    /** Counts settings before they are made. */
+    private static void checkCount(List<Sweep> sweeps) {
+        long count = sweeps.stream().mapToLong(Sweep::count).sum();
+        if (count > MOST_SETTINGS) {
+            throw new IllegalArgumentException(
+                    "sweeps must come to at most %,d settings of a prior, got %,d: list fewer values"
+                            .formatted(MOST_SETTINGS, count));
+        }
     }
 
     private static void check(List<Entry> priors, boolean tokens) {
@@ -129,6 +143,7 @@ public record ComparePlan(
             Objects.requireNonNull(name, "name");
             set = set == null ? List.of() : List.copyOf(set);
             sweeps = sweeps == null ? null : List.copyOf(sweeps);
+            checkCount(sweeps == null ? List.of() : sweeps);
             if (!name.matches(NAME)) {
                 throw new IllegalArgumentException(
                         "name must be letters, digits, dots, underscores and hyphens, at most 64, got " + name);
@@ -145,7 +160,8 @@ public record ComparePlan(
     }
 
     /**
-     * Settings of a draw: the product of these lists. What is left out stays as {@code generate} has it.
+     * Settings of a draw: the product of these lists, 1,000 at most. What is left out stays as
+     * {@code generate} has it.
      *
      * @param steps numbers of steps; each at least 1; as {@code generate} has it if left out
      * @param guidance weights of guidance; each at least 0; as {@code generate} has it if left out
@@ -171,14 +187,20 @@ public record ComparePlan(
         static final Sweep NONE = new Sweep(null, null, null, null, null, null, null, null);
 
         public Sweep {
-            for (List<?> each : Stream.of(
-                            steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical)
-                    .filter(Objects::nonNull)
-                    .toList()) {
-                if (each.isEmpty()) {
-                    throw new IllegalArgumentException("a list of settings must have at least one, got []: leave its"
-                            + " key out for the usual setting");
-                }
+            List<List<?>> lists =
+                    lists(steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical);
+            if (lists.stream().anyMatch(List::isEmpty)) {
+                throw new IllegalArgumentException("a list of settings must have at least one, got []: leave its"
+                        + " key out for the usual setting");
+            }
+            long count = product(lists);
+            if (count > MOST_SETTINGS) {
+                throw new IllegalArgumentException(
+                        "a sweep must have at most %,d settings, and its lists multiply to %s:"
+                                        .formatted(
+                                                MOST_SETTINGS,
+                                                count == Long.MAX_VALUE ? "far more" : "%,d".formatted(count))
+                                + " list fewer values");
             }
             atLeastOne("steps", steps);
             atLeastOne("top_k", topK);
@@ -191,6 +213,24 @@ public record ComparePlan(
                     topK,
                     topP,
                     typical); // refuses others
+        }
+
+        private static List<List<?>> lists(List<?>... all) {
+            return Stream.of(all)
+                    .filter(Objects::nonNull)
+                    .<List<?>>map(each -> each)
+                    .toList();
+        }
+
+        private static long product(List<List<?>> lists) {
+            return lists.stream()
+                    .mapToLong(List::size)
+                    .reduce(1, (a, b) -> a > Long.MAX_VALUE / b ? Long.MAX_VALUE : a * b);
+        }
+
+        /** How many {@link #settings} there are. */
+        long count() {
+            return product(lists(steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical));
         }
 
         private static void atLeastOne(String key, List<Integer> values) {

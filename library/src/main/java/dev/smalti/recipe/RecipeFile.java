@@ -80,6 +80,18 @@ public final class RecipeFile {
         return new RecordWriter(Kinds.installed()).write(recipe);
     }
 
+    /**
+     * What a recipe file says, whatever kind of recipe it is: maps, lists, strings, numbers, truths and nulls.
+     *
+     * @throws RecipeException if it can't be read as YAML, or isn't a mapping
+     */
+    public static Map<String, Object> tree(Path file) {
+        if (Yaml.read(TextFile.read(file, Yaml.LARGEST), file.toString()) instanceof Mapping mapping) {
+            return mapping.plain();
+        }
+        throw new RecipeException(file + " is not a recipe: a recipe is a mapping of keys to values");
+    }
+
     private static void flatten(String path, Map<?, ?> tree, Map<String, Object> into) {
         tree.forEach((key, value) -> {
             String at = path.isEmpty() ? key.toString() : path + "." + key;

@@ -3,6 +3,7 @@ package dev.smalti.recipe;
 import dev.smalti.recipe.Node.Mapping;
 import dev.smalti.recipe.Node.Scalar;
 import dev.smalti.recipe.Node.Sequence;
+import dev.smalti.tensor.Excerpt;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.ParameterizedType;
@@ -107,7 +108,7 @@ final class RecordReader {
                         join(path, Kinds.KEY),
                         "unknown kind %s%s%s%s"
                                 .formatted(
-                                        name,
+                                        Excerpt.of(name),
                                         path.isEmpty() ? "" : " of " + path,
                                         didYouMean(name, known),
                                         listed(known))));
@@ -137,7 +138,7 @@ final class RecordReader {
             if (!known.contains(key)) {
                 String at = join(path, key);
                 throw refuse(
-                        "unknown key %s%s%s".formatted(at, didYouMean(key, known), listed(known)),
+                        "unknown key %s%s%s".formatted(Excerpt.of(at), didYouMean(key, known), listed(known)),
                         change -> change.covers(at) || change.reachesInto(at));
             }
         }
@@ -283,7 +284,7 @@ final class RecordReader {
         String blame = changes.stream()
                 .filter(toBlame)
                 .reduce((earlier, later) -> later)
-                .map(change -> " (from the override %s)".formatted(change.text()))
+                .map(change -> " (from the override %s)".formatted(Excerpt.of(change.text())))
                 .orElse("");
         return new RecipeException(recipe + ": " + message + blame);
     }

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
 import dev.smalti.recipe.Node.Mapping;
 import dev.smalti.recipe.Node.Scalar;
 import dev.smalti.recipe.Node.Sequence;
+import dev.smalti.tensor.Excerpt;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.util.ArrayList;
@@ -91,8 +92,8 @@ final class Yaml {
             throw refuse("nested more than %d levels deep".formatted(DEEPEST));
         }
         if (parser.isCurrentAlias()) {
-            throw refuse(
-                    "the alias *%s is not read in a recipe; write out what it stands for".formatted(parser.getText()));
+            throw refuse("the alias *%s is not read in a recipe; write out what it stands for"
+                    .formatted(Excerpt.of(parser.getText())));
         }
         return switch (parser.currentToken()) {
             case START_OBJECT -> mapping(depth);
@@ -106,7 +107,7 @@ final class Yaml {
         while (parser.nextToken() != JsonToken.END_OBJECT) {
             String key = parser.currentName();
             if (entries.containsKey(key)) {
-                throw refuse("key %s is given twice".formatted(key));
+                throw refuse("key %s is given twice".formatted(Excerpt.of(key)));
             }
             parser.nextToken();
             entries.put(key, node(depth + 1));
@@ -131,7 +132,7 @@ final class Yaml {
             case VALUE_NUMBER_INT -> new Scalar(text, whole(text));
             case VALUE_NUMBER_FLOAT -> new Scalar(text, real(text));
             case VALUE_STRING -> new Scalar(text, text);
-            default -> throw refuse("cannot be read in a recipe: " + text);
+            default -> throw refuse("cannot be read in a recipe: " + Excerpt.of(text));
         };
     }
 
@@ -183,6 +184,6 @@ final class Yaml {
         if (message.startsWith("Expected a field name")) {
             return "a key must be a text";
         }
-        return message.replaceFirst("\\. \\(Do not use [^\\\\]+ for indentation\\)$", "");
+        return Excerpt.of(message.replaceFirst("\\. \\(Do not use [^\\\\]+ for indentation\\)$", ""));
     }
 }

@@ -1,15 +1,21 @@
 package dev.smalti.run;
 
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.metric.classifier.Classifier;
+import dev.smalti.network.Blueprint;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.recipe.FeaturesRecipe;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.BadFileException;
+import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.JsonFile;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Stopping;
@@ -18,6 +24,7 @@ import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.WeightFile;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.train.Checkpoints;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -31,7 +38,10 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -44,8 +54,15 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public final class RunFolder {
     private static final int FORMAT = 1;
+    private static final Seed SEED = new Seed(0); // of weights that others take the place of
     private static final ObjectMapper JSON =
             new ObjectMapper().configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+
+    /** The most places of a grid that a model is trained on: 512 × 512, far beyond what attention can look at. */
+    public static final int MOST_PLACES = 1 << 18;
+
+    /** The most codes at each of them. */
+    public static final int MOST_CODES_A_PLACE = 1 << 10;
 
     private final Path path;
     private final Description description;
@@ -72,8 +89,35 @@ public final class RunFolder {
             List<String> classNames,
             String tokenizer) {
         public Description {
+            check(kind, classes, classNames);
             depth = depth == null ? 1 : depth;
             classNames = classNames == null ? List.of() : List.copyOf(classNames);
+            if (!kind.equals("features")) {
+                check(new TokenSpace(codes, height, width, depth));
+            }
+        }
+
+        private static void check(String kind, int classes, List<String> classNames) {
+            if (kind == null || kind.isBlank()) {
+                throw new IllegalArgumentException("kind must be tokenizer, prior or features, and is missing");
+            }
+            boolean named = classNames != null && !classNames.isEmpty();
+            if (classes < 0
+                    || named
+                            && (classNames.size() != classes
+                                    || classNames.stream().anyMatch(Objects::isNull))) {
+                throw new IllegalArgumentException("classNames must be a name for each of the classes or none, got "
+                        + (named ? classNames.size() : 0) + " for " + classes);
+            }
+        }
+
+        /** Tables of positions, and what is drawn, take memory by the places of a grid. */
+        private static void check(TokenSpace space) {
+            if (space.length() > MOST_PLACES || space.depth() > MOST_CODES_A_PLACE) {
+                throw new IllegalArgumentException(
+                        "the grid of tokens must have at most %,d places of at most %,d codes, got %s"
+                                .formatted(MOST_PLACES, MOST_CODES_A_PLACE, space.grid()));
+            }
         }
 
         public static Description tokenizer(TokenSpace space) {
@@ -177,25 +221,16 @@ public final class RunFolder {
                     path + " is not a run folder: it has no model.json" + "; give the --out of a training");
         }
         try {
-            if (Files.size(file) > 10_000_000) {
-                throw new JobException(file + " must be smaller than 10 MB, and is not a description of a model");
+            JsonNode tree = JsonFile.read(file);
+            if (tree.path("format").asInt() != FORMAT) {
+                throw new JobException(
+                        file + " has format " + Excerpt.of(tree.path("format").asText("0"))
+                                + ", and this version reads " + FORMAT + ": use the version that wrote it");
             }
-            Description description = JSON.readValue(file.toFile(), Description.class);
-            if (description == null || description.format() != FORMAT) {
-                throw new JobException(file + " has format " + (description == null ? 0 : description.format())
-                        + ", and this version reads " + FORMAT + ": use the version that wrote it");
-            }
-            if (!description.kind().equals("features")) {
-                description.space();
-            }
-            return new RunFolder(path, description);
-        } catch (IOException | IllegalArgumentException e) {
-            throw new JobException(file + " cannot be read: " + firstLine(e.getMessage()), e);
+            return new RunFolder(path, JsonFile.convert(file, tree, JSON.constructType(Description.class), JSON));
+        } catch (BadFileException e) {
+            throw new JobException(e.getMessage() + "; give a folder as a training writes it", e);
         }
-    }
-
-    private static String firstLine(String text) {
-        return text == null ? "" : text.lines().findFirst().orElse("");
     }
 
     /**
@@ -272,8 +307,14 @@ public final class RunFolder {
     /** The tokenizer of this run, with its averaged weights. */
     public Tokenizer tokenizer(Device device) {
         require("tokenizer", "train-tokenizer");
-        TokenizerRecipe recipe = RecipeFile.read(path.resolve("recipe.yaml"), TokenizerRecipe.class, List.of());
-        Tokenizer tokenizer = recipe.tokenizer().build(new Seed(0), device);
+        TokenizerConfiguration recipe = RecipeFile.read(path.resolve("recipe.yaml"), TokenizerRecipe.class, List.of())
+                .tokenizer();
+        requireFitting(nowhere -> {
+            try (Tokenizer sketch = recipe.build(SEED, nowhere)) {
+                return sketch.parameters().blueprint();
+            }
+        });
+        Tokenizer tokenizer = recipe.build(SEED, device);
         load(tokenizer.parameters());
         return tokenizer;
     }
@@ -285,8 +326,14 @@ public final class RunFolder {
      */
     public Prior prior(Device device, List<String> overrides) {
         require("prior", "train-prior");
-        PriorRecipe recipe = RecipeFile.read(path.resolve("recipe.yaml"), PriorRecipe.class, overrides);
-        Prior prior = recipe.prior().build(description.space(), description.classes(), new Seed(0), device);
+        PriorConfiguration recipe = RecipeFile.read(path.resolve("recipe.yaml"), PriorRecipe.class, overrides)
+                .prior();
+        requireFitting(nowhere -> {
+            try (Prior sketch = recipe.build(description.space(), description.classes(), SEED, nowhere)) {
+                return sketch.parameters().blueprint();
+            }
+        });
+        Prior prior = recipe.build(description.space(), description.classes(), SEED, device);
         try {
             load(prior.parameters());
             return prior;
@@ -307,6 +354,33 @@ public final class RunFolder {
         }
     }
 
+    /** Before a network takes memory by what the recipe and the description say: whether the weights are of it. */
+    private void requireFitting(Function<Device, Blueprint> sketch) {
+        Path file = weightsFile();
+        Map<String, long[]> given = new LinkedHashMap<>();
+        try (TensorFile weights = TensorFile.open(file)) {
+            weights.shapes().forEach((name, shape) -> {
+                if (used(name)) {
+                    given.put(name, shape);
+                }
+            });
+        }
+        Optional<Blueprint> network = Blueprint.sketch(sketch);
+        try {
+            network.ifPresent(each -> each.check(given));
+        } catch (IllegalArgumentException e) {
+            throw new JobException(
+                    "%s: %s; the network is that of %s and %s"
+                            .formatted(file, e.getMessage(), path.resolve("recipe.yaml"), path.resolve("model.json")),
+                    e);
+        }
+    }
+
+    /** What training alone needs beside the network has a slash in its names. */
+    private static boolean used(String tensor) {
+        return !tensor.contains("/");
+    }
+
     private void load(Parameters parameters) {
         Scope.free(() -> {
             try {
@@ -322,7 +396,7 @@ public final class RunFolder {
         Map<String, Tensor> weights = new LinkedHashMap<>();
         try (TensorFile file = TensorFile.open(weightsFile())) {
             for (String name : file.names()) {
-                if (!name.contains("/")) {
+                if (used(name)) {
                     Tensor tensor = file.tensor(name);
                     weights.put(name, tensor.is_floating_point() ? tensor.to(ScalarType.Float) : tensor);
                 }

@@ -111,6 +111,13 @@ public final class TensorFile implements AutoCloseable {
         return entry(name).shape().clone();
     }
 
+    /** The sizes of all tensors, by name, in the order of the header. */
+    public Map<String, long[]> shapes() {
+        Map<String, long[]> shapes = new LinkedHashMap<>();
+        names().forEach(name -> shapes.put(name, shape(name)));
+        return shapes;
+    }
+
     /** The type of a tensor as the format calls it: F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL. */
     public String dtype(String name) {
         return entry(name).type().name();
@@ -208,7 +215,7 @@ public final class TensorFile implements AutoCloseable {
             throw new BadFileException(
                     file,
                     "there is no tensor %s; %s"
-                            .formatted(name, near.isEmpty() ? "the file has none" : "near it are " + near));
+                            .formatted(Excerpt.of(name), near.isEmpty() ? "the file has none" : "near it are " + near));
         }
         return entry;
     }
@@ -281,12 +288,16 @@ public final class TensorFile implements AutoCloseable {
     }
 
     private List<String> near(String name) {
-        List<String> candidates = names().stream().limit(SEARCHED).toList();
+        List<String> candidates = names().stream()
+                .limit(SEARCHED)
+                .filter(each -> each.length() <= Excerpt.LONGEST)
+                .toList();
         Map<String, Integer> distances =
                 candidates.stream().collect(Collectors.toMap(Function.identity(), each -> distance(each, name)));
         return candidates.stream()
                 .sorted(Comparator.comparing(distances::get))
                 .limit(3)
+                .map(Excerpt::of)
                 .toList();
     }
 

@@ -110,7 +110,8 @@ final class TensorHeaderReader {
                 throw bad("header must be one JSON object, but more follows it");
             }
         } catch (JsonProcessingException e) {
-            throw new BadFileException(file, "%s is not valid JSON: %s".formatted(part, e.getOriginalMessage()), e);
+            throw new BadFileException(
+                    file, "%s is not valid JSON: %s".formatted(part, Excerpt.of(e.getOriginalMessage())), e);
         } catch (CharacterCodingException e) {
             throw new BadFileException(file, part + " is not valid UTF-8", e);
         }
@@ -246,7 +247,7 @@ final class TensorHeaderReader {
     }
 
     private static String brief(String text) {
-        return text.length() <= 80 ? text : text.substring(0, 80) + "…";
+        return Excerpt.of(text, 80);
     }
 
     private BadFileException bad(String problem) {

@@ -28,7 +28,8 @@ import org.bytedeco.pytorch.global.torch;
 /**
  * A state dict that PyTorch saved ({@code .pth}, {@code .pt}), in the zip of version 1.6 and later or the pickles of
  * before. Nothing in the file is executed: its pickle is interpreted for the tensors' shapes alone, by a list of what it
- * may say (see {@link Unpickler}), and no more memory is taken than the file is long.
+ * may say (see {@link Unpickler}), and no more memory is taken than the file is long, beside
+ * what describes the tensors: a fixed multiple of the pickle, of which 4 MiB are read at most.
  */
 public final class TorchFile {
     static {
@@ -140,7 +141,7 @@ public final class TorchFile {
     private DataInputStream open(ZipFile zip, String name) throws IOException {
         ZipEntry entry = zip.getEntry(name);
         if (entry == null) {
-            throw new BadFileException(file, "lacks its part " + name);
+            throw new BadFileException(file, "lacks its part " + Excerpt.of(name));
         }
         if (entry.getMethod() != ZipEntry.STORED) {
             throw new BadFileException(
@@ -184,7 +185,8 @@ public final class TorchFile {
             if (!(value instanceof Unpickler.View view)) {
                 throw new BadFileException(
                         file,
-                        "must hold a dictionary of tensors (a state dict), and " + name + " in it is something else");
+                        "must hold a dictionary of tensors (a state dict), and " + Excerpt.of(name)
+                                + " in it is something else");
             }
             views.put(name, view);
         });
@@ -197,7 +199,7 @@ public final class TorchFile {
             throw new BadFileException(
                     file,
                     "must have a storage %s of %,d numbers, and is too short for it"
-                            .formatted(storage.key(), storage.count()));
+                            .formatted(Excerpt.of(storage.key()), storage.count()));
         }
         taken += storage.count() * each;
         Tensor numbers = torch.empty(
@@ -225,7 +227,12 @@ public final class TorchFile {
             throw new BadFileException(
                     file,
                     "must have tensor %s within its storage of %,d numbers, has sizes %s and strides %s from %d"
-                            .formatted(name, view.storage().count(), view.sizes(), view.strides(), view.offset()));
+                            .formatted(
+                                    Excerpt.of(name),
+                                    view.storage().count(),
+                                    Excerpt.of(view.sizes().toString()),
+                                    Excerpt.of(view.strides().toString()),
+                                    view.offset()));
         }
         return numbers.as_strided(plain(view.sizes()), plain(view.strides()), new LongOptional(view.offset()));
     }

@@ -21,11 +21,17 @@ import java.util.Map;
  * its names {@code OrderedDict}, {@code _rebuild_tensor_v2} and the storages of PyTorch, each of which makes a
  * description.
  *
+ * <p>Of a pickle at most {@value #MOST_BYTES} bytes are read. Each instruction takes time and memory in proportion to its own
+ * bytes and those of the values that it takes off the stack, and nothing that is remembered is copied but the sizes of a
+ * tensor, {@value #MOST_DIMENSIONS} at most; so the whole stays in proportion to the bytes.
+ *
  * <p>Values are strings, longs (or {@link BigInteger}), doubles, truths, null, lists (of tuples too), maps with strings as
  * keys, {@link Storage} and {@link View}.
  */
 final class Unpickler {
     private static final int MOST_BYTES = 4 << 20; // a state dict of 500 tensors takes 60 KB
+    private static final int MOST_TENSORS = 1 << 16;
+    private static final int MOST_DIMENSIONS = 64; // of a tensor of PyTorch
     private static final Object MARK = new Object();
     private static final String ORDERED_DICT = "collections.OrderedDict";
     private static final String REBUILD = "torch._utils._rebuild_tensor_v2";
@@ -47,6 +53,7 @@ final class Unpickler {
     private final Deque<Integer> marks = new ArrayDeque<>();
     private final Map<Integer, Object> memo = new HashMap<>();
     private int left = MOST_BYTES;
+    private int tensors;
 
     private Unpickler(Path file, DataInputStream in) {
         this.file = file;
@@ -74,7 +81,8 @@ final class Unpickler {
             throw new BadFileException(file, "is cut off within its pickle", e);
         } catch (IndexOutOfBoundsException | ClassCastException | NullPointerException e) {
             // an operand isn't there, or is of another kind than its instruction takes
-            throw new BadFileException(file, "has a pickle that no PyTorch writes: " + e.getMessage(), e);
+            throw new BadFileException(
+                    file, "has a pickle that no PyTorch writes: " + Excerpt.of(String.valueOf(e.getMessage())), e);
         }
     }
 
@@ -139,7 +147,7 @@ final class Unpickler {
 
     private Global global(String name) {
         if (!name.equals(ORDERED_DICT) && !name.equals(REBUILD) && !STORAGES.containsKey(name)) {
-            throw refused("the name " + name.replaceAll("[^\\w.]", "?"));
+            throw refused("the name " + Excerpt.of(name).replaceAll("[^\\w.…]", "?"));
         }
         return new Global(name);
     }
@@ -149,8 +157,11 @@ final class Unpickler {
             return new LinkedHashMap<String, Object>();
         }
         if (function.name().equals(REBUILD) && arguments.size() >= 6) {
+            if (++tensors > MOST_TENSORS) {
+                throw refused("more than %,d tensors".formatted(MOST_TENSORS));
+            }
             return new View(
-                    (Storage) arguments.get(0), (Long) arguments.get(1), longs((List<?>) arguments.get(2)), longs((List<
+                    (Storage) arguments.get(0), (Long) arguments.get(1), sizes((List<?>) arguments.get(2)), sizes((List<
                                     ?>)
                             arguments.get(3)));
         }
@@ -166,7 +177,10 @@ final class Unpickler {
         return new Storage(type, (String) id.get(2), (Long) id.get(4));
     }
 
-    private static List<Long> longs(List<?> values) {
+    private List<Long> sizes(List<?> values) {
+        if (values.size() > MOST_DIMENSIONS) {
+            throw refused("a tensor of %,d dimensions".formatted(values.size()));
+        }
         return values.stream().map(Long.class::cast).toList();
     }
 

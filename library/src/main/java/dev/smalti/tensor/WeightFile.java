@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -110,7 +111,7 @@ public record WeightFile(Path path, String sha256, Map<String, Tensor> tensors) 
 
     private static void clause(List<String> clauses, String kind, List<String> names) {
         if (!names.isEmpty()) {
-            String some = String.join(", ", names.subList(0, Math.min(SHOWN, names.size())));
+            String some = names.stream().limit(SHOWN).map(Excerpt::of).collect(Collectors.joining(", "));
             clauses.add("%d %s: %s%s".formatted(names.size(), kind, some, names.size() > SHOWN ? ", …" : ""));
         }
     }

@@ -18,6 +18,12 @@ public interface TokenizerConfiguration {
         return Map.of();
     }
 
-    /** A new, untrained tokenizer. */
+    /**
+     * A new, untrained tokenizer.
+     *
+     * <p>On libtorch's meta device, where tensors have shapes and no numbers, it has the same {@linkplain
+     * dev.smalti.network.Parameters#blueprint shapes}: so the weights of a run folder are compared with it before it takes memory
+     * by what the folder says.
+     */
     Tokenizer build(Seed seed, Device device);
 }

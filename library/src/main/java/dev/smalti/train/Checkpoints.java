@@ -2,6 +2,10 @@ package dev.smalti.train;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.smalti.network.Blueprint;
+import dev.smalti.tensor.BadFileException;
+import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.JsonFile;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
 import java.io.IOException;
@@ -15,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -63,26 +68,19 @@ public final class Checkpoints implements Watcher {
         try {
             delete(beside);
             Files.createDirectories(beside);
-            Map<String, Tensor> weights = new LinkedHashMap<>();
-            Map<String, Tensor> averaged = new LinkedHashMap<>();
-            Map<String, Tensor> optimizer = new LinkedHashMap<>();
-            Map<String, Long> updates = new LinkedHashMap<>();
-            for (Player<?> player : players) {
-                String prefix = prefix(player);
-                player.objective().parameters().all().forEach((name, tensor) -> weights.put(prefix + name, tensor));
-                player.optimizer().state().forEach((name, tensor) -> optimizer.put(prefix + name, tensor));
-                if (player.average() != null) {
-                    player.average().tensors().forEach((name, tensor) -> averaged.put(prefix + name, tensor));
-                    updates.put(player.objective().name(), player.average().updates());
-                }
-            }
+            Map<String, Tensor> weights = weights();
+            Map<String, Tensor> averaged = averaged();
             refuseWhatIsNotFinite(weights, step);
             Map<String, String> metadata = Map.of("format", "smalti", "step", Long.toString(step));
             TensorFile.write(beside.resolve("weights.safetensors"), weights, metadata);
             if (!averaged.isEmpty()) {
                 TensorFile.write(beside.resolve("averaged.safetensors"), averaged, metadata);
             }
-            TensorFile.write(beside.resolve("optimizer.safetensors"), optimizer, metadata);
+            TensorFile.write(beside.resolve("optimizer.safetensors"), optimizer(), metadata);
+            Map<String, Long> updates = new LinkedHashMap<>();
+            averaging()
+                    .forEach(each ->
+                            updates.put(each.objective().name(), each.average().updates()));
             Map<String, Object> state = new LinkedHashMap<>();
             state.put("format", FORMAT);
             state.put("step", step);
@@ -136,64 +134,96 @@ public final class Checkpoints implements Watcher {
         }
     }
 
-    private String prefix(Player<?> player) {
-        return player == players.get(0) ? "" : player.objective().name() + "/";
+    private Map<String, Tensor> weights() {
+        return named(players, player -> player.objective().parameters().all());
+    }
+
+    private Map<String, Tensor> optimizer() {
+        return named(players, player -> player.optimizer().state());
+    }
+
+    private Map<String, Tensor> averaged() {
+        return named(averaging(), player -> player.average().tensors());
+    }
+
+    private List<Player<?>> averaging() {
+        List<Player<?>> averaging = new ArrayList<>(players);
+        averaging.removeIf(player -> player.average() == null);
+        return averaging;
+    }
+
+    /** Tensors of all these, by the names that they have in files. */
+    private Map<String, Tensor> named(List<? extends Player<?>> of, Function<Player<?>, Map<String, Tensor>> tensors) {
+        Map<String, Tensor> all = new LinkedHashMap<>();
+        for (Player<?> player : of) {
+            String prefix = player == players.get(0) ? "" : player.objective().name() + "/";
+            tensors.apply(player).forEach((name, tensor) -> all.put(prefix + name, tensor));
+        }
+        return all;
     }
 
     /**
-     * Reads a checkpoint of the same players back.
+     * Reads a checkpoint of the same players back, once the headers of its files say that all of it fits.
      *
      * @return its step
+     * @throws IllegalArgumentException naming the file and what is wrong in it if it is damaged, or of other players
      */
     public long read(Path checkpoint) {
-        JsonNode state = state(checkpoint);
-        Scope.free(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                Map<String, Tensor> weights = tensors(checkpoint.resolve("weights.safetensors"));
-                Map<String, Tensor> optimizer = tensors(checkpoint.resolve("optimizer.safetensors"));
-                Path averagedFile = checkpoint.resolve("averaged.safetensors");
-                Map<String, Tensor> averaged = Files.exists(averagedFile) ? tensors(averagedFile) : Map.of();
-                for (Player<?> player : players) {
-                    String prefix = prefix(player);
-                    player.objective().parameters().load(part(weights, prefix));
-                    copy(part(optimizer, prefix), player.optimizer().state(), checkpoint);
-                    if (player.average() != null) {
-                        copy(part(averaged, prefix), player.average().tensors(), checkpoint);
-                        player.average()
-                                .updates(state.path("average_updates")
-                                        .path(player.objective().name())
-                                        .asLong());
-                    }
-                }
+        try {
+            JsonNode state = state(checkpoint);
+            Map<String, Map<String, Tensor>> files = new LinkedHashMap<>();
+            files.put("weights.safetensors", weights());
+            files.put("optimizer.safetensors", optimizer());
+            if (!averaging().isEmpty()) {
+                files.put("averaged.safetensors", averaged());
             }
-        });
-        newest = state.path("step").asLong();
-        return newest;
+            files.forEach((name, wanted) -> check(checkpoint.resolve(name), wanted));
+            files.forEach((name, wanted) -> copy(checkpoint.resolve(name), wanted));
+            averaging().forEach(each -> each.average()
+                    .updates(state.path("average_updates")
+                            .path(each.objective().name())
+                            .asLong()));
+            newest = state.path("step").asLong();
+            return newest;
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(e.getMessage() + ". " + wayOut(checkpoint), e);
+        }
     }
 
-    private static Map<String, Tensor> part(Map<String, Tensor> all, String prefix) {
-        Map<String, Tensor> part = new LinkedHashMap<>();
-        all.forEach((name, tensor) -> {
-            if (prefix.isEmpty() ? !name.contains("/") : name.startsWith(prefix)) {
-                part.put(name.substring(prefix.length()), tensor);
-            }
-        });
-        return part;
+    private String wayOut(Path checkpoint) {
+        List<Path> others = all(run);
+        others.remove(checkpoint);
+        return "If it belongs to another recipe, resume with that of its own run folder; if it is damaged, delete "
+                + checkpoint.getFileName() + " and "
+                + (others.isEmpty()
+                        ? "begin anew in another folder"
+                        : "go on from " + others.get(others.size() - 1).getFileName());
     }
 
-    private static void copy(Map<String, Tensor> from, Map<String, Tensor> to, Path checkpoint) {
-        to.forEach((name, tensor) -> {
-            if (!from.containsKey(name)) {
-                throw new IllegalArgumentException(checkpoint + " has no tensor " + name
-                        + ": it belongs to another recipe; resume with the recipe of its own run folder");
-            }
-            tensor.copy_(from.get(name));
-        });
-    }
-
-    private static Map<String, Tensor> tensors(Path file) {
+    /** By the header alone. Files may hold more: what another recipe trained beside the same network. */
+    private void check(Path file, Map<String, Tensor> wanted) {
         try (TensorFile open = TensorFile.open(file)) {
-            return open.tensors();
+            Map<String, long[]> given = open.shapes();
+            boolean weights = file.getFileName().toString().startsWith("weights");
+            given.keySet().removeIf(name -> !wanted.containsKey(name) && !(weights && ofOurs(name)));
+            Blueprint.of(wanted).check(given);
+        } catch (BadFileException e) {
+            throw e;
+        } catch (IllegalArgumentException e) {
+            throw new BadFileException(file, e.getMessage(), e);
+        }
+    }
+
+    private boolean ofOurs(String name) {
+        return !name.contains("/")
+                || players.stream()
+                        .anyMatch(each -> name.startsWith(each.objective().name() + "/"));
+    }
+
+    private static void copy(Path file, Map<String, Tensor> to) {
+        try (TensorFile open = TensorFile.open(file);
+                NoGradGuard guard = new NoGradGuard()) {
+            to.forEach((name, tensor) -> Scope.free(() -> tensor.copy_(open.tensor(name))));
         }
     }
 
@@ -231,17 +261,23 @@ public final class Checkpoints implements Watcher {
     /** {@code state.json}, checked. */
     private static JsonNode state(Path checkpoint) {
         Path file = checkpoint.resolve("state.json");
-        try {
-            JsonNode state = new ObjectMapper().readTree(Files.readString(file));
-            int format = state.path("format").asInt();
-            if (format != FORMAT) {
-                throw new IllegalArgumentException(file + " has format " + format + ", and this version reads " + FORMAT
-                        + ": resume with the version that wrote it (see provenance.json)");
-            }
-            return state;
-        } catch (IOException e) {
-            throw new IllegalArgumentException(file + " cannot be read: " + e.getMessage(), e);
+        JsonNode state = JsonFile.read(file);
+        int format = state.path("format").asInt();
+        if (format != FORMAT) {
+            throw new BadFileException(
+                    file,
+                    "has format " + format + ", and this version reads " + FORMAT
+                            + ": resume with the version that wrote it (see provenance.json)");
         }
+        if (!state.path("step").isIntegralNumber() || state.path("step").asLong() != step(checkpoint)) {
+            throw new BadFileException(
+                    file,
+                    "step must be %d as in the folder's name, got %s"
+                            .formatted(
+                                    step(checkpoint),
+                                    Excerpt.of(state.path("step").toString())));
+        }
+        return state;
     }
 
     private static void delete(Path folder) throws IOException {

@@ -51,7 +51,7 @@ public final class MetricsLog implements Watcher {
         List<String> kept = new ArrayList<>();
         try {
             if (Files.exists(file())) {
-                for (String line : Files.readAllLines(file())) {
+                for (String line : MetricsFile.lines(file())) {
                     JsonNode node = parse(line);
                     if (node != null && node.path("step").asLong() <= run.begun()) {
                         kept.add(line);

@@ -2,7 +2,9 @@ package dev.smalti.compare;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -27,6 +29,16 @@ class TrainingHistoryTest {
         assertThat(history.seconds()).isEqualTo(8.5);
         assertThat(history.loss()).isEqualTo(2.0);
         assertThat(history.heldOut()).containsExactly(new CompareResult.Point(4, 2.5), new CompareResult.Point(8, 1.5));
+    }
+
+    @Test
+    void overlooks_lines_that_are_no_text_no_object_or_endless() throws IOException {
+        ByteArrayOutputStream log = new ByteArrayOutputStream();
+        log.writeBytes(new byte[] {(byte) 0xff, (byte) 0xfe, '{', '}', '\n', '3', '\n', '\n', '[', ']', '\n'});
+        log.writeBytes(("{\"x\":\"" + "y".repeat(2 << 20) + "\"}\n").getBytes(StandardCharsets.UTF_8));
+        log.writeBytes("{\"step\":2,\"prior.loss\":5.0,\"seconds\":3.0}".getBytes(StandardCharsets.UTF_8));
+        Files.write(run.resolve("metrics.jsonl"), log.toByteArray());
+        assertThat(TrainingHistory.of(run)).isEqualTo(new TrainingHistory(3.0, 5.0, List.of()));
     }
 
     @Test

@@ -7,6 +7,9 @@ import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.Sampling;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -47,6 +50,24 @@ class ComparePlanTest {
         assertThat(last.filters().topP()).isEqualTo(0.9);
         assertThat(last.filters().typical()).isEqualTo(0.8);
         assertThat(last.temperatures().last()).isEqualTo(0.5);
+    }
+
+    @Test
+    void settings_are_counted_before_they_are_made() {
+        String forty = IntStream.rangeClosed(1, 40).mapToObj(Integer::toString).collect(Collectors.joining(", "));
+        String lists = Stream.of("steps", "guidance", "temperature", "last_temperature", "top_k")
+                .map(key -> key + ": [" + forty + "]")
+                .collect(Collectors.joining(", "));
+        String head = "real: r\npriors: [{name: a, run: a}]\nsweeps:\n";
+        assertThatThrownBy(() -> plan(head + "  - {" + lists + "}"))
+                .hasMessageContaining("at most 1,000 settings, and its lists multiply to 102,400,000");
+        String each = "  - {steps: [" + forty + "], guidance: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}\n";
+        assertThat(plan(head + each.repeat(2)).sweeps()).hasSize(2);
+        assertThatThrownBy(() -> plan(head + each.repeat(3)))
+                .hasMessageContaining("at most 1,000 settings of a prior, got 1,200");
+        assertThatThrownBy(() ->
+                        plan("real: r\npriors:\n  - name: a\n    run: a\n    sweeps:\n" + ("    " + each).repeat(3)))
+                .hasMessageContaining("priors[0]", "got 1,200");
     }
 
     @Test

@@ -178,7 +178,7 @@ class RecipeFileTest {
     void shortens_the_value_that_it_quotes() {
         assertRefused(
                 training("steps: " + "x".repeat(1000)),
-                "toy.yaml: training.steps must be a whole number, got \"" + "x".repeat(60) + "...\"");
+                "toy.yaml: training.steps must be a whole number, got \"" + "x".repeat(59) + "…\"");
     }
 
     @Test

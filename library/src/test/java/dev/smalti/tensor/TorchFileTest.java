@@ -225,6 +225,61 @@ class TorchFileTest {
         refused(zip(Arrays.copyOf(cut, 8), numbers(), ZipEntry.STORED), "cut off");
     }
 
+    /** 16 bytes a call would otherwise copy what is stored once, as often as they like. */
+    @Test
+    void a_list_that_is_stored_once_is_not_copied_by_every_call() throws IOException {
+        int calls = 12_000;
+        Pickle tuple = new Pickle().op('(');
+        for (int i = 0; i < 60_000; i++) {
+            tuple.op('K').op(1);
+        }
+        tuple.op('t').op('q').op(0).text("storage").op('q').op(1);
+        tuple.global("torch._utils", "_rebuild_tensor_v2").op('q').op(2);
+        for (int i = 0; i < calls; i++) {
+            tuple.op('h').op(2).op('(').op('N').op('K').op(0);
+            tuple.op('h').op(0).op('h').op(0).op('N').op('N').op('t').op('R');
+        }
+        refused(zip(tuple.stop(), numbers(), ZipEntry.STORED), "a tensor of 60,000 dimensions");
+    }
+
+    @Test
+    void there_is_a_limit_of_tensors() throws IOException {
+        Pickle many = new Pickle()
+                .op(')')
+                .op('q')
+                .op(0)
+                .global("torch._utils", "_rebuild_tensor_v2")
+                .op('q')
+                .op(1);
+        for (int i = 0; i <= 1 << 16; i++) {
+            many.op('h').op(1).op('(').op('N').op('K').op(0);
+            many.op('h')
+                    .op(0)
+                    .op('h')
+                    .op(0)
+                    .op('N')
+                    .op('N')
+                    .op('t')
+                    .op('R')
+                    .op('q')
+                    .op(2);
+        }
+        refused(zip(many.stop(), numbers(), ZipEntry.STORED), "more than 65,536 tensors");
+    }
+
+    @Test
+    void quotes_little_of_a_name() throws IOException {
+        byte[] pickle =
+                new Pickle().op('}').text("n".repeat(100_000)).number(3).op('s').stop();
+        assertThatThrownBy(() -> TorchFile.read(zip(pickle, numbers(), ZipEntry.STORED)))
+                .message()
+                .contains("nn… in it is something else")
+                .hasSizeLessThan(500);
+        refused(
+                zip(new Pickle().global("x".repeat(100_000), "y").stop(), numbers(), ZipEntry.STORED),
+                "the name " + "x".repeat(199) + "…, and only");
+    }
+
     @Test
     void refuses_tensors_that_are_not_there() throws IOException {
         int[][][] wrong = {

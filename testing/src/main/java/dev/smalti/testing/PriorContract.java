@@ -13,6 +13,7 @@ import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Steps;
 import dev.smalti.draw.UnsupportedSamplingException;
+import dev.smalti.network.Blueprint;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.SearchableSteps;
@@ -26,6 +27,7 @@ import dev.smalti.token.TokenSpace;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.stream.DoubleStream;
 import java.util.stream.LongStream;
@@ -67,6 +69,22 @@ public abstract class PriorContract {
         return LongStream.range(0, size())
                 .map(i -> (GRIDS[(int) label][(int) (i % LENGTH)] + i / LENGTH) % SPACE.codes())
                 .toArray();
+    }
+
+    /** So that weights from elsewhere can be compared with a prior before it takes memory. */
+    @Test
+    void has_shapes_that_are_known_without_its_numbers() {
+        Optional<Blueprint> sketch = Blueprint.sketch(nowhere -> {
+            try (Prior prior = configuration().build(space(), CLASSES, new Seed(17), nowhere)) {
+                return prior.parameters().blueprint();
+            }
+        });
+        try (Prior prior = build(CLASSES)) {
+            assertThat(sketch)
+                    .get()
+                    .asString()
+                    .isEqualTo(prior.parameters().blueprint().toString());
+        }
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.smalti.network.Blueprint;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
@@ -14,6 +15,7 @@ import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.tokenizer.TokenizerConfiguration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
@@ -32,6 +34,22 @@ public abstract class TokenizerContract {
     protected abstract double learningRate();
 
     protected abstract int stepsByHeart();
+
+    /** So that weights from elsewhere can be compared with a tokenizer before it takes memory. */
+    @Test
+    void has_shapes_that_are_known_without_its_numbers() {
+        Optional<Blueprint> sketch = Blueprint.sketch(nowhere -> {
+            try (Tokenizer tokenizer = configuration().build(new Seed(1), nowhere)) {
+                return tokenizer.parameters().blueprint();
+            }
+        });
+        try (Tokenizer tokenizer = build()) {
+            assertThat(sketch)
+                    .get()
+                    .asString()
+                    .isEqualTo(tokenizer.parameters().blueprint().toString());
+        }
+    }
 
     @Test
     void learns_one_batch_by_heart() {

@@ -1,6 +1,7 @@
 package dev.smalti.metric.classifier;
 
 import dev.smalti.data.Images;
+import dev.smalti.network.Blueprint;
 import dev.smalti.network.Convolution;
 import dev.smalti.network.Dropout;
 import dev.smalti.network.GroupNorm;
@@ -20,6 +21,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -80,24 +82,38 @@ public final class Classifier implements AutoCloseable {
     public static Classifier open(ClassifierConfiguration configuration, Path weights, Device device) {
         return Scope.value(() -> {
             try (TensorFile file = TensorFile.open(weights)) {
-                Tensor last = file.tensors().get("linear.weight"); // [K, D]
-                if (last == null || last.dim() != 2 || last.size(0) < 2) {
-                    throw new BadFileException(
-                            weights,
-                            "must hold the weights of a classifier, and has no linear.weight of 2"
-                                    + " classes or more: give a run of train-features");
-                }
-                Classifier classifier = configuration.build(Math.toIntExact(last.size(0)), new Seed(0), device);
-                try {
-                    classifier.parameters.load(file.tensors());
-                    classifier.parameters.requireGradients(false);
-                    return classifier;
-                } catch (IllegalArgumentException e) {
-                    classifier.close();
-                    throw new BadFileException(weights, e.getMessage(), e);
-                }
+                int classes = classes(file, weights);
+                Optional<Blueprint> network = Blueprint.sketch(nowhere -> {
+                    try (Classifier sketch = configuration.build(classes, new Seed(0), nowhere)) {
+                        return sketch.parameters.blueprint();
+                    }
+                });
+                check(weights, () -> network.ifPresent(each -> each.check(file.shapes())));
+                Classifier classifier = configuration.build(classes, new Seed(0), device);
+                check(weights, () -> classifier.parameters.load(file.tensors()));
+                classifier.parameters.requireGradients(false);
+                return classifier;
             }
         });
+    }
+
+    private static int classes(TensorFile file, Path weights) {
+        long[] last = file.names().contains("linear.weight") ? file.shape("linear.weight") : new long[0]; // [K, D]
+        if (last.length != 2 || last[0] < 2 || last[0] > Integer.MAX_VALUE) {
+            throw new BadFileException(
+                    weights,
+                    "must hold the weights of a classifier, and has no linear.weight of 2"
+                            + " classes or more: give a run of train-features");
+        }
+        return (int) last[0];
+    }
+
+    private static void check(Path weights, Runnable fit) {
+        try {
+            fit.run();
+        } catch (IllegalArgumentException e) {
+            throw new BadFileException(weights, e.getMessage(), e);
+        }
     }
 
     /**

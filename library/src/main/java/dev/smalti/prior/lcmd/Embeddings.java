@@ -4,7 +4,6 @@ import dev.smalti.network.Parameters;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Embedding;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Origin;
 import dev.smalti.tensor.Scope;
-import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -28,7 +27,7 @@ final class Embeddings {
         this.configuration = configuration;
         long width = configuration.dimension();
         this.weight = configuration.origin() == Origin.CODEBOOK
-                ? parameters.buffer("weight", Tensors.zeros(codes, width))
+                ? parameters.buffer("weight", codes, width)
                 : parameters.normal("weight", configuration.deviation(), codes, width);
         this.mask = dropping ? parameters.normal("mask", configuration.deviation(), width) : null;
     }

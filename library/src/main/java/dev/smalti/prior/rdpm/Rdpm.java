@@ -66,10 +66,10 @@ public final class Rdpm implements Prior {
         this.parameters = new Parameters(seed, device);
         this.core = new PriorCore(space, classes, parameters);
         long d = configuration.dimension();
-        this.codebook = Scope.keep(() -> parameters.buffer("codebook", Tensors.zeros(space.codes(), d)));
-        this.weight = Scope.keep(() -> parameters.child("phi").buffer("weight", Tensors.zeros(d, d, 3, 3)));
-        this.bias = Scope.keep(() -> parameters.child("phi").buffer("bias", Tensors.zeros(d)));
-        this.alpha = Scope.keep(() -> parameters.buffer("alpha", Tensors.zeros(steps)));
+        this.codebook = parameters.buffer("codebook", space.codes(), d);
+        this.weight = parameters.child("phi").buffer("weight", d, d, 3, 3);
+        this.bias = parameters.child("phi").buffer("bias", d);
+        this.alpha = parameters.buffer("alpha", steps);
         this.nearest = configuration.guesses() == 0
                 ? null
                 : new NearestCode(parameters.child("guesses"), configuration.guesses(), d);

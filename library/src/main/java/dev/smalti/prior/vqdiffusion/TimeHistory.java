@@ -26,8 +26,8 @@ final class TimeHistory {
 
     /** Registers the buffers in {@code parameters}. */
     TimeHistory(Parameters parameters, int steps) {
-        this.history = parameters.buffer("Lt_history", Tensors.zeros(steps));
-        this.count = parameters.buffer("Lt_count", Tensors.zeros(steps));
+        this.history = parameters.buffer("Lt_history", steps);
+        this.count = parameters.buffer("Lt_count", steps);
     }
 
     /** p(t) of t = 1..T; float64 [T] on the CPU. */

@@ -49,9 +49,9 @@ public final class VectorQuantizer implements Quantizer {
             sums = null;
         } else {
             // the average of nothing yet: with revival the first batch fills it
-            codes = parameters.child("embedding").buffer("weight", start(k, d));
-            uses = parameters.buffer("uses", Tensors.zeros(k));
-            sums = parameters.buffer("sums", Tensors.zeros(k, d));
+            codes = start(parameters.child("embedding"), k, d);
+            uses = parameters.buffer("uses", k);
+            sums = parameters.buffer("sums", k, d);
         }
     }
 
@@ -114,8 +114,11 @@ public final class VectorQuantizer implements Quantizer {
         return codes;
     }
 
-    private static Tensor start(long k, long d) {
-        return Tensors.zeros(k, d).uniform_(-1.0 / k, 1.0 / k, new Seed(k).optional());
+    private static Tensor start(Parameters part, long k, long d) {
+        if (part.shapeAlone()) {
+            return part.buffer("weight", k, d);
+        }
+        return part.buffer("weight", Tensors.zeros(k, d).uniform_(-1.0 / k, 1.0 / k, new Seed(k).optional()));
     }
 
     /** argmin_k |z - e_k|² = argmin_k |e_k|² - 2 z·e_k. [N, D] -> int64 [N] */
