@@ -13,7 +13,8 @@ public interface ImageSet extends AutoCloseable {
      *
      * <ul>
      *   <li>a folder or a zip of pictures (jpg, jpeg, png, bmp, gif, webp): the first folder level is the class, and
-     *       pictures that lie in no folder have none. What else lies there is ignored;
+     *       pictures that lie in no folder have none. Where one folder holds all others, the level in it is that of the
+     *       classes. What else lies there is ignored, and what {@link #ignores} names;
      *   <li>IDX files, as of MNIST: the images' file, or a folder with it, packed by gzip or not; labels are looked
      *       for beside it under the same name with {@code labels} and {@code idx1};
      *   <li>CIFAR-10 or CIFAR-100 in their binary version: a {@code .bin} file, or the folder with them;
@@ -24,6 +25,14 @@ public interface ImageSet extends AutoCloseable {
      */
     static ImageSet open(Path path) {
         return Opener.open(path);
+    }
+
+    /**
+     * Whether files and folders of this name are a system's own and left out of folders and zips: {@code .git}, {@code
+     * __MACOSX}, {@code @eaDir}, {@code Thumbs.db}.
+     */
+    static boolean ignores(String name) {
+        return Tree.hidden(name);
     }
 
     int size();
