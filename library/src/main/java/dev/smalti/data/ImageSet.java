@@ -1,7 +1,9 @@
 package dev.smalti.data;
 
 import java.nio.file.Path;
+import java.util.BitSet;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Pictures by index, some with a class. Only their names are held in memory (an {@code .npz} and packed IDX files
@@ -45,6 +47,18 @@ public interface ImageSet extends AutoCloseable {
      * give numbers, or the names of a list beside them in its order. Empty where there are no classes.
      */
     List<String> classNames();
+
+    /** The names of the classes that no picture has, in order: sets whose labels are numbers may have gaps. */
+    default List<String> emptyClasses() {
+        BitSet seen = new BitSet();
+        for (int i = 0; i < size() && !classNames().isEmpty(); i++) {
+            seen.set(label(i));
+        }
+        return IntStream.range(0, classNames().size())
+                .filter(label -> !seen.get(label))
+                .mapToObj(classNames()::get)
+                .toList();
+    }
 
     /** What messages call a picture: {@code apple/12.jpg in fruits.zip}. */
     String name(int index);

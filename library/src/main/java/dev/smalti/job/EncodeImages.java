@@ -35,6 +35,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Turns images into a token file, or a folder of several, batch by batch: no more than a batch is in memory.
@@ -57,6 +59,11 @@ public record EncodeImages(
         boolean reconstruct,
         int noises,
         String device) {
+    /** Of data, how many classes, of how many, and the first of them. */
+    static final String EMPTY = "{}: {} of its {} classes have no image, {} for one";
+
+    private static final Logger LOG = LoggerFactory.getLogger(EncodeImages.class);
+
     public EncodeImages {
         if (batch < 1) {
             throw new JobException("batch must be at least 1, got " + batch);
@@ -109,6 +116,10 @@ public record EncodeImages(
                         + " holds another: leave it out");
             }
             total.accept(images.size());
+            List<String> empty = images.emptyClasses();
+            if (!empty.isEmpty()) {
+                LOG.warn(EMPTY, data, empty.size(), images.classNames().size(), empty.get(0));
+            }
             long started = System.nanoTime();
             Preparation preparation = Encoding.preparation(folder, tokenizer.imageSize());
             Reconstruction reconstruction = reconstruct ? new Reconstruction(tokenizer.space()) : null;

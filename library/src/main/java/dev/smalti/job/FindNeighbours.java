@@ -149,7 +149,7 @@ public record FindNeighbours(
 
     /** @param progress told of the images of the data looked at so far; their number is told to {@code total} */
     public Result run(LongConsumer total, LongConsumer progress) {
-        Outputs.file("--out", out);
+        Outputs.png("--out", out);
         Device place = Devices.of(device);
         RunFolder folder = by == By.CODES ? Encoding.tokenizerOf(RunFolder.open(model)) : null;
         try (ImageSet ours = ImageSet.open(samples);

@@ -69,14 +69,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                 throw new JobException(tokens + " has only " + file.size() + " grid; training needs more");
             }
             RunFolder source = source(file);
-            RunFolder folder = RunFolder.prepare(
-                    out,
-                    RunFolder.Description.prior(
-                            file.space(),
-                            prior.classes(),
-                            prior.classes() == 0 ? List.of() : file.classNames(),
-                            file.tokenizer().orElse(null)),
-                    resume);
+            RunFolder folder = RunFolder.prepare(out, description(file, prior), resume);
             if (source != null && !Files.exists(out.resolve("tokenizer").resolve("model.json"))) {
                 source.copyModel(out.resolve("tokenizer"), ScalarType.Float);
             }
@@ -98,13 +91,34 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                 return run.run(
                         number -> batch(file, prior, batches.batch(number, part), device),
                         out == 0 ? null : () -> heldOut(file, prior, held, seed, device, read),
-                        decoder == null ? null : path -> preview(prior, decoder, seed, device, path));
+                        decoder == null ? null : path -> preview(prior, file.occurring(), decoder, seed, device, path));
             } finally {
                 if (decoder != null) {
                     decoder.close();
                 }
             }
         }
+    }
+
+    private RunFolder.Description description(TokenFile file, Prior prior) {
+        boolean classes = prior.classes() > 0;
+        RunFolder.Description description = RunFolder.Description.prior(
+                file.space(),
+                prior.classes(),
+                classes ? file.classNames() : List.of(),
+                file.tokenizer().orElse(null));
+        if (!classes || file.labels().isEmpty()) {
+            return description;
+        }
+        int[] occurring = file.occurring();
+        if (occurring.length < prior.classes()) {
+            LOG.warn(
+                    "{}: {} of its {} classes have no grid; generate will draw none of them, unless --label names one",
+                    tokens,
+                    prior.classes() - occurring.length,
+                    prior.classes());
+        }
+        return description.occurring(occurring);
     }
 
     /** A new prior, if it can take the tokens. */
@@ -197,7 +211,8 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         return measures;
     }
 
-    private static void preview(Prior prior, Tokenizer decoder, Seed seed, Device device, Path path) {
+    /** @param classes those to draw in turn */
+    private static void preview(Prior prior, int[] classes, Tokenizer decoder, Seed seed, Device device, Path path) {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 List<Seed> seeds = new ArrayList<>();
@@ -207,7 +222,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                 Tensor labels = prior.classes() == 0
                         ? null
                         : Tensors.longs(LongStream.range(0, SHOWN)
-                                .map(i -> i * prior.classes() / SHOWN)
+                                .map(i -> classes[(int) (i * classes.length / SHOWN)])
                                 .toArray());
                 RandomStreams streams = RandomStreams.of(seeds, device);
                 Tensor codes = prior.sample(prior.draw(Sampling.USUAL, streams).labels(labels));

@@ -97,7 +97,7 @@ final class TensorHeaderReader {
             while (json.nextToken() == JsonToken.FIELD_NAME) {
                 String name = json.currentName();
                 boolean about = name.equals(TensorHeader.METADATA);
-                part = about ? TensorHeader.METADATA : "tensor " + brief(name);
+                part = about ? TensorHeader.METADATA : "tensor " + BadFileException.brief(name);
                 json.nextToken();
                 if (about) {
                     parseMetadata(json);
@@ -120,7 +120,10 @@ final class TensorHeaderReader {
         require(json.currentToken() == JsonToken.START_OBJECT, "must be an object of strings", json);
         while (json.nextToken() == JsonToken.FIELD_NAME) {
             String key = json.currentName();
-            require(json.nextToken() == JsonToken.VALUE_STRING, "must have strings for values at " + brief(key), json);
+            require(
+                    json.nextToken() == JsonToken.VALUE_STRING,
+                    "must have strings for values at " + BadFileException.brief(key),
+                    json);
             metadata.put(key, json.getText());
         }
     }
@@ -168,8 +171,8 @@ final class TensorHeaderReader {
                     "%s lacks %s".formatted(part, dtype == null ? "dtype" : shape == null ? "shape" : "data_offsets"));
         }
         ElementType type = ElementType.named(dtype)
-                .orElseThrow(() -> bad(
-                        "%s must have one of the types %s, got %s".formatted(part, ElementType.known(), brief(dtype))));
+                .orElseThrow(() -> bad("%s must have one of the types %s, got %s"
+                        .formatted(part, ElementType.known(), BadFileException.brief(dtype))));
         if (offsets.length != 2) {
             throw bad("%s must have 2 data_offsets, got %d".formatted(part, offsets.length));
         }
@@ -209,7 +212,7 @@ final class TensorHeaderReader {
         String before = "the start";
         for (Map.Entry<String, Entry> each : ordered) {
             Entry entry = each.getValue();
-            String name = "tensor " + brief(each.getKey());
+            String name = "tensor " + BadFileException.brief(each.getKey());
             if (entry.end() > length) {
                 throw bad("%s ends at byte %d of the data, but there are %d (is the file truncated?)"
                         .formatted(name, entry.end(), length));
@@ -241,12 +244,8 @@ final class TensorHeaderReader {
         return switch (token) {
             case START_OBJECT -> "an object";
             case START_ARRAY -> "an array";
-            default -> brief(json.getText());
+            default -> BadFileException.brief(json.getText());
         };
-    }
-
-    private static String brief(String text) {
-        return text.length() <= 80 ? text : text.substring(0, 80) + "…";
     }
 
     private BadFileException bad(String problem) {
