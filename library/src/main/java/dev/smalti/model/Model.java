@@ -269,7 +269,7 @@ public final class Model implements Painter, AutoCloseable {
                     "label " + name + " can't be given: " + folder.path() + " was trained without classes");
         }
         List<String> known = classNames();
-        int index = known.indexOf(name);
+        int index = known.indexOf(RunFolder.Description.composed(name));
         if (index < 0) {
             throw new JobException("there is no class " + name
                     + Nearest.name(name, known)

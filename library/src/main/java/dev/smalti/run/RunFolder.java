@@ -27,6 +27,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.text.Normalizer;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -77,7 +78,9 @@ public final class RunFolder {
             @JsonInclude(JsonInclude.Include.NON_NULL) List<Integer> occurring) {
         public Description {
             depth = depth == null ? 1 : depth;
-            classNames = classNames == null ? List.of() : List.copyOf(classNames);
+            classNames = classNames == null
+                    ? List.of()
+                    : classNames.stream().map(Description::composed).toList();
             occurring = occurring == null ? null : List.copyOf(occurring);
             int before = -1;
             for (int each : occurring == null ? List.<Integer>of() : occurring) {
@@ -88,6 +91,11 @@ public final class RunFolder {
                 }
                 before = each;
             }
+        }
+
+        /** With letters as sets of images have them, whatever form an earlier version wrote. */
+        public static String composed(String name) {
+            return Normalizer.normalize(name, Normalizer.Form.NFC);
         }
 
         public static Description tokenizer(TokenSpace space) {

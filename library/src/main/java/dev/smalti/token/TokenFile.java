@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -429,7 +430,7 @@ public final class TokenFile implements AutoCloseable {
                         LONGEST_NAME,
                         name.length(),
                         brief(name));
-                names.add(name);
+                names.add(Normalizer.normalize(name, Normalizer.Form.NFC)); // as sets of images have it
                 require(names.size() <= MOST_NAMES, "class_names must be %,d at most, got more", MOST_NAMES);
             }
             require(json.nextToken() == null, "class_names must be %s, got more behind it", STRINGS);

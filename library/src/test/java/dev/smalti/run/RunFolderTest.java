@@ -40,6 +40,12 @@ class RunFolderTest {
     }
 
     @Test
+    void knows_a_class_by_its_composed_name_however_it_was_written() {
+        assertThat(RunFolder.Description.features(8, List.of("Ka\u0308se", "Brot")))
+                .isEqualTo(RunFolder.Description.features(8, List.of("K\u00e4se", "Brot")));
+    }
+
+    @Test
     void refuses_to_go_on_with_grids_of_other_classes() {
         RunFolder.prepare(folder, TEN.occurring(new int[] {3, 7}), false);
         assertThatThrownBy(() -> RunFolder.prepare(folder, TEN.occurring(new int[] {3}), true))
