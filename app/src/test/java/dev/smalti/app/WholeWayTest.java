@@ -7,7 +7,10 @@ import dev.smalti.data.ImageSet;
 import dev.smalti.data.NumpyFile;
 import dev.smalti.data.Pixels;
 import dev.smalti.token.TokenFile;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -104,6 +107,91 @@ class WholeWayTest {
         Pixels all = Pixels.decode(Files.readAllBytes(grid), "grid");
         assertThat(all.width()).isEqualTo(3 * 16 + 2 * 2);
         assertThat(all.height()).isEqualTo(2 * 16 + 2);
+    }
+
+    @Test
+    void refuses_a_grid_among_the_images_or_under_the_name_of_another_format() {
+        Path out = fresh.resolve("drawn");
+        for (Path inside : List.of(out.resolve("grid.png"), out.resolve("a/../b/grid.png"))) {
+            Command refused = Command.run("generate", unconditional, "--out", out, "--grid", inside);
+            assertThat(refused.code()).isEqualTo(2);
+            assertThat(refused.err()).contains("--grid " + inside + " must lie outside of --out " + out);
+        }
+        for (Object[] other : new Object[][] {
+            {"generate", model, "--out", out, "--grid", fresh.resolve("drawn.jpg")},
+            {"neighbours", "--samples", images, "--data", images, "--out", fresh.resolve("near.JPG")}
+        }) {
+            Command refused = Command.run(other);
+            assertThat(refused.code()).isEqualTo(2);
+            assertThat(refused.err()).contains("must end in .png");
+        }
+        assertThat(fresh).isEmptyDirectory();
+    }
+
+    @Test
+    void draws_no_class_that_training_had_no_image_of() throws IOException {
+        Path data = fresh.resolve("gaps.npz");
+        try (NumpyFile.Writer writer = NumpyFile.writer(data, 12, 16, 16)) {
+            for (int i = 0; i < 12; i++) {
+                writer.add(TinyWorld.image("blue", i), new int[] {3, 7, 9}[i % 3]);
+            }
+            writer.finish();
+        }
+        Path found = fresh.resolve("tokens.safetensors");
+        assertThat(notices(() -> ok(Command.run("encode", tokenizer, "--data", data, "--out", found))))
+                .contains("7 of its 10 classes have no image, 0 for one");
+        Path run = fresh.resolve("run");
+        Object[] training = {
+            "train-prior",
+            folder.resolve("absorbing.yaml"),
+            "--tokens",
+            found,
+            "--out",
+            run,
+            "--set",
+            "training.steps=2"
+        };
+        assertThat(notices(() -> ok(Command.run(training)))).contains("7 of its 10 classes have no grid");
+        Path drawn = fresh.resolve("drawn.safetensors");
+        draw(run, drawn, "--count", 20, "--format", "tokens");
+        try (TokenFile file = TokenFile.read(drawn)) {
+            assertThat(file.occurring()).containsExactly(3, 7, 9);
+            assertThat(file.classes()).isEqualTo(10);
+        }
+        assertThat(notices(() -> draw(run, fresh.resolve("four"), "--label", 4, "--count", 3)))
+                .containsOnlyOnce("training had no grid of class 4");
+        assertThat(names(fresh.resolve("four"))).hasSize(3).allMatch(name -> name.startsWith("4/"));
+        assertThat(ok(Command.run("info", run, "--json"))
+                        .json()
+                        .get("classes_without_grids")
+                        .asInt())
+                .isEqualTo(7);
+
+        Path packed = fresh.resolve("packed");
+        ok(Command.run("pack", run, "--out", packed));
+        draw(packed, fresh.resolve("packed.safetensors"), "--count", 20, "--format", "tokens");
+        try (TokenFile file = TokenFile.read(fresh.resolve("packed.safetensors"))) {
+            assertThat(file.occurring()).containsExactly(3, 7, 9);
+        }
+
+        Path description = run.resolve("model.json"); // of a version that didn't note classes
+        Files.writeString(description, Files.readString(description).replaceFirst(",\\s*\"occurring\"[^]]*]", ""));
+        draw(run, fresh.resolve("old.safetensors"), "--count", 20, "--format", "tokens");
+        try (TokenFile file = TokenFile.read(fresh.resolve("old.safetensors"))) {
+            assertThat(file.occurring()).hasSize(10);
+        }
+    }
+
+    private static String notices(Runnable work) {
+        PrintStream usual = System.err;
+        ByteArrayOutputStream lines = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(lines, true, StandardCharsets.UTF_8));
+        try {
+            work.run();
+        } finally {
+            System.setErr(usual);
+        }
+        return lines.toString(StandardCharsets.UTF_8);
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Capacity;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -26,18 +27,45 @@ interface Bytes extends AutoCloseable {
     @Override
     void close();
 
-    /** A file, read where it lies; unpacked in memory if its name ends in {@code .gz}. */
+    /** A file, read where it lies. */
     static Bytes of(Path file) throws IOException {
-        if (!file.toString().toLowerCase(Locale.ROOT).endsWith(".gz")) {
-            return new OnDisk(FileChannel.open(file));
+        return new OnDisk(FileChannel.open(file));
+    }
+
+    /** The first bytes of a file, unpacked if its name ends in {@code .gz}; fewer if it ends before. */
+    static byte[] start(Path file, int most) throws IOException {
+        try (InputStream stream = packed(file) ? unpacked(file) : Files.newInputStream(file)) {
+            return stream.readNBytes(most);
         }
-        try (InputStream stream = new GZIPInputStream(Files.newInputStream(file), 1 << 16)) {
-            byte[] bytes = stream.readNBytes(MOST_IN_MEMORY);
-            if (stream.read() >= 0) {
-                throw new IOException("unpacked it has more than 2 GiB: unpack it with gunzip first");
-            }
-            return new InMemory(bytes);
+    }
+
+    /**
+     * A file that should have {@code length} bytes: read where it lies, or unpacked in memory if its name ends in {@code .gz}, by
+     * one byte more at most, which shows that it has more.
+     *
+     * @throws EOFException if so many can't be in it
+     */
+    static Bytes of(Path file, long length) throws IOException {
+        if (!packed(file)) {
+            return of(file);
         }
+        Capacity capacity = Capacity.deflated(Files.size(file));
+        capacity.check("its header", length);
+        if (length >= MOST_IN_MEMORY) {
+            throw new IOException("unpacked it has more than 2 GiB: unpack it with gunzip first");
+        }
+        try (InputStream stream = unpacked(file)) {
+            byte[] bytes = new byte[(int) length + 1];
+            return new InMemory(bytes, stream.readNBytes(bytes, 0, bytes.length));
+        }
+    }
+
+    private static InputStream unpacked(Path file) throws IOException {
+        return new GZIPInputStream(Files.newInputStream(file), 1 << 16);
+    }
+
+    private static boolean packed(Path file) {
+        return file.toString().toLowerCase(Locale.ROOT).endsWith(".gz");
     }
 
     record OnDisk(FileChannel channel) implements Bytes {
@@ -71,10 +99,15 @@ interface Bytes extends AutoCloseable {
         }
     }
 
-    record InMemory(byte[] bytes) implements Bytes {
+    /** @param length of them that count */
+    record InMemory(byte[] bytes, int length) implements Bytes {
+        InMemory(byte[] bytes) {
+            this(bytes, bytes.length);
+        }
+
         @Override
         public long size() {
-            return bytes.length;
+            return length;
         }
 
         @Override

@@ -16,6 +16,7 @@ import org.slf4j.LoggerFactory;
 final class CifarFile {
     private static final Logger LOG = LoggerFactory.getLogger(CifarFile.class);
     private static final int SIDE = 32;
+    private static final int MOST_LIST = 1 << 16; // bytes of the classes' names
     private static final int PICTURE = 3 * SIDE * SIDE;
 
     private CifarFile() {}
@@ -45,7 +46,11 @@ final class CifarFile {
             }
             int skip = labelBytes(files, parts);
             Records.Layout layout = new Records.Layout(0, skip, SIDE, SIDE, 3, true);
-            int size = Math.toIntExact(all.size() / layout.record());
+            int size = (int) Math.min(Integer.MAX_VALUE, all.size() / layout.record());
+            if ((long) size * layout.record() != all.size()) {
+                throw new DataException(
+                        "%s must have fewer than 2^31 images; give fewer of its files".formatted(source));
+            }
             int classes = skip == 1 ? 10 : 100;
             int[] labels = labels(source, all, layout, size, classes);
             Path list = files.get(0).resolveSibling(skip == 1 ? "batches.meta.txt" : "fine_label_names.txt");
@@ -92,6 +97,10 @@ final class CifarFile {
                     .limit(classes)
                     .map(String::valueOf)
                     .toList();
+        }
+        if (Files.size(list) > MOST_LIST) {
+            throw new DataException("%s must have at most %,d bytes, it has %,d; get it again or delete it"
+                    .formatted(list, MOST_LIST, Files.size(list)));
         }
         List<String> names = Files.readAllLines(list).stream()
                 .map(String::strip)

@@ -31,6 +31,11 @@ final class FolderTree implements Tree {
     }
 
     @Override
+    public String place(String inside) {
+        return folder.resolve(inside).toString();
+    }
+
+    @Override
     public void list(Consumer<String> action) throws IOException {
         Files.walkFileTree(
                 folder, EnumSet.of(FileVisitOption.FOLLOW_LINKS), Integer.MAX_VALUE, new SimpleFileVisitor<>() {

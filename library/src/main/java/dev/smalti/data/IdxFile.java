@@ -49,18 +49,17 @@ final class IdxFile {
 
     /** @throws DataException naming what is wrong in the headers */
     static ImageSet open(Path file) {
-        Bytes images = load(file);
+        int[] header = header(file, IMAGES, 4);
+        int count = header[1];
+        int height = header[2];
+        int width = header[3];
+        if (count < 1 || height < 1 || width < 1 || height > MOST_SIDE || width > MOST_SIDE) {
+            throw new DataException(
+                    "%s must have at least one image of 1 to %d pixels a side, its header says %d of %d x %d"
+                            .formatted(file, MOST_SIDE, count, height, width));
+        }
+        Bytes images = load(file, 16 + (long) count * height * width);
         try {
-            int[] header = header(file, images, IMAGES, 4);
-            int count = header[1];
-            int height = header[2];
-            int width = header[3];
-            if (count < 1 || height < 1 || width < 1 || height > MOST_SIDE || width > MOST_SIDE) {
-                throw new DataException(
-                        "%s must have at least one image of 1 to %d pixels a side, its header says %d of %d x %d"
-                                .formatted(file, MOST_SIDE, count, height, width));
-            }
-            checkLength(file, images, 16 + (long) count * height * width);
             Fingerprint fingerprint = new Fingerprint().add(name(file), Files.size(file));
             int[] labels = null;
             Path beside = file.resolveSibling(labelsName(name(file)));
@@ -86,14 +85,12 @@ final class IdxFile {
     }
 
     private static int[] labels(Path file, int count) {
-        try (Bytes bytes = load(file)) {
-            int[] header = header(file, bytes, LABELS, 2);
-            if (header[1] != count) {
-                throw new DataException(
-                        "%s must have one label for each of %,d images, it has %,d; get both files again"
-                                .formatted(file, count, header[1]));
-            }
-            checkLength(file, bytes, 8L + count);
+        int[] header = header(file, LABELS, 2);
+        if (header[1] != count) {
+            throw new DataException("%s must have one label for each of %,d images, it has %,d; get both files again"
+                    .formatted(file, count, header[1]));
+        }
+        try (Bytes bytes = load(file, 8L + count)) {
             byte[] values = bytes.read(8, count);
             int[] labels = new int[count];
             for (int i = 0; i < count; i++) {
@@ -105,14 +102,21 @@ final class IdxFile {
         }
     }
 
-    private static int[] header(Path file, Bytes bytes, int magic, int length) throws IOException {
-        if (bytes.size() < 4L * length) {
+    /** No more of the file is read than its header, however much it is when unpacked. */
+    private static int[] header(Path file, int magic, int length) {
+        byte[] start;
+        try {
+            start = Bytes.start(file, 4 * length);
+        } catch (IOException e) {
+            throw unreadable(file, e);
+        }
+        if (start.length < 4 * length) {
             throw new DataException(
                     "%s is no IDX file: it must have a header of %d bytes, it has %d bytes in all; get it again"
-                            .formatted(file, 4 * length, bytes.size()));
+                            .formatted(file, 4 * length, start.length));
         }
         int[] header = new int[length];
-        ByteBuffer.wrap(bytes.read(0, 4 * length)).asIntBuffer().get(header);
+        ByteBuffer.wrap(start).asIntBuffer().get(header);
         if (header[0] != magic) {
             throw new DataException("%s must start with %08x, as IDX files of %s do, it starts with %08x"
                     .formatted(
@@ -124,16 +128,18 @@ final class IdxFile {
         return header;
     }
 
-    private static void checkLength(Path file, Bytes bytes, long expected) {
-        if (bytes.size() != expected) {
-            throw new DataException("%s must have %,d bytes by its header, it has %,d; get it again"
-                    .formatted(file, expected, bytes.size()));
-        }
-    }
-
-    private static Bytes load(Path file) {
+    /** All of a file that should be as long as its header says. */
+    private static Bytes load(Path file, long expected) {
         try {
-            return Bytes.of(file);
+            Bytes bytes = Bytes.of(file, expected);
+            long size = bytes.size();
+            if (size != expected) {
+                boolean more = bytes instanceof Bytes.InMemory && size > expected; // how many isn't known
+                bytes.close();
+                throw new DataException("%s must have %,d bytes by its header, it has %s; get it again"
+                        .formatted(file, expected, more ? "more" : "%,d".formatted(size)));
+            }
+            return bytes;
         } catch (IOException e) {
             throw unreadable(file, e);
         }

@@ -1,7 +1,9 @@
 package dev.smalti.data;
 
 import java.nio.file.Path;
+import java.util.BitSet;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Pictures by index, some with a class. Only their names are held in memory (an {@code .npz} and packed IDX files
@@ -19,7 +21,8 @@ public interface ImageSet extends AutoCloseable {
      *
      * <ul>
      *   <li>a folder or a zip of pictures (jpg, jpeg, png, bmp, gif, webp): the first folder level is the class, and
-     *       pictures that lie in no folder have none. What else lies there is ignored;
+     *       pictures that lie in no folder have none. Where one folder holds all others, the level in it is that of the
+     *       classes. What else lies there is ignored, and what {@link #ignores} names;
      *   <li>IDX files, as of MNIST: the images' file, or a folder with it, packed by gzip or not; labels are looked
      *       for beside it under the same name with {@code labels} and {@code idx1};
      *   <li>CIFAR-10 or CIFAR-100 in their binary version: a {@code .bin} file, or the folder with them;
@@ -32,6 +35,14 @@ public interface ImageSet extends AutoCloseable {
         return Opener.open(path);
     }
 
+    /**
+     * Whether files and folders of this name are a system's own and left out of folders and zips: {@code .git}, {@code
+     * __MACOSX}, {@code @eaDir}, {@code Thumbs.db}.
+     */
+    static boolean ignores(String name) {
+        return Tree.hidden(name);
+    }
+
     int size();
 
     /** From 0 to the number of classes, exclusive; -1 where there are no classes. */
@@ -42,6 +53,18 @@ public interface ImageSet extends AutoCloseable {
      * give numbers, or the names of a list beside them in its order. Empty where there are no classes.
      */
     List<String> classNames();
+
+    /** The names of the classes that no picture has, in order: sets whose labels are numbers may have gaps. */
+    default List<String> emptyClasses() {
+        BitSet seen = new BitSet();
+        for (int i = 0; i < size() && !classNames().isEmpty(); i++) {
+            seen.set(label(i));
+        }
+        return IntStream.range(0, classNames().size())
+                .filter(label -> !seen.get(label))
+                .mapToObj(classNames()::get)
+                .toList();
+    }
 
     /** What messages call a picture: {@code apple/12.jpg in fruits.zip}. */
     String name(int index);

@@ -1,8 +1,12 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Capacity;
+import dev.smalti.tensor.Excerpt;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -19,6 +23,7 @@ import java.util.zip.ZipFile;
 record NumpyArray(String name, char kind, int bytes, boolean bigEndian, long[] shape, byte[] data) {
     static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
     private static final int MOST_HEADER = 1 << 16;
+    private static final int MOST_DIMENSIONS = 64; // NumPy's
     private static final Pattern TYPE = Pattern.compile("'descr'\\s*:\\s*'([<>|=]?)([A-Za-z])(\\d{0,4})'");
     private static final Pattern ORDER = Pattern.compile("'fortran_order'\\s*:\\s*(True|False)");
     private static final Pattern SHAPE = Pattern.compile("'shape'\\s*:\\s*\\(([\\d\\s,]*)\\)");
@@ -45,18 +50,25 @@ record NumpyArray(String name, char kind, int bytes, boolean bigEndian, long[] s
             }
             String header = new String(in.readNBytes((int) headerBytes), StandardCharsets.ISO_8859_1).strip();
             long left = entry.getSize() - start.length - size.length - headerBytes;
-            return read(name, called, header, left, in);
+            return read(name, called, header, left, capacity(zip, entry), in);
         }
     }
 
-    private static NumpyArray read(String name, String called, String header, long left, DataInputStream in)
+    /** By what lies in the file, and not by what the zip's directory says of it. */
+    private static Capacity capacity(ZipFile zip, ZipEntry entry) throws IOException {
+        long packed = Math.min(entry.getCompressedSize(), Files.size(Path.of(zip.getName())));
+        return entry.getMethod() == ZipEntry.STORED ? Capacity.stored(packed) : Capacity.deflated(packed);
+    }
+
+    private static NumpyArray read(
+            String name, String called, String header, long left, Capacity capacity, DataInputStream in)
             throws IOException {
         Matcher type = TYPE.matcher(header);
         Matcher order = ORDER.matcher(header);
         Matcher shape = SHAPE.matcher(header);
         if (!type.find() || !order.find() || !shape.find() || type.group(2).equals("O")) {
             throw new DataException("%s must be a plain array of numbers, its header is %s; Python objects are not read"
-                    .formatted(called, header));
+                    .formatted(called, Excerpt.brief(header)));
         }
         if (order.group(1).equals("True")) {
             throw new DataException("%s must be in C order, it is in Fortran order; save numpy.ascontiguousarray of it"
@@ -69,6 +81,7 @@ record NumpyArray(String name, char kind, int bytes, boolean bigEndian, long[] s
             throw new DataException("%s must have %,d bytes for its shape %s, it has %,d; save it again"
                     .formatted(called, length, Arrays.toString(sizes), left));
         }
+        capacity.check(name, length);
         byte[] data = new byte[length];
         in.readFully(data);
         return new NumpyArray(
@@ -93,14 +106,21 @@ record NumpyArray(String name, char kind, int bytes, boolean bigEndian, long[] s
 
     private static long[] sizes(String called, String shape) {
         try {
-            return Arrays.stream(shape.split(","))
+            long[] sizes = Arrays.stream(shape.split(","))
                     .map(String::strip)
                     .filter(size -> !size.isEmpty())
                     .mapToLong(Long::parseLong)
                     .toArray();
+            if (sizes.length > MOST_DIMENSIONS) {
+                throw new DataException("%s must have at most %d dimensions, it has %,d; save it again"
+                        .formatted(called, MOST_DIMENSIONS, sizes.length));
+            }
+            return sizes;
         } catch (NumberFormatException e) {
             throw new DataException(
-                    "%s must have a shape of numbers, it has (%s); save it again".formatted(called, shape), e);
+                    "%s must have a shape of numbers, it has (%s); save it again"
+                            .formatted(called, Excerpt.brief(shape)),
+                    e);
         }
     }
 

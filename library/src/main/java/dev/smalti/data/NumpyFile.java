@@ -1,6 +1,7 @@
 package dev.smalti.data;
 
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Excerpt;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -45,7 +46,11 @@ public final class NumpyFile {
                         .formatted(
                                 file,
                                 IMAGES,
-                                zip.stream().map(ZipEntry::getName).limit(10).toList()));
+                                Excerpt.brief(zip.stream()
+                                        .map(ZipEntry::getName)
+                                        .limit(10)
+                                        .toList()
+                                        .toString())));
             }
             NumpyArray images = NumpyArray.read(zip, IMAGES.get(found));
             Records.Layout layout = layout(file, images);
@@ -204,7 +209,8 @@ public final class NumpyFile {
     private static int[] labels(Path file, NumpyArray array, int count) {
         long[] shape = array.shape();
         boolean flat = shape.length == 1 || shape.length == 2 && shape[1] == 1;
-        if (array.kind() != 'i' && array.kind() != 'u' || !flat || shape[0] != count) {
+        boolean whole = array.kind() == 'i' || array.kind() == 'u';
+        if (!whole || array.bytes() < 1 || array.bytes() > 8 || !flat || shape[0] != count) {
             throw new DataException("%s of %s must be integers [%d], it is %s; convert it and save it again"
                     .formatted(array.name(), file, count, array.describe()));
         }

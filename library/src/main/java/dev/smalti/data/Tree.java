@@ -2,6 +2,7 @@ package dev.smalti.data;
 
 import java.io.IOException;
 import java.util.Locale;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /** Files by name: a folder or a zip. Names are relative, with {@code /} between their parts. Reads are thread-safe. */
@@ -9,8 +10,25 @@ interface Tree extends AutoCloseable {
     /** No file may be larger, whatever an archive says of it. */
     int MOST_BYTES = 256 << 20;
 
+    /** In small letters: macOS, Windows, Linux, Synology, QNAP. */
+    Set<String> SYSTEMS = Set.of(
+            "__macosx",
+            "thumbs.db",
+            "$recycle.bin",
+            "system volume information",
+            "lost+found",
+            "@eadir",
+            "@tmp",
+            "#recycle",
+            "#snapshot",
+            "@recycle",
+            "@recently-snapshot");
+
     /** What messages call it. */
     String name();
+
+    /** What a person would give to open {@code inside}, a folder in it, alone. */
+    String place(String inside);
 
     /** Calls {@code action} with the name of every file, in any order, but for those that are {@link #hidden}. */
     void list(Consumer<String> action) throws IOException;
@@ -23,11 +41,12 @@ interface Tree extends AutoCloseable {
     @Override
     void close();
 
-    /** What operating systems leave behind: names that begin with a dot, {@code __MACOSX}, thumbnails. */
+    /**
+     * Whether a file or folder is a system's own: of a name that begins with a dot, or one under which macOS, Windows or the
+     * storage of a network keeps thumbnails, earlier states and what was deleted.
+     */
     static boolean hidden(String part) {
-        return part.startsWith(".")
-                || part.equals("__MACOSX")
-                || part.toLowerCase(Locale.ROOT).equals("thumbs.db");
+        return part.startsWith(".") || SYSTEMS.contains(part.toLowerCase(Locale.ROOT));
     }
 
     static DataException tooLarge(String name, long bytes) {

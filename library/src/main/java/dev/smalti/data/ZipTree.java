@@ -4,6 +4,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Enumeration;
@@ -14,6 +15,8 @@ import java.util.zip.ZipFile;
 
 /** A zip, read where it lies: nothing is unpacked. */
 final class ZipTree implements Tree {
+    private static final Charset DOS = Charset.forName("IBM437");
+
     private final Path path;
     private final ZipFile zip;
 
@@ -33,6 +36,11 @@ final class ZipTree implements Tree {
     @Override
     public String name() {
         return path.toString();
+    }
+
+    @Override
+    public String place(String inside) {
+        return inside + ", unpacked or packed by itself";
     }
 
     /** @throws DataException naming the first entry whose name would lead out of a folder that it is unpacked to */
@@ -101,11 +109,15 @@ final class ZipTree implements Tree {
         return entry;
     }
 
+    /**
+     * Names without the UTF-8 flag are in code page 437 by the specification (APPNOTE.TXT, appendix D); but packers on Unix
+     * write UTF-8 without it, which other bytes beyond ASCII hardly ever are by chance.
+     */
     private static ZipFile open(Path path) throws IOException {
         try {
             return new ZipFile(path.toFile(), StandardCharsets.UTF_8);
-        } catch (ZipException e) { // older packers write names in code pages; any bytes are Latin-1
-            return new ZipFile(path.toFile(), StandardCharsets.ISO_8859_1);
+        } catch (ZipException e) { // also where a name isn't UTF-8
+            return new ZipFile(path.toFile(), DOS);
         }
     }
 }

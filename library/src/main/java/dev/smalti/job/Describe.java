@@ -23,11 +23,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
+import org.bytedeco.pytorch.Tensor;
 
 /**
  * Says what a run folder, a token file, a folder of them or another safetensors file is.
@@ -38,6 +41,7 @@ public record Describe(String pathOrName) {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final JavaType FACTS = JSON.constructType(new TypeReference<LinkedHashMap<String, Object>>() {});
     private static final Pattern STATISTIC = Pattern.compile("(.*\\.)?(uses|sums)"); // of a codebook, not a weight
+    private static final int MOST_EMPTY = 10_000; // classes that are listed though most have no grid
     private static final int SHOWN = 60; // longest line of numbers or names in the text
 
     /** Facts by name: strings, numbers, truths, and lists and maps of them; {@code kind} is always there. */
@@ -91,6 +95,11 @@ public record Describe(String pathOrName) {
             facts.put("classes", description.classes());
             if (!description.classNames().isEmpty()) {
                 facts.put("class_names", description.classNames());
+            }
+            if (description.occurring() != null) {
+                facts.put(
+                        "classes_without_grids",
+                        description.classes() - description.occurring().size());
             }
         }
         if (folder.isPrior()) {
@@ -223,8 +232,7 @@ public record Describe(String pathOrName) {
             if (!file.classNames().isEmpty()) {
                 facts.put("class_names", file.classNames());
             }
-            file.labels()
-                    .ifPresent(labels -> facts.put("grids_by_class", byClass(file.classes(), Tensors.toLongs(labels))));
+            file.labels().ifPresent(labels -> classes(file, labels, facts));
             facts.put("noise_seeds", file.noiseSeeds().isPresent());
             file.accumulation().ifPresent(each -> {
                 List<Double> alpha = new ArrayList<>();
@@ -241,14 +249,33 @@ public record Describe(String pathOrName) {
         }
     }
 
+    /** In memory that grows with the codes that are there, not with how many there might be. */
     private static int used(TokenFile file) {
-        BitSet seen = new BitSet(file.codebookSize());
+        boolean few = file.codebookSize() / Byte.SIZE
+                > Math.max(1 << 20, file.size() * file.space().size());
+        BitSet seen = new BitSet();
+        Set<Integer> sparse = new HashSet<>();
         file.forEachCodes(codes -> {
             for (long code : Tensors.toLongs(codes)) {
-                seen.set((int) code);
+                if (few) {
+                    sparse.add((int) code);
+                } else {
+                    seen.set((int) code);
+                }
             }
         });
-        return seen.cardinality();
+        return few ? sparse.size() : seen.cardinality();
+    }
+
+    /** Of a file whose labels could be most of its classes; a list of zeros says nothing, and may be endless. */
+    private static void classes(TokenFile file, Tensor labels, Map<String, Object> facts) {
+        int empty = file.classes() - file.occurring().length;
+        if (file.classes() <= Math.max(MOST_EMPTY, 2 * file.size())) {
+            facts.put("grids_by_class", byClass(file.classes(), Tensors.toLongs(labels)));
+        }
+        if (empty > 0) {
+            facts.put("classes_without_grids", empty);
+        }
     }
 
     private static List<Long> byClass(int classes, long[] labels) {

@@ -36,6 +36,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Turns images into a token file, or a folder of several, batch by batch: no more than a batch is in memory.
@@ -58,6 +60,11 @@ public record EncodeImages(
         boolean reconstruct,
         int noises,
         String device) {
+    /** Of data, how many classes, of how many, and the first of them. */
+    static final String EMPTY = "{}: {} of its {} classes have no image, {} for one";
+
+    private static final Logger LOG = LoggerFactory.getLogger(EncodeImages.class);
+
     public EncodeImages {
         if (batch < 1) {
             throw new JobException("batch must be at least 1, got " + batch);
@@ -108,6 +115,10 @@ public record EncodeImages(
             if (noises > 1 && tokenizer.space().depth() == 1) {
                 throw new JobException("noises needs a tokenizer that adds noise (kind rdpm), and " + folder.path()
                         + " holds another: leave it out");
+            }
+            List<String> empty = images.emptyClasses();
+            if (!empty.isEmpty()) {
+                LOG.warn(EMPTY, data, empty.size(), images.classNames().size(), empty.get(0));
             }
             Phase phase = Phase.of("encoding", "images", images.size());
             long started = System.nanoTime();

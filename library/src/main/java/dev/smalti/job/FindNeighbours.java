@@ -151,7 +151,7 @@ public record FindNeighbours(
 
     /** @param observer told of the samples and of the images of the data looked at so far */
     public Result run(Observer observer) {
-        Outputs.file("--out", out);
+        Outputs.png("--out", out);
         Device place = Devices.of(device);
         RunFolder folder = by == By.CODES ? Encoding.tokenizerOf(RunFolder.open(model)) : null;
         try (ImageSet ours = ImageSet.open(samples);

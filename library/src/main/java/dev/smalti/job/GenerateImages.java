@@ -146,9 +146,14 @@ public record GenerateImages(String model, String device, Request request, Outpu
                         .equals(path.toAbsolutePath().normalize())) {
                     throw new JobException("--grid and --out must be two places, got " + grid + " for both");
                 }
-                if (!grid.toAbsolutePath().startsWith(path.toAbsolutePath())) {
-                    Outputs.file("--grid", grid);
+                if (format == Format.PNG
+                        && grid.toAbsolutePath()
+                                .normalize()
+                                .startsWith(path.toAbsolutePath().normalize())) {
+                    throw new JobException("--grid " + grid + " must lie outside of --out " + path
+                            + ", where it would count as one of the images: put it beside the folder");
                 }
+                Outputs.png("--grid", grid);
             }
         }
     }

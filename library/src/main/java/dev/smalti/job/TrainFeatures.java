@@ -31,6 +31,8 @@ import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Trains a classifier on labelled images, whose features {@link EvaluateImages} and {@link FindNeighbours} compare images by.
@@ -43,6 +45,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param skipBad leaves broken images out instead of failing
  */
 public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path out, boolean resume, boolean skipBad) {
+    private static final Logger LOG = LoggerFactory.getLogger(TrainFeatures.class);
     private static final int PART = 64; // images that are measured at a time
 
     /**
@@ -95,6 +98,10 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
             throw new JobException(
                     "%s must have images of at least 2 classes, got %s: put those of each into a folder of its own"
                             .formatted(data, names.isEmpty() ? "none" : "1, " + names.get(0)));
+        }
+        List<String> empty = images.emptyClasses();
+        if (!empty.isEmpty()) {
+            LOG.warn(EncodeImages.EMPTY, data, empty.size(), names.size(), empty.get(0));
         }
         return names;
     }

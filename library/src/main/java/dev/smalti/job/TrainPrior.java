@@ -76,14 +76,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                 throw new JobException(tokens + " has only " + file.size() + " grid; training needs more");
             }
             RunFolder source = source(file);
-            RunFolder folder = RunFolder.prepare(
-                    out,
-                    RunFolder.Description.prior(
-                            file.space(),
-                            prior.classes(),
-                            prior.classes() == 0 ? List.of() : file.classNames(),
-                            file.tokenizer().orElse(null)),
-                    resume);
+            RunFolder folder = RunFolder.prepare(out, description(file, prior), resume);
             if (source != null && !Files.exists(out.resolve("tokenizer").resolve("model.json"))) {
                 source.copyModel(out.resolve("tokenizer"), ScalarType.Float);
             }
@@ -107,13 +100,34 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                 return run.run(
                         number -> batch(file, prior, batches.batch(number, part), device),
                         out == 0 ? null : new Held(file, prior, held, together, seed, device, precision),
-                        decoder == null ? null : new Drawn(prior, decoder, seed, device));
+                        decoder == null ? null : new Drawn(prior, file.occurring(), decoder, seed, device));
             } finally {
                 if (decoder != null) {
                     decoder.close();
                 }
             }
         }
+    }
+
+    private RunFolder.Description description(TokenFile file, Prior prior) {
+        boolean classes = prior.classes() > 0;
+        RunFolder.Description description = RunFolder.Description.prior(
+                file.space(),
+                prior.classes(),
+                classes ? file.classNames() : List.of(),
+                file.tokenizer().orElse(null));
+        if (!classes || file.labels().isEmpty()) {
+            return description;
+        }
+        int[] occurring = file.occurring();
+        if (occurring.length < prior.classes()) {
+            LOG.warn(
+                    "{}: {} of its {} classes have no grid; generate will draw none of them, unless --label names one",
+                    tokens,
+                    prior.classes() - occurring.length,
+                    prior.classes());
+        }
+        return description.occurring(occurring);
     }
 
     /** A new prior, if it can take the tokens. */
@@ -226,8 +240,8 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         }
     }
 
-    /** What the prior draws in few steps, always of the same seeds and evenly of all classes. */
-    private record Drawn(Prior prior, Tokenizer decoder, Seed seed, Device device) implements Sheet {
+    /** What the prior draws in few steps, always of the same seeds and evenly of all classes that it was shown. */
+    private record Drawn(Prior prior, int[] classes, Tokenizer decoder, Seed seed, Device device) implements Sheet {
         @Override
         public int size() {
             return SHOWN;
@@ -252,7 +266,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
             Tensor labels = prior.classes() == 0
                     ? null
                     : Tensors.longs(LongStream.range(from, to)
-                            .map(i -> i * prior.classes() / SHOWN)
+                            .map(i -> classes[(int) (i * classes.length / SHOWN)])
                             .toArray());
             List<Pixels> pictures = new ArrayList<>();
             Scope.free(() -> {

@@ -22,8 +22,11 @@ import dev.smalti.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
@@ -31,6 +34,8 @@ import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A trained prior with the tokenizer of its tokens, ready to draw images inside a Java process.
@@ -51,6 +56,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * {@link IllegalStateException}, and so does a draw that was under way.
  */
 public final class Model implements Painter, AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Model.class);
+
     private final RunFolder folder;
     private final Device device;
     private final Precision precision;
@@ -59,6 +66,7 @@ public final class Model implements Painter, AutoCloseable {
 
     private final SearchedSteps searched;
     private final List<String> overrides;
+    private final Set<Integer> untaught = ConcurrentHashMap.newKeySet(); // classes of which there was a notice
 
     private final ReentrantLock turn = new ReentrantLock(true);
     private volatile boolean closed;
@@ -220,8 +228,8 @@ public final class Model implements Painter, AutoCloseable {
     }
 
     /**
-     * The labels of {@code count} grids: of the named classes in turn, or evenly of all classes in an order that follows
-     * from the seed.
+     * The labels of {@code count} grids: of the named classes in turn, or evenly of all classes that training had grids of, in
+     * an order that follows from the seed.
      *
      * @return null for an unconditional model
      * @throws JobException naming the nearest class if one is unknown
@@ -235,9 +243,12 @@ public final class Model implements Painter, AutoCloseable {
         }
         long[] labels = new long[count];
         if (named.isEmpty()) {
-            int[] order = Subset.shuffled(prior.classes(), new Seed(seed).child("labels"));
+            List<Integer> occurring = folder.description().occurring();
+            int all = occurring == null ? prior.classes() : occurring.size();
+            int[] order = Subset.shuffled(all, new Seed(seed).child("labels"));
             for (int i = 0; i < count; i++) {
-                labels[i] = order[i % order.length];
+                int place = order[i % order.length];
+                labels[i] = occurring == null ? place : occurring.get(place);
             }
             return labels;
         }
@@ -248,7 +259,7 @@ public final class Model implements Painter, AutoCloseable {
     }
 
     /**
-     * The label of a class.
+     * The label of a class, with a notice, once, if training had no grid of it.
      *
      * @throws JobException naming the nearest class if it is unknown, or if the model has no classes
      */
@@ -258,13 +269,17 @@ public final class Model implements Painter, AutoCloseable {
                     "label " + name + " can't be given: " + folder.path() + " was trained without classes");
         }
         List<String> known = classNames();
-        int index = known.indexOf(name);
+        int index = known.indexOf(RunFolder.Description.composed(name));
         if (index < 0) {
             throw new JobException("there is no class " + name
                     + Nearest.name(name, known)
                             .map(near -> "; did you mean " + near + "?")
                             .orElse("")
                     + " (smalti info lists the " + known.size() + " classes)");
+        }
+        List<Integer> occurring = folder.description().occurring();
+        if (occurring != null && Collections.binarySearch(occurring, index) < 0 && untaught.add(index)) {
+            LOG.warn("training had no grid of class {}: what is drawn of it, nothing has taught the model", name);
         }
         return index;
     }

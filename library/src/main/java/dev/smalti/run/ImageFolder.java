@@ -1,5 +1,6 @@
 package dev.smalti.run;
 
+import dev.smalti.data.ImageSet;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import java.io.IOException;
@@ -24,8 +25,8 @@ public final class ImageFolder implements ImageSink {
     private static final String REQUEST = "request.txt";
     private static final int LONGEST = 200; // bytes of a folder's name; most file systems take 255
     private static final Pattern UNSAFE = Pattern.compile("[/\\\\:*?\"<>|\\p{Cntrl}]");
-    private static final Pattern RESERVED = // by Windows, and __MACOSX and Thumbs.db by readers of pictures
-            Pattern.compile("(?i)(con|prn|aux|nul|com\\d|lpt\\d)(\\..*)?|__macosx|thumbs\\.db");
+    private static final Pattern RESERVED = // by Windows
+            Pattern.compile("(?i)(con|prn|aux|nul|com\\d|lpt\\d)(\\..*)?");
 
     private final Path folder;
     private final Path part;
@@ -168,6 +169,6 @@ public final class ImageFolder implements ImageSink {
         while (safe.getBytes(StandardCharsets.UTF_8).length > LONGEST) {
             safe = safe.substring(0, safe.offsetByCodePoints(safe.length(), -1));
         }
-        return safe.isEmpty() || RESERVED.matcher(safe).matches() ? "_" + safe : safe;
+        return safe.isEmpty() || RESERVED.matcher(safe).matches() || ImageSet.ignores(safe) ? "_" + safe : safe;
     }
 }

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.Locale;
 import java.util.stream.Stream;
 
 /** Looks at the places that results will go to, before the work begins. */
@@ -22,6 +23,19 @@ public final class Outputs {
                     "%s %s is a folder, and a file is to be written: name a file".formatted(option, file));
         }
         makeFolder(option, file.toAbsolutePath().getParent());
+    }
+
+    /**
+     * The same of a file that is a PNG, whatever it is called.
+     *
+     * @throws JobException also if its name ends as that of another format
+     */
+    public static void png(String option, Path file) {
+        String name = String.valueOf(file.getFileName()).toLowerCase(Locale.ROOT);
+        if (name.indexOf('.') > 0 && !name.endsWith(".png")) {
+            throw new JobException("%s %s must end in .png: a PNG is what is written".formatted(option, file));
+        }
+        file(option, file);
     }
 
     /** @throws JobException if {@code folder} is a file, or has something in it */

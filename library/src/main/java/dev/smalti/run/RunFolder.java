@@ -1,5 +1,6 @@
 package dev.smalti.run;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -34,6 +35,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.text.Normalizer;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -42,6 +44,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -77,6 +80,8 @@ public final class RunFolder {
      * @param depth codes at each place; 1 where the file doesn't say
      * @param classes 0 without classes
      * @param tokenizer fingerprint of the tokenizer whose tokens these are; null if unknown
+     * @param occurring the classes that training had a grid of, ascending; null if it had of all, or isn't known to have had
+     *     not
      */
     public record Description(
             int format,
@@ -87,11 +92,16 @@ public final class RunFolder {
             Integer depth,
             int classes,
             List<String> classNames,
-            String tokenizer) {
+            String tokenizer,
+            @JsonInclude(JsonInclude.Include.NON_NULL) List<Integer> occurring) {
         public Description {
             check(kind, classes, classNames);
             depth = depth == null ? 1 : depth;
-            classNames = classNames == null ? List.of() : List.copyOf(classNames);
+            classNames = classNames == null
+                    ? List.of()
+                    : classNames.stream().map(Description::composed).toList();
+            occurring = occurring == null ? null : List.copyOf(occurring);
+            check(occurring, classes);
             if (!kind.equals("features")) {
                 check(new TokenSpace(codes, height, width, depth));
             }
@@ -111,6 +121,23 @@ public final class RunFolder {
             }
         }
 
+        private static void check(List<Integer> occurring, int classes) {
+            int before = -1;
+            for (int each : occurring == null ? List.<Integer>of() : occurring) {
+                if (each <= before || each >= classes) {
+                    throw new IllegalArgumentException(
+                            "occurring must be classes from 0 to %d, ascending, got %d behind %d"
+                                    .formatted(classes - 1, each, before));
+                }
+                before = each;
+            }
+        }
+
+        /** With letters as sets of images have them, whatever form an earlier version wrote. */
+        public static String composed(String name) {
+            return Normalizer.normalize(name, Normalizer.Form.NFC);
+        }
+
         /** Tables of positions, and what is drawn, take memory by the places of a grid. */
         private static void check(TokenSpace space) {
             if (space.length() > MOST_PLACES || space.depth() > MOST_CODES_A_PLACE) {
@@ -128,8 +155,22 @@ public final class RunFolder {
             return of("prior", space, classes, classNames, tokenizer);
         }
 
+        /** The same of a prior that learns from grids of these classes alone. */
+        public Description occurring(int[] found) {
+            List<Integer> some =
+                    found.length == classes ? null : IntStream.of(found).boxed().toList();
+            return new Description(format, kind, codes, height, width, depth, classes, classNames, tokenizer, some);
+        }
+
+        /** Whether a run of {@code other} goes on with this one's, which may be of a version that didn't note classes. */
+        private boolean continues(Description other) {
+            return other.equals(this)
+                    || other.equals(new Description(
+                            format, kind, codes, height, width, depth, classes, classNames, tokenizer, null));
+        }
+
         public static Description features(int size, List<String> classNames) {
-            return new Description(FORMAT, "features", 0, size, size, 1, classNames.size(), classNames, null);
+            return new Description(FORMAT, "features", 0, size, size, 1, classNames.size(), classNames, null, null);
         }
 
         private static Description of(
@@ -143,7 +184,8 @@ public final class RunFolder {
                     space.depth(),
                     classes,
                     classNames,
-                    tokenizer);
+                    tokenizer,
+                    null);
         }
 
         public TokenSpace space() {
@@ -250,7 +292,7 @@ public final class RunFolder {
             }
             if (filled && Files.exists(path.resolve("model.json"))) {
                 RunFolder there = open(path);
-                if (!there.description.equals(description)) {
+                if (!description.continues(there.description)) {
                     throw new JobException(path + " holds another model (" + there.description + ") than the one to be "
                             + "continued (" + description + "): use its own recipe and data, or another --out");
                 }

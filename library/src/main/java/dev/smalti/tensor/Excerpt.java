@@ -11,6 +11,11 @@ public final class Excerpt {
         return of(text, LONGEST);
     }
 
+    /** The beginning of a name or value among others, of at most 80 characters. */
+    public static String brief(String text) {
+        return of(text, 80);
+    }
+
     /** The same with another limit. @param longest at least 1, the ellipsis counted */
     public static String of(String text, int longest) {
         return text.length() <= longest ? plain(text) : plain(before(text, longest - 1)) + "…";

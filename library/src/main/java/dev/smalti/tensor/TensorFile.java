@@ -118,20 +118,20 @@ public final class TensorFile implements AutoCloseable {
         return shapes;
     }
 
-    /** The type of a tensor as the format calls it: F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL. */
+    /** The type of a tensor as the format calls it: F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL, U64, U32 or U16. */
     public String dtype(String name) {
         return entry(name).type().name();
     }
 
     /**
-     * Reads a tensor, in the type in which it is stored, to the CPU.
+     * Reads a tensor, in the type in which it is stored, to the CPU; U16 as int32, U32 and U64 as int64.
      *
-     * @throws BadFileException listing the nearest names if there is none of this name
+     * @throws BadFileException listing the nearest names if there is none of this name, or if a number is 2^63 or more
      * @throws IllegalStateException if the file was closed
      */
     public Tensor tensor(String name) {
         Entry entry = entry(name);
-        return filled(entry, entry.shape(), tensor -> read(name, header.start() + entry.begin(), tensor));
+        return filled(name, entry, entry.shape(), tensor -> read(name, header.start() + entry.begin(), tensor));
     }
 
     /** Reads a tensor and converts it to {@code dtype}. */
@@ -155,7 +155,7 @@ public final class TensorFile implements AutoCloseable {
                         "row must be from 0 to %d of tensor %s of %s, got %d".formatted(rows - 1, name, file, row));
             }
         }
-        return filled(entry, rows(entry, which.length), tensor -> {
+        return filled(name, entry, rows(entry, which.length), tensor -> {
             long bytes = rows == 0 ? 0 : entry.bytes() / rows;
             List<ByteBuffer> memory = TensorBytes.of(tensor);
             for (int i = 0, next; i < which.length; i = next) {
@@ -186,7 +186,10 @@ public final class TensorFile implements AutoCloseable {
         }
         long bytes = rows == 0 ? 0 : entry.bytes() / rows;
         return filled(
-                entry, rows(entry, count), tensor -> read(name, header.start() + entry.begin() + from * bytes, tensor));
+                name,
+                entry,
+                rows(entry, count),
+                tensor -> read(name, header.start() + entry.begin() + from * bytes, tensor));
     }
 
     /** Reads all tensors, in the order of {@link #names}. */
@@ -233,13 +236,16 @@ public final class TensorFile implements AutoCloseable {
         return shape;
     }
 
-    private static Tensor filled(Entry entry, long[] shape, Consumer<Tensor> body) {
+    private Tensor filled(String name, Entry entry, long[] shape, Consumer<Tensor> body) {
         return Scope.keep(() -> {
-            boolean truths = entry.type() == ElementType.BOOL;
-            ScalarType stored = truths ? ScalarType.Byte : entry.type().scalar;
-            Tensor tensor = torch.empty(shape, new TensorOptions(stored), new MemoryFormatOptional());
-            body.accept(tensor);
-            return truths ? tensor.to(ScalarType.Bool) : tensor; // any byte but 0 means true
+            ElementType type = entry.type();
+            Tensor bits = torch.empty(shape, new TensorOptions(type.raw()), new MemoryFormatOptional());
+            body.accept(bits);
+            try {
+                return type.value(bits);
+            } catch (IllegalArgumentException e) {
+                throw new BadFileException(file, "tensor %s %s".formatted(Excerpt.brief(name), e.getMessage()), e);
+            }
         });
     }
 

@@ -40,7 +40,7 @@ record TensorHeader(Map<String, Entry> entries, Map<String, String> metadata, lo
             }
             ElementType known = ElementType.of(type)
                     .orElseThrow(() -> new IllegalArgumentException("tensor %s must have one of the types %s, got %s"
-                            .formatted(name, ElementType.known(), type)));
+                            .formatted(name, ElementType.writable(), type)));
             return new Outline(known, shape);
         }
 

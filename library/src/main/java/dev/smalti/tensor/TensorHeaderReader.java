@@ -97,7 +97,7 @@ final class TensorHeaderReader {
             while (json.nextToken() == JsonToken.FIELD_NAME) {
                 String name = json.currentName();
                 boolean about = name.equals(TensorHeader.METADATA);
-                part = about ? TensorHeader.METADATA : "tensor " + brief(name);
+                part = about ? TensorHeader.METADATA : "tensor " + Excerpt.brief(name);
                 json.nextToken();
                 if (about) {
                     parseMetadata(json);
@@ -121,7 +121,10 @@ final class TensorHeaderReader {
         require(json.currentToken() == JsonToken.START_OBJECT, "must be an object of strings", json);
         while (json.nextToken() == JsonToken.FIELD_NAME) {
             String key = json.currentName();
-            require(json.nextToken() == JsonToken.VALUE_STRING, "must have strings for values at " + brief(key), json);
+            require(
+                    json.nextToken() == JsonToken.VALUE_STRING,
+                    "must have strings for values at " + Excerpt.brief(key),
+                    json);
             metadata.put(key, json.getText());
         }
     }
@@ -169,8 +172,8 @@ final class TensorHeaderReader {
                     "%s lacks %s".formatted(part, dtype == null ? "dtype" : shape == null ? "shape" : "data_offsets"));
         }
         ElementType type = ElementType.named(dtype)
-                .orElseThrow(() -> bad(
-                        "%s must have one of the types %s, got %s".formatted(part, ElementType.known(), brief(dtype))));
+                .orElseThrow(() -> bad("%s must have one of the types %s, got %s"
+                        .formatted(part, ElementType.known(), Excerpt.brief(dtype))));
         if (offsets.length != 2) {
             throw bad("%s must have 2 data_offsets, got %d".formatted(part, offsets.length));
         }
@@ -210,7 +213,7 @@ final class TensorHeaderReader {
         String before = "the start";
         for (Map.Entry<String, Entry> each : ordered) {
             Entry entry = each.getValue();
-            String name = "tensor " + brief(each.getKey());
+            String name = "tensor " + Excerpt.brief(each.getKey());
             if (entry.end() > length) {
                 throw bad("%s ends at byte %d of the data, but there are %d (is the file truncated?)"
                         .formatted(name, entry.end(), length));
@@ -242,12 +245,8 @@ final class TensorHeaderReader {
         return switch (token) {
             case START_OBJECT -> "an object";
             case START_ARRAY -> "an array";
-            default -> brief(json.getText());
+            default -> Excerpt.brief(json.getText());
         };
-    }
-
-    private static String brief(String text) {
-        return Excerpt.of(text, 80);
     }
 
     private BadFileException bad(String problem) {

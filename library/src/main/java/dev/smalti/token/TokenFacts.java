@@ -2,6 +2,7 @@ package dev.smalti.token;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorWriter.Shape;
 import dev.smalti.token.TokenWriter.Column;
@@ -91,19 +92,23 @@ record TokenFacts(
             return Optional.of("grids %s and %s".formatted(row, other.row));
         }
         if (!tokenizer.equals(other.tokenizer)) {
-            return Optional.of(
-                    "tokenizer %s and %s".formatted(tokenizer.orElse("none"), other.tokenizer.orElse("none")));
+            return Optional.of("tokenizer %s and %s"
+                    .formatted(brief(tokenizer.orElse("none")), brief(other.tokenizer.orElse("none"))));
         }
         if (classes != other.classes) {
             return Optional.of("%d classes and %d".formatted(classes, other.classes));
         }
         if (!classNames.equals(other.classNames)) {
-            return Optional.of("class_names %s and %s".formatted(classNames, other.classNames));
+            return Optional.of("class_names %s and %s".formatted(brief(classNames), brief(other.classNames)));
         }
         if (copies != other.copies) {
             return Optional.of("copies %d and %d".formatted(copies, other.copies));
         }
         return tensorDifference(other);
+    }
+
+    private static String brief(Object value) {
+        return Excerpt.brief(value.toString());
     }
 
     private Optional<String> tensorDifference(TokenFacts other) {

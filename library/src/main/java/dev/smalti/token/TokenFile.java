@@ -1,11 +1,11 @@
 package dev.smalti.token;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.TensorBytes;
@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -58,7 +59,10 @@ public final class TokenFile implements AutoCloseable {
     private static final Set<String> LIBRARIES = Set.of("pt", "np", "tf", "flax", "mlx"); // what Python calls a format
     private static final Set<String> KEYS =
             Set.of("format", "codebook_size", "classes", "class_names", "tokenizer", "tokenizer_run", "copies");
-    private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+    private static final int LONGEST_NAME = 1000; // letters of a class
+    private static final int MOST_NAMES = 1 << 20;
+    private static final String STRINGS = "a JSON array of strings";
+    private static final JsonFactory JSON = new JsonFactory();
 
     private final TokenFacts facts;
     private final boolean classesSaid; // not counted from the labels
@@ -260,6 +264,16 @@ public final class TokenFile implements AutoCloseable {
         return labels;
     }
 
+    /** The classes that some grid has, each once, in order; empty without labels. */
+    public int[] occurring() {
+        return labels.map(each -> LongStream.of(Tensors.toLongs(each))
+                        .mapToInt(Math::toIntExact)
+                        .distinct()
+                        .sorted()
+                        .toArray())
+                .orElse(new int[0]);
+    }
+
     /** The vectors that the codes stand for. */
     public Optional<Codebook> codebook() {
         return facts.codebook();
@@ -352,8 +366,11 @@ public final class TokenFile implements AutoCloseable {
     private static TokenFile read(TensorFile file, boolean memory) {
         Map<String, String> strings = file.metadata();
         checkFormat(strings);
-        require(file.names().contains("codes"), "a token file must have a tensor codes, got %s", file.names());
-        require(strings.containsKey("codebook_size"), "metadata must have codebook_size, got %s", strings.keySet());
+        require(file.names().contains("codes"), "a token file must have a tensor codes, got %s", brief(file.names()));
+        require(
+                strings.containsKey("codebook_size"),
+                "metadata must have codebook_size, got %s",
+                brief(strings.keySet()));
         Grids grids = memory ? new Grids.Held(file.tensor("codes")) : new Grids.Stored(file);
         Builder builder =
                 new Builder(grids, null, number("codebook_size", strings).getAsInt());
@@ -396,23 +413,40 @@ public final class TokenFile implements AutoCloseable {
         try {
             return OptionalInt.of(Integer.parseInt(text));
         } catch (NumberFormatException e) {
-            throw new IllegalArgumentException("%s must be a whole number below 2^31, got %s".formatted(key, text), e);
+            throw new IllegalArgumentException(
+                    "%s must be a whole number below 2^31, got %s".formatted(key, brief(text)), e);
         }
     }
 
     private static List<String> names(String text) {
-        try {
-            JsonNode array = JSON.readTree(text);
-            require(array.isArray(), "class_names must be a JSON array of strings, got %s", text);
-            List<String> names = new ArrayList<>();
-            for (JsonNode each : array) {
-                require(each.isTextual(), "class_names must be a JSON array of strings, got %s in it", each);
-                names.add(each.textValue());
+        List<String> names = new ArrayList<>();
+        try (JsonParser json = JSON.createParser(text)) {
+            require(json.nextToken() == JsonToken.START_ARRAY, "class_names must be %s, got %s", STRINGS, brief(text));
+            while (json.nextToken() != JsonToken.END_ARRAY) {
+                String name = json.getText();
+                require(
+                        json.currentToken() == JsonToken.VALUE_STRING,
+                        "class_names must be %s, got %s in it",
+                        STRINGS,
+                        brief(name));
+                require(
+                        name.length() <= LONGEST_NAME,
+                        "class_names must have at most %,d letters each, got %,d: %s",
+                        LONGEST_NAME,
+                        name.length(),
+                        brief(name));
+                names.add(Normalizer.normalize(name, Normalizer.Form.NFC)); // as sets of images have it
+                require(names.size() <= MOST_NAMES, "class_names must be %,d at most, got more", MOST_NAMES);
             }
+            require(json.nextToken() == null, "class_names must be %s, got more behind it", STRINGS);
             return names;
-        } catch (JsonProcessingException e) {
-            throw new IllegalArgumentException("class_names must be a JSON array of strings, got " + text, e);
+        } catch (IOException e) {
+            throw new IllegalArgumentException("class_names must be %s, got %s".formatted(STRINGS, brief(text)), e);
         }
+    }
+
+    private static String brief(Object value) {
+        return Excerpt.brief(value.toString());
     }
 
     private static Optional<Tensor> optional(TensorFile file, String name) {

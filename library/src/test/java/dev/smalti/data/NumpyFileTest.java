@@ -3,14 +3,19 @@ package dev.smalti.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.smalti.Allocation;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -132,6 +137,65 @@ class NumpyFileTest {
         assertThatThrownBy(() -> ImageSet.open(folder.resolve("text.npz")))
                 .isInstanceOf(DataException.class)
                 .hasMessageContaining("cannot be read as an .npz");
+    }
+
+    @Test
+    void takes_no_memory_for_bytes_that_only_the_directory_of_the_zip_has() throws Exception {
+        for (int method : new int[] {ZipEntry.DEFLATED, ZipEntry.STORED}) {
+            Path file = declared(npy("|u1", "(2000, 1000, 1000)", new byte[128]), 2_000_000_000, method);
+
+            assertThat(Allocation.of(() -> assertThatThrownBy(() -> ImageSet.open(file))
+                            .isInstanceOf(DataException.class)
+                            .hasMessageContaining("declared.npz")
+                            .hasMessageContaining("2,000,000,000 bytes")))
+                    .isLessThan(8 << 20);
+        }
+    }
+
+    @Test
+    void quotes_a_line_of_a_header_at_most() throws Exception {
+        byte[] blank = npy("|u1", "(1, 1, 1, 3)", new byte[3]);
+        Arrays.fill(blank, 11, blank.length, (byte) ' ');
+        String dimensions = "(" + "1, ".repeat(20_000) + ")";
+        for (byte[] array : new byte[][] {
+            blank,
+            npy("|u1", dimensions, new byte[1]),
+            npy("|u1", "(" + "9".repeat(60_000) + ",)", new byte[1]),
+            npy("|O" + " ".repeat(60_000), "(1,)", new byte[1])
+        }) {
+            Path file = Samples.zip(folder.resolve("bad.npz"), Map.of("arr_0.npy", array));
+            assertThatThrownBy(() -> ImageSet.open(file))
+                    .isInstanceOf(DataException.class)
+                    .hasMessageContaining("arr_0")
+                    .satisfies(e -> assertThat(e.getMessage().replace(file.toString(), ""))
+                            .hasSizeLessThan(300)
+                            .doesNotContain("\n"));
+        }
+    }
+
+    /** A zip of one array whose directory says that it has {@code bytes} more than its header, packed or not. */
+    private Path declared(byte[] array, int data, int method) throws Exception {
+        Path file = folder.resolve("declared.npz");
+        try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(file))) {
+            ZipEntry entry = new ZipEntry("arr_0.npy");
+            entry.setMethod(method);
+            entry.setSize(array.length);
+            CRC32 checksum = new CRC32();
+            checksum.update(array);
+            entry.setCrc(checksum.getValue());
+            zip.putNextEntry(entry);
+            zip.write(array);
+        }
+        byte[] bytes = Files.readAllBytes(file);
+        ByteBuffer zip = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+        int end = bytes.length - 22;
+        int directory = zip.getInt(end + 16);
+        int header = array.length - 128;
+        zip.putInt(directory + 24, header + data);
+        if (method == ZipEntry.STORED) {
+            zip.putInt(directory + 20, header + data);
+        }
+        return Files.write(file, bytes);
     }
 
     private void refuses(Map<String, byte[]> entries, String... parts) throws Exception {

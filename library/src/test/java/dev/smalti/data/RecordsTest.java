@@ -3,12 +3,14 @@ package dev.smalti.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.smalti.Allocation;
 import java.io.ByteArrayOutputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
@@ -145,6 +147,68 @@ class RecordsTest {
                 .isInstanceOf(DataException.class)
                 .hasMessageContaining("image 1 of " + wrong)
                 .hasMessageContaining("below 10, it has 77");
+    }
+
+    @Test
+    void unpacks_no_more_than_the_header_of_an_idx_file_that_is_none() throws Exception {
+        Path zeros = Samples.file(folder.resolve("x-images-idx3-ubyte.gz"), gzip(new byte[64 << 20]));
+
+        assertThat(Allocation.of(() -> assertThatThrownBy(() -> ImageSet.open(zeros))
+                        .isInstanceOf(DataException.class)
+                        .hasMessageContaining("must start with 00000803")))
+                .isLessThan(8 << 20);
+    }
+
+    @Test
+    void unpacks_no_more_of_an_idx_file_than_its_header_says() throws Exception {
+        byte[] more = Arrays.copyOf(images(3, 4, 3), 64 << 20);
+        Path longer = Samples.file(folder.resolve("x-images-idx3-ubyte.gz"), gzip(more));
+
+        assertThat(Allocation.of(() -> assertThatThrownBy(() -> ImageSet.open(longer))
+                        .isInstanceOf(DataException.class)
+                        .hasMessageContaining("must have 52 bytes by its header, it has more")))
+                .isLessThan(8 << 20);
+    }
+
+    @Test
+    void takes_no_memory_for_images_that_cannot_be_in_the_file() throws Exception {
+        byte[] header = ByteBuffer.allocate(16)
+                .putInt(0x803)
+                .putInt(31)
+                .putInt(8192)
+                .putInt(8192)
+                .array();
+        Path packed = Samples.file(folder.resolve("x-images-idx3-ubyte.gz"), gzip(header));
+        Path loose = Samples.file(folder.resolve("y-images-idx3-ubyte"), header);
+
+        for (Path file : List.of(packed, loose)) {
+            assertThat(Allocation.of(() -> assertThatThrownBy(() -> ImageSet.open(file))
+                            .isInstanceOf(DataException.class)
+                            .hasMessageContaining(file.toString())
+                            .hasMessageContaining("2,080,374,800 bytes")))
+                    .isLessThan(8 << 20);
+        }
+    }
+
+    @Test
+    void names_the_classes_that_no_picture_has() throws Exception {
+        Path file = Samples.file(folder.resolve("t10k-images-idx3-ubyte"), images(2, 4, 3));
+        Samples.file(folder.resolve("t10k-labels-idx1-ubyte"), new byte[] {0, 0, 8, 1, 0, 0, 0, 2, 3, 1});
+
+        try (ImageSet set = ImageSet.open(file)) {
+            assertThat(set.classNames()).hasSize(4);
+            assertThat(set.emptyClasses()).containsExactly("0", "2");
+        }
+    }
+
+    @Test
+    void refuses_endless_names_of_cifars_classes() throws Exception {
+        Path file = Samples.file(folder.resolve("data_batch_1.bin"), cifar(2, 1, 0));
+        Samples.file(folder.resolve("batches.meta.txt"), new byte[100_000]);
+
+        assertThatThrownBy(() -> ImageSet.open(file))
+                .isInstanceOf(DataException.class)
+                .hasMessageContaining("batches.meta.txt must have at most 65,536 bytes");
     }
 
     private static byte[] images(int count, int height, int width) {

@@ -18,10 +18,30 @@ class ImageFolderTest {
 
     @Test
     void makes_names_of_folders_of_any_class() {
-        assertThat(ImageFolder.safe(
-                        List.of("Banana 1", "a/b", "..", ".hidden", "", "CON", "nul.txt", "x. ", "Äpfel", "__MACOSX")))
+        assertThat(ImageFolder.safe(List.of(
+                        "Banana 1",
+                        "a/b",
+                        "..",
+                        ".hidden",
+                        "",
+                        "CON",
+                        "nul.txt",
+                        "x. ",
+                        "Äpfel",
+                        "__MACOSX",
+                        "@eaDir")))
                 .containsExactly(
-                        "Banana 1", "a_b", "_", "_hidden", "_-4", "_CON", "_nul.txt", "x_", "Äpfel", "___MACOSX");
+                        "Banana 1",
+                        "a_b",
+                        "_",
+                        "_hidden",
+                        "_-4",
+                        "_CON",
+                        "_nul.txt",
+                        "x_",
+                        "Äpfel",
+                        "___MACOSX",
+                        "_@eaDir");
     }
 
     @Test

@@ -376,7 +376,7 @@ class TensorFileTest {
     void refuses_unknown_types() throws IOException {
         assertRefused(
                 entry("\"F8_E4M3\"", "[1]", "[0,1]", 1),
-                "tensor x must have one of the types F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL, got F8_E4M3");
+                "tensor x must have one of the types F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL, U64, U32, U16, got F8_E4M3");
         assertRefused(entry("8", "[1]", "[0,1]", 1), "tensor x must have a string for dtype, got 8");
     }
 

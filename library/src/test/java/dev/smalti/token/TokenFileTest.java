@@ -10,6 +10,11 @@ import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -127,6 +132,94 @@ class TokenFileTest {
         try (TokenFile file = TokenFile.read(path)) {
             assertThat(Tensors.toLongs(file.codes())).containsExactly(0, 100, 3, 4);
             assertThat(Tensors.toLongs(file.labels().orElseThrow())).containsExactly(2, 0);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"U8, 1, 200", "U16, 2, 50000", "U32, 4, 70000", "U64, 8, 70000"})
+    void reads_unsigned_codes_and_labels_as_numpy_writes_them(String type, int bytes, int large) throws IOException {
+        ByteBuffer data = ByteBuffer.allocate(6 * bytes).order(ByteOrder.LITTLE_ENDIAN);
+        for (int each : new int[] {0, large, 3, 4, 2, 0}) {
+            for (int i = 0; i < bytes; i++) {
+                data.put((byte) ((long) each >> 8 * i));
+            }
+        }
+        raw(type, bytes, data.array());
+        for (long most : new long[] {Long.MAX_VALUE, 0}) { // in memory and on the disk
+            try (TokenFile file = TokenFile.read(path, most)) {
+                assertThat(Tensors.toLongs(file.codes())).containsExactly(0, large, 3, 4);
+                assertThat(Tensors.toLongs(file.batchCodes(Tensors.longs(0)))).containsExactly(0, large);
+                assertThat(Tensors.toLongs(file.labels().orElseThrow())).containsExactly(2, 0);
+                assertThat(file.occurring()).containsExactly(0, 2);
+            }
+        }
+        assertThat(TensorFile.open(path).dtype("codes")).isEqualTo(type);
+    }
+
+    @Test
+    void refuses_unsigned_codes_that_no_codebook_has() throws IOException {
+        byte[] data = new byte[48];
+        data[3] = 1;
+        raw("U64", 8, data);
+        assertRefused("codes must be below 100000, got 16777216 at [0, 0, 0]");
+        data[7] = -1;
+        raw("U64", 8, data);
+        assertRefused("tensor codes must have unsigned numbers below 2^63");
+    }
+
+    /** Two grids of two codes, and two labels. */
+    private void raw(String type, int bytes, byte[] data) throws IOException {
+        String header = ("{\"codes\":{\"dtype\":\"%1$s\",\"shape\":[2,1,2],\"data_offsets\":[0,%2$d]},"
+                        + "\"labels\":{\"dtype\":\"%1$s\",\"shape\":[2],\"data_offsets\":[%2$d,%3$d]},"
+                        + "\"__metadata__\":{\"codebook_size\":\"%4$d\"}}")
+                .formatted(type, 4 * bytes, 6 * bytes, bytes == 1 ? 256 : 100_000);
+        ByteBuffer file = ByteBuffer.allocate(8 + header.length() + data.length).order(ByteOrder.LITTLE_ENDIAN);
+        file.putLong(header.length())
+                .put(header.getBytes(StandardCharsets.UTF_8))
+                .put(data);
+        Files.write(path, file.array());
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "class_names",
+                "classes",
+                "codebook_size",
+                "copies",
+                "format", // not what they should be
+                "other" // where what is there is listed
+            })
+    void quotes_little_of_what_is_wrong(String key) {
+        Map<String, String> strings = new LinkedHashMap<>(Map.of("codebook_size", "300"));
+        strings.put(key, "a\n".repeat(20_000));
+        if (key.equals("other")) {
+            strings.remove("codebook_size");
+            strings.put("b".repeat(40_000), "");
+        }
+        write(Map.of("codes", grids(2), "labels", Tensors.longs(0, 1)), strings);
+        assertThatExceptionOfType(BadFileException.class)
+                .isThrownBy(() -> TokenFile.read(path).close())
+                .satisfies(e -> assertThat(e.getMessage().replace(path.toString(), ""))
+                        .hasSizeLessThan(250)
+                        .doesNotContain("\n"));
+    }
+
+    @Test
+    void bounds_the_names_of_classes() {
+        for (String names : new String[] {
+            "[\"" + "a".repeat(40_000) + "\"]",
+            "[3]",
+            "[[]]",
+            "[\"a\"",
+            "[\"a\"] 1",
+            "{}",
+            "",
+            "null",
+            "[" + "\"\",".repeat(1 << 20) + "\"\"]"
+        }) {
+            write(Map.of("codes", grids(2)), Map.of("codebook_size", "300", "class_names", names));
+            assertRefused("class_names must");
         }
     }
 
