@@ -5,6 +5,7 @@ import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.tensor.Seed;
 import dev.smalti.train.Checkpoints;
+import dev.smalti.train.MeasureSums;
 import dev.smalti.train.MetricsLog;
 import dev.smalti.train.MovingAverage;
 import dev.smalti.train.NotFiniteException;
@@ -71,7 +72,8 @@ public final class TrainingRun<B> {
             players.add(Player.of(objective, configuration, players.isEmpty()));
         }
         try {
-            Checkpoints checkpoints = new Checkpoints(folder.path(), players, configuration, seed.value());
+            MeasureSums sums = new MeasureSums();
+            Checkpoints checkpoints = new Checkpoints(folder.path(), players, configuration, seed.value(), sums);
             Optional<Path> latest = Checkpoints.latest(folder.path());
             long begin = latest.map(checkpoints::read).orElse(0L);
             RecipeFile.write(folder.path().resolve("recipe.yaml"), recipe);
@@ -81,7 +83,8 @@ public final class TrainingRun<B> {
             }
             MovingAverage average = players.get(0).average();
             List<Watcher> all = new ArrayList<>(watchers);
-            all.add(new MetricsLog(folder.path(), configuration, measure == null ? null : averaged(average, measure)));
+            Supplier<Map<String, Double>> validation = measure == null ? null : averaged(average, measure);
+            all.add(new MetricsLog(folder.path(), configuration, sums, validation));
             if (preview != null && configuration.previewEvery() > 0) {
                 all.add(new Previews(average, preview));
             }

@@ -29,14 +29,21 @@ public final class MetricsLog implements Watcher {
     private final Path folder;
     private final TrainingConfiguration configuration;
     private final Supplier<Map<String, Double>> validation;
-    private final Map<String, Double> sums = new LinkedHashMap<>();
-    private final Map<String, Integer> counts = new LinkedHashMap<>();
+    private final MeasureSums sums;
     private final Map<String, TreeMap<Long, Double>> curves = new LinkedHashMap<>();
 
-    /** @param validation measures on held-out data; null for none */
-    public MetricsLog(Path folder, TrainingConfiguration configuration, Supplier<Map<String, Double>> validation) {
+    /**
+     * @param sums of the steps that the next line is of; a checkpoint has them too
+     * @param validation measures on held-out data; null for none
+     */
+    public MetricsLog(
+            Path folder,
+            TrainingConfiguration configuration,
+            MeasureSums sums,
+            Supplier<Map<String, Double>> validation) {
         this.folder = folder;
         this.configuration = configuration;
+        this.sums = sums;
         this.validation = validation;
     }
 
@@ -79,20 +86,15 @@ public final class MetricsLog implements Watcher {
 
     @Override
     public void stepped(Run run) {
-        run.measures().forEach((name, value) -> {
-            sums.merge(name, value, Double::sum);
-            counts.merge(name, 1, Integer::sum);
-        });
+        sums.add(run.measures());
         if (run.step() % configuration.logEvery() == 0 || run.complete()) {
             Map<String, Object> line = new LinkedHashMap<>();
             line.put("step", run.step());
-            sums.forEach((name, sum) -> line.put(name, sum / counts.get(name)));
+            line.putAll(sums.takeMeans());
             line.put("learning_rate", run.rate());
             line.put("items_per_second", run.itemsPerSecond());
             line.put("seconds", run.seconds());
             append(line);
-            sums.clear();
-            counts.clear();
         }
         boolean due = configuration.validateEvery() > 0 && run.step() % configuration.validateEvery() == 0;
         if (validation != null && (due || run.complete())) {
