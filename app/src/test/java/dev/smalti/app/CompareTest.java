@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.compare.Compare;
 import dev.smalti.compare.CompareObserver;
 import dev.smalti.compare.CompareResult;
+import dev.smalti.run.Claim;
+import dev.smalti.tensor.AtomicFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
@@ -245,14 +247,24 @@ class CompareTest {
     @Test
     void leaves_a_prior_to_the_process_that_holds_it() throws IOException {
         Path copy = copied(out, fresh.resolve("copy"));
-        try (FileChannel held = FileChannel.open(copy.resolve("locks/raster"), StandardOpenOption.WRITE)) {
+        Path left = Files.writeString(copy.resolve("cells/drawn-raster.partial.npz"), "of a killed process");
+        Path half = Files.writeString(
+                AtomicFile.of(copy.resolve("cells/raster-1.json")).path(), "of a killed process");
+        Path lock = copy.resolve("locks/raster");
+        try (FileChannel held = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
             assertThat(held.lock().isValid()).isTrue();
             JsonNode others = compare(copy);
+            assertThat(left).doesNotExist();
+            assertThat(half).doesNotExist();
             assertThat(others.get("complete").asBoolean()).isFalse();
             assertThat(others.get("missing").get(0).asText()).isEqualTo("raster");
             assertThat(Files.readString(copy.resolve("index.html"))).contains("Not all is here yet");
         }
         assertThat(compare(copy).get("complete").asBoolean()).isTrue();
+        try (Claim one = Claim.lock(copy, lock);
+                Claim other = Claim.lock(copy, lock.resolveSibling("absorbing"))) {
+            refused(copy, SWEEPS, "no prior that another process isn't at work on (this process already)");
+        }
     }
 
     @Test

@@ -16,11 +16,11 @@ import org.junit.jupiter.api.Test;
 /** Disks of some kilobytes, in memory. */
 class FullDiskTest {
     private static final int SIDE = 64;
-    private static final Pixels NOISE = noise(new Random(1));
 
-    private static Pixels noise(Random random) {
+    /** What can't be compressed. */
+    private static Pixels noise(int number) {
         byte[] rgb = new byte[3 * SIDE * SIDE];
-        random.nextBytes(rgb);
+        new Random(number).nextBytes(rgb);
         return new Pixels(SIDE, SIDE, rgb);
     }
 
@@ -30,7 +30,7 @@ class FullDiskTest {
             leavesNothing(kilobytes, file -> {
                 try (NumpyFile.Writer writer = NumpyFile.writer(file, 12, SIDE, SIDE)) {
                     for (int i = 0; i < 12; i++) {
-                        writer.add(NOISE, i);
+                        writer.add(noise(i), i);
                     }
                     writer.finish();
                 }
@@ -44,7 +44,7 @@ class FullDiskTest {
             leavesNothing(kilobytes, file -> {
                 try (GridFile grid = new GridFile(file, 12, 3, 2, SIDE, SIDE)) {
                     for (int i = 0; i < 12; i++) {
-                        grid.add(NOISE);
+                        grid.add(noise(i));
                     }
                     grid.finish();
                 }
@@ -54,7 +54,7 @@ class FullDiskTest {
 
     @Test
     void a_picture_that_does_not_fit_leaves_nothing() throws IOException {
-        leavesNothing(1, file -> Pictures.writePng(file, NOISE));
+        leavesNothing(1, file -> Pictures.writePng(file, noise(1)));
     }
 
     private static void leavesNothing(int kilobytes, Consumer<Path> writing) throws IOException {
