@@ -11,10 +11,8 @@ import dev.smalti.run.Claim;
 import dev.smalti.tensor.AtomicFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -251,8 +249,7 @@ class CompareTest {
         Path half = Files.writeString(
                 AtomicFile.of(copy.resolve("cells/raster-1.json")).path(), "of a killed process");
         Path lock = copy.resolve("locks/raster");
-        try (FileChannel held = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-            assertThat(held.lock().isValid()).isTrue();
+        try (Claim held = Claim.of(copy, lock)) {
             JsonNode others = compare(copy);
             assertThat(left).doesNotExist();
             assertThat(half).doesNotExist();
@@ -261,8 +258,8 @@ class CompareTest {
             assertThat(Files.readString(copy.resolve("index.html"))).contains("Not all is here yet");
         }
         assertThat(compare(copy).get("complete").asBoolean()).isTrue();
-        try (Claim one = Claim.lock(copy, lock);
-                Claim other = Claim.lock(copy, lock.resolveSibling("absorbing"))) {
+        try (Claim one = Claim.of(copy, lock);
+                Claim other = Claim.of(copy, lock.resolveSibling("absorbing"))) {
             refused(copy, SWEEPS, "no prior that another process isn't at work on (this process already)");
         }
     }

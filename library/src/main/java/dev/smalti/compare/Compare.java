@@ -112,7 +112,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
                 int number = each.next();
                 CompareResult.Prior prior;
                 Path lock = out.resolve("locks").resolve(all.get(number).entry().name());
-                try (Claim claim = Claim.lock(out, lock)) {
+                try (Claim claim = Claim.of(out, lock)) {
                     prior = measured(read, all, number, cells, references, observer);
                 } catch (Claim.HeldException e) {
                     others.add(e.getMessage());

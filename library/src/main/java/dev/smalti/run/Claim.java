@@ -7,21 +7,24 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.time.OffsetDateTime;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
+import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,26 +39,31 @@ import org.slf4j.LoggerFactory;
  * }
  * }</pre>
  *
- * <p>It is a lock of the operating system on a hidden file, so it ends with the process, however that ends: a file that a killed
- * one left is no obstacle. The file says who has the lock, and is deleted with it.
+ * <p>Who claims makes a hidden file of its own, which says who that is, locks it, and then looks for those of others. A lock of
+ * the operating system ends with its process, however that ends, so a file that isn't locked is one that a killed process left,
+ * and is deleted. Every file has a name of its own, so that none is ever taken for another.
  */
 public final class Claim implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Claim.class);
-    private static final String INSIDE = ".smalti" + Outputs.LOCK;
+    private static final String INSIDE = ".smalti-inside";
+    private static final String ID = "-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
     private static final long LOCKED =
-            Long.MAX_VALUE - 1; // far behind the text, which Windows lets nobody read where it is locked
+            Long.MAX_VALUE - 1; // behind the text, which Windows lets nobody read where it is locked
     private static final int MOST_TEXT = 200;
+    private static final int LOOKS = 4; // the other may be looking too, and withdraw
+    private static final int MOST_PAUSE = 40; // milliseconds
     private static final long MOST_WAIT = TimeUnit.MINUTES.toNanos(5);
 
     /**
-     * What this process has, by lock files. A file that is locked must not be opened a second time: where the system takes POSIX's
-     * locks, closing it once ends them all.
+     * What this process has, by file names without what is random in them. Where the system takes POSIX's locks, closing a file once
+     * ends all that the process has on it, so its own must never be looked at.
      */
     private static final Map<Path, Claim> HELD = new HashMap<>();
 
-    private final Path file;
-    private final FileChannel channel; // null where the file system has no locks
+    private final Path name;
     private final List<Path> made; // folders, the innermost first
+    private Path file;
+    private FileChannel channel; // null where the file system has no locks
 
     /** Somebody else has the place: the message says who. */
     public static final class HeldException extends RuntimeException {
@@ -66,9 +74,8 @@ public final class Claim implements AutoCloseable {
         }
     }
 
-    private Claim(Path file, FileChannel channel, List<Path> made) {
-        this.file = file;
-        this.channel = channel;
+    private Claim(Path name, List<Path> made) {
+        this.name = name;
         this.made = made;
     }
 
@@ -93,7 +100,7 @@ public final class Claim implements AutoCloseable {
     public static Claim beside(Path path) {
         Path folder = existing(path.toAbsolutePath().getParent());
         String mark = AtomicFile.mark(folder.relativize(path.toAbsolutePath()));
-        Claim claim = refusing(path, folder.resolve(mark + Outputs.LOCK));
+        Claim claim = refusing(path, folder.resolve(mark));
         claim.clear(folder, name -> name.startsWith(mark + "-") && AtomicFile.isPart(name));
         return claim;
     }
@@ -112,30 +119,20 @@ public final class Claim implements AutoCloseable {
         long begun = System.nanoTime();
         while (true) {
             try {
-                Claim claim = lock(folder, folder.resolve(INSIDE));
+                Claim claim = of(folder, folder.resolve(INSIDE));
                 claim.clear(folder, AtomicFile::isPart);
                 return claim;
             } catch (HeldException e) {
                 if (System.nanoTime() - begun > MOST_WAIT) {
                     throw refusal(folder, e);
                 }
-                pause();
             }
         }
     }
 
-    private static void pause() {
+    private static Claim refusing(Path place, Path name) {
         try {
-            TimeUnit.MILLISECONDS.sleep(20);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new CancellationException("interrupted while another process was writing");
-        }
-    }
-
-    private static Claim refusing(Path place, Path file) {
-        try {
-            return lock(place, file);
+            return of(place, name);
         } catch (HeldException e) {
             throw refusal(place, e);
         }
@@ -149,30 +146,31 @@ public final class Claim implements AutoCloseable {
     }
 
     /**
-     * Claims a place by a lock file that is named.
+     * Claims a place by what the name of its file shall begin with.
      *
      * @throws HeldException if another has it
      * @throws JobException if the file can't be written
      */
-    public static Claim lock(Path place, Path file) {
-        synchronized (HELD) {
+    public static Claim of(Path place, Path name) {
+        Path folder = name.toAbsolutePath().getParent();
+        try {
+            List<Path> made = make(folder);
+            Claim claim = new Claim(folder.toRealPath().resolve(name.getFileName()), made);
             try {
-                List<Path> made = make(file.toAbsolutePath().getParent());
-                Path real = file.toAbsolutePath().getParent().toRealPath().resolve(file.getFileName());
-                if (HELD.containsKey(real)) {
-                    throw new HeldException("this process already");
-                }
-                Claim claim = lock(real, made);
-                HELD.put(real, claim);
+                claim.enter();
+                claim.lock();
                 return claim;
-            } catch (AccessDeniedException e) {
-                throw new JobException(
-                        "%s cannot be written, permission denied for %s: choose a place that can be"
-                                .formatted(place, file),
-                        e);
-            } catch (IOException e) {
-                throw Outputs.failure(place, e);
+            } catch (IOException | RuntimeException e) {
+                claim.close();
+                throw e;
             }
+        } catch (AccessDeniedException e) {
+            throw new JobException(
+                    "%s cannot be written, permission denied for %s: choose a place that can be"
+                            .formatted(place, folder),
+                    e);
+        } catch (IOException e) {
+            throw Outputs.failure(place, e);
         }
     }
 
@@ -186,46 +184,102 @@ public final class Claim implements AutoCloseable {
         return made;
     }
 
-    private static Claim lock(Path file, List<Path> made) throws IOException {
-        while (true) {
-            Object before = identity(file);
-            FileChannel channel = FileChannel.open(
-                    file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
-            Object opened = before == null ? identity(file) : before;
-            try {
-                if (channel.tryLock(LOCKED, 1, false) == null) {
-                    throw new HeldException(text(channel));
-                }
-                if (Files.exists(file) && Objects.equals(opened, identity(file))) {
-                    sign(channel);
-                    return new Claim(file, channel, made);
-                }
-                channel.close(); // of the one before, which has deleted it meanwhile
-            } catch (OverlappingFileLockException e) {
-                channel.close();
+    private void enter() {
+        synchronized (HELD) {
+            if (HELD.putIfAbsent(name, this) != null) {
                 throw new HeldException("this process already");
-            } catch (HeldException e) {
-                channel.close();
-                throw e;
-            } catch (IOException e) {
-                channel.close();
-                LOG.warn("{} cannot be locked ({}): see to it that no two processes write there", file, e.getMessage());
-                return new Claim(file, null, made);
             }
         }
     }
 
-    /** Of the file that has the name now; null if there is none, or the system has no such thing. */
-    private static Object identity(Path file) throws IOException {
+    private void lock() throws IOException {
+        for (int look = 0; ; look++) {
+            Optional<String> other = other();
+            if (other.isEmpty()) {
+                sign();
+                other = other();
+                if (other.isEmpty()) {
+                    return;
+                }
+                withdraw(); // two at once: both do, and look again after a while of chance
+            }
+            if (look == LOOKS) {
+                throw new HeldException(other.get());
+            }
+            pause();
+        }
+    }
+
+    private static void pause() {
         try {
-            return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+            TimeUnit.MILLISECONDS.sleep(ThreadLocalRandom.current().nextInt(1, MOST_PAUSE));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CancellationException("interrupted while another process was writing");
+        }
+    }
+
+    /** Who else has it; empty for nobody. Deletes the files of those that are no more. */
+    private Optional<String> other() throws IOException {
+        for (Path each : files(name)) {
+            if (!each.equals(file)) {
+                Optional<String> other = holder(each);
+                if (other.isPresent()) {
+                    return other;
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static List<Path> files(Path name) throws IOException {
+        Pattern pattern = Pattern.compile(Pattern.quote(name.getFileName().toString()) + ID + Outputs.LOCK);
+        try (Stream<Path> entries = Files.list(name.getParent())) {
+            return entries.filter(each ->
+                            pattern.matcher(each.getFileName().toString()).matches())
+                    .toList();
+        }
+    }
+
+    private static Optional<String> holder(Path file) throws IOException {
+        try (FileChannel open = FileChannel.open(file, StandardOpenOption.READ)) {
+            if (open.tryLock(LOCKED, 1, true) == null) {
+                return Optional.of(text(open));
+            }
+            Files.deleteIfExists(file);
+            return Optional.empty();
         } catch (NoSuchFileException e) {
-            return null;
+            return Optional.empty();
+        } catch (OverlappingFileLockException e) {
+            return Optional.of("this process already");
+        } catch (FileSystemException e) {
+            return Optional.of("a process of another user");
+        } catch (IOException e) {
+            return Optional.empty(); // no locks: it can't be known
+        }
+    }
+
+    /** Makes the file, and locks it. */
+    private void sign() throws IOException {
+        while (file == null) {
+            Path mine = name.resolveSibling(name.getFileName() + "-" + UUID.randomUUID() + Outputs.LOCK);
+            channel = FileChannel.open(mine, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+            file = mine;
+            try {
+                write(channel);
+                if (channel.tryLock(LOCKED, 1, false) == null || !Files.exists(mine)) {
+                    withdraw(); // another looked before it was locked
+                }
+            } catch (IOException e) {
+                channel.close();
+                channel = null;
+                LOG.warn("{} cannot be locked ({}): see to it that no two processes write there", mine, e.getMessage());
+            }
         }
     }
 
     /** Says who has it, as well as may be: a full disk is no reason not to. */
-    private static void sign(FileChannel channel) {
+    private static void write(FileChannel channel) {
         String text = "process %d on %s, since %s"
                 .formatted(
                         ProcessHandle.current().pid(),
@@ -235,10 +289,9 @@ public final class Claim implements AutoCloseable {
                                 .toString()
                                 .replace('T', ' '));
         try {
-            channel.truncate(0);
             channel.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)), 0);
         } catch (IOException e) {
-            LOG.debug("a lock file without its text", e);
+            LOG.debug("a lock without its text", e);
         }
     }
 
@@ -285,28 +338,23 @@ public final class Claim implements AutoCloseable {
         }
     }
 
-    /** Whether it is of a file that has, or had when its process was killed, a lock of its own. */
-    private boolean claimed(Path part) {
-        String name = part.getFileName().toString();
-        int mark = AtomicFile.mark(Path.of("")).length();
-        Path own = part.resolveSibling(name.substring(0, Math.min(mark, name.length())) + Outputs.LOCK);
-        return !own.getFileName().equals(file.getFileName()) && Files.exists(own);
+    /** Whether it is of a file that has, or had when its process was killed, a claim of its own. */
+    private boolean claimed(Path part) throws IOException {
+        String text = part.getFileName().toString();
+        Path own = part.resolveSibling(
+                text.substring(0, Math.min(AtomicFile.mark(Path.of("")).length(), text.length())));
+        return !own.getFileName().equals(name.getFileName()) && !files(own).isEmpty();
     }
 
     @Override
     public void close() {
-        synchronized (HELD) {
-            if (HELD.remove(file, this)) {
-                free();
-            }
-        }
-    }
-
-    private void free() {
-        try (FileChannel open = channel) {
-            Files.deleteIfExists(file); // while it is locked, so that who locks it next sees that it is gone
+        try {
+            withdraw();
         } catch (IOException e) {
             LOG.debug("a lock that may stay until the process ends", e);
+        }
+        synchronized (HELD) {
+            HELD.remove(name, this);
         }
         try {
             for (Path folder : made) {
@@ -314,6 +362,17 @@ public final class Claim implements AutoCloseable {
             }
         } catch (IOException e) {
             // something came of it, so it isn't empty
+        }
+    }
+
+    private void withdraw() throws IOException {
+        try (FileChannel open = channel) {
+            if (file != null) {
+                Files.deleteIfExists(file);
+            }
+        } finally {
+            file = null;
+            channel = null;
         }
     }
 }

@@ -1,7 +1,9 @@
 package dev.smalti.run;
 
+import static org.assertj.core.api.Assertions.as;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 
 import dev.smalti.tensor.AtomicFile;
 import java.io.BufferedReader;
@@ -62,9 +64,13 @@ class ClaimTest {
             other.destroyForcibly();
             assertThat(other.waitFor(60, TimeUnit.SECONDS)).isTrue();
         }
-        assertThat(names(place)).as("what a killed process leaves").containsExactly(".smalti.lock");
+        assertThat(names(place)).as("what a killed process leaves").hasSize(1);
         try (Claim claim = Claim.inside(place)) {
-            assertThat(Files.readString(place.resolve(".smalti.lock")))
+            assertThat(names(place))
+                    .singleElement(as(STRING))
+                    .startsWith(".smalti-")
+                    .endsWith(".lock");
+            assertThat(Files.readString(place.resolve(names(place).get(0))))
                     .startsWith("process " + ProcessHandle.current().pid() + " on ");
         }
         assertThat(names(place)).isEmpty();
@@ -86,12 +92,13 @@ class ClaimTest {
 
     @Test
     void is_refused_where_the_file_is_locked_by_other_means() throws IOException {
-        Path file = folder.resolve(".smalti.lock");
+        Path file = folder.resolve(".smalti-inside-00000000-0000-4000-8000-000000000000.lock");
         try (FileChannel held = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
             assertThat(held.lock().isValid()).isTrue();
             assertThatThrownBy(() -> Claim.inside(folder)).isInstanceOf(JobException.class);
         }
         Claim.inside(folder).close();
+        assertThat(folder).isEmptyDirectory();
     }
 
     @Test

@@ -97,7 +97,7 @@ class ImageFolderTest {
     @Test
     void deletes_what_a_killed_process_left_in_an_empty_folder() throws Exception {
         Path out = Files.createDirectories(folder.resolve("out"));
-        Files.writeString(out.resolve(".smalti.lock"), "process 1 on nowhere");
+        Files.writeString(out.resolve(".smalti-inside-00000000-0000-4000-8000-000000000000.lock"), "process 1");
         Path left = Files.createDirectories(AtomicFile.of(out, out).path().resolve("class"));
         Files.writeString(left.resolve("00000.png"), "half");
         try (ImageFolder images = new ImageFolder(out, List.of(), 1, null)) {
