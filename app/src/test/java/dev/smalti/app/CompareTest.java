@@ -6,13 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.compare.Compare;
 import dev.smalti.compare.CompareResult;
+import dev.smalti.run.Claim;
+import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Observer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -236,14 +236,23 @@ class CompareTest {
     @Test
     void leaves_a_prior_to_the_process_that_holds_it() throws IOException {
         Path copy = copied(out, fresh.resolve("copy"));
-        try (FileChannel held = FileChannel.open(copy.resolve("locks/raster"), StandardOpenOption.WRITE)) {
-            assertThat(held.lock().isValid()).isTrue();
+        Path left = Files.writeString(copy.resolve("cells/drawn-raster.partial.npz"), "of a killed process");
+        Path half = Files.writeString(
+                AtomicFile.of(copy.resolve("cells/raster-1.json")).path(), "of a killed process");
+        Path lock = copy.resolve("locks/raster");
+        try (Claim held = Claim.of(copy, lock)) {
             JsonNode others = compare(copy);
+            assertThat(left).doesNotExist();
+            assertThat(half).doesNotExist();
             assertThat(others.get("complete").asBoolean()).isFalse();
             assertThat(others.get("missing").get(0).asText()).isEqualTo("raster");
             assertThat(Files.readString(copy.resolve("index.html"))).contains("Not all is here yet");
         }
         assertThat(compare(copy).get("complete").asBoolean()).isTrue();
+        try (Claim one = Claim.of(copy, lock);
+                Claim other = Claim.of(copy, lock.resolveSibling("absorbing"))) {
+            refused(copy, SWEEPS, "no prior that another process isn't at work on (this process already)");
+        }
     }
 
     @Test

@@ -13,10 +13,13 @@ import dev.smalti.job.GenerateImages.Output;
 import dev.smalti.job.GenerateImages.Request;
 import dev.smalti.model.GridBatch;
 import dev.smalti.model.Model;
+import dev.smalti.run.Claim;
+import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Scope;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,6 +29,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Draws that are stopped and gone on with, and steps that are searched beforehand. */
 class LongDrawTest {
@@ -76,6 +81,81 @@ class LongDrawTest {
         }
         assertThatThrownBy(() -> new Output(fresh.resolve("x.npz"), Format.NPZ, null, true))
                 .hasMessageContaining("resume needs the format png or tokens");
+    }
+
+    /** What lies on the disk at a moment is what a process leaves that is killed then. */
+    @ParameterizedTest
+    @EnumSource(names = {"PNG", "TOKENS"})
+    void goes_on_from_whenever_it_was_killed(Format format) throws IOException {
+        Path first = Files.createDirectory(fresh.resolve("first"));
+        List<Path> killed = new ArrayList<>();
+        try (Model open = Model.open(model.toString(), "cpu")) {
+            drawn(first.resolve("out"), format).run(open, phase -> {
+                if (phase.done() >= 9L * killed.size()) {
+                    killed.add(copied(first, fresh.resolve("killed-" + killed.size())));
+                }
+            });
+            assertThat(killed).hasSizeGreaterThan(3);
+            for (Path each : killed) {
+                drawn(each.resolve("out"), format).run(open, Observer.NONE);
+                assertThat(names(each)).isEqualTo(names(first));
+                for (String name : names(first)) {
+                    if (Files.isRegularFile(first.resolve(name))) {
+                        assertThat(each.resolve(name)).hasSameBinaryContentAs(first.resolve(name));
+                    }
+                }
+            }
+        }
+    }
+
+    private static GenerateImages drawn(Path out, Format format) {
+        return format == Format.PNG ? job(out, true, 0) : tokens(out, true, 0);
+    }
+
+    private static List<String> names(Path folder) throws IOException {
+        try (Stream<Path> all = Files.walk(folder)) {
+            return all.map(each -> folder.relativize(each).toString()).sorted().toList();
+        }
+    }
+
+    private static Path copied(Path from, Path to) {
+        try (Stream<Path> all = Files.walk(from)) {
+            for (Path each : all.toList()) {
+                if (!each.toString().endsWith(".lock")) { // which must not be opened while it is held
+                    Files.copy(each, to.resolve(from.relativize(each).toString()));
+                }
+            }
+            return to;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void packs_and_searches_and_draws_an_array_one_at_a_time() throws IOException {
+        Path packed = fresh.resolve("packed");
+        Path array = fresh.resolve("array.npz");
+        try (Claim pack = Claim.beside(packed);
+                Claim draw = Claim.beside(array);
+                Claim search = Claim.inside(model)) {
+            refused("pack", model, "--out", packed);
+            refused("generate", model, "--out", array, "--format", "npz");
+            refused("search-steps", model, "--tokens", tokens);
+        }
+        assertThat(fresh).isEmptyDirectory();
+        Files.createDirectories(AtomicFile.of(packed).path().resolve("tokenizer"));
+        Files.writeString(AtomicFile.of(array).path(), "half an array");
+        run("pack", model, "--out", packed);
+        run("generate", model, "--out", array, "--format", "npz");
+        assertThat(fresh.toFile().list()).containsExactlyInAnyOrder("packed", "array.npz");
+        assertThat(packed.toFile().list())
+                .containsExactlyInAnyOrder("checkpoint-6", "model.json", "provenance.json", "recipe.yaml", "tokenizer");
+    }
+
+    private static void refused(Object... arguments) {
+        Command command = Command.run(arguments);
+        assertThat(command.code()).as(command.err()).isEqualTo(2);
+        assertThat(command.err()).contains(" is being worked on by this process already: wait until");
     }
 
     @Test

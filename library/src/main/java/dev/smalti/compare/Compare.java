@@ -5,6 +5,7 @@ import dev.smalti.model.Model;
 import dev.smalti.recipe.ComparePlan;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.RecipeFile;
+import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.KeptResults;
 import dev.smalti.run.Outputs;
@@ -19,17 +20,16 @@ import dev.smalti.train.Checkpoints;
 import dev.smalti.train.TrainingPhases;
 import dev.smalti.train.Watcher;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 
@@ -78,13 +78,23 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         for (Path folder : List.of(runs, out.resolve("locks"), out.resolve("grids"), out.resolve("plots"))) {
             Outputs.makeFolder("--out", folder);
         }
-        RecipeFile.write(out.resolve("plan.yaml"), read);
+        try (Claim claim = Claim.waiting(out)) {
+            for (String each : List.of("cells", "grids", "plots")) {
+                claim.clear(out.resolve(each), Compare::isLeft);
+            }
+            RecipeFile.write(out.resolve("plan.yaml"), read);
+        }
         CompareCells cells = new CompareCells(read, out, observer);
         try {
             return Optional.of(Stopping.value(Stopping.when(stop), () -> run(read, all, cells, observer, stop)));
         } catch (StoppedWorkException e) {
             return Optional.empty();
         }
+    }
+
+    /** Whether a name is that of something that only a killed process can have left. */
+    private static boolean isLeft(String name) {
+        return AtomicFile.isPart(name) || name.matches("drawn-.*\\.partial\\.npz");
     }
 
     private static void requireTokens(Path file) {
@@ -102,13 +112,20 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             pending.add(i);
         }
         CompareResult result = null;
+        Set<String> others = new LinkedHashSet<>();
         boolean more = true;
         while (more) {
             more = false;
             for (Iterator<Integer> each = pending.iterator(); each.hasNext(); ) {
                 int number = each.next();
-                Optional<CompareResult.Prior> prior =
-                        locked(all.get(number), () -> measured(read, all, number, cells, references, observer, stop));
+                Optional<CompareResult.Prior> prior;
+                Path lock = out.resolve("locks").resolve(all.get(number).entry().name());
+                try (Claim claim = Claim.of(out, lock)) {
+                    prior = Optional.of(measured(read, all, number, cells, references, observer, stop));
+                } catch (Claim.HeldException e) {
+                    others.add(e.getMessage());
+                    prior = Optional.empty();
+                }
                 if (prior.isPresent()) {
                     done.put(number, prior.get());
                     each.remove();
@@ -129,28 +146,10 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         }
         if (result == null) {
             throw new JobException(
-                    out + " has no prior that another process isn't at work on: wait for it, and run this again");
+                    "%s has no prior that another process isn't at work on (%s): wait for it, and run this again"
+                            .formatted(out, String.join("; ", others)));
         }
         return result;
-    }
-
-    private interface Work {
-        CompareResult.Prior done();
-    }
-
-    /** Does the work unless another process does; empty then. */
-    private Optional<CompareResult.Prior> locked(ComparedRun run, Work work) {
-        Path file = out.resolve("locks").resolve(run.entry().name());
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-            if (channel.tryLock() == null) {
-                return Optional.empty();
-            }
-            return Optional.of(work.done());
-        } catch (OverlappingFileLockException e) {
-            return Optional.empty(); // of another thread
-        } catch (IOException e) {
-            throw Outputs.failure(file, e);
-        }
     }
 
     private CompareResult.Prior measured(
@@ -251,10 +250,12 @@ public record Compare(Path plan, List<String> overrides, Path out) {
     }
 
     private void report(ComparePlan read, CompareResult result) {
-        KeptResults.keep(out.resolve("results.json"), result.facts());
-        write(out.resolve("table.csv"), CompareTable.csv(result));
-        List<String> plots = ComparePlots.write(out, result);
-        write(out.resolve("index.html"), ComparePage.html(plan, read, result, plots));
+        try (Claim claim = Claim.waiting(out)) { // so that what lies there is of one process
+            KeptResults.keep(out.resolve("results.json"), result.facts());
+            write(out.resolve("table.csv"), CompareTable.csv(result));
+            List<String> plots = ComparePlots.write(out, result);
+            write(out.resolve("index.html"), ComparePage.html(plan, read, result, plots));
+        }
     }
 
     private static void write(Path file, String text) {

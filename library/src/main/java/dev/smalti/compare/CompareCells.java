@@ -15,6 +15,7 @@ import dev.smalti.job.MeasureLikelihood;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.Model;
 import dev.smalti.recipe.ComparePlan;
+import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
 import dev.smalti.run.JobException;
 import dev.smalti.run.KeptResults;
@@ -86,9 +87,15 @@ final class CompareCells {
         CompareResult.Cell cell = drawn(model, sampling, title);
         if (cell.skipped() == null) {
             computed++;
-            KeptResults.keep(file, cell);
+            keep(file, cell);
         }
         return cell;
+    }
+
+    private void keep(Path file, Object result) {
+        try (Claim claim = Claim.waiting(out)) {
+            KeptResults.keep(file, result);
+        }
     }
 
     private CompareResult.Cell drawn(Model model, Sampling sampling, String title) {
@@ -173,7 +180,7 @@ final class CompareCells {
         if (there == null) {
             there = CompareResult.Measures.of(evaluated(fakes, side, title));
             computed++;
-            KeptResults.keep(file, there);
+            keep(file, there);
         }
         return new CompareResult.Reference(name, of, what, there);
     }
@@ -201,7 +208,7 @@ final class CompareCells {
         CompareResult.Bits measured = new CompareResult.Bits(
                 bits.mean(), Double.isNaN(bits.interval()) ? null : bits.interval(), result.exact(), result.grids());
         computed++;
-        KeptResults.keep(file, measured);
+        keep(file, measured);
         return measured;
     }
 
@@ -216,7 +223,9 @@ final class CompareCells {
                     .images(
                             BATCH,
                             observer.counting(Phase.of("grid", "images", SHOWN).in(title)));
-            Pictures.writePng(file, Pictures.grid(images, COLUMNS, 2));
+            try (Claim claim = Claim.waiting(out)) {
+                Pictures.writePng(file, Pictures.grid(images, COLUMNS, 2));
+            }
         }
         return "grids/" + file.getFileName();
     }

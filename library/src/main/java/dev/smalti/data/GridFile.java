@@ -109,15 +109,11 @@ public final class GridFile implements AutoCloseable {
     /** Drops what was written, if it isn't finished. */
     @Override
     public void close() {
-        if (png != null) {
-            try {
-                png.close();
-            } catch (IOException e) {
-                // it is thrown away
-            }
-        }
-        if (beside != null) {
-            beside.close();
+        try (AtomicFile part = beside;
+                PngRows rows = png) {
+            // one that could not be written may fail in many ways as it is closed
+        } catch (IOException | RuntimeException e) {
+            // it is thrown away
         }
     }
 }

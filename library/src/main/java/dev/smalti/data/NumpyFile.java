@@ -166,15 +166,12 @@ public final class NumpyFile {
         /** Drops what was written, if it isn't finished. */
         @Override
         public void close() {
-            if (zip != null) {
-                try (OutputStream under = raw) {
-                    zip.close();
-                } catch (IOException e) {
-                    // it is thrown away
-                }
-            }
-            if (beside != null) {
-                beside.close();
+            try (AtomicFile part = beside;
+                    OutputStream under = raw;
+                    OutputStream over = zip) {
+                // a zip that could not be written may fail in many ways as it is closed
+            } catch (IOException | RuntimeException e) {
+                // it is thrown away
             }
         }
 

@@ -1,5 +1,6 @@
 package dev.smalti.evaluate;
 
+import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
@@ -44,7 +45,9 @@ final class FeatureCache {
     void keep(Map<String, String> request, Entry entry) {
         Map<String, String> metadata = new TreeMap<>(request);
         metadata.putAll(entry.counts());
-        TensorFile.write(file(request), entry.tensors(), metadata);
+        try (Claim claim = Claim.waiting(folder)) {
+            TensorFile.write(file(request), entry.tensors(), metadata);
+        }
     }
 
     private Path file(Map<String, String> request) {

@@ -8,6 +8,7 @@ import dev.smalti.model.Drawing;
 import dev.smalti.model.GridBatch;
 import dev.smalti.model.Model;
 import dev.smalti.model.Preview;
+import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.tensor.AtomicFile;
@@ -64,7 +65,13 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
         if (Files.exists(out) && !Files.isDirectory(out)) {
             throw new JobException("--out " + out + " is a file, and a folder is to be written: choose another --out");
         }
-        Outputs.makeFolder("--out", out);
+        try (Claim claim = Claim.inside(out)) {
+            claim.clear(out, AtomicFile::isPart);
+            return claimed(observer);
+        }
+    }
+
+    private Result claimed(Observer observer) {
         Stopwatch watch = new Stopwatch();
         try (Model open = Model.open(model, device)) {
             if (open.tokenizer() == null) {
@@ -120,7 +127,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             for (String part : List.of("edit", "strip", "wide")) { // of an earlier demo
                 Files.deleteIfExists(out.resolve(part + ".png"));
             }
-            Outputs.discard(scratch);
+            AtomicFile.discard(scratch);
             Outputs.makeFolder("--out", scratch);
             Pictures.writePng(image, first);
             EditImage.Source half = EditImage.Source.of(image, "%d,0,%d,%d".formatted(side / 2, side / 2, side));
@@ -147,7 +154,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
         } catch (IOException e) {
             throw Outputs.failure(out, e);
         } finally {
-            Outputs.discard(scratch);
+            AtomicFile.discard(scratch);
         }
         return files;
     }

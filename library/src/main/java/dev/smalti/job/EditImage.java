@@ -17,6 +17,7 @@ import dev.smalti.model.Decoding;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.Encoding;
 import dev.smalti.model.Model;
+import dev.smalti.run.Claim;
 import dev.smalti.run.ImageArray;
 import dev.smalti.run.ImageFolder;
 import dev.smalti.run.ImageSink;
@@ -179,7 +180,8 @@ public record EditImage(Source source, Request request, Output output, int batch
         TokenSpace space = inner.sized(size.height() / factor, size.width() / factor);
         EditCanvas canvas = own ? canvas(image, mask) : resized(open, image, mask);
         boolean[] tokens = canvas.tokens(factor);
-        try (ImageSink sink = sink(size);
+        try (Claim claim = output.claimGrid();
+                ImageSink sink = sink(size);
                 GridFile grid = grid(size)) {
             if (grid != null) {
                 grid.add(canvas.input());

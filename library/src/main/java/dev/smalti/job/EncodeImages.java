@@ -6,6 +6,7 @@ import dev.smalti.data.ImageSet;
 import dev.smalti.data.Preparation;
 import dev.smalti.evaluate.Reconstruction;
 import dev.smalti.model.Encoding;
+import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
@@ -107,6 +108,7 @@ public record EncodeImages(
     /** @param observer told of the images done so far */
     public Result run(Observer observer) {
         out.check();
+        Claim.beside(out.path()).close(); // refuses now, and not after all images are listed
         RunFolder folder = Encoding.tokenizerOf(RunFolder.open(run));
         Device place = Devices.of(device);
         Precision precision = Precision.of("auto", place);

@@ -6,6 +6,7 @@ import dev.smalti.evaluate.Evaluation;
 import dev.smalti.evaluate.EvaluationCard;
 import dev.smalti.evaluate.EvaluationRequest;
 import dev.smalti.evaluate.EvaluationResult;
+import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.tensor.AtomicFile;
@@ -26,14 +27,21 @@ public record EvaluateImages(EvaluationRequest request, Path result, Path card) 
     /** @param observer told of the images of each set, and of the measures */
     public EvaluationResult run(Observer observer) {
         check();
-        EvaluationResult found = Evaluation.of(request, observer);
-        if (result != null) {
-            write(result, path -> JSON.writeValue(path.toFile(), found.facts()));
+        try (Claim facts = claim(result);
+                Claim text = claim(card)) {
+            EvaluationResult found = Evaluation.of(request, observer);
+            if (result != null) {
+                write(result, path -> JSON.writeValue(path.toFile(), found.facts()));
+            }
+            if (card != null) {
+                write(card, path -> Files.writeString(path, new EvaluationCard(found).markdown()));
+            }
+            return found;
         }
-        if (card != null) {
-            write(card, path -> Files.writeString(path, new EvaluationCard(found).markdown()));
-        }
-        return found;
+    }
+
+    private static Claim claim(Path file) {
+        return file == null ? null : Claim.beside(file);
     }
 
     private void check() {

@@ -12,6 +12,7 @@ import dev.smalti.evaluate.ImageFeatures;
 import dev.smalti.evaluate.LpipsWeights;
 import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.model.Encoding;
+import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.run.RunFolder;
@@ -154,7 +155,8 @@ public record FindNeighbours(
         Outputs.png("--out", out);
         Device place = Devices.of(device);
         RunFolder folder = by == By.CODES ? Encoding.tokenizerOf(RunFolder.open(model)) : null;
-        try (ImageSet ours = ImageSet.open(samples);
+        try (Claim claim = Claim.beside(out);
+                ImageSet ours = ImageSet.open(samples);
                 ImageSet theirs = ImageSet.open(data);
                 Tokenizer tokenizer = folder == null ? null : folder.tokenizer(place);
                 ImageFeatures compared = by == By.FEATURES ? ImageFeatures.open(features, place) : null;

@@ -6,6 +6,7 @@ import dev.smalti.model.Decoding;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.Model;
 import dev.smalti.model.TokenSink;
+import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
 import dev.smalti.run.ImageArray;
 import dev.smalti.run.ImageFolder;
@@ -134,6 +135,11 @@ public record GenerateImages(String model, String device, Request request, Outpu
             return new Output(folder, Format.PNG, null);
         }
 
+        /** Claims the grid; null if there is to be none. */
+        Claim claimGrid() {
+            return grid == null ? null : Claim.beside(grid);
+        }
+
         void check() {
             if (format == Format.PNG) {
                 Outputs.emptyFolder("--out", path);
@@ -204,7 +210,8 @@ public record GenerateImages(String model, String device, Request request, Outpu
         long started = System.nanoTime();
         Drawing.Cost cost;
         int first;
-        try (ImageSink sink = sink(open, space, size, labels);
+        try (Claim claim = output.claimGrid();
+                ImageSink sink = sink(open, space, size, labels);
                 GridFile grid = grid(size)) {
             boolean images = output.format() != Format.TOKENS || output.grid() != null;
             Decoding decoding = !images

@@ -1,5 +1,6 @@
 package dev.smalti.job;
 
+import dev.smalti.run.Claim;
 import dev.smalti.run.Outputs;
 import dev.smalti.run.RunFolder;
 import java.io.IOException;
@@ -20,8 +21,11 @@ public record PackModel(Path model, Path out) {
     public long run() {
         RunFolder folder = RunFolder.open(model);
         Outputs.emptyFolder("--out", out);
-        Outputs.file("--out", out.resolve("model.json"));
-        folder.copyModel(out, ScalarType.BFloat16);
+        Outputs.makeFolder("--out", out.toAbsolutePath().getParent());
+        try (Claim claim = Claim.beside(out)) {
+            Outputs.emptyFolder("--out", out); // another process may have filled it meanwhile
+            folder.copyModel(out, ScalarType.BFloat16);
+        }
         try (Stream<Path> files = Files.walk(out)) {
             return files.filter(Files::isRegularFile)
                     .mapToLong(file -> file.toFile().length())

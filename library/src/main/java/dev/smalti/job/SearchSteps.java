@@ -8,7 +8,9 @@ import dev.smalti.prior.Prior;
 import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.process.StepLists;
+import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
+import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Scope;
@@ -57,6 +59,12 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
      * @throws JobException if its method has no steps to search
      */
     public SearchedSteps run(Model model, Observer observer) {
+        try (Claim claim = RunFolder.claim(model.folder().path())) {
+            return claimed(model, observer);
+        }
+    }
+
+    private SearchedSteps claimed(Model model, Observer observer) {
         if (!(model.prior() instanceof SearchableSteps prior)) {
             throw new JobException("the steps of " + model.folder().path()
                     + " can't be searched: what its method does in a step is fixed, or has no cost of its own");

@@ -11,6 +11,7 @@ import dev.smalti.metric.classifier.Classifier;
 import dev.smalti.recipe.FeaturesRecipe;
 import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
+import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.run.TrainingRun;
@@ -54,6 +55,12 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
      * @param watchers beside those that write the run folder
      */
     public Run run(List<Watcher> watchers, BooleanSupplier stop) {
+        try (Claim claim = RunFolder.claim(out)) {
+            return claimed(watchers, stop);
+        }
+    }
+
+    private Run claimed(List<Watcher> watchers, BooleanSupplier stop) {
         FeaturesRecipe read = RecipeFile.read(recipe, FeaturesRecipe.class, overrides);
         Seed seed = new Seed(read.seed());
         Device device = Devices.of(read.training().device());

@@ -13,6 +13,7 @@ import dev.smalti.prior.TokenBatch;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
+import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.run.Sheet;
@@ -67,6 +68,12 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
      * @param watchers beside those that write the run folder
      */
     public Run run(List<Watcher> watchers, BooleanSupplier stop) {
+        try (Claim claim = RunFolder.claim(out)) {
+            return claimed(watchers, stop);
+        }
+    }
+
+    private Run claimed(List<Watcher> watchers, BooleanSupplier stop) {
         PriorRecipe read = RecipeFile.read(recipe, PriorRecipe.class, overrides);
         Seed seed = new Seed(read.seed());
         Device device = Devices.of(read.training().device());

@@ -14,6 +14,7 @@ import dev.smalti.network.Objective;
 import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
+import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.run.Sheet;
@@ -58,6 +59,12 @@ public record TrainTokenizer(
      * @param watchers beside those that write the run folder
      */
     public Run run(List<Watcher> watchers, BooleanSupplier stop) {
+        try (Claim claim = RunFolder.claim(out)) {
+            return claimed(watchers, stop);
+        }
+    }
+
+    private Run claimed(List<Watcher> watchers, BooleanSupplier stop) {
         TokenizerRecipe read = RecipeFile.read(recipe, TokenizerRecipe.class, overrides);
         Seed seed = new Seed(read.seed());
         Device device = Devices.of(read.training().device());

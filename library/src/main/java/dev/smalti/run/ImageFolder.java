@@ -3,6 +3,7 @@ package dev.smalti.run;
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.tensor.AtomicFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -13,7 +14,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
-import java.util.UUID;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -24,11 +24,13 @@ import java.util.stream.Stream;
 public final class ImageFolder implements ImageSink {
     private static final String REQUEST = "request.txt";
     private static final int LONGEST = 200; // bytes of a folder's name; most file systems take 255
+    private static final Pattern IMAGE = Pattern.compile("\\d{5,}\\.png");
     private static final Pattern UNSAFE = Pattern.compile("[/\\\\:*?\"<>|\\p{Cntrl}]");
     private static final Pattern RESERVED = // by Windows
             Pattern.compile("(?i)(con|prn|aux|nul|com\\d|lpt\\d)(\\..*)?");
 
     private final Path folder;
+    private final Claim claim;
     private final Path part;
     private final List<String> folders;
     private final int count;
@@ -61,42 +63,78 @@ public final class ImageFolder implements ImageSink {
         this.count = count;
         this.labels = labels;
         this.digits = Math.max(5, Integer.toString(count - 1).length());
-        this.fresh = !Files.exists(folder);
-        Path beside = fresh || request != null
-                ? folder.toAbsolutePath().getParent()
-                : folder; // an empty one may be a mounted disk
         this.kept = request != null;
-        if (kept && !fresh) {
-            throw new JobException(
-                    folder + " is there already, and --resume needs an --out that is not: choose another");
-        }
-        this.part =
-                beside.resolve(kept ? "." + folder.getFileName() + ".part" : ".smalti-" + UUID.randomUUID() + ".part");
+        Path parent = folder.toAbsolutePath().getParent();
+        Outputs.makeFolder("--out", parent);
+        this.claim = claim(folder, kept);
         try {
+            this.fresh = !Files.exists(folder);
+            if (kept && !fresh) {
+                throw new JobException(
+                        folder + " is there already, and --resume needs an --out that is not: choose another");
+            }
+            Outputs.emptyFolder("--out", folder);
+            Path beside = fresh ? parent : folder; // an empty one may be a mounted disk
+            this.part = kept
+                    ? parent.resolve("." + folder.getFileName() + ".part")
+                    : AtomicFile.of(folder, beside).path();
             Files.createDirectories(part);
             if (kept) {
                 begin(request.json());
             }
         } catch (IOException e) {
+            claim.close();
             throw Outputs.failure(folder, e);
+        } catch (RuntimeException e) {
+            claim.close();
+            throw e;
         }
+    }
+
+    private static Claim claim(Path folder, boolean kept) {
+        if (kept || !Files.exists(folder)) {
+            return Claim.beside(folder);
+        }
+        Claim claim = Claim.inside(folder);
+        claim.clear(folder, AtomicFile::isPart);
+        return claim;
     }
 
     private void begin(String request) throws IOException {
         Path of = part.resolve(REQUEST);
-        boolean begun = !empty(part);
-        if (begun && !(Files.exists(of) && Files.readString(of).equals(request))) {
+        List<Path> there = left();
+        boolean same = Files.exists(of) && Files.readString(of).equals(request);
+        if (!same && !there.isEmpty() && Files.exists(of)) {
             throw new JobException(
                     part + " holds images of another request, which cannot be gone on with: give the same"
                             + " model and options as before, or delete it");
         }
-        Files.writeString(of, request);
+        if (!same) {
+            there.forEach(AtomicFile::discard); // images that nobody knows the request of
+            try (AtomicFile beside = AtomicFile.of(of)) {
+                Files.writeString(beside.path(), request);
+                beside.commit();
+            }
+        }
     }
 
-    private static boolean empty(Path folder) throws IOException {
-        try (Stream<Path> entries = Files.list(folder)) {
-            return entries.findAny().isEmpty();
+    /** The images that are there; deletes what a killed process was in the middle of. */
+    private List<Path> left() throws IOException {
+        List<Path> images = new ArrayList<>();
+        try (Stream<Path> files = Files.walk(part)) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                String name = file.getFileName().toString();
+                if (AtomicFile.isPart(name)) {
+                    Files.delete(file);
+                } else if (IMAGE.matcher(name).matches()) {
+                    images.add(file);
+                } else if (!file.equals(part.resolve(REQUEST))) {
+                    throw new JobException(part + " holds something else than images, " + part.relativize(file)
+                            + ", and is not gone on with: delete it");
+                }
+            }
         }
+        return images;
     }
 
     @Override
@@ -124,9 +162,9 @@ public final class ImageFolder implements ImageSink {
     @Override
     public void finish() {
         try {
-            Files.deleteIfExists(part.resolve(REQUEST));
             if (fresh) {
                 Files.move(part, folder, StandardCopyOption.ATOMIC_MOVE);
+                Files.deleteIfExists(folder.resolve(REQUEST)); // now that nobody can need it
                 return;
             }
             try (Stream<Path> entries = Files.list(part)) {
@@ -134,7 +172,7 @@ public final class ImageFolder implements ImageSink {
                     Files.move(entry, folder.resolve(entry.getFileName()));
                 }
             }
-            Outputs.discard(part);
+            AtomicFile.discard(part);
         } catch (IOException e) {
             throw Outputs.failure(folder, e);
         }
@@ -143,8 +181,10 @@ public final class ImageFolder implements ImageSink {
     /** Drops what was written, if it isn't finished and nobody will go on with it. */
     @Override
     public void close() {
-        if (!kept || !any) {
-            Outputs.discard(part);
+        try (claim) {
+            if (!kept || !any) {
+                AtomicFile.discard(part);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.smalti.run;
 
+import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.HomeFolder;
 import java.io.IOException;
 import java.io.InputStream;
@@ -8,7 +9,6 @@ import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
@@ -89,7 +89,9 @@ final class ModelJars {
             Path folder = models.resolve(name + "-" + sha256(sums).substring(0, 16));
             if (!Files.isDirectory(folder)) {
                 Files.createDirectories(models);
-                unpack(loader, name, new String(sums, StandardCharsets.UTF_8), folder);
+                try (Claim claim = Claim.waiting(models)) {
+                    unpack(loader, name, new String(sums, StandardCharsets.UTF_8), folder);
+                }
             }
             return folder;
         } catch (IOException e) {
@@ -101,8 +103,10 @@ final class ModelJars {
     }
 
     private static void unpack(ClassLoader loader, String name, String sums, Path folder) throws IOException {
-        Path beside = Files.createTempDirectory(folder.getParent(), folder.getFileName() + ".partial");
-        try {
+        if (Files.isDirectory(folder)) {
+            return; // another process was quicker
+        }
+        try (AtomicFile beside = AtomicFile.of(folder)) {
             for (Map.Entry<String, String> file : files(name, sums).entrySet()) {
                 byte[] bytes = bytes(loader, name, file.getKey());
                 if (!sha256(bytes).equals(file.getValue())) {
@@ -110,17 +114,11 @@ final class ModelJars {
                             "%s of the model %s on the class path must have the hash %s, got %s: the jar is damaged"
                                     .formatted(file.getKey(), name, file.getValue(), sha256(bytes)));
                 }
-                Path target = beside.resolve(file.getKey());
+                Path target = beside.path().resolve(file.getKey());
                 Files.createDirectories(target.getParent());
                 Files.write(target, bytes);
             }
-            Files.move(beside, folder, StandardCopyOption.ATOMIC_MOVE);
-        } catch (IOException e) {
-            if (!Files.isDirectory(folder)) { // else another process was quicker
-                throw e;
-            }
-        } finally {
-            Outputs.discard(beside);
+            beside.commit();
         }
     }
 

@@ -1,15 +1,18 @@
 package dev.smalti.run;
 
+import dev.smalti.tensor.AtomicFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.Locale;
 import java.util.stream.Stream;
 
 /** Looks at the places that results will go to, before the work begins. */
 public final class Outputs {
+    /** What the names of locks end with. */
+    static final String LOCK = ".lock";
+
     private Outputs() {}
 
     /**
@@ -47,14 +50,26 @@ public final class Outputs {
             throw new JobException("%s %s is a file, and a folder is to be written: choose another %s"
                     .formatted(option, folder, option));
         }
-        try (Stream<Path> entries = Files.list(folder)) {
-            if (entries.findAny().isPresent()) {
+        try {
+            if (!empty(folder)) {
                 throw new JobException("%s %s is not empty, and nothing in it is overwritten: choose another %s"
                         .formatted(option, folder, option));
             }
         } catch (IOException e) {
             throw new JobException("%s %s cannot be read: %s".formatted(option, folder, reason(e)), e);
         }
+    }
+
+    /** Whether there is nothing in a folder but locks, and what killed processes left half-written. */
+    static boolean empty(Path folder) throws IOException {
+        try (Stream<Path> entries = Files.list(folder)) {
+            return entries.allMatch(entry -> isOwn(entry.getFileName().toString()));
+        }
+    }
+
+    /** Whether a name is that of a lock, or of something half-written. */
+    static boolean isOwn(String name) {
+        return AtomicFile.isPart(name) || name.startsWith(".smalti") && name.endsWith(LOCK);
     }
 
     /** @throws JobException if {@code folder} is a file, or can't be made */
@@ -69,19 +84,6 @@ public final class Outputs {
 
     public static UncheckedIOException failure(Path path, IOException e) {
         return new UncheckedIOException("%s cannot be written: %s".formatted(path, reason(e)), e);
-    }
-
-    /** Deletes a folder and all that is in it; what can't be deleted stays. */
-    public static void discard(Path folder) {
-        if (!Files.exists(folder)) {
-            return;
-        }
-        try (Stream<Path> entries = Files.walk(folder)) {
-            entries.sorted(Comparator.reverseOrder())
-                    .forEach(entry -> entry.toFile().delete());
-        } catch (IOException e) {
-            // an error here must not hide the one before
-        }
     }
 
     private static String reason(IOException e) {

@@ -32,7 +32,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.text.Normalizer;
@@ -44,6 +43,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Device;
@@ -58,6 +58,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class RunFolder {
     private static final int FORMAT = 1;
     private static final Seed SEED = new Seed(0); // of weights that others take the place of
+    private static final Pattern HALF = Pattern.compile("checkpoint-\\d+\\.partial|tokenizer\\.partial");
     private static final ObjectMapper JSON =
             new ObjectMapper().configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
 
@@ -276,6 +277,26 @@ public final class RunFolder {
     }
 
     /**
+     * Claims a run folder that is about to be written into, and deletes what a killed process was in the middle of there.
+     *
+     * @throws JobException if another process has it, naming that
+     */
+    public static Claim claim(Path path) {
+        Claim claim = Claim.inside(path);
+        try {
+            if (Files.exists(path.resolve("model.json")) || Outputs.empty(path)) {
+                claim.clear(
+                        path,
+                        name -> AtomicFile.isPart(name) || HALF.matcher(name).matches());
+            }
+            return claim;
+        } catch (IOException e) {
+            claim.close();
+            throw Outputs.failure(path, e);
+        }
+    }
+
+    /**
      * Makes the folder of a new run, or opens that of one to be continued.
      *
      * @throws JobException if a new run's folder is there already, or a run to be continued is of another kind
@@ -285,7 +306,7 @@ public final class RunFolder {
             if (Files.exists(path) && !Files.isDirectory(path)) {
                 throw new JobException(path + " is a file; --out must be a new folder");
             }
-            boolean filled = Files.isDirectory(path) && !empty(path);
+            boolean filled = Files.isDirectory(path) && !Outputs.empty(path);
             if (filled && !resume) {
                 throw new JobException(
                         path + " is not empty: --resume continues the run in it, or choose another --out");
@@ -306,12 +327,6 @@ public final class RunFolder {
             return new RunFolder(path, description);
         } catch (IOException e) {
             throw new IllegalStateException("run folder " + path + " cannot be made: " + e, e);
-        }
-    }
-
-    private static boolean empty(Path folder) throws IOException {
-        try (Stream<Path> entries = Files.list(folder)) {
-            return entries.findAny().isEmpty();
         }
     }
 
@@ -493,15 +508,11 @@ public final class RunFolder {
      * discriminator, no pictures. The copy is whole or not there.
      */
     public void copyModel(Path target, ScalarType dtype) {
-        Path beside = target.toAbsolutePath().resolveSibling(target.getFileName() + ".partial");
-        try {
-            Outputs.discard(beside);
-            fill(beside, dtype);
-            Files.move(beside, target, StandardCopyOption.ATOMIC_MOVE);
+        try (AtomicFile beside = AtomicFile.of(target)) {
+            fill(beside.path(), dtype);
+            beside.commit();
         } catch (IOException e) {
             throw new UncheckedIOException("model " + path + " cannot be copied to " + target + ": " + e, e);
-        } finally {
-            Outputs.discard(beside);
         }
     }
 

@@ -2,6 +2,7 @@ package dev.smalti.run;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.token.TokenFile;
@@ -15,7 +16,6 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.UUID;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
@@ -31,6 +31,7 @@ public final class TokenOutput implements AutoCloseable {
     private static final long SAVED_EVERY = 10_000_000_000L; // nanoseconds
 
     private final Target target;
+    private final Claim claim;
     private final TokenFile.Builder facts;
     private final long count;
     private final Set<Column> columns;
@@ -61,9 +62,28 @@ public final class TokenOutput implements AutoCloseable {
             return new Target(path, 0, false);
         }
 
+        /** A process that was killed when all was done may have left the state of nothing. */
+        private void forget() {
+            if (!Files.isDirectory(kept()) || !TokenFile.files(kept()).isEmpty()) {
+                return;
+            }
+            try (Claim claim = Claim.beside(path)) {
+                Files.deleteIfExists(kept().resolve(STATE));
+                Files.deleteIfExists(kept());
+            } catch (IOException | JobException e) {
+                // it is of others, or being worked on
+            }
+        }
+
+        /** What is kept of it until it is complete. */
+        private Path kept() {
+            return path.toAbsolutePath().resolveSibling("." + path.getFileName() + ".part");
+        }
+
         /** @throws JobException if that can't be written, or has something in it that would be lost */
         public void check() {
             if (resume && Files.exists(path)) {
+                forget();
                 throw new JobException(
                         path + " is there already, and --resume needs an --out that is not: choose another");
             }
@@ -94,6 +114,17 @@ public final class TokenOutput implements AutoCloseable {
         this.columns = columns;
         this.request = request;
         this.part = part(target);
+        this.claim = Claim.beside(target.path());
+        try {
+            target.check(); // another process may have finished meanwhile
+            prepare();
+        } catch (RuntimeException e) {
+            claim.close();
+            throw e;
+        }
+    }
+
+    private void prepare() {
         if (part == null) {
             return;
         }
@@ -111,11 +142,10 @@ public final class TokenOutput implements AutoCloseable {
     }
 
     private static Path part(Target target) {
-        Path beside = target.path().toAbsolutePath().getParent();
         if (target.resume()) {
-            return beside.resolve("." + target.path().getFileName() + ".part");
+            return target.kept();
         }
-        return target.shard() == 0 ? null : beside.resolve(".smalti-" + UUID.randomUUID() + ".part");
+        return target.shard() == 0 ? null : AtomicFile.of(target.path()).path();
     }
 
     private void begin() throws IOException {
@@ -157,8 +187,8 @@ public final class TokenOutput implements AutoCloseable {
         try (Stream<Path> entries = Files.list(part)) {
             for (Path entry : entries.toList()) {
                 String name = entry.getFileName().toString();
-                if (name.startsWith(".smalti-")) {
-                    Files.delete(entry);
+                if (Outputs.isOwn(name)) {
+                    AtomicFile.discard(entry);
                 } else if (!name.equals(STATE) && !SHARD.matcher(name).matches()) {
                     throw new JobException(part + " holds something else than tokens, " + name
                             + ", and is not gone on with: delete it");
@@ -285,7 +315,7 @@ public final class TokenOutput implements AutoCloseable {
         try {
             if (target.shard() == 0) {
                 Files.move(file(0), target.path(), StandardCopyOption.ATOMIC_MOVE);
-                Outputs.discard(part);
+                AtomicFile.discard(part);
             } else {
                 Files.move(part, target.path(), StandardCopyOption.ATOMIC_MOVE);
                 Files.deleteIfExists(target.path().resolve(STATE));
@@ -304,8 +334,14 @@ public final class TokenOutput implements AutoCloseable {
     /** Drops what was written, if it isn't finished and nobody will go on with it. */
     @Override
     public void close() {
+        try (claim) {
+            end(target.resume() && !finished && grids > 0);
+        }
+    }
+
+    private void end(boolean goesOn) {
         try {
-            if (target.resume() && !finished && grids > 0) {
+            if (goesOn) {
                 save();
             }
         } catch (UncheckedIOException | IllegalStateException e) {
@@ -314,8 +350,8 @@ public final class TokenOutput implements AutoCloseable {
             if (writer != null) {
                 writer.close();
             }
-            if (part != null && !finished && (!target.resume() || grids == 0)) {
-                Outputs.discard(part);
+            if (part != null && !finished && !goesOn) {
+                AtomicFile.discard(part);
             }
         }
     }

@@ -8,6 +8,7 @@ import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Stopping;
 import dev.smalti.train.Checkpoints;
 import dev.smalti.train.HeldOut;
+import dev.smalti.train.MeasureSums;
 import dev.smalti.train.MetricsLog;
 import dev.smalti.train.MovingAverage;
 import dev.smalti.train.NotFiniteException;
@@ -73,7 +74,8 @@ public final class TrainingRun<B> {
             players.add(Player.of(objective, configuration, players.isEmpty()));
         }
         try {
-            Checkpoints checkpoints = new Checkpoints(folder.path(), players, configuration, seed.value());
+            MeasureSums sums = new MeasureSums();
+            Checkpoints checkpoints = new Checkpoints(folder.path(), players, configuration, seed.value(), sums);
             Optional<Path> latest = Checkpoints.latest(folder.path());
             long begin = latest.map(checkpoints::read).orElse(0L);
             RecipeFile.write(folder.path().resolve("recipe.yaml"), recipe);
@@ -83,7 +85,7 @@ public final class TrainingRun<B> {
             }
             MovingAverage average = players.get(0).average();
             List<Watcher> all = new ArrayList<>(watchers);
-            MetricsLog log = new MetricsLog(folder.path(), configuration);
+            MetricsLog log = new MetricsLog(folder.path(), configuration, sums);
             all.add(log);
             all.add(checkpoints); // before what takes long and may be stopped
             if (heldOut != null) {

@@ -7,15 +7,19 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Comparator;
+import java.util.HexFormat;
 import java.util.UUID;
+import java.util.stream.Stream;
 
 /**
- * A file that holds what it held before or all of what is new, whatever happens in between: it is written beside its place
- * and then takes the name.
+ * A file, or a folder, that holds what it held before or all of what is new, whatever happens in between: it is written beside
+ * its place and then takes the name.
  *
  * <pre>{@code
  * try (AtomicFile beside = AtomicFile.of(file)) {
@@ -23,8 +27,13 @@ import java.util.UUID;
  *     beside.commit();
  * }
  * }</pre>
+ *
+ * <p>What a killed process leaves is {@code .smalti-<mark>-<random>.part}, by whose {@link #mark} the next one knows whose it is.
  */
 public final class AtomicFile implements AutoCloseable {
+    private static final String NAME = ".smalti-";
+    private static final String PART = ".part";
+
     private final Path file;
     private final Path part;
 
@@ -45,7 +54,23 @@ public final class AtomicFile implements AutoCloseable {
 
     /** The same in another folder of the same disk, for a file whose own folder isn't there yet. */
     public static AtomicFile of(Path file, Path folder) {
-        return new AtomicFile(file, folder.resolve(".smalti-" + UUID.randomUUID() + ".part"));
+        String mark = mark(folder.toAbsolutePath().relativize(file.toAbsolutePath()));
+        return new AtomicFile(file, folder.resolve(mark + "-" + UUID.randomUUID() + PART));
+    }
+
+    /**
+     * What the names of all that is written beside a file begin with, and end not yet: the same for the same file, and short
+     * whatever the file is called.
+     *
+     * @param file relative to the folder that it is written in
+     */
+    public static String mark(Path file) {
+        return NAME + HexFormat.of().toHexDigits(file.toString().hashCode());
+    }
+
+    /** Whether a name is that of something being written, of whatever file. */
+    public static boolean isPart(String name) {
+        return name.startsWith(NAME) && name.endsWith(PART);
     }
 
     /** Where to write. */
@@ -65,7 +90,27 @@ public final class AtomicFile implements AutoCloseable {
     /** Deletes what was not committed; an error here does not hide the one before. */
     @Override
     public void close() {
-        part.toFile().delete();
+        discard(part);
+    }
+
+    /** Deletes a file, or a folder and all that is in it; what can't be deleted stays. */
+    public static void discard(Path path) {
+        if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+            return;
+        }
+        try (Stream<Path> entries = Files.walk(path)) {
+            entries.sorted(Comparator.reverseOrder()).forEach(AtomicFile::delete);
+        } catch (IOException | UncheckedIOException e) {
+            // it stays
+        }
+    }
+
+    private static void delete(Path entry) {
+        try {
+            Files.deleteIfExists(entry);
+        } catch (IOException e) {
+            // it stays
+        }
     }
 
     /**

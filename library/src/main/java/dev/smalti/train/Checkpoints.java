@@ -39,13 +39,21 @@ public final class Checkpoints implements Watcher {
     private final List<? extends Player<?>> players;
     private final TrainingConfiguration configuration;
     private final long seed;
+    private final MeasureSums sums;
     private long newest = -1;
 
-    public Checkpoints(Path run, List<? extends Player<?>> players, TrainingConfiguration configuration, long seed) {
+    /** @param sums of the steps since the last line of the log, which belong to a checkpoint too */
+    public Checkpoints(
+            Path run,
+            List<? extends Player<?>> players,
+            TrainingConfiguration configuration,
+            long seed,
+            MeasureSums sums) {
         this.run = run;
         this.players = players;
         this.configuration = configuration;
         this.seed = seed;
+        this.sums = sums;
     }
 
     @Override
@@ -86,6 +94,9 @@ public final class Checkpoints implements Watcher {
             state.put("step", step);
             state.put("seed", seed);
             state.put("average_updates", updates);
+            if (!sums.state().isEmpty()) {
+                state.put("since_last_line", sums.state());
+            }
             Files.writeString(
                     beside.resolve("state.json"),
                     new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(state) + "\n");
@@ -183,6 +194,7 @@ public final class Checkpoints implements Watcher {
                     .updates(state.path("average_updates")
                             .path(each.objective().name())
                             .asLong()));
+            sums.restore(state.path("since_last_line"));
             newest = state.path("step").asLong();
             return newest;
         } catch (IllegalArgumentException e) {

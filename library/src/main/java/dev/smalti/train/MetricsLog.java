@@ -34,15 +34,16 @@ public final class MetricsLog implements Watcher {
 
     private final Path folder;
     private final TrainingConfiguration configuration;
-    private final Map<String, Double> sums = new LinkedHashMap<>();
-    private final Map<String, Integer> counts = new LinkedHashMap<>();
+    private final MeasureSums sums;
     private final Map<String, TreeMap<Long, Double>> curves = new LinkedHashMap<>();
     private long validated = -1; // the step of the last validation
     private int items; // of each
 
-    public MetricsLog(Path folder, TrainingConfiguration configuration) {
+    /** @param sums of the steps that the next line is of; a checkpoint has them too */
+    public MetricsLog(Path folder, TrainingConfiguration configuration, MeasureSums sums) {
         this.folder = folder;
         this.configuration = configuration;
+        this.sums = sums;
         this.items = configuration.heldOutItems();
     }
 
@@ -95,20 +96,15 @@ public final class MetricsLog implements Watcher {
 
     @Override
     public void stepped(Run run) {
-        run.measures().forEach((name, value) -> {
-            sums.merge(name, value, Double::sum);
-            counts.merge(name, 1, Integer::sum);
-        });
+        sums.add(run.measures());
         if (run.step() % configuration.logEvery() == 0 || run.complete()) {
             Map<String, Object> line = new LinkedHashMap<>();
             line.put("step", run.step());
-            sums.forEach((name, sum) -> line.put(name, sum / counts.get(name)));
+            line.putAll(sums.takeMeans());
             line.put("learning_rate", run.rate());
             line.put("items_per_second", run.itemsPerSecond());
             line.put("seconds", run.seconds());
             append(line);
-            sums.clear();
-            counts.clear();
         }
     }
 

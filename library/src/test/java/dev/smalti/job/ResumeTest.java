@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.metric.lpips.Lpips;
@@ -13,7 +14,9 @@ import dev.smalti.metric.lpips.Net;
 import dev.smalti.recipe.Provenance;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
+import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.BadFileException;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
@@ -267,6 +270,71 @@ class ResumeTest {
         Files.writeString(log, Files.readString(log).replace(",\"held_out.items\":8", ""));
         prior(out, true, List.of("training.held_out_items=2", "held_out=0.2")).run(List.of(), NEVER);
         assertThat(losses(out, "held_out.items")).containsExactly(8.0);
+    }
+
+    @Test
+    void a_run_stopped_in_the_middle_of_lines_of_its_log_writes_what_it_would_have_written() throws IOException {
+        List<String> often = List.of("training.log_every=5", "training.checkpoint_every=3");
+        Path whole = folder.resolve("whole");
+        prior(whole, false, often).run(List.of(), NEVER);
+        Path halved = folder.resolve("halved");
+        prior(halved, false, often).run(List.of(), after(4));
+        prior(halved, true, often).run(List.of(), after(3));
+        assertThatThrownBy(() -> prior(halved, true, often).run(List.of(killAfter(11)), NEVER))
+                .isInstanceOf(Killed.class);
+        prior(halved, true, often).run(List.of(), NEVER);
+        assertThat(withoutTimes(halved)).hasSize(5).isEqualTo(withoutTimes(whole));
+        assertSameCheckpoints(whole, halved, 12);
+    }
+
+    @Test
+    void goes_on_from_a_checkpoint_of_a_version_that_kept_no_half_lines() throws IOException {
+        Path out = folder.resolve("out");
+        prior(out, false, AS_IT_IS).run(List.of(), after(5));
+        Path state = out.resolve("checkpoint-5/state.json");
+        ObjectNode old = (ObjectNode) new ObjectMapper().readTree(Files.readString(state));
+        assertThat(old.remove("since_last_line")).as("what a line is made of").isNotNull();
+        Files.writeString(state, old.toString());
+        assertThat(prior(out, true, AS_IT_IS).run(List.of(), NEVER).begun()).isEqualTo(5);
+        assertThat(steps(out, "prior.loss")).containsExactly(2L, 4L, 6L, 8L, 10L, 12L);
+    }
+
+    @Test
+    void a_run_folder_is_trained_in_by_one_at_a_time_and_read_by_many() {
+        Path out = folder.resolve("out");
+        List<String> refusals = new ArrayList<>();
+        Watcher second = new Watcher() {
+            @Override
+            public void stepped(Run run) {
+                if (run.step() == 5) {
+                    for (TrainPrior each : List.of(prior(out, true, AS_IT_IS), prior(out, false, AS_IT_IS))) {
+                        assertThatThrownBy(() -> each.run(List.of(), NEVER))
+                                .isInstanceOfSatisfying(JobException.class, e -> refusals.add(e.getMessage()));
+                    }
+                    RunFolder.open(out).prior(Devices.cpu(), AS_IT_IS).close();
+                }
+            }
+        };
+        assertThat(prior(out, false, AS_IT_IS).run(List.of(second), NEVER).complete())
+                .isTrue();
+        assertThat(refusals).hasSize(2).allMatch(each -> each.startsWith(out + " is being worked on by this process"));
+        assertThat(out).isDirectoryNotContaining("glob:**.lock");
+        assertThat(steps(out, "prior.loss")).containsExactly(2L, 4L, 6L, 8L, 10L, 12L);
+    }
+
+    @Test
+    void begins_in_a_folder_with_nothing_but_what_a_killed_process_left() throws IOException {
+        Path out = Files.createDirectory(folder.resolve("out"));
+        Files.writeString(out.resolve(".smalti-inside-00000000-0000-4000-8000-000000000000.lock"), "process 1");
+        Files.writeString(AtomicFile.of(out.resolve("model.json")).path(), "{");
+        prior(out, false, AS_IT_IS).run(List.of(), after(1));
+        assertThat(out)
+                .isDirectoryNotContaining(each -> each.getFileName().toString().startsWith("."));
+        Path half = Files.createDirectory(out.resolve("checkpoint-3.partial"));
+        Path tokenizer = Files.createDirectory(out.resolve("tokenizer.partial"));
+        prior(out, true, AS_IT_IS).run(List.of(), after(1));
+        assertThat(half).doesNotExist();
+        assertThat(tokenizer).doesNotExist();
     }
 
     @Test

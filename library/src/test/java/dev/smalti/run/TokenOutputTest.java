@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.smalti.run.TokenOutput.Target;
+import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TokenOutputTest {
     private static final TokenSpace SPACE = new TokenSpace(300, 2, 3);
@@ -87,7 +89,9 @@ class TokenOutputTest {
         }
         TokenOutput first = output(new Target(out, shard, true), 12);
         add(first, 0, Math.min(stopped, came));
-        if (!killed) {
+        if (killed) {
+            kill(first);
+        } else {
             first.close();
         }
         assertThat(out).doesNotExist();
@@ -183,6 +187,54 @@ class TokenOutputTest {
             write(output, 0, 12);
         }
         assertThat(names(empty)).hasSize(3);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, true", "0, false", "4, true", "4, false"})
+    void is_written_by_one_at_a_time(int shard, boolean resume) throws IOException {
+        Target target = new Target(out, shard, resume);
+        try (TokenOutput output = output(target, 12)) {
+            assertThatThrownBy(() -> output(target, 12))
+                    .isInstanceOf(JobException.class)
+                    .hasMessageContaining(out + " is being worked on by this process");
+            write(output, 0, 12);
+        }
+        assertThat(names(folder)).containsExactly("out");
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 4})
+    void deletes_what_a_killed_process_left_of_the_same_file(int shard) throws IOException {
+        Path left = AtomicFile.of(out).path();
+        Files.writeString(shard == 0 ? left : Files.createDirectory(left).resolve("00000.safetensors"), "half");
+        try (TokenOutput output = output(new Target(out, shard, false), 12)) {
+            write(output, 0, 12);
+        }
+        assertThat(names(folder)).containsExactly("out");
+    }
+
+    @Test
+    void forgets_what_was_left_by_a_process_that_was_killed_as_it_ended() throws IOException {
+        try (TokenOutput output = output(Target.file(out), 12)) {
+            write(output, 0, 12);
+        }
+        Path part = Files.createDirectory(folder.resolve(".out.part"));
+        Files.writeString(part.resolve("state.json"), "{}");
+        assertThatThrownBy(() -> output(new Target(out, 0, true), 12)).hasMessageContaining("is there already");
+        assertThat(names(folder)).containsExactly("out");
+    }
+
+    /** Leaves what is there at this moment. */
+    private void kill(TokenOutput output) throws IOException {
+        Path part = folder.resolve(".out.part");
+        Path now = Files.createDirectory(folder.resolve("now"));
+        for (String name : names(part)) {
+            Files.copy(part.resolve(name), now.resolve(name));
+        }
+        output.close();
+        AtomicFile.discard(part);
+        Files.move(now, part);
+        Files.writeString(part.resolve(".smalti-1a2b3c4d-5e6f.part"), "half a state");
     }
 
     private static TokenOutput output(Target target, int planned) {
