@@ -1,0 +1,244 @@
+package dev.smalti.app;
+
+import dev.smalti.job.PictureSurvey;
+import dev.smalti.job.PlanObserver;
+import dev.smalti.job.PlanTraining;
+import dev.smalti.job.TrainingPlan;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+        name = "plan",
+        description = {
+            "Says what a training would take on this machine, before it: parameters, memory and seconds of a step, hours, and"
+                    + " what is wrong with the data. Some steps are taken for it, and nothing is written."
+        })
+final class PlanVerb extends Verb {
+    @Parameters(paramLabel = "RECIPE", description = "YAML file of a tokenizer, a prior or features, see recipes/")
+    private Path recipe;
+
+    @Option(
+            names = "--data",
+            paramLabel = "PATH",
+            description = "folder or zip of images, IDX, CIFAR binaries, .npz (default: random images)")
+    private Path data;
+
+    @Option(
+            names = "--tokens",
+            paramLabel = "TOKENS",
+            description = "of a prior: token file, or a folder of them (default: random tokens)")
+    private Path tokens;
+
+    @Option(
+            names = "--tokenizer",
+            paramLabel = "RUN",
+            description =
+                    "of a prior without --tokens: recipe or run folder of the tokenizer that would make them (default:"
+                            + " 16x16 tokens of 1024 codes)")
+    private String tokenizer;
+
+    @Option(
+            names = "--set",
+            paramLabel = "PATH=VALUE",
+            description = "override a key of the recipe, such as training.batch=8; repeatable")
+    private List<String> overrides = new ArrayList<>();
+
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            description = "auto, cpu, cuda or cuda:N (default: as the recipe says)")
+    private String device;
+
+    PlanVerb(Console console) {
+        super(console);
+    }
+
+    @Override
+    Answer answer(Interruption interruption) {
+        List<String> all = new ArrayList<>(overrides);
+        if (device != null) {
+            all.add("training.device=" + device);
+        }
+        TrainingPlan plan;
+        try (Shown shown = new Shown(interruption)) {
+            plan = new PlanTraining(recipe, all, data, tokens, tokenizer).run(shown);
+        }
+        return new Answer(plan.facts(), text(plan));
+    }
+
+    private final class Shown implements PlanObserver, AutoCloseable {
+        private final Interruption interruption;
+        private Progress progress;
+
+        Shown(Interruption interruption) {
+            this.interruption = interruption;
+        }
+
+        @Override
+        public void begin(String what, String unit, long total) {
+            close();
+            interruption.check();
+            progress = progress("plan, " + what, unit);
+            progress.start(total);
+        }
+
+        @Override
+        public void done(long count) {
+            interruption.check();
+            progress.done(count);
+        }
+
+        @Override
+        public void close() {
+            if (progress != null) {
+                progress.close();
+            }
+        }
+    }
+
+    private static String text(TrainingPlan plan) {
+        List<String> lines = new ArrayList<>();
+        lines.add("%s: %s %s%s%s"
+                .formatted(
+                        plan.recipe(),
+                        plan.kind(),
+                        plan.method(),
+                        plan.size() == 0 ? "" : ", images of %1$dx%1$d".formatted(plan.size()),
+                        plan.space() == null ? "" : ", " + plan.space().text()));
+        lines.add(line("parameters", "%s (%s)", number(plan.parameterCount()), parts(plan.parameters())));
+        steps(plan, lines);
+        double hours = plan.seconds();
+        String looks = plan.training().looks() == 0
+                ? ""
+                : ", with %s for %d looks at held-out data"
+                        .formatted(
+                                Progress.time(plan.training().looks()
+                                        * plan.training().lookSeconds()),
+                                plan.training().looks());
+        lines.add(line(
+                "in all",
+                "%d steps, %s%s; previews on top (calculated)",
+                plan.training().steps(),
+                Progress.time(hours),
+                looks));
+        lines.add(line(
+                "memory",
+                "%s; of it %s of weights, gradients, optimizer and average (calculated)",
+                plan.cost().memory() == 0
+                        ? "unknown on this system"
+                        : bytes(plan.cost().memory()) + " resident at most ("
+                                + (plan.cost().whole() ? "measured)" : "calculated from fewer items)"),
+                bytes(plan.stateBytes())));
+        lines.add(line(
+                "a checkpoint",
+                "%s (calculated); the newest %d stay",
+                bytes(plan.checkpointBytes()),
+                plan.training().kept()));
+        data(plan, lines);
+        lines.add(line(
+                "machine",
+                "%s, %s, %d threads on %d processors",
+                plan.machine().device(),
+                plan.machine().precision(),
+                plan.machine().threads(),
+                plan.machine().processors()));
+        plan.notices().forEach(notice -> lines.add(line("note", "%s", notice)));
+        return String.join(System.lineSeparator(), lines);
+    }
+
+    private static void steps(TrainingPlan plan, List<String> lines) {
+        for (TrainingPlan.Stretch each : plan.cost().stretches()) {
+            String from = each.from() == 0 ? "" : "from step %d on, with all networks: ".formatted(each.from());
+            lines.add(line(
+                    each.from() == 0 ? "a step" : "",
+                    "%s%d items in %s (%s to %s in %d steps, %s), %s operations (calculated)",
+                    from,
+                    plan.training().batch(),
+                    seconds(each.seconds()),
+                    seconds(each.least()),
+                    seconds(each.most()),
+                    each.measured(),
+                    plan.cost().whole()
+                            ? "measured"
+                            : "of %d items measured".formatted(plan.cost().items()),
+                    number((long) each.operations())));
+        }
+    }
+
+    private static void data(TrainingPlan plan, List<String> lines) {
+        TrainingPlan.Data data = plan.data();
+        if (data.items() == 0) {
+            lines.add(line("data", "random, since there is neither --data nor --tokens"));
+            return;
+        }
+        lines.add(line(
+                "data",
+                "%d %s, %d of them held out; %s epochs",
+                data.items(),
+                plan.pictures() == null ? "grids" : "pictures",
+                data.items() - data.trained(),
+                String.format(Locale.ROOT, "%.3g", plan.epochs())));
+        if (!data.classes().isEmpty()) {
+            lines.add(line("", "%d classes of %d to %d each", data.classes().size(), plan.least(), plan.most()));
+        }
+        if (plan.pictures() != null) {
+            pictures(plan.pictures(), lines);
+        }
+    }
+
+    private static void pictures(PictureSurvey survey, List<String> lines) {
+        if (survey.smaller() > 0) {
+            lines.add(line(
+                    "",
+                    "%d are smaller than the recipe's size and would be enlarged, up to %s times",
+                    survey.smaller(),
+                    String.format(Locale.ROOT, "%.2g", survey.enlargement())));
+        }
+        if (survey.cut() > 0) {
+            lines.add(line("", "%d would lose more than half to the crop (crop: none squeezes instead)", survey.cut()));
+        }
+        lines.add(line(
+                "",
+                "%d broken%s%s",
+                survey.broken(),
+                survey.decoded() == survey.pictures()
+                        ? ""
+                        : " (%d were decoded; of the others the headers were read)".formatted(survey.decoded()),
+                survey.broken() == 0 ? "" : ": training stops at them, but leaves them out with --skip-bad"));
+        survey.messages().forEach(message -> lines.add(line("", "  %s", message)));
+    }
+
+    private static String parts(Map<String, Long> parameters) {
+        return parameters.entrySet().stream()
+                .map(each -> each.getKey() + " " + number(each.getValue()))
+                .collect(Collectors.joining(", "));
+    }
+
+    private static String line(String name, String format, Object... values) {
+        return "%-14s".formatted(name) + format.formatted(values);
+    }
+
+    /** {@code 812}, {@code 2.31 M}, {@code 45.2 G} */
+    private static String number(long count) {
+        if (count < 1000) {
+            return Long.toString(count);
+        }
+        int power = (int) Math.min(5, Math.log10(count) / 3);
+        return String.format(Locale.ROOT, "%.3g %s", count / Math.pow(1000, power), "kMGTP".charAt(power - 1));
+    }
+
+    private static String bytes(long bytes) {
+        return number(bytes) + "B";
+    }
+
+    private static String seconds(double seconds) {
+        return seconds < 60 ? String.format(Locale.ROOT, "%.3g s", seconds) : Progress.time(seconds);
+    }
+}
