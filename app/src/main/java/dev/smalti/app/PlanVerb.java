@@ -104,6 +104,8 @@ final class PlanVerb extends Verb {
     }
 
     private static String text(TrainingPlan plan) {
+        TrainingPlan.Training training = plan.training();
+        TrainingPlan.Machine machine = plan.machine();
         List<String> lines = new ArrayList<>();
         lines.add("%s: %s %s%s%s"
                 .formatted(
@@ -113,69 +115,53 @@ final class PlanVerb extends Verb {
                         plan.size() == 0 ? "" : ", images of %1$dx%1$d".formatted(plan.size()),
                         plan.space() == null ? "" : ", " + plan.space().text()));
         lines.add(line("parameters", "%s (%s)", number(plan.parameterCount()), parts(plan.parameters())));
-        steps(plan, lines);
-        double hours = plan.seconds();
-        String looks = plan.training().looks() == 0
+        plan.cost().stretches().forEach(stretch -> lines.add(step(training.batch(), stretch)));
+        String looks = training.looks() == 0
                 ? ""
-                : ", with %s for %d looks at held-out data"
-                        .formatted(
-                                Progress.time(plan.training().looks()
-                                        * plan.training().lookSeconds()),
-                                plan.training().looks());
+                : ", %d looks at held-out data (%s) among it"
+                        .formatted(training.looks(), Progress.time(training.looks() * training.lookSeconds()));
         lines.add(line(
-                "in all",
-                "%d steps, %s%s; previews on top (calculated)",
-                plan.training().steps(),
-                Progress.time(hours),
-                looks));
+                "in all", "%d steps, %s%s; previews on top", training.steps(), Progress.time(plan.seconds()), looks));
         lines.add(line(
                 "memory",
-                "%s; of it %s of weights, gradients, optimizer and average (calculated)",
+                "%s; weights, gradients, averages alone are %s",
                 plan.cost().memory() == 0
-                        ? "unknown on this system"
-                        : bytes(plan.cost().memory()) + " resident at most ("
-                                + (plan.cost().whole() ? "measured)" : "calculated from fewer items)"),
+                        ? "not known on this system"
+                        : bytes(plan.cost().memory()) + " resident at most",
                 bytes(plan.stateBytes())));
-        lines.add(line(
-                "a checkpoint",
-                "%s (calculated); the newest %d stay",
-                bytes(plan.checkpointBytes()),
-                plan.training().kept()));
+        lines.add(line("checkpoint", "%s; the newest %d stay", bytes(plan.checkpointBytes()), training.kept()));
         data(plan, lines);
         lines.add(line(
-                "machine",
-                "%s, %s, %d threads on %d processors",
-                plan.machine().device(),
-                plan.machine().precision(),
-                plan.machine().threads(),
-                plan.machine().processors()));
+                "measured",
+                "seconds and %s, on %s in %s by %d threads; all else is calculated",
+                plan.cost().whole()
+                        ? "memory"
+                        : "memory of %d items (and multiplied)"
+                                .formatted(plan.cost().items()),
+                machine.device(),
+                machine.precision(),
+                machine.threads()));
         plan.notices().forEach(notice -> lines.add(line("note", "%s", notice)));
         return String.join(System.lineSeparator(), lines);
     }
 
-    private static void steps(TrainingPlan plan, List<String> lines) {
-        for (TrainingPlan.Stretch each : plan.cost().stretches()) {
-            String from = each.from() == 0 ? "" : "from step %d on, with all networks: ".formatted(each.from());
-            lines.add(line(
-                    each.from() == 0 ? "a step" : "",
-                    "%s%d items in %s (%s to %s in %d steps, %s), %s operations (calculated)",
-                    from,
-                    plan.training().batch(),
-                    seconds(each.seconds()),
-                    seconds(each.least()),
-                    seconds(each.most()),
-                    each.measured(),
-                    plan.cost().whole()
-                            ? "measured"
-                            : "of %d items measured".formatted(plan.cost().items()),
-                    number((long) each.operations())));
-        }
+    private static String step(int batch, TrainingPlan.Stretch stretch) {
+        return line(
+                stretch.from() == 0 ? "a step" : "from " + stretch.from(),
+                "%d items in %s (%s to %s in %d steps); %s of processor time, %s operations",
+                batch,
+                seconds(stretch.seconds()),
+                seconds(stretch.least()),
+                seconds(stretch.most()),
+                stretch.measured(),
+                seconds(stretch.processor()),
+                number((long) stretch.operations()));
     }
 
     private static void data(TrainingPlan plan, List<String> lines) {
         TrainingPlan.Data data = plan.data();
         if (data.items() == 0) {
-            lines.add(line("data", "random, since there is neither --data nor --tokens"));
+            lines.add(line("data", "random ones, since there is neither --data nor --tokens"));
             return;
         }
         lines.add(line(
@@ -222,7 +208,7 @@ final class PlanVerb extends Verb {
     }
 
     private static String line(String name, String format, Object... values) {
-        return "%-14s".formatted(name) + format.formatted(values);
+        return "%-12s".formatted(name) + String.format(Locale.ROOT, format, values);
     }
 
     /** {@code 812}, {@code 2.31 M}, {@code 45.2 G} */

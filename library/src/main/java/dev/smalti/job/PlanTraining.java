@@ -54,6 +54,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *     16×16 tokens of 1,024 codes
  */
 public record PlanTraining(Path recipe, List<String> overrides, Path data, Path tokens, String tokenizer) {
+    private static final int BYTES = 20; // of a parameter: float32 of itself, its gradient and three averages
     private static final int STAND_INS = 256; // random images
     private static final int CLASSES = 10; // of random images where a recipe needs some
 
@@ -92,6 +93,9 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
         TokenizerRecipe read = read(TokenizerRecipe.class, List.of());
         int size = read.tokenizer().size();
         Device device = Devices.of(read.training().device());
+        try (Tokenizer shape = read.tokenizer().build(new Seed(0), new Device("meta"))) {
+            checkRoom(shape.parameters(), device);
+        }
         try (ImageSet images = images(size, 0);
                 Tokenizer built = read.tokenizer().build(new Seed(0), device)) {
             PictureSurvey survey = survey(images, size, read.data().crop(), observer);
@@ -172,6 +176,11 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
         return Scope.value(() -> {
             PlannedTokens planned =
                     tokens == null ? PlannedTokens.like(tokenizer, data, observer) : PlannedTokens.of(tokens);
+            planned.check(read.prior());
+            try (Prior shape = read.prior()
+                    .build(planned.file().space(), planned.file().classes(), new Seed(0), new Device("meta"))) {
+                checkRoom(shape.parameters(), device);
+            }
             try (TokenFile file = planned.file();
                     Prior prior = TrainPrior.build(read, file, planned.name(), new Seed(0), device)) {
                 List<Objective<TokenBatch>> objectives = prior.objectives();
@@ -182,7 +191,7 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
                                 device,
                                 observer)
                         .cost();
-                int held = Subset.heldOutSize(planned.images(), read.heldOut());
+                int held = planned.images() == 0 ? 0 : Subset.heldOutSize(planned.images(), read.heldOut());
                 Precision precision = Precision.of(read.training().precision(), device);
                 double look = held == 0
                         ? 0
@@ -207,6 +216,26 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
                         machine(read.training(), device));
             }
         });
+    }
+
+    /**
+     * Refuses a network whose training can't begin here; {@code shape} has no numbers yet.
+     *
+     * @throws JobException saying what it needs
+     */
+    private void checkRoom(Parameters shape, Device device) {
+        long needed = BYTES * shape.count();
+        long there = ResidentMemory.available().orElse(Long.MAX_VALUE);
+        if (!device.is_cuda() && needed > there) {
+            throw new JobException(String.format(
+                    Locale.ROOT,
+                    "%s has a network of %.0f million parameters: weights, gradients, the optimizer's two averages and the"
+                            + " average take %.1f GB, and there are %.1f GB: take a smaller network, or more memory",
+                    recipe,
+                    shape.count() / 1e6,
+                    needed / 1e9,
+                    there / 1e9));
+        }
     }
 
     /** The n-th batch of so many grids, in the order of the file. */
@@ -239,8 +268,8 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
     }
 
     /** Seconds of a look at all of {@code held}, by one batch of them. */
-    private static double looking(Subset held, int size, Crop crop, int batch, Consumer<Tensor> look) {
-        if (held.size() == 0) {
+    private double looking(Subset held, int size, Crop crop, int batch, Consumer<Tensor> look) {
+        if (data == null || held.size() == 0) {
             return 0;
         }
         Preparation still = new Preparation(size, crop == Crop.RANDOM ? Crop.CENTER : crop, false);

@@ -3,6 +3,7 @@ package dev.smalti.job;
 import dev.smalti.data.Crop;
 import dev.smalti.data.ImageSet;
 import dev.smalti.model.Encoding;
+import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.run.JobException;
@@ -38,6 +39,10 @@ record PlannedTokens(
 
     static PlannedTokens of(Path tokens) {
         TokenFile file = TokenFile.read(tokens);
+        if (file.size() < 2) {
+            file.close();
+            throw new JobException(tokens + " has only " + file.size() + " grid; training needs more");
+        }
         long[] counts = new long[file.classes()];
         file.labels().ifPresent(labels -> {
             for (long label : Tensors.toLongs(labels)) {
@@ -119,6 +124,11 @@ record PlannedTokens(
             builder.labels(labels).classes(classes);
         }
         return builder;
+    }
+
+    /** @throws JobException if a prior can't take them */
+    void check(PriorConfiguration prior) {
+        TrainPrior.fitting(name, () -> prior.check(file.space()));
     }
 
     /** @param held how many of the images are held out */

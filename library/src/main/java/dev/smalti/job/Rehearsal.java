@@ -1,5 +1,6 @@
 package dev.smalti.job;
 
+import com.sun.management.OperatingSystemMXBean;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Work;
 import dev.smalti.tensor.Seed;
@@ -8,6 +9,7 @@ import dev.smalti.train.Run;
 import dev.smalti.train.TrainLoop;
 import dev.smalti.train.TrainingConfiguration;
 import dev.smalti.train.Watcher;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
@@ -32,6 +34,8 @@ final class Rehearsal<B> {
     private static final double SHORTER = 10; // and of one of fewer items
     private static final double PASSES = 3; // the backward pass is twice the forward pass
     private static final int FLOAT = 4;
+    private static final OperatingSystemMXBean SYSTEM =
+            ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
 
     private final List<Objective<B>> objectives;
     private final Function<List<String>, TrainingConfiguration> recipe;
@@ -82,12 +86,15 @@ final class Rehearsal<B> {
         long limit = before + ResidentMemory.available().orElse(Long.MAX_VALUE / 2);
         Steps few = take(players, 0, Math.min(FEW, part), 1, 1, 1);
         double bytes = Math.max(0, ResidentMemory.peak().orElse(0) - before) / (double) few.items;
-        int items = items(few, part, whole, (limit - before) / Math.max(1, bytes));
+        double fitting = (limit - before) / Math.max(1, bytes);
+        int items = Math.max(few.items, items(few.median() / few.items, part, whole.batch(), fitting));
         boolean less = items < part;
         List<TrainingPlan.Stretch> stretches = new ArrayList<>();
         for (int i = 0; i < begins.length; i++) {
-            Steps taken = take(players, begins[i], items, less ? 1 : whole.accumulation(), WARM_UP, MOST);
             long end = i + 1 < begins.length ? begins[i + 1] : whole.steps();
+            int most = (int) Math.min(WARM_UP + MOST, end - begins[i]);
+            int warmUp = Math.min(WARM_UP, most - 1);
+            Steps taken = take(players, begins[i], items, less ? 1 : whole.accumulation(), warmUp, most - warmUp);
             stretches.add(taken.stretch(begins[i], end, (double) whole.batch() / taken.items));
         }
         long peak = ResidentMemory.peak().orElse(0);
@@ -113,14 +120,18 @@ final class Rehearsal<B> {
                 .toArray();
     }
 
-    /** All of a part of a batch, or as many as time and memory allow, by what the first few took. */
-    private static int items(Steps few, int part, TrainingConfiguration whole, double fitting) {
-        double seconds = few.median() / few.items;
-        if (seconds * whole.batch() <= LONGEST && part <= fitting) {
+    /**
+     * Of how many items steps are measured: all of a part of a batch, or a power of two where that takes too long or too much.
+     *
+     * @param seconds that an item takes
+     * @param fitting items for which there is memory
+     */
+    static int items(double seconds, int part, int batch, double fitting) {
+        if (seconds * batch <= LONGEST && part <= fitting) {
             return part;
         }
-        int most = (int) Math.min(Math.min(SHORTER / seconds, fitting), part);
-        return Math.max(few.items, Integer.highestOneBit(Math.max(1, most)));
+        double most = Math.min(Math.min(SHORTER / seconds, fitting), part);
+        return Integer.highestOneBit((int) Math.max(1, most));
     }
 
     private Steps take(List<Player<B>> players, long begin, int size, int parts, int warmUp, int most) {
@@ -139,7 +150,7 @@ final class Rehearsal<B> {
                         stopwatch::enough)
                 .run(begin);
         done += warmUp + most - stopwatch.taken;
-        return new Steps(size * parts, stopwatch.seconds, stopwatch.operations());
+        return new Steps(size * parts, stopwatch.seconds, stopwatch.processor(), stopwatch.operations());
     }
 
     /**
@@ -147,9 +158,10 @@ final class Rehearsal<B> {
      *
      * @param items of each
      * @param seconds of each, but for those of the warm-up
+     * @param processor seconds that the processors were at work in each
      * @param operations of each, forwards and backwards
      */
-    private record Steps(int items, List<Double> seconds, double operations) {
+    private record Steps(int items, List<Double> seconds, double processor, double operations) {
         double median() {
             List<Double> sorted = seconds.stream().sorted().toList();
             return (sorted.get((sorted.size() - 1) / 2) + sorted.get(sorted.size() / 2)) / 2;
@@ -164,6 +176,7 @@ final class Rehearsal<B> {
                     times * median(),
                     times * seconds.stream().mapToDouble(each -> each).min().orElse(0),
                     times * seconds.stream().mapToDouble(each -> each).max().orElse(0),
+                    times * processor,
                     times * operations);
         }
     }
@@ -175,6 +188,7 @@ final class Rehearsal<B> {
         private long begun;
         private long last;
         private long work;
+        private long processor;
 
         Stopwatch(int warmUp) {
             this.warmUp = warmUp;
@@ -189,6 +203,7 @@ final class Rehearsal<B> {
             } else {
                 begun = now;
                 work = Work.done();
+                processor = SYSTEM.getProcessCpuTime();
             }
             observer.done(++done);
             last = System.nanoTime();
@@ -196,6 +211,11 @@ final class Rehearsal<B> {
 
         boolean enough() {
             return seconds.size() >= LEAST && (System.nanoTime() - begun) / 1e9 > ENOUGH;
+        }
+
+        /** Those of threads that decode pictures meanwhile are among them. */
+        double processor() {
+            return seconds.isEmpty() ? 0 : (SYSTEM.getProcessCpuTime() - processor) / 1e9 / seconds.size();
         }
 
         double operations() {

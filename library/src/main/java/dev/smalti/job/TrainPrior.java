@@ -120,7 +120,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         }
     }
 
-    private static void fitting(String name, Runnable check) {
+    static void fitting(String name, Runnable check) {
         try {
             check.run();
         } catch (IllegalArgumentException e) {

@@ -65,10 +65,18 @@ public record TrainingPlan(
      * @param seconds of a step, the median
      * @param least of the fastest
      * @param most of the slowest
+     * @param processor seconds that the processors were at work in a step, all together
      * @param operations of a step on floating-point numbers, forwards and backwards, calculated from the layers
      */
     public record Stretch(
-            long from, long to, int measured, double seconds, double least, double most, double operations) {}
+            long from,
+            long to,
+            int measured,
+            double seconds,
+            double least,
+            double most,
+            double processor,
+            double operations) {}
 
     /**
      * What the recipe says.
@@ -229,6 +237,7 @@ public record TrainingPlan(
             stretch.put("seconds", each.seconds);
             stretch.put("seconds_least", each.least);
             stretch.put("seconds_most", each.most);
+            stretch.put("processor_seconds", each.processor);
             stretch.put("operations", each.operations);
             stretches.add(stretch);
         }
