@@ -339,7 +339,10 @@ public record Describe(String pathOrName) {
             } else {
                 String padding = " ".repeat(width + indent.length() - name.length() + 2);
                 String next = "\n" + " ".repeat(width + indent.length() + 2);
-                text.append(name).append(padding).append(value == null ? absent : plain(value, next)).append('\n');
+                text.append(name)
+                        .append(padding)
+                        .append(value == null ? absent : plain(value, next))
+                        .append('\n');
             }
         });
     }
