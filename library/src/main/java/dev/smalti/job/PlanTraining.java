@@ -55,6 +55,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public record PlanTraining(Path recipe, List<String> overrides, Path data, Path tokens, String tokenizer) {
     private static final int BYTES = 20; // of a parameter: float32 of itself, its gradient and three averages
+    private static final int SEEN = 64; // held-out items of a look, at least
     private static final int STAND_INS = 256; // random images
     private static final int CLASSES = 10; // of random images where a recipe needs some
 
@@ -122,7 +123,7 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
                         built.space(),
                         parts(objectives, true),
                         cost,
-                        training(read.training(), look, built.parameters()),
+                        training(read.training(), look, parts[1].size(), built.parameters()),
                         data(images, parts[0].size()),
                         survey,
                         machine(read.training(), device));
@@ -162,7 +163,7 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
                         null,
                         parts(objectives, false),
                         cost,
-                        training(read.training(), look, built.parameters()),
+                        training(read.training(), look, parts[1].size(), built.parameters()),
                         data(images, parts[0].size()),
                         survey,
                         machine(read.training(), device));
@@ -195,8 +196,7 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
                 Precision precision = Precision.of(read.training().precision(), device);
                 double look = held == 0
                         ? 0
-                        : held
-                                * seconds(
+                        : seconds(
                                         Math.min(64, held),
                                         many -> precision.run(device, () -> {
                                             TokenBatch batch = batch(file, prior, 0, many, device);
@@ -210,7 +210,7 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
                         file.space(),
                         parts(objectives, false),
                         cost,
-                        training(read.training(), look, prior.parameters()),
+                        training(read.training(), look, held, prior.parameters()),
                         planned.data(held),
                         planned.survey(),
                         machine(read.training(), device));
@@ -267,14 +267,13 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
         return new Preparation(size, recipe.crop(), recipe.flip());
     }
 
-    /** Seconds of a look at all of {@code held}, by one batch of them. */
+    /** Seconds of a look at one of {@code held}, by a batch of them. */
     private double looking(Subset held, int size, Crop crop, int batch, Consumer<Tensor> look) {
         if (data == null || held.size() == 0) {
             return 0;
         }
         Preparation still = new Preparation(size, crop == Crop.RANDOM ? Crop.CENTER : crop, false);
-        return held.size()
-                * seconds(Math.min(batch, held.size()), many -> {
+        return seconds(Math.min(batch, held.size()), many -> {
                     try (ImagePass pass = ImageBatches.inOrder(held, still, many, true)) {
                         if (pass.hasNext()) {
                             look.accept(pass.next().images().pixels());
@@ -309,13 +308,22 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
         return parts;
     }
 
-    private static TrainingPlan.Training training(TrainingConfiguration training, double look, Parameters averaged) {
+    /**
+     * What the recipe says.
+     *
+     * @param look seconds of a held-out item
+     * @param held how many there are; a look is at a tenth of what was trained on since the last one, and 64 at least
+     */
+    private static TrainingPlan.Training training(
+            TrainingConfiguration training, double look, int held, Parameters averaged) {
         long every = training.validateEvery();
         long looks = look == 0 ? 0 : 1 + (every == 0 ? 0 : (training.steps() - 1) / every); // there is one at the end
+        long items = Math.min(held, Math.max(SEEN, (every == 0 ? training.steps() : every) * training.batch() / 10));
         long numbers = training.averaging() == 0
                 ? 0
                 : averaged.all().values().stream().mapToLong(Tensor::numel).sum();
-        return new TrainingPlan.Training(training.steps(), training.batch(), looks, look, numbers, training.keep());
+        return new TrainingPlan.Training(
+                training.steps(), training.batch(), looks, items * look, numbers, training.keep());
     }
 
     private TrainingPlan.Data data(ImageSet images, int trained) {
