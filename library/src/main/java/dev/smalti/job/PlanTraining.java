@@ -197,11 +197,11 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
                 double look = held == 0
                         ? 0
                         : seconds(
-                                        Math.min(64, held),
-                                        many -> precision.run(device, () -> {
-                                            TokenBatch batch = batch(file, prior, 0, many, device);
-                                            return prior.negativeLogLikelihood(batch, new Seed(0));
-                                        }));
+                                Math.min(64, held),
+                                many -> precision.run(device, () -> {
+                                    TokenBatch batch = batch(file, prior, 0, many, device);
+                                    return prior.negativeLogLikelihood(batch, new Seed(0));
+                                }));
                 return new TrainingPlan(
                         recipe,
                         "prior",
@@ -274,12 +274,12 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
         }
         Preparation still = new Preparation(size, crop == Crop.RANDOM ? Crop.CENTER : crop, false);
         return seconds(Math.min(batch, held.size()), many -> {
-                    try (ImagePass pass = ImageBatches.inOrder(held, still, many, true)) {
-                        if (pass.hasNext()) {
-                            look.accept(pass.next().images().pixels());
-                        }
-                    }
-                });
+            try (ImagePass pass = ImageBatches.inOrder(held, still, many, true)) {
+                if (pass.hasNext()) {
+                    look.accept(pass.next().images().pixels());
+                }
+            }
+        });
     }
 
     /** Seconds of an item, by a batch of {@code many}. */
