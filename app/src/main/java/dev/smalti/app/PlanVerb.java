@@ -125,9 +125,7 @@ final class PlanVerb extends Verb {
         lines.add(line(
                 "memory",
                 "%s; weights, gradients, averages alone are %s",
-                plan.cost().memory() == 0
-                        ? "not known on this system"
-                        : bytes(plan.cost().memory()) + " resident at most",
+                plan.cost().memory() == 0 ? "not known here" : bytes(plan.cost().memory()) + " resident at most",
                 bytes(plan.stateBytes())));
         lines.add(line("checkpoint", "%s; the newest %d stay", bytes(plan.checkpointBytes()), training.kept()));
         data(plan, lines);

@@ -177,13 +177,8 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
         return Scope.value(() -> {
             PlannedTokens planned =
                     tokens == null ? PlannedTokens.like(tokenizer, data, observer) : PlannedTokens.of(tokens);
-            planned.check(read.prior());
-            try (Prior shape = read.prior()
-                    .build(planned.file().space(), planned.file().classes(), new Seed(0), new Device("meta"))) {
-                checkRoom(shape.parameters(), device);
-            }
             try (TokenFile file = planned.file();
-                    Prior prior = TrainPrior.build(read, file, planned.name(), new Seed(0), device)) {
+                    Prior prior = prior(read, planned, device)) {
                 List<Objective<TokenBatch>> objectives = prior.objectives();
                 TrainingPlan.Cost cost = new Rehearsal<>(
                                 objectives,
@@ -216,6 +211,16 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
                         machine(read.training(), device));
             }
         });
+    }
+
+    /** A new prior, if the tokens are for it and the machine is large enough. */
+    private Prior prior(PriorRecipe read, PlannedTokens planned, Device device) {
+        TokenFile file = planned.file();
+        planned.check(read.prior());
+        try (Prior shape = read.prior().build(file.space(), file.classes(), new Seed(0), new Device("meta"))) {
+            checkRoom(shape.parameters(), device);
+        }
+        return TrainPrior.build(read, file, planned.name(), new Seed(0), device);
     }
 
     /**

@@ -85,6 +85,9 @@ record PlannedTokens(
                 return new PlannedTokens(random(made, 0), name, 0, List.of(), List.of(), null);
             }
             try (ImageSet images = ImageSet.open(data)) {
+                if (images.size() < 2) {
+                    throw new JobException(data + " has only " + images.size() + " image; training needs more");
+                }
                 int size = read.tokenizer().size();
                 Crop crop = read.data().crop();
                 PictureSurvey survey = PictureSurvey.of(images, size, crop, observer);

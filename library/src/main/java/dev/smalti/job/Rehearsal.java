@@ -87,8 +87,9 @@ final class Rehearsal<B> {
         Steps few = take(players, 0, Math.min(FEW, part), 1, 1, 1);
         double bytes = Math.max(0, ResidentMemory.peak().orElse(0) - before) / (double) few.items;
         double fitting = (limit - before) / Math.max(1, bytes);
-        int items = Math.max(few.items, items(few.median() / few.items, part, whole.batch(), fitting));
-        boolean less = items < part;
+        double seconds = few.median() / few.items;
+        int items = Math.max(few.items, items(seconds, part, whole.batch(), fitting));
+        boolean less = items < part || seconds * whole.batch() > LONGEST;
         List<TrainingPlan.Stretch> stretches = new ArrayList<>();
         for (int i = 0; i < begins.length; i++) {
             long end = i + 1 < begins.length ? begins[i + 1] : whole.steps();
@@ -97,7 +98,7 @@ final class Rehearsal<B> {
             Steps taken = take(players, begins[i], items, less ? 1 : whole.accumulation(), warmUp, most - warmUp);
             stretches.add(taken.stretch(begins[i], end, (double) whole.batch() / taken.items));
         }
-        long peak = ResidentMemory.peak().orElse(0);
+        long peak = device.is_cuda() ? 0 : ResidentMemory.peak().orElse(0); // that of a GPU isn't resident here
         long memory = less && peak > 0 ? before + Math.max(0, peak - before) / items * part : peak;
         return new TrainingPlan.Cost(stretches, less ? items : whole.batch(), !less, memory, limit);
     }
