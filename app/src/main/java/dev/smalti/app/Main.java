@@ -52,6 +52,7 @@ public final class Main {
                 "1".equals(System.getenv("SMALTI_DEBUG")) || Arrays.asList(args).contains("--debug");
         CommandLine line = new CommandLine(new Root(console));
         line.addSubcommand(new DemoVerb(console));
+        line.addSubcommand(new PlanVerb(console));
         line.addSubcommand(new TrainTokenizerVerb(console));
         line.addSubcommand(new EncodeVerb(console));
         line.addSubcommand(new TrainPriorVerb(console));

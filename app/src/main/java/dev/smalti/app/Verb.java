@@ -14,7 +14,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** What all verbs have in common: the result is printed as text or as one JSON object. */
-@Command(sortOptions = false)
+@Command(sortOptions = false, sortSynopsis = false)
 abstract class Verb implements Callable<Integer> {
     private final Console console;
     private Progress progress;
@@ -27,6 +27,7 @@ abstract class Verb implements Callable<Integer> {
 
     @Option(
             names = {"-h", "--help"},
+            order = 99,
             usageHelp = true,
             description = "show this help")
     private boolean help;

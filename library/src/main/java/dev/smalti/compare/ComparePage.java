@@ -31,7 +31,7 @@ final class ComparePage {
         <meta name="viewport" content="width=device-width, initial-scale=1">
         <title>%1$s</title>
         <style>
-        body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+        body { font: 16px/1.5 system-ui, sans-serif; max-width: 88rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
         h1, h2, h3 { line-height: 1.2; }
         h2 { margin-top: 3rem; }
         .lead { max-width: 46rem; }
@@ -40,12 +40,13 @@ final class ComparePage {
         figure { margin: 0; }
         figcaption { color: #555; margin-top: .4rem; }
         img { max-width: 100%%; height: auto; }
-        .wide { overflow-x: auto; }
+        .wide { overflow-x: auto; background: linear-gradient(to left, #fff 2rem, #fff0) right, linear-gradient(to left, #0003, #0000) right;
+          background-size: 4rem 100%%, 1rem 100%%; background-repeat: no-repeat; background-attachment: local, scroll; }
         .plots, .grids { display: grid; gap: 2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%%, 30rem), 1fr)); }
         .grids img { image-rendering: auto; width: 100%%; }
-        table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
-        th, td { text-align: right; padding: .3rem .7rem; white-space: nowrap; border-bottom: 1px solid #e4e4e4; }
-        th { color: #555; font-weight: normal; vertical-align: bottom; border-bottom: 2px solid #bbb; }
+        table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .85rem; }
+        th, td { text-align: right; padding: .3rem .5rem; white-space: nowrap; border-bottom: 1px solid #e4e4e4; }
+        th { color: #555; font-weight: normal; white-space: normal; vertical-align: bottom; border-bottom: 2px solid #bbb; }
         th:first-child, td:first-child, td.text { text-align: left; }
         td:first-child { position: sticky; left: 0; background: #fff; }
         tr.first td { border-top: 2px solid #bbb; }
@@ -53,6 +54,7 @@ final class ComparePage {
         .best { font-weight: 600; }
         .skipped { color: #777; white-space: normal; text-align: left; min-width: 20rem; }
         small { color: #777; }
+        @media (max-width: 90rem) { td small { display: block; line-height: 1.2; } }
         </style>
         </head>
         <body>

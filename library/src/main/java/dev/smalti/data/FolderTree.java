@@ -79,6 +79,13 @@ final class FolderTree implements Tree {
     }
 
     @Override
+    public byte[] start(String file, int most) throws IOException {
+        try (InputStream stream = Files.newInputStream(folder.resolve(file))) {
+            return stream.readNBytes(most);
+        }
+    }
+
+    @Override
     public long size(String file) throws IOException {
         return Files.size(folder.resolve(file));
     }

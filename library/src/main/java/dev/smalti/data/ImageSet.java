@@ -72,6 +72,16 @@ public interface ImageSet extends AutoCloseable {
     /** @throws DataException naming the file if it is broken */
     Pixels read(int index);
 
+    /**
+     * The picture's size, from its file's header alone where that says it: whether the rest is whole is not looked at.
+     *
+     * @throws DataException naming the file if it is none of a picture
+     */
+    default Extent extent(int index) {
+        Pixels pixels = read(index);
+        return new Extent(pixels.width(), pixels.height());
+    }
+
     /** SHA-256 over names and sizes, in hexadecimal: changes as files come and go, but not with their contents. */
     String fingerprint();
 

@@ -7,6 +7,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -97,6 +98,17 @@ final class ImageTree implements ImageSet {
                     "%s cannot be read (%s); replace or remove it".formatted(name(index), e.getMessage()), e);
         }
         return Pixels.decode(file, name(index));
+    }
+
+    @Override
+    public Extent extent(int index) {
+        try {
+            Optional<Extent> stored = PictureHeader.extent(tree.start(names.get(index), PictureHeader.BYTES));
+            return stored.orElseGet(() -> ImageSet.super.extent(index));
+        } catch (IOException e) {
+            throw new DataException(
+                    "%s cannot be read (%s); replace or remove it".formatted(name(index), e.getMessage()), e);
+        }
     }
 
     @Override

@@ -88,6 +88,11 @@ public final class Subset implements ImageSet {
     }
 
     @Override
+    public Extent extent(int index) {
+        return all.extent(indices[index]);
+    }
+
+    @Override
     public String fingerprint() {
         return all.fingerprint();
     }

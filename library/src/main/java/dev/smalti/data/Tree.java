@@ -35,6 +35,9 @@ interface Tree extends AutoCloseable {
 
     byte[] read(String file) throws IOException;
 
+    /** The first bytes of {@code file}, at most so many. */
+    byte[] start(String file, int most) throws IOException;
+
     /** Bytes of {@code file}, uncompressed. */
     long size(String file) throws IOException;
 

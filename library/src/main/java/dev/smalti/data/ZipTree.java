@@ -88,6 +88,13 @@ final class ZipTree implements Tree {
     }
 
     @Override
+    public byte[] start(String file, int most) throws IOException {
+        try (InputStream stream = zip.getInputStream(entry(file))) {
+            return stream.readNBytes(most);
+        }
+    }
+
+    @Override
     public long size(String file) throws IOException {
         return entry(file).getSize();
     }

@@ -317,11 +317,12 @@ public record Describe(String pathOrName) {
     /** The same facts for people: a line each, what lies inside indented. */
     public static String text(Map<String, Object> facts) {
         StringBuilder text = new StringBuilder();
-        append(text, "", facts);
+        append(text, "", facts, "unknown");
         return text.toString();
     }
 
-    private static void append(StringBuilder text, String indent, Map<?, ?> facts) {
+    /** @param absent what is said of that which is nothing: in a recipe, it is what the method does by itself */
+    private static void append(StringBuilder text, String indent, Map<?, ?> facts, String absent) {
         int width = facts.keySet().stream()
                 .mapToInt(key -> key.toString().length())
                 .max()
@@ -330,7 +331,7 @@ public record Describe(String pathOrName) {
             String name = indent + key.toString().replace('_', ' ');
             if (value instanceof Map<?, ?> inside && !inside.isEmpty()) {
                 text.append(name).append('\n');
-                append(text, indent + "  ", inside);
+                append(text, indent + "  ", inside, key.equals("recipe") ? "by default" : absent);
             } else if (value instanceof List<?> list && !list.isEmpty() && list.get(0) instanceof Map) {
                 text.append(name).append('\n');
                 list.forEach(each -> text.append(indent)
@@ -340,7 +341,10 @@ public record Describe(String pathOrName) {
             } else {
                 String padding = " ".repeat(width + indent.length() - name.length() + 2);
                 String next = "\n" + " ".repeat(width + indent.length() + 2);
-                text.append(name).append(padding).append(plain(value, next)).append('\n');
+                text.append(name)
+                        .append(padding)
+                        .append(value == null ? absent : plain(value, next))
+                        .append('\n');
             }
         });
     }

@@ -66,7 +66,7 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
         Device device = Devices.of(read.training().device());
         int size = read.classifier().size();
         try (ImageSet images = ImageSet.open(data)) {
-            List<String> names = classes(images);
+            List<String> names = classes(images, data);
             RunFolder folder = RunFolder.prepare(out, RunFolder.Description.features(size, names), resume);
             Provenance provenance =
                     Provenance.of(read.seed(), TrainTokenizer.name(data), images.fingerprint(), Map.of());
@@ -99,7 +99,7 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
     }
 
     /** @throws JobException if there are fewer than two */
-    private List<String> classes(ImageSet images) {
+    static List<String> classes(ImageSet images, Path data) {
         List<String> names = images.classNames();
         if (names.size() < 2) {
             throw new JobException(
@@ -113,7 +113,7 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
         return names;
     }
 
-    private static Images on(Device device, Images batch) {
+    static Images on(Device device, Images batch) {
         return new Images(
                 batch.pixels().to(device, ScalarType.Float), batch.labels().to(device, ScalarType.Long));
     }

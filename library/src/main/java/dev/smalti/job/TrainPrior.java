@@ -78,7 +78,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         Seed seed = new Seed(read.seed());
         Device device = Devices.of(read.training().device());
         try (TokenFile file = TokenFile.read(tokens);
-                Prior prior = build(read, file, seed.child("weights"), device)) {
+                Prior prior = build(read, file, tokens.toString(), seed.child("weights"), device)) {
             if (file.size() < 2) {
                 throw new JobException(tokens + " has only " + file.size() + " grid; training needs more");
             }
@@ -137,12 +137,12 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         return description.occurring(occurring);
     }
 
-    /** A new prior, if it can take the tokens. */
-    private Prior build(PriorRecipe recipe, TokenFile file, Seed seed, Device device) {
-        fitting(() -> recipe.prior().check(file.space()));
+    /** A new prior, if it can take the tokens, which messages call by {@code name}. */
+    static Prior build(PriorRecipe recipe, TokenFile file, String name, Seed seed, Device device) {
+        fitting(name, () -> recipe.prior().check(file.space()));
         Prior prior = recipe.prior().build(file.space(), file.classes(), seed, device);
         try {
-            fitting(() -> prior.prepare(file));
+            fitting(name, () -> prior.prepare(file));
             return prior;
         } catch (RuntimeException e) {
             prior.close();
@@ -150,11 +150,11 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         }
     }
 
-    private void fitting(Runnable check) {
+    static void fitting(String name, Runnable check) {
         try {
             check.run();
         } catch (IllegalArgumentException e) {
-            throw new JobException(tokens + ": " + e.getMessage(), e);
+            throw new JobException(name + ": " + e.getMessage(), e);
         }
     }
 
@@ -195,7 +195,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         return folder;
     }
 
-    private static TokenBatch batch(TokenFile file, Prior prior, int[] indices, Device device) {
+    static TokenBatch batch(TokenFile file, Prior prior, int[] indices, Device device) {
         Tensor which = Tensors.longs(Arrays.stream(indices).asLongStream().toArray());
         Tensor codes = file.batchCodes(which).flatten(1, -1).to(device, ScalarType.Long);
         Tensor labels = prior.classes() == 0 ? null : file.batchLabels(which).to(device, ScalarType.Long);

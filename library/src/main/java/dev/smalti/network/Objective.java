@@ -14,6 +14,11 @@ public interface Objective<B> {
 
     Parameters parameters();
 
+    /** The step from which on there is a loss, from 0: that at which a discriminator joins, for one. */
+    default long begins() {
+        return 0;
+    }
+
     /**
      * The loss on {@code batch}, differentiable with respect to the weights of {@link #parameters}.
      *

@@ -2,6 +2,7 @@ package dev.smalti.recipe;
 
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.recipe.Node.Mapping;
+import dev.smalti.tokenizer.TokenizerConfiguration;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -35,6 +36,19 @@ public final class RecipeFile {
     }
 
     /**
+     * The keys at the top of a recipe, by which its kind can be told before anything else of it is checked.
+     *
+     * @throws RecipeException if the file can't be read, or isn't a mapping of keys to values
+     */
+    public static Set<String> keys(Path file) {
+        Node root = Yaml.read(TextFile.read(file, Yaml.LARGEST), file.toString());
+        if (root instanceof Mapping mapping) {
+            return Set.copyOf(mapping.entries().keySet());
+        }
+        throw new RecipeException(file + " is no recipe: it must be a mapping of keys to values, got " + root.quoted());
+    }
+
+    /**
      * Like {@link #read}, from a text.
      *
      * @param name what messages call the recipe
@@ -55,8 +69,17 @@ public final class RecipeFile {
 
     /** The kind of prior that a recipe's configuration stands for: {@code absorbing}. */
     public static String kind(PriorConfiguration prior) {
+        return kind(PriorConfiguration.class, prior);
+    }
+
+    /** The kind of tokenizer that a recipe's configuration stands for: {@code vqgan}. */
+    public static String kind(TokenizerConfiguration tokenizer) {
+        return kind(TokenizerConfiguration.class, tokenizer);
+    }
+
+    private static String kind(Class<?> family, Object configuration) {
         return Kinds.installed()
-                .standingFor(PriorConfiguration.class, prior.getClass())
+                .standingFor(family, configuration.getClass())
                 .map(Kind::name)
                 .orElse("unknown");
     }

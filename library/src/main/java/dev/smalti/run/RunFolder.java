@@ -217,11 +217,20 @@ public final class RunFolder {
             }
             return ModelJars.folder(pathOrName)
                     .map(RunFolder::open)
-                    .orElseThrow(() -> new JobException("there is no run folder and no bundled model named "
-                            + pathOrName
-                            + (bundled().isEmpty() ? "" : "; bundled are: " + String.join(", ", bundled()))));
+                    .orElseThrow(() -> new JobException(
+                            "there is no run folder and no bundled model named " + pathOrName + wayOut()));
         }
         return open(path);
+    }
+
+    /** What can be opened by name, or what must be set for that. */
+    private static String wayOut() {
+        List<String> bundled = bundled();
+        return bundled.isEmpty()
+                ? "; no model is bundled here: set -Dsmalti.home to Smalti's folder, which has a folder models (it is %s), or add a"
+                                .formatted(System.getProperty("smalti.home", "not set"))
+                        + " model's jar, such as smalti-model-fruits-64, to the class path"
+                : "; bundled are: " + String.join(", ", bundled);
     }
 
     /** The names of the models that ship with the installation, and of those on the class path. */

@@ -297,6 +297,11 @@ public final class Vqgan implements Tokenizer {
             return opponent;
         }
 
+        @Override
+        public long begins() {
+            return configuration.adversarial().start();
+        }
+
         /** Null before the start step: there is nothing to learn yet. */
         @Override
         public Loss loss(Tensor images, long step, Seed seed) {

@@ -1,0 +1,194 @@
+package dev.smalti.app;
+
+import dev.smalti.job.PictureSurvey;
+import dev.smalti.job.PlanTraining;
+import dev.smalti.job.TrainingPlan;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+        name = "plan",
+        description = {
+            "Says what a training would take on this machine, before it: parameters, memory and seconds of a step, hours, and"
+                    + " what is wrong with the data. Some steps are taken for it, and nothing is written."
+        })
+final class PlanVerb extends Verb {
+    @Parameters(paramLabel = "RECIPE", description = "YAML file of a tokenizer, a prior or features, see recipes/")
+    private Path recipe;
+
+    @Option(
+            names = "--data",
+            paramLabel = "PATH",
+            description = "folder or zip of images, IDX, CIFAR binaries, .npz (default: random images)")
+    private Path data;
+
+    @Option(
+            names = "--tokens",
+            paramLabel = "TOKENS",
+            description = "of a prior: token file, or a folder of them (default: random tokens)")
+    private Path tokens;
+
+    @Option(
+            names = "--tokenizer",
+            paramLabel = "RUN",
+            description =
+                    "of a prior without --tokens: recipe or run folder of the tokenizer that would make them (default:"
+                            + " 16x16 tokens of 1024 codes)")
+    private String tokenizer;
+
+    @Option(
+            names = "--set",
+            paramLabel = "PATH=VALUE",
+            description = "override a key of the recipe, such as training.batch=8; repeatable")
+    private List<String> overrides = new ArrayList<>();
+
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            description = "auto, cpu, cuda or cuda:N (default: as the recipe says)")
+    private String device;
+
+    PlanVerb(Console console) {
+        super(console);
+    }
+
+    @Override
+    Answer answer(Interruption interruption) {
+        List<String> all = new ArrayList<>(overrides);
+        if (device != null) {
+            all.add("training.device=" + device);
+        }
+        TrainingPlan plan = new PlanTraining(recipe, all, data, tokens, tokenizer).run(progress());
+        return new Answer(plan.facts(), text(plan));
+    }
+
+    private static String text(TrainingPlan plan) {
+        TrainingPlan.Training training = plan.training();
+        TrainingPlan.Machine machine = plan.machine();
+        List<String> lines = new ArrayList<>();
+        lines.add("%s: %s %s%s%s"
+                .formatted(
+                        plan.recipe(),
+                        plan.kind(),
+                        plan.method(),
+                        plan.size() == 0 ? "" : ", images of %1$dx%1$d".formatted(plan.size()),
+                        plan.space() == null ? "" : ", " + plan.space().text()));
+        lines.add(line("parameters", "%s (%s)", number(plan.parameterCount()), parts(plan.parameters())));
+        plan.cost().stretches().forEach(stretch -> lines.add(step(training.batch(), stretch)));
+        String looks = training.looks() == 0
+                ? ""
+                : ", %d looks at held-out data (%s) among it"
+                        .formatted(training.looks(), Progress.time(training.looks() * training.lookSeconds()));
+        lines.add(line(
+                "in all", "%d steps, %s%s; previews on top", training.steps(), Progress.time(plan.seconds()), looks));
+        lines.add(line(
+                "memory",
+                "%s; weights, gradients, averages alone are %s",
+                plan.cost().memory() == 0 ? "not known here" : bytes(plan.cost().memory()) + " resident at most",
+                bytes(plan.stateBytes())));
+        lines.add(line("checkpoint", "%s; the newest %d stay", bytes(plan.checkpointBytes()), training.kept()));
+        data(plan, lines);
+        lines.add(line(
+                "measured",
+                "seconds and %s, on %s in %s by %d threads; all else is calculated",
+                plan.cost().whole()
+                        ? "memory"
+                        : "memory of %d items (and multiplied)"
+                                .formatted(plan.cost().items()),
+                machine.device(),
+                machine.precision(),
+                machine.threads()));
+        plan.notices().forEach(notice -> lines.add(line("note", "%s", notice)));
+        return String.join(System.lineSeparator(), lines);
+    }
+
+    private static String step(int batch, TrainingPlan.Stretch stretch) {
+        return line(
+                stretch.from() == 0 ? "a step" : "from " + stretch.from(),
+                "%d items in %s (%s to %s in %d steps); %s of processor time, %s operations",
+                batch,
+                seconds(stretch.seconds()),
+                seconds(stretch.least()),
+                seconds(stretch.most()),
+                stretch.measured(),
+                seconds(stretch.processor()),
+                number((long) stretch.operations()));
+    }
+
+    private static void data(TrainingPlan plan, List<String> lines) {
+        TrainingPlan.Data data = plan.data();
+        if (data.items() == 0) {
+            lines.add(line("data", "random ones, since there is neither --data nor --tokens"));
+            return;
+        }
+        lines.add(line(
+                "data",
+                "%d %s, %d of them held out; %s epochs",
+                data.items(),
+                plan.pictures() == null ? "grids" : "pictures",
+                data.items() - data.trained(),
+                String.format(Locale.ROOT, "%.3g", plan.epochs())));
+        if (!data.classes().isEmpty()) {
+            lines.add(line("", "%d classes of %d to %d each", data.classes().size(), plan.least(), plan.most()));
+        }
+        if (plan.pictures() != null) {
+            pictures(plan.pictures(), lines);
+        }
+    }
+
+    private static void pictures(PictureSurvey survey, List<String> lines) {
+        if (survey.smaller() > 0) {
+            lines.add(line(
+                    "",
+                    "%d are smaller than the recipe's size and would be enlarged, up to %s times",
+                    survey.smaller(),
+                    String.format(Locale.ROOT, "%.2g", survey.enlargement())));
+        }
+        if (survey.cut() > 0) {
+            lines.add(line("", "%d would lose more than half to the crop (crop: none squeezes instead)", survey.cut()));
+        }
+        lines.add(line(
+                "",
+                "%d broken%s%s",
+                survey.broken(),
+                survey.decoded() == survey.pictures()
+                        ? ""
+                        : " (%d were decoded; of the others the headers were read)".formatted(survey.decoded()),
+                survey.broken() == 0 ? "" : ": training stops at them, but leaves them out with --skip-bad"));
+        survey.messages().forEach(message -> lines.add(line("", "  %s", message)));
+    }
+
+    private static String parts(Map<String, Long> parameters) {
+        return parameters.entrySet().stream()
+                .map(each -> each.getKey() + " " + number(each.getValue()))
+                .collect(Collectors.joining(", "));
+    }
+
+    private static String line(String name, String format, Object... values) {
+        return "%-12s".formatted(name) + String.format(Locale.ROOT, format, values);
+    }
+
+    /** {@code 812}, {@code 2.31 M}, {@code 45.2 G} */
+    private static String number(long count) {
+        if (count < 1000) {
+            return Long.toString(count);
+        }
+        int power = (int) Math.min(5, Math.log10(count) / 3);
+        return String.format(Locale.ROOT, "%.3g %s", count / Math.pow(1000, power), "kMGTP".charAt(power - 1));
+    }
+
+    private static String bytes(long bytes) {
+        return number(bytes) + "B";
+    }
+
+    private static String seconds(double seconds) {
+        return seconds < 60 ? String.format(Locale.ROOT, "%.3g s", seconds) : Progress.time(seconds);
+    }
+}
