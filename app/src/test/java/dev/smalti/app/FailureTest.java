@@ -44,6 +44,16 @@ class FailureTest {
         assertThat(Failure.code(libtorchs)).isEqualTo(Failure.FAILED);
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "Java heap space, -Xmx4g",
+        "Requested array size exceeds VM limit, -Xmx4g",
+        "unable to create native thread: possibly out of memory or process/resource limits reached, ulimit -u"
+    })
+    void memory_that_java_does_not_get_is_told_by_its_kind(String reason, String wayOut) {
+        assertThat(Failure.message(new OutOfMemoryError(reason))).contains(wayOut, reason);
+    }
+
     @Test
     void a_file_whose_text_speaks_of_memory_is_bad_input_all_the_same() {
         Throwable quoted = new JobException("label out of memory is unknown");
