@@ -78,6 +78,13 @@ class FailureTest {
     }
 
     @Test
+    void a_folder_from_which_nothing_may_be_run_is_no_want_of_memory() {
+        UnsatisfiedLinkError error = new UnsatisfiedLinkError(
+                "/c/libtorch_cpu.so: failed to map segment from shared object: Operation not permitted");
+        assertThat(Failure.message(error)).contains("cachedir=DIR").doesNotContain("ulimit");
+    }
+
+    @Test
     void a_class_that_is_missing_is_no_library() {
         NoClassDefFoundError error = new NoClassDefFoundError("com/fasterxml/X");
         error.initCause(new ClassNotFoundException("com.fasterxml.X"));
