@@ -1,23 +1,29 @@
 package dev.smalti.app;
 
+import com.fasterxml.jackson.core.JacksonException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
-/** Something of which the machine has too little, or gives the process too little: no fault of what was asked for. */
+/** Something that the machine lacks, or doesn't give the process: no fault of what was asked for. */
 enum Shortage {
     DISK("the disk is full", "no space left", "not enough space", "quota exceeded"),
     FILES(
             "the process may not open more files: let it open at least 256, ulimit -n 256",
             "too many open files",
             "error_emfile"),
+    RIGHTS(
+            "nothing may be run from the folder of the native libraries: choose another,"
+                    + " SMALTI_JAVA_OPTS=-Dorg.bytedeco.javacpp.cachedir=DIR",
+            "failed to map segment from shared object: operation not permitted"),
     ADDRESSES(
             "the process may not take more memory: let it take at least 8 GB of addresses, ulimit -v unlimited",
             "failed to map segment",
             "cannot map zero-fill",
             "cannot allocate memory in static tls",
             "cannot create shared object descriptor"),
+    THREADS("the process may not start more threads: let it, ulimit -u", "unable to create native thread"),
     MEMORY(
             "there is too little memory: take smaller batches, a smaller model or a machine with more",
             "can't allocate memory",
@@ -25,7 +31,6 @@ enum Shortage {
             "not enough memory",
             "out of memory",
             "std::bad_alloc"),
-    THREADS("the process may not start more threads: let it, ulimit -u", "unable to create native thread"),
     HEAP("the Java heap is too small: give it more, SMALTI_JAVA_OPTS=-Xmx4g", "java heap space", "gc overhead limit");
 
     private final String message;
@@ -45,22 +50,24 @@ enum Shortage {
     static Optional<Shortage> behind(Throwable failure) {
         return Failure.causes(failure).stream()
                 .filter(Shortage::ofTheSystem)
-                .map(each -> String.valueOf(each.getMessage()).toLowerCase(Locale.ROOT))
-                .flatMap(message -> of(message).stream())
+                .flatMap(each -> of(each).stream())
                 .findFirst();
     }
 
     /** Others quote what somebody gave them. */
     private static boolean ofTheSystem(Throwable each) {
-        return each instanceof IOException || each instanceof Error || each.getClass() == RuntimeException.class;
+        return each instanceof IOException && !(each instanceof JacksonException)
+                || each instanceof Error
+                || each.getClass() == RuntimeException.class;
     }
 
-    private static Optional<Shortage> of(String message) {
+    private static Optional<Shortage> of(Throwable failure) {
+        String message = String.valueOf(failure.getMessage()).toLowerCase(Locale.ROOT);
         for (Shortage each : values()) {
             if (each.signs.stream().anyMatch(message::contains)) {
                 return Optional.of(each);
             }
         }
-        return Optional.empty();
+        return failure instanceof OutOfMemoryError ? Optional.of(HEAP) : Optional.empty();
     }
 }

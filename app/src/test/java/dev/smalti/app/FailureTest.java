@@ -44,6 +44,16 @@ class FailureTest {
         assertThat(Failure.code(libtorchs)).isEqualTo(Failure.FAILED);
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "Java heap space, -Xmx4g",
+        "Requested array size exceeds VM limit, -Xmx4g",
+        "unable to create native thread: possibly out of memory or process/resource limits reached, ulimit -u"
+    })
+    void memory_that_java_does_not_get_is_told_by_its_kind(String reason, String wayOut) {
+        assertThat(Failure.message(new OutOfMemoryError(reason))).contains(wayOut, reason);
+    }
+
     @Test
     void a_file_whose_text_speaks_of_memory_is_bad_input_all_the_same() {
         Throwable quoted = new JobException("label out of memory is unknown");
@@ -65,6 +75,13 @@ class FailureTest {
         }
         assertThat(Failure.message(new UnsatisfiedLinkError("no jnitorch in java.library.path")))
                 .contains("no jnitorch", "system and processor");
+    }
+
+    @Test
+    void a_folder_from_which_nothing_may_be_run_is_no_want_of_memory() {
+        UnsatisfiedLinkError error = new UnsatisfiedLinkError(
+                "/c/libtorch_cpu.so: failed to map segment from shared object: Operation not permitted");
+        assertThat(Failure.message(error)).contains("cachedir=DIR").doesNotContain("ulimit");
     }
 
     @Test

@@ -29,7 +29,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public final class Parameters implements AutoCloseable {
     /** The most tensors that a network may have, far beyond any use: hundreds of layers have a few thousand. */
-    public static final int MOST_TENSORS = 20_000;
+    public static final int MOST_TENSORS = 10_000;
 
     private final Root root;
     private final String prefix;

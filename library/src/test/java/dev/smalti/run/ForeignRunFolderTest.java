@@ -89,7 +89,7 @@ class ForeignRunFolderTest {
     @CsvSource({
         "'kind: transformer, layers: 1, width: 2147483646, heads: 2', 'can''t be laid out'",
         "'kind: transformer, layers: 1, width: 1000000, heads: 2', '[17, 1000000], got [17, 16]'",
-        "'kind: transformer, layers: 2147483647, width: 16, heads: 2', 'at most 20,000 tensors'",
+        "'kind: transformer, layers: 2147483647, width: 16, heads: 2', 'at most 10,000 tensors'",
         "'kind: halton, layers: 1, width: 1000000, heads: 1', 'mismatches'",
         "'kind: causal_transformer, layers: 1, width: 1000000, heads: 1', 'network'"
     })
