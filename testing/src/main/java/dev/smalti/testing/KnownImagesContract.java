@@ -11,6 +11,7 @@ import dev.smalti.job.TrainTokenizer;
 import dev.smalti.run.TokenOutput;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -80,8 +81,11 @@ public abstract class KnownImagesContract {
             }
         }
         System.out.printf(
+                Locale.ROOT,
                 "tiles world, %s: %s, total variation %.3f%n",
-                priorRecipe().getFileName(), encoded.measures(), distance);
+                priorRecipe().getFileName(),
+                encoded.measures(),
+                distance);
         return distance;
     }
 }
