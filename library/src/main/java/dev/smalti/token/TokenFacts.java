@@ -3,6 +3,7 @@ package dev.smalti.token;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorWriter.Shape;
 import dev.smalti.token.TokenWriter.Column;
@@ -89,20 +90,20 @@ record TokenFacts(
     /** What keeps grids of the same space from being of one data set with these, if anything does: "3 classes and 4". */
     Optional<String> difference(TokenFacts other) {
         if (!row.equals(other.row)) {
-            return Optional.of("grids %s and %s".formatted(row, other.row));
+            return Optional.of(Phrase.of("grids %s and %s").with(row, other.row));
         }
         if (!tokenizer.equals(other.tokenizer)) {
-            return Optional.of("tokenizer %s and %s"
-                    .formatted(brief(tokenizer.orElse("none")), brief(other.tokenizer.orElse("none"))));
+            return Optional.of(Phrase.of("tokenizer %s and %s")
+                    .with(brief(tokenizer.orElse("none")), brief(other.tokenizer.orElse("none"))));
         }
         if (classes != other.classes) {
-            return Optional.of("%d classes and %d".formatted(classes, other.classes));
+            return Optional.of(Phrase.of("%d classes and %d").with(classes, other.classes));
         }
         if (!classNames.equals(other.classNames)) {
-            return Optional.of("class_names %s and %s".formatted(brief(classNames), brief(other.classNames)));
+            return Optional.of(Phrase.of("class_names %s and %s").with(brief(classNames), brief(other.classNames)));
         }
         if (copies != other.copies) {
-            return Optional.of("copies %d and %d".formatted(copies, other.copies));
+            return Optional.of(Phrase.of("copies %d and %d").with(copies, other.copies));
         }
         return tensorDifference(other);
     }
@@ -115,13 +116,13 @@ record TokenFacts(
         Map<String, Tensor> own = common();
         Map<String, Tensor> given = other.common();
         if (!own.keySet().equals(given.keySet())) {
-            return Optional.of("tensors %s and %s".formatted(own.keySet(), given.keySet()));
+            return Optional.of(Phrase.of("tensors %s and %s").with(own.keySet(), given.keySet()));
         }
         return own.keySet().stream()
                 .filter(name -> !Arrays.equals(Dims.of(own.get(name)), Dims.of(given.get(name)))
                         || !Scope.value(() -> own.get(name).equal(given.get(name))))
                 .findFirst()
-                .map("another %s"::formatted);
+                .map(name -> "another " + name);
     }
 
     /** The same with tensors that another holds. */

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
@@ -65,6 +66,21 @@ class NumpyFileTest {
 
         assertThat(folder.resolve("a.npz")).hasSameBinaryContentAs(folder.resolve("b.npz"));
         assertThat(ImageSet.open(folder.resolve("a.npz")).classNames()).isEmpty();
+    }
+
+    @Test
+    void writes_the_same_bytes_in_every_locale() throws Exception {
+        Locale usual = Locale.getDefault();
+        List<Pixels> images = List.of(Samples.gradient(5, 4, 1), Samples.gradient(5, 4, 2));
+        write(folder.resolve("usual.npz"), images, new int[] {2, 0});
+        try {
+            Locale.setDefault(Locale.forLanguageTag("ar-EG"));
+            write(folder.resolve("other.npz"), images, new int[] {2, 0});
+        } finally {
+            Locale.setDefault(usual);
+        }
+
+        assertThat(folder.resolve("other.npz")).hasSameBinaryContentAs(folder.resolve("usual.npz"));
     }
 
     @Test

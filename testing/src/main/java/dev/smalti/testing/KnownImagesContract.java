@@ -12,6 +12,7 @@ import dev.smalti.run.TokenOutput;
 import dev.smalti.tensor.Observer;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -81,8 +82,11 @@ public abstract class KnownImagesContract {
             }
         }
         System.out.printf(
+                Locale.ROOT,
                 "tiles world, %s: %s, total variation %.3f%n",
-                priorRecipe().getFileName(), encoded.measures(), distance);
+                priorRecipe().getFileName(),
+                encoded.measures(),
+                distance);
         return distance;
     }
 }

@@ -3,9 +3,11 @@ package dev.smalti.testing;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.smalti.evaluate.Likelihood;
+import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -57,16 +59,16 @@ public abstract class KnownJointContract {
     /** The total variation, which it prints. */
     protected static double distance(JointExperiment experiment, Path run, String... overrides) {
         double distance = experiment.distance(run, overrides);
-        System.out.printf("total variation of %s: %.3f%n", name(run, overrides), distance);
+        System.out.printf(Locale.ROOT, "total variation of %s: %.3f%n", name(run, overrides), distance);
         return distance;
     }
 
     /** What is drawn where the rest is known must be distributed as the truth is. */
     protected static void checkConditional(JointExperiment experiment, Path run, boolean[] open, String... overrides) {
         double distance = experiment.conditionalDistance(run, open, overrides);
-        String what = "total variation of %s with %s drawn given the rest"
-                .formatted(name(run, overrides), Arrays.toString(open));
-        System.out.printf("%s: %.3f%n", what, distance);
+        String what = Phrase.of("total variation of %s with %s drawn given the rest")
+                .with(name(run, overrides), Arrays.toString(open));
+        System.out.printf(Locale.ROOT, "%s: %.3f%n", what, distance);
         assertThat(distance).as(what).isLessThan(0.15);
     }
 
@@ -75,7 +77,12 @@ public abstract class KnownJointContract {
         double truth = experiment.joint().bitsPerToken();
         Likelihood.Estimate bits = experiment.bitsPerToken(run);
         System.out.printf(
-                "bits per token of %s: %.4f ± %.4f, truth %.4f%n", name(run), bits.mean(), bits.interval(), truth);
+                Locale.ROOT,
+                "bits per token of %s: %.4f ± %.4f, truth %.4f%n",
+                name(run),
+                bits.mean(),
+                bits.interval(),
+                truth);
         assertThat(bits.mean())
                 .as("bits per token, entropy %.4f", truth)
                 .isBetween(truth - bits.interval(), truth + mostAboveTheEntropy() + bits.interval());
