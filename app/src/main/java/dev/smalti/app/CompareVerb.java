@@ -2,6 +2,7 @@ package dev.smalti.app;
 
 import dev.smalti.compare.Compare;
 import dev.smalti.compare.CompareResult;
+import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -66,8 +67,8 @@ final class CompareVerb extends Verb {
             long skipped = prior.cells().stream()
                     .filter(each -> each.skipped() != null)
                     .count();
-            lines.add("%s: %d steps of training, %d settings%s"
-                    .formatted(
+            lines.add(Phrase.of("%s: %d steps of training, %d settings%s")
+                    .with(
                             prior.name(),
                             prior.steps(),
                             prior.cells().size() - skipped,
@@ -77,7 +78,7 @@ final class CompareVerb extends Verb {
             lines.add("another process is at work on " + String.join(", ", result.missing())
                     + ": it, or this command again, adds them to the page");
         }
-        lines.add("%s (%d measurements made now)".formatted(result.page(), result.computed()));
+        lines.add(Phrase.of("%s (%d measurements made now)").with(result.page(), result.computed()));
         return String.join(System.lineSeparator(), lines);
     }
 }

@@ -33,6 +33,7 @@ final class DemoVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
+        interruption.left("what was drawn so far lies in " + out);
         Demo.Result result = new Demo(model, out, seed, Sampling.USUAL, device.name()).run(progress());
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", result.out());

@@ -4,6 +4,7 @@ import dev.smalti.job.EditImage;
 import dev.smalti.job.Extension;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.model.Model;
+import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -111,8 +112,9 @@ final class EditVerb extends Verb {
             result = new EditImage(source, request, output, batch).run(open, progress());
         }
         if (result.resized() != null) {
-            warn("%s was resized and cropped from %s to the model's size, and so are the results (height x width)"
-                    .formatted(image, result.resized()));
+            warn(Phrase.of(
+                            "%s was resized and cropped from %s to the model's size, and so are the results (height x width)")
+                    .with(image, result.resized()));
         }
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", result.out());

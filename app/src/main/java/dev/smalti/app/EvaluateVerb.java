@@ -8,6 +8,7 @@ import dev.smalti.evaluate.Metric;
 import dev.smalti.job.EvaluateImages;
 import dev.smalti.model.Model;
 import dev.smalti.run.RunFolder;
+import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -188,8 +189,8 @@ final class EvaluateVerb extends Verb {
         for (String each : drawing) {
             if (spec.commandLine().getParseResult().hasMatchedOption(each)) {
                 throw new IllegalArgumentException(
-                        "%s says how a model draws, and --fake %s is none: give a model, or leave it out"
-                                .formatted(each, fake));
+                        Phrase.of("%s says how a model draws, and --fake %s is none: give a model, or leave it out")
+                                .with(each, fake));
             }
         }
     }

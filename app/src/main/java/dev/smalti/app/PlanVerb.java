@@ -3,6 +3,7 @@ package dev.smalti.app;
 import dev.smalti.job.PictureSurvey;
 import dev.smalti.job.PlanTraining;
 import dev.smalti.job.TrainingPlan;
+import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -73,19 +74,21 @@ final class PlanVerb extends Verb {
         TrainingPlan.Training training = plan.training();
         TrainingPlan.Machine machine = plan.machine();
         List<String> lines = new ArrayList<>();
-        lines.add("%s: %s %s%s%s"
-                .formatted(
+        lines.add(Phrase.of("%s: %s %s%s%s")
+                .with(
                         plan.recipe(),
                         plan.kind(),
                         plan.method(),
-                        plan.size() == 0 ? "" : ", images of %1$dx%1$d".formatted(plan.size()),
+                        plan.size() == 0
+                                ? ""
+                                : Phrase.of(", images of %1$dx%1$d").with(plan.size()),
                         plan.space() == null ? "" : ", " + plan.space().text()));
         lines.add(line("parameters", "%s (%s)", number(plan.parameterCount()), parts(plan.parameters())));
         plan.cost().stretches().forEach(stretch -> lines.add(step(training.batch(), stretch)));
         String looks = training.looks() == 0
                 ? ""
-                : ", %d looks at held-out data (%s) among it"
-                        .formatted(training.looks(), Progress.time(training.looks() * training.lookSeconds()));
+                : Phrase.of(", %d looks at held-out data (%s) among it")
+                        .with(training.looks(), Progress.time(training.looks() * training.lookSeconds()));
         lines.add(line(
                 "in all", "%d steps, %s%s; previews on top", training.steps(), Progress.time(plan.seconds()), looks));
         lines.add(line(
@@ -100,8 +103,8 @@ final class PlanVerb extends Verb {
                 "seconds and %s, on %s in %s by %d threads; all else is calculated",
                 plan.cost().whole()
                         ? "memory"
-                        : "memory of %d items (and multiplied)"
-                                .formatted(plan.cost().items()),
+                        : Phrase.of("memory of %d items (and multiplied)")
+                                .with(plan.cost().items()),
                 machine.device(),
                 machine.precision(),
                 machine.threads()));
@@ -160,7 +163,8 @@ final class PlanVerb extends Verb {
                 survey.broken(),
                 survey.decoded() == survey.pictures()
                         ? ""
-                        : " (%d were decoded; of the others the headers were read)".formatted(survey.decoded()),
+                        : Phrase.of(" (%d were decoded; of the others the headers were read)")
+                                .with(survey.decoded()),
                 survey.broken() == 0 ? "" : ": training stops at them, but leaves them out with --skip-bad"));
         survey.messages().forEach(message -> lines.add(line("", "  %s", message)));
     }
@@ -172,7 +176,7 @@ final class PlanVerb extends Verb {
     }
 
     private static String line(String name, String format, Object... values) {
-        return "%-12s".formatted(name) + String.format(Locale.ROOT, format, values);
+        return Phrase.of("%-12s").with(name) + String.format(Locale.ROOT, format, values);
     }
 
     /** {@code 812}, {@code 2.31 M}, {@code 45.2 G} */

@@ -2,6 +2,7 @@ package dev.smalti.app;
 
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
+import dev.smalti.tensor.Phrase;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.concurrent.Executors;
@@ -132,7 +133,7 @@ abstract sealed class Progress implements Observer, AutoCloseable {
             if (!phase.counted()) {
                 return at + note;
             }
-            String counted = "%d of %d %s".formatted(phase.done(), phase.total(), phase.unit());
+            String counted = Phrase.of("%d of %d %s").with(phase.done(), phase.total(), phase.unit());
             double rate = (phase.done() - begun) / seconds;
             if (!(rate > 0)) {
                 return counted + ", " + at + note;

@@ -2,6 +2,7 @@ package dev.smalti.app;
 
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.train.Checkpoints;
 import dev.smalti.train.Run;
 import dev.smalti.train.TrainingPhases;
@@ -82,7 +83,8 @@ final class TrainingOptions {
         facts.put("measures", run.measures());
         if (complete) {
             String text = run.step() == run.begun()
-                    ? "%s has all its %d steps already: nothing to do".formatted(out, run.of())
+                    ? Phrase.of("%s has all its %d steps already: nothing to do")
+                            .with(out, run.of())
                     : String.format(
                             Locale.ROOT,
                             "%s: step %d of %d, %d steps in %s (%.3g items/s); weights in %s",
@@ -97,8 +99,9 @@ final class TrainingOptions {
         }
         String text = checkpoint == null
                 ? "stopped before the first step; there is no checkpoint"
-                : "stopped at step %d of %d; the checkpoint is %s, and the same command with --resume goes on from it"
-                        .formatted(run.step(), run.of(), checkpoint);
+                : Phrase.of(
+                                "stopped at step %d of %d; the checkpoint is %s, and the same command with --resume goes on from it")
+                        .with(run.step(), run.of(), checkpoint);
         return new Verb.Answer(Failure.STOPPED, facts, text);
     }
 }

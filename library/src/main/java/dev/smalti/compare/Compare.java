@@ -12,6 +12,7 @@ import dev.smalti.run.Outputs;
 import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.Stopping.StoppedWorkException;
 import dev.smalti.token.TokenFile;
@@ -145,9 +146,9 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             }
         }
         if (result == null) {
-            throw new JobException(
-                    "%s has no prior that another process isn't at work on (%s): wait for it, and run this again"
-                            .formatted(out, String.join("; ", others)));
+            throw new JobException(Phrase.of(
+                            "%s has no prior that another process isn't at work on (%s): wait for it, and run this again")
+                    .with(out, String.join("; ", others)));
         }
         return result;
     }
@@ -162,7 +163,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             BooleanSupplier stop) {
         ComparedRun run = all.get(number);
         ComparePlan.Entry entry = run.entry();
-        String title = "%s (prior %d of %d)".formatted(entry.name(), number + 1, all.size());
+        String title = Phrase.of("%s (prior %d of %d)").with(entry.name(), number + 1, all.size());
         boolean trained = run.train(watching(title, observer), stop);
         Stopping.check();
         if (!trained) {
@@ -186,7 +187,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             List<CompareResult.Cell> measured = new ArrayList<>();
             List<Sampling> settings = read.settings(entry);
             for (Sampling setting : settings) {
-                String which = "%s, setting %d of %d".formatted(title, measured.size() + 1, settings.size());
+                String which = Phrase.of("%s, setting %d of %d").with(title, measured.size() + 1, settings.size());
                 measured.add(cells.cell(entry.name(), identity, model, setting, which));
             }
             return prior(read, run, model, bits, grid, measured);

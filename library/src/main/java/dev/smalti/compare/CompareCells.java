@@ -22,6 +22,7 @@ import dev.smalti.run.KeptResults;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import java.nio.file.Files;
@@ -128,8 +129,8 @@ final class CompareCells {
 
     /** What a time was taken on. */
     private static String machine(Model model) {
-        return "%s, %d cores, %s, %s"
-                .formatted(
+        return Phrase.of("%s, %d cores, %s, %s")
+                .with(
                         model.device().is_cuda() ? "GPU" : System.getProperty("os.arch"),
                         Runtime.getRuntime().availableProcessors(),
                         model.precision().name().toLowerCase(Locale.ROOT),

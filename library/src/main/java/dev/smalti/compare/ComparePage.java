@@ -7,6 +7,7 @@ import dev.smalti.compare.CompareResult.Prior;
 import dev.smalti.compare.CompareResult.Value;
 import dev.smalti.recipe.ComparePlan;
 import dev.smalti.recipe.Provenance;
+import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -106,28 +107,30 @@ final class ComparePage {
         String title = priors == 1 ? "One prior, measured" : priors + " priors, side by side";
         String missing = result.missing().isEmpty()
                 ? ""
-                : "<p class=\"lead\"><b>Not all is here yet:</b> %s."
-                                .formatted(escape(String.join(", ", result.missing())))
+                : Phrase.of("<p class=\"lead\"><b>Not all is here yet:</b> %s.")
+                                .with(escape(String.join(", ", result.missing())))
                         + "</p>";
-        return PAGE.formatted(
-                title,
-                lead(file),
-                missing,
-                glance(),
-                plots.stream().map(this::plot).collect(Collectors.joining("\n")),
-                settings(),
-                32,
-                result.priors().stream().map(ComparePage::grid).collect(Collectors.joining("\n")),
-                items(follows()),
-                items(measured()));
+        return Phrase.of(PAGE)
+                .with(
+                        title,
+                        lead(file),
+                        missing,
+                        glance(),
+                        plots.stream().map(this::plot).collect(Collectors.joining("\n")),
+                        settings(),
+                        32,
+                        result.priors().stream().map(ComparePage::grid).collect(Collectors.joining("\n")),
+                        items(follows()),
+                        items(measured()));
     }
 
     private String lead(Path file) {
         String names = result.priors().stream().map(Prior::name).collect(Collectors.joining(", "));
-        return ("Each of these learnt to draw grids of tokens: %s. Each then drew %s images a setting, which were compared with "
-                        + "%s real ones of <b>%s</b>. The plan is <b>%s</b>; <a href=\"table.csv\">table.csv</a> and <a "
-                        + "href=\"results.json\">results.json</a> have all figures.")
-                .formatted(
+        return Phrase.of(
+                        "Each of these learnt to draw grids of tokens: %s. Each then drew %s images a setting, which were compared with "
+                                + "%s real ones of <b>%s</b>. The plan is <b>%s</b>; <a href=\"table.csv\">table.csv</a> and <a "
+                                + "href=\"results.json\">results.json</a> have all figures.")
+                .with(
                         escape(names),
                         whole(plan.draws()),
                         reals(),
@@ -174,7 +177,7 @@ final class ComparePage {
             List<String> cells = new ArrayList<>(List.of(
                     escape(prior.name())
                             + (prior.name().equals(prior.kind()) ? "" : " <small>" + escape(prior.kind()) + "</small>"),
-                    "%.2f M".formatted(prior.parameters() / 1e6),
+                    Phrase.of("%.2f M").with(prior.parameters() / 1e6),
                     whole(prior.steps()),
                     whole(prior.grids()),
                     prior.seconds() == null ? "–" : time(prior.seconds()),
@@ -211,8 +214,8 @@ final class ComparePage {
         if (bits == null) {
             return "–";
         }
-        return "%s%s%s%s"
-                .formatted(
+        return Phrase.of("%s%s%s%s")
+                .with(
                         bits.exact() ? "" : "≤ ",
                         String.format(Locale.ROOT, "%.3f", bits.mean()),
                         bits.interval() == null ? "" : String.format(Locale.ROOT, " ± %.3f", bits.interval()),
@@ -241,14 +244,16 @@ final class ComparePage {
         String run = escape(prior.run());
         String caption = prior.taken()
                 ? "trained before: " + run
-                : "<a href=\"runs/%1$s/recipe.yaml\">recipe</a>, <a href=\"runs/%1$s/training.png\">curves</a>"
-                        .formatted(escape(prior.name()));
-        return "<div><h3>%s</h3>%s</div>".formatted(escape(prior.name()), figure(prior.grid(), caption));
+                : Phrase.of(
+                                "<a href=\"runs/%1$s/recipe.yaml\">recipe</a>, <a href=\"runs/%1$s/training.png\">curves</a>")
+                        .with(escape(prior.name()));
+        return Phrase.of("<div><h3>%s</h3>%s</div>").with(escape(prior.name()), figure(prior.grid(), caption));
     }
 
     private static String figure(String file, String caption) {
-        return "<figure><a href=\"%1$s\"><img loading=\"lazy\" alt=\"%1$s\" src=\"%1$s\"></a><figcaption>%2$s</figcaption></figure>"
-                .formatted(escape(file), caption);
+        return Phrase.of(
+                        "<figure><a href=\"%1$s\"><img loading=\"lazy\" alt=\"%1$s\" src=\"%1$s\"></a><figcaption>%2$s</figcaption></figure>")
+                .with(escape(file), caption);
     }
 
     private String settings() {
@@ -284,31 +289,31 @@ final class ComparePage {
     }
 
     private static String skipped(Prior prior, Cell cell, int columns) {
-        return "<tr><td>%s</td><td>%s</td><td class=\"skipped\" colspan=\"%d\">left out: %s</td></tr>\n"
-                .formatted(escape(prior.name()), escape(cell.text()), columns - 2, escape(cell.skipped()));
+        return Phrase.of("<tr><td>%s</td><td>%s</td><td class=\"skipped\" colspan=\"%d\">left out: %s</td></tr>\n")
+                .with(escape(prior.name()), escape(cell.text()), columns - 2, escape(cell.skipped()));
     }
 
     private List<String> follows() {
         List<String> items = new ArrayList<>();
         long trained = result.priors().stream().filter(each -> !each.taken()).count();
         if (trained > 0) {
-            items.add(
-                    "All this is for one budget (%s steps of training), one seed and one set of images. With more training the order"
-                                    .formatted(span(result.priors().stream()
-                                            .filter(each -> !each.taken())
-                                            .map(Prior::steps)
-                                            .toList()))
-                            + " may well be another: some methods learn from every token at every step, and lead early.");
+            items.add(Phrase.of(
+                                    "All this is for one budget (%s steps of training), one seed and one set of images. With more training the order")
+                            .with(span(result.priors().stream()
+                                    .filter(each -> !each.taken())
+                                    .map(Prior::steps)
+                                    .toList()))
+                    + " may well be another: some methods learn from every token at every step, and lead early.");
         }
         items.add(
                 "Two settings differ where their intervals lie apart. An interval is over resamples of the draws of one trained model; how"
                         + " much another seed of the training would change is not in it.");
         CompareTable.measures(result).findFirst().ifPresent(each -> {
-            items.add(
-                    "Distances are of <b>%s</b> (%s numbers an image). They compare with others of the same features, size and number of"
-                                    .formatted(escape(each.features()), whole(each.dimension()))
-                            + " images, and with nothing else: not with figures of papers, unless these are the features of the FID and the"
-                            + " numbers of images are theirs.");
+            items.add(Phrase.of(
+                                    "Distances are of <b>%s</b> (%s numbers an image). They compare with others of the same features, size and number of")
+                            .with(escape(each.features()), whole(each.dimension()))
+                    + " images, and with nothing else: not with figures of papers, unless these are the features of the FID and the"
+                    + " numbers of images are theirs.");
             each.notices()
                     .forEach(notice -> items.add(
                             escape(notice.substring(0, 1).toUpperCase(Locale.ROOT) + notice.substring(1)) + "."));
@@ -338,17 +343,18 @@ final class ComparePage {
 
     private List<String> measured() {
         List<String> items = new ArrayList<>();
-        items.add("Every setting draws %s images by the seed %d, of all classes evenly."
-                .formatted(whole(plan.draws()), plan.seed()));
+        items.add(Phrase.of("Every setting draws %s images by the seed %d, of all classes evenly.")
+                .with(whole(plan.draws()), plan.seed()));
         if (!plan.set().isEmpty()) {
-            items.add("What the recipes of all that were trained share: %s."
-                    .formatted(escape(String.join(", ", plan.set()))));
+            items.add(Phrase.of("What the recipes of all that were trained share: %s.")
+                    .with(escape(String.join(", ", plan.set()))));
         }
         CompareTable.measures(result)
                 .findFirst()
-                .ifPresent(each -> items.add(("Images are compared at %1$d×%1$d pixels; the"
-                                + " intervals of %2$s are 1.96 standard deviations over %3$d resamples of the draws.%4$s")
-                        .formatted(
+                .ifPresent(each -> items.add(Phrase.of(
+                                "Images are compared at %1$d×%1$d pixels; the"
+                                        + " intervals of %2$s are 1.96 standard deviations over %3$d resamples of the draws.%4$s")
+                        .with(
                                 each.size(),
                                 escape(String.valueOf(quality)),
                                 each.resamples(),
@@ -367,8 +373,8 @@ final class ComparePage {
             }
         }
         Provenance here = Provenance.of(plan.seed(), "", "", Map.of());
-        items.add(escape("Smalti %s, libtorch's binding %s, Java %s, %s; page of %s."
-                .formatted(here.smalti(), here.pytorch(), here.java(), here.os(), here.created())));
+        items.add(escape(Phrase.of("Smalti %s, libtorch's binding %s, Java %s, %s; page of %s.")
+                .with(here.smalti(), here.pytorch(), here.java(), here.os(), here.created())));
         return items;
     }
 

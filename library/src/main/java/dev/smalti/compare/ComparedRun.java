@@ -8,6 +8,7 @@ import dev.smalti.recipe.RecipeFile;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.BadFileException;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.token.TokenFile;
 import dev.smalti.train.Checkpoints;
 import dev.smalti.train.Run;
@@ -66,8 +67,8 @@ final class ComparedRun {
         } else if (tokens.tokenizerRun().isEmpty()
                 || !Files.exists(Path.of(tokens.tokenizerRun().get()).resolve("model.json"))) {
             throw new JobException(
-                    "%s draws images, and the tokenizer that %s names is %s: say with tokenizer: where it is"
-                            .formatted(
+                    Phrase.of("%s draws images, and the tokenizer that %s names is %s: say with tokenizer: where it is")
+                            .with(
                                     entry.name(),
                                     plan.tokens(entry),
                                     tokens.tokenizerRun()
@@ -85,15 +86,15 @@ final class ComparedRun {
         List<String> changed = RecipeFile.differences(recipe, RecipeFile.read(there, PriorRecipe.class, List.of()));
         String wayOut = ": give this prior a new name, or move the folder away";
         if (!changed.isEmpty()) {
-            throw new JobException(
-                    "%s was trained by another recipe (%s)%s".formatted(folder, String.join("; ", changed), wayOut));
+            throw new JobException(Phrase.of("%s was trained by another recipe (%s)%s")
+                    .with(folder, String.join("; ", changed), wayOut));
         }
         Path origin = folder.resolve("provenance.json");
         if (Files.exists(origin)) {
             String fingerprint = Provenance.read(origin).dataFingerprint();
             if (!fingerprint.equals(Provenance.UNKNOWN) && !fingerprint.equals(tokens.fingerprint())) {
                 throw new JobException(
-                        "%s was trained on other tokens than %s%s".formatted(folder, plan.tokens(entry), wayOut));
+                        Phrase.of("%s was trained on other tokens than %s%s").with(folder, plan.tokens(entry), wayOut));
             }
         }
     }

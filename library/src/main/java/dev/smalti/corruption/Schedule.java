@@ -1,5 +1,6 @@
 package dev.smalti.corruption;
 
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Tensors;
 import java.util.function.IntToDoubleFunction;
 import org.bytedeco.pytorch.Device;
@@ -19,7 +20,8 @@ public final class Schedule {
             throw new IllegalArgumentException("steps must be at least 1, got " + steps);
         }
         if (steps > MOST_STEPS) {
-            throw new IllegalArgumentException("steps must be at most %,d, got %,d".formatted(MOST_STEPS, steps));
+            throw new IllegalArgumentException(
+                    Phrase.of("steps must be at most %,d, got %,d").with(MOST_STEPS, steps));
         }
         this.kept = new double[steps + 1];
         this.masked = new double[steps + 1];

@@ -1,6 +1,7 @@
 package dev.smalti.data;
 
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,7 +33,8 @@ final class Atomic {
 
     static DataException failed(Path file, IOException cause) {
         return new DataException(
-                "%s cannot be written (%s); check the folder's rights and the space left".formatted(file, cause),
+                Phrase.of("%s cannot be written (%s); check the folder's rights and the space left")
+                        .with(file, cause),
                 cause);
     }
 }

@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.util.Arrays;
 
@@ -39,8 +40,8 @@ record Bmp(int width, int height, int bits, int packing) {
         long from = Octets.u32Little(file, 10);
         long length = Octets.u32Little(file, 34);
         if (from + length > file.length) {
-            throw new IOException("it was cut off: it wraps a picture of %,d bytes at byte %,d of %,d"
-                    .formatted(length, from, file.length));
+            throw new IOException(Phrase.of("it was cut off: it wraps a picture of %,d bytes at byte %,d of %,d")
+                    .with(length, from, file.length));
         }
         return Arrays.copyOfRange(file, (int) from, (int) (from + length));
     }
@@ -50,8 +51,8 @@ record Bmp(int width, int height, int bits, int packing) {
         long row = ((long) width * bits + 31) / 32 * 4;
         long least = packing == 0 || packing == 3 ? row * (height - 1L) + ((long) width * bits + 7) / 8 : 0;
         if (least > file.length) {
-            throw new IOException("it was cut off: %,d x %,d pixels need %,d bytes, it has %,d"
-                    .formatted(width, height, least, file.length));
+            throw new IOException(Phrase.of("it was cut off: %,d x %,d pixels need %,d bytes, it has %,d")
+                    .with(width, height, least, file.length));
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.smalti.data;
 
 import dev.smalti.tensor.Capacity;
+import dev.smalti.tensor.Phrase;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -83,7 +84,7 @@ interface Bytes extends AutoCloseable {
             ByteBuffer buffer = ByteBuffer.allocate(length);
             while (buffer.hasRemaining()) {
                 if (channel.read(buffer, at + buffer.position()) < 0) {
-                    throw new EOFException("it ends at byte %,d".formatted(at + buffer.position()));
+                    throw new EOFException(Phrase.of("it ends at byte %,d").with(at + buffer.position()));
                 }
             }
             return buffer.array();
@@ -113,7 +114,7 @@ interface Bytes extends AutoCloseable {
         @Override
         public byte[] read(long at, int length) throws IOException {
             if (at + length > size()) {
-                throw new EOFException("it ends at byte %,d".formatted(size()));
+                throw new EOFException(Phrase.of("it ends at byte %,d").with(size()));
             }
             return Arrays.copyOfRange(bytes, (int) at, (int) at + length);
         }
@@ -138,7 +139,7 @@ interface Bytes extends AutoCloseable {
                 }
                 start += part.size();
             }
-            throw new EOFException("it ends at byte %,d".formatted(start));
+            throw new EOFException(Phrase.of("it ends at byte %,d").with(start));
         }
 
         @Override

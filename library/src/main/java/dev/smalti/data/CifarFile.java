@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,8 +49,8 @@ final class CifarFile {
             Records.Layout layout = new Records.Layout(0, skip, SIDE, SIDE, 3, true);
             int size = (int) Math.min(Integer.MAX_VALUE, all.size() / layout.record());
             if ((long) size * layout.record() != all.size()) {
-                throw new DataException(
-                        "%s must have fewer than 2^31 images; give fewer of its files".formatted(source));
+                throw new DataException(Phrase.of("%s must have fewer than 2^31 images; give fewer of its files")
+                        .with(source));
             }
             int classes = skip == 1 ? 10 : 100;
             int[] labels = labels(source, all, layout, size, classes);
@@ -57,7 +58,8 @@ final class CifarFile {
             return new Records(source, layout, size, all, labels, classNames(list, classes), fingerprint.hex());
         } catch (IOException e) {
             all.close();
-            throw new DataException("%s cannot be read (%s); get it again".formatted(source, e.getMessage()), e);
+            throw new DataException(
+                    Phrase.of("%s cannot be read (%s); get it again").with(source, e.getMessage()), e);
         } catch (RuntimeException e) {
             all.close();
             throw e;
@@ -72,9 +74,10 @@ final class CifarFile {
                 return skip;
             }
         }
-        throw new DataException(("%s must hold records of %d bytes (CIFAR-10) or %d bytes (CIFAR-100, binary version),"
-                        + " it has %,d bytes; get it again")
-                .formatted(files.get(0), PICTURE + 1, PICTURE + 2, parts.get(0).size()));
+        throw new DataException(Phrase.of(
+                        "%s must hold records of %d bytes (CIFAR-10) or %d bytes (CIFAR-100, binary version),"
+                                + " it has %,d bytes; get it again")
+                .with(files.get(0), PICTURE + 1, PICTURE + 2, parts.get(0).size()));
     }
 
     private static int[] labels(String source, Bytes all, Records.Layout layout, int size, int classes)
@@ -83,9 +86,9 @@ final class CifarFile {
         for (int i = 0; i < size; i++) {
             labels[i] = all.read((long) i * layout.record() + layout.skip() - 1, 1)[0] & 255;
             if (labels[i] >= classes) {
-                throw new DataException(
-                        "image %d of %s must have a label below %d, it has %d; is this CIFAR's binary version?"
-                                .formatted(i, source, classes, labels[i]));
+                throw new DataException(Phrase.of(
+                                "image %d of %s must have a label below %d, it has %d; is this CIFAR's binary version?")
+                        .with(i, source, classes, labels[i]));
             }
         }
         return labels;
@@ -99,16 +102,17 @@ final class CifarFile {
                     .toList();
         }
         if (Files.size(list) > MOST_LIST) {
-            throw new DataException("%s must have at most %,d bytes, it has %,d; get it again or delete it"
-                    .formatted(list, MOST_LIST, Files.size(list)));
+            throw new DataException(Phrase.of("%s must have at most %,d bytes, it has %,d; get it again or delete it")
+                    .with(list, MOST_LIST, Files.size(list)));
         }
         List<String> names = Files.readAllLines(list).stream()
                 .map(String::strip)
                 .filter(line -> !line.isEmpty())
                 .toList();
         if (names.size() != classes) {
-            throw new DataException("%s must have %d lines, one for each class, it has %d; get it again or delete it"
-                    .formatted(list, classes, names.size()));
+            throw new DataException(
+                    Phrase.of("%s must have %d lines, one for each class, it has %d; get it again or delete it")
+                            .with(list, classes, names.size()));
         }
         return names;
     }

@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.awt.image.BufferedImage;
 import java.awt.image.DataBuffer;
 import java.awt.image.DataBufferByte;
@@ -49,8 +50,9 @@ final class Gif {
 
     private static void check(List<Pixels> frames, int millisPerFrame, int lastFrameMillis) {
         if (frames.isEmpty() || millisPerFrame < 1 || lastFrameMillis < 1) {
-            throw new IllegalArgumentException("an animation needs frames and times of at least 1 ms, got %d, %d, %d"
-                    .formatted(frames.size(), millisPerFrame, lastFrameMillis));
+            throw new IllegalArgumentException(
+                    Phrase.of("an animation needs frames and times of at least 1 ms, got %d, %d, %d")
+                            .with(frames.size(), millisPerFrame, lastFrameMillis));
         }
         Pixels first = frames.get(0);
         for (Pixels frame : frames) {
@@ -58,7 +60,8 @@ final class Gif {
                     || frame.height() != first.height()
                     || Math.max(frame.width(), frame.height()) > 65535) {
                 throw new IllegalArgumentException(
-                        "frames must have one size of at most 65535, got %s and %s".formatted(first, frame));
+                        Phrase.of("frames must have one size of at most 65535, got %s and %s")
+                                .with(first, frame));
             }
         }
     }

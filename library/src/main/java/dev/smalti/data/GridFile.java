@@ -1,6 +1,7 @@
 package dev.smalti.data;
 
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Phrase;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -32,9 +33,9 @@ public final class GridFile implements AutoCloseable {
      */
     public GridFile(Path file, int count, int columns, int gap, int width, int height) {
         if (count < 1 || columns < 1 || gap < 0 || width < 1 || height < 1) {
-            throw new IllegalArgumentException(
-                    "a grid needs pictures, pixels, columns and a gap of at least 0, got %d of %d x %d, %d, %d"
-                            .formatted(count, width, height, columns, gap));
+            throw new IllegalArgumentException(Phrase.of(
+                            "a grid needs pictures, pixels, columns and a gap of at least 0, got %d of %d x %d, %d, %d")
+                    .with(count, width, height, columns, gap));
         }
         this.file = file;
         this.count = count;
@@ -62,8 +63,8 @@ public final class GridFile implements AutoCloseable {
     /** @throws IllegalArgumentException if {@code image} has another size than promised, or is one too many */
     public void add(Pixels image) {
         if (image.width() != width || image.height() != height || added == count) {
-            throw new IllegalArgumentException("%s takes %d pictures of %d x %d, picture %d has %d x %d"
-                    .formatted(file, count, width, height, added, image.width(), image.height()));
+            throw new IllegalArgumentException(Phrase.of("%s takes %d pictures of %d x %d, picture %d has %d x %d")
+                    .with(file, count, width, height, added, image.width(), image.height()));
         }
         row.add(image);
         added++;
@@ -94,7 +95,8 @@ public final class GridFile implements AutoCloseable {
     /** @throws IllegalStateException if fewer pictures came than promised */
     public void finish() {
         if (added < count) {
-            throw new IllegalStateException("%s needs %d pictures, got %d".formatted(file, count, added));
+            throw new IllegalStateException(
+                    Phrase.of("%s needs %d pictures, got %d").with(file, count, added));
         }
         try {
             png.finish();

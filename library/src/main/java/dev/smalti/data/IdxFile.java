@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -55,8 +56,8 @@ final class IdxFile {
         int width = header[3];
         if (count < 1 || height < 1 || width < 1 || height > MOST_SIDE || width > MOST_SIDE) {
             throw new DataException(
-                    "%s must have at least one image of 1 to %d pixels a side, its header says %d of %d x %d"
-                            .formatted(file, MOST_SIDE, count, height, width));
+                    Phrase.of("%s must have at least one image of 1 to %d pixels a side, its header says %d of %d x %d")
+                            .with(file, MOST_SIDE, count, height, width));
         }
         Bytes images = load(file, 16 + (long) count * height * width);
         try {
@@ -87,8 +88,9 @@ final class IdxFile {
     private static int[] labels(Path file, int count) {
         int[] header = header(file, LABELS, 2);
         if (header[1] != count) {
-            throw new DataException("%s must have one label for each of %,d images, it has %,d; get both files again"
-                    .formatted(file, count, header[1]));
+            throw new DataException(
+                    Phrase.of("%s must have one label for each of %,d images, it has %,d; get both files again")
+                            .with(file, count, header[1]));
         }
         try (Bytes bytes = load(file, 8L + count)) {
             byte[] values = bytes.read(8, count);
@@ -111,15 +113,15 @@ final class IdxFile {
             throw unreadable(file, e);
         }
         if (start.length < 4 * length) {
-            throw new DataException(
-                    "%s is no IDX file: it must have a header of %d bytes, it has %d bytes in all; get it again"
-                            .formatted(file, 4 * length, start.length));
+            throw new DataException(Phrase.of(
+                            "%s is no IDX file: it must have a header of %d bytes, it has %d bytes in all; get it again")
+                    .with(file, 4 * length, start.length));
         }
         int[] header = new int[length];
         ByteBuffer.wrap(start).asIntBuffer().get(header);
         if (header[0] != magic) {
-            throw new DataException("%s must start with %08x, as IDX files of %s do, it starts with %08x"
-                    .formatted(
+            throw new DataException(Phrase.of("%s must start with %08x, as IDX files of %s do, it starts with %08x")
+                    .with(
                             file,
                             magic,
                             magic == IMAGES ? "images (unsigned bytes, 3 dimensions)" : "labels",
@@ -136,8 +138,8 @@ final class IdxFile {
             if (size != expected) {
                 boolean more = bytes instanceof Bytes.InMemory && size > expected; // how many isn't known
                 bytes.close();
-                throw new DataException("%s must have %,d bytes by its header, it has %s; get it again"
-                        .formatted(file, expected, more ? "more" : "%,d".formatted(size)));
+                throw new DataException(Phrase.of("%s must have %,d bytes by its header, it has %s; get it again")
+                        .with(file, expected, more ? "more" : Phrase.of("%,d").with(size)));
             }
             return bytes;
         } catch (IOException e) {
@@ -146,7 +148,8 @@ final class IdxFile {
     }
 
     private static DataException unreadable(Path file, IOException cause) {
-        return new DataException("%s cannot be read (%s); get it again".formatted(file, cause.getMessage()), cause);
+        return new DataException(
+                Phrase.of("%s cannot be read (%s); get it again").with(file, cause.getMessage()), cause);
     }
 
     private static String labelsName(String images) {

@@ -1,6 +1,7 @@
 package dev.smalti.data;
 
 import com.twelvemonkeys.imageio.stream.ByteArrayImageInputStream;
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -62,9 +63,10 @@ final class ImageDecoder {
     static Picture decode(byte[] file, String name) {
         Format format = format(file);
         if (format == null) {
-            throw new DataException(("%s is not a picture: it must be a JPEG, PNG, BMP, GIF or WebP file, but %s;"
-                            + " remove it or export it again")
-                    .formatted(name, file.length == 0 ? "it is empty" : "it starts with " + start(file)));
+            throw new DataException(
+                    Phrase.of("%s is not a picture: it must be a JPEG, PNG, BMP, GIF or WebP file, but %s;"
+                                    + " remove it or export it again")
+                            .with(name, file.length == 0 ? "it is empty" : "it starts with " + start(file)));
         }
         return guarded(name, format.name(), () -> decode(format, file, name));
     }
@@ -75,8 +77,9 @@ final class ImageDecoder {
             return Deadline.call(decoder, MOST_TIME);
         } catch (TimeoutException e) {
             throw new DataException(
-                    "%s is broken or too much work: decoding its %s data took more than %d s; export it again or remove it"
-                            .formatted(name, format, MOST_TIME.toSeconds()),
+                    Phrase.of(
+                                    "%s is broken or too much work: decoding its %s data took more than %d s; export it again or remove it")
+                            .with(name, format, MOST_TIME.toSeconds()),
                     e);
         } catch (ExecutionException e) {
             throw e.getCause() instanceof DataException data ? data : broken(name, format, e.getCause());
@@ -89,7 +92,7 @@ final class ImageDecoder {
         String message = cause instanceof OutOfMemoryError
                 ? "%s needs more memory than Java may take for its %s data (%s); make it smaller, or give Java more"
                 : "%s is broken: its %s data cannot be decoded (%s); replace or remove it";
-        return new DataException(message.formatted(name, format, quoted), cause);
+        return new DataException(Phrase.of(message).with(name, format, quoted), cause);
     }
 
     private static Picture decode(Format format, byte[] file, String name) throws IOException, WebPDecodeException {
@@ -184,9 +187,9 @@ final class ImageDecoder {
 
     private static void checkSize(int width, int height, String name) {
         if ((long) width * height > MOST_PIXELS) {
-            throw new DataException(
-                    "%s is too large: a picture may have %,d pixels, it has %,d x %,d; make it smaller or remove it"
-                            .formatted(name, MOST_PIXELS, width, height));
+            throw new DataException(Phrase.of(
+                            "%s is too large: a picture may have %,d pixels, it has %,d x %,d; make it smaller or remove it")
+                    .with(name, MOST_PIXELS, width, height));
         }
     }
 
@@ -210,7 +213,8 @@ final class ImageDecoder {
             }
         }
         throw new IllegalStateException(
-                "this Java has no %s reader: the module java.desktop must be complete".formatted(format));
+                Phrase.of("this Java has no %s reader: the module java.desktop must be complete")
+                        .with(format));
     }
 
     private static Format format(byte[] file) {
@@ -241,7 +245,7 @@ final class ImageDecoder {
     private static String start(byte[] file) {
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < Math.min(8, file.length); i++) {
-            text.append(i == 0 ? "" : " ").append("%02x".formatted(file[i]));
+            text.append(i == 0 ? "" : " ").append(Phrase.of("%02x").with(file[i]));
         }
         return text.toString();
     }

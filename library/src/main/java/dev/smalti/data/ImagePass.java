@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Seed;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -70,7 +71,8 @@ public final class ImagePass implements Iterator<ImagePass.Batch>, AutoCloseable
     @Override
     public Batch next() {
         if (!hasNext()) {
-            throw new NoSuchElementException("all %,d pictures were read".formatted(set.size()));
+            throw new NoSuchElementException(
+                    Phrase.of("all %,d pictures were read").with(set.size()));
         }
         int bytes = 3 * preparation.size() * preparation.size();
         int[] good = IntStream.range(0, loaded.good().length)

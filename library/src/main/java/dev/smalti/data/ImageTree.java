@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.text.Normalizer;
 import java.util.ArrayList;
@@ -60,7 +61,10 @@ final class ImageTree implements ImageSet {
             return list(tree);
         } catch (IOException e) {
             tree.close();
-            throw new DataException("%s cannot be listed (%s); check that it may be read".formatted(tree.name(), e), e);
+            throw new DataException(
+                    Phrase.of("%s cannot be listed (%s); check that it may be read")
+                            .with(tree.name(), e),
+                    e);
         } catch (RuntimeException e) {
             tree.close();
             throw e;
@@ -95,7 +99,7 @@ final class ImageTree implements ImageSet {
             file = tree.read(names.get(index));
         } catch (IOException e) {
             throw new DataException(
-                    "%s cannot be read (%s); replace or remove it".formatted(name(index), e.getMessage()), e);
+                    Phrase.of("%s cannot be read (%s); replace or remove it").with(name(index), e.getMessage()), e);
         }
         return Pixels.decode(file, name(index));
     }
@@ -107,7 +111,7 @@ final class ImageTree implements ImageSet {
             return stored.orElseGet(() -> ImageSet.super.extent(index));
         } catch (IOException e) {
             throw new DataException(
-                    "%s cannot be read (%s); replace or remove it".formatted(name(index), e.getMessage()), e);
+                    Phrase.of("%s cannot be read (%s); replace or remove it").with(name(index), e.getMessage()), e);
         }
     }
 
@@ -119,7 +123,9 @@ final class ImageTree implements ImageSet {
                 fingerprint.add(names.get(i), tree.size(names.get(i)));
             } catch (IOException e) {
                 throw new DataException(
-                        "%s is gone (%s); were files moved meanwhile?".formatted(name(i), e.getMessage()), e);
+                        Phrase.of("%s is gone (%s); were files moved meanwhile?")
+                                .with(name(i), e.getMessage()),
+                        e);
             }
         }
         return fingerprint.hex();
@@ -159,13 +165,15 @@ final class ImageTree implements ImageSet {
             }
         });
         if (files.isEmpty()) {
-            throw new DataException("%s has no pictures: there must be %s files in it, or in one folder per class%s"
-                    .formatted(
-                            tree.name(),
-                            ENDINGS.stream().sorted().collect(Collectors.joining(", ")),
-                            others[0] == 0
-                                    ? "; it is empty"
-                                    : "; it has %d other files like %s".formatted(others[0], other[0])));
+            throw new DataException(
+                    Phrase.of("%s has no pictures: there must be %s files in it, or in one folder per class%s")
+                            .with(
+                                    tree.name(),
+                                    ENDINGS.stream().sorted().collect(Collectors.joining(", ")),
+                                    others[0] == 0
+                                            ? "; it is empty"
+                                            : Phrase.of("; it has %d other files like %s")
+                                                    .with(others[0], other[0])));
         }
         if (others[0] > 0) {
             LOG.warn("{}: {} files that are not pictures are ignored, {} for one", tree.name(), others[0], other[0]);
@@ -211,16 +219,17 @@ final class ImageTree implements ImageSet {
             }
         }
         if (inRoot != null && inFolder != null) {
-            throw new DataException(
-                    ("%s has pictures both in folders (%s) and beside them (%s): either all or none have a class;"
+            throw new DataException(Phrase.of(
+                            "%s has pictures both in folders (%s) and beside them (%s): either all or none have a class;"
                                     + " move those beside into a folder, or all into one place")
-                            .formatted(tree.name(), inFolder, inRoot));
+                    .with(tree.name(), inFolder, inRoot));
         }
         List<String> sorted = sorted(classes);
         sorted.stream().filter(name -> name.length() > LONGEST).findFirst().ifPresent(name -> {
-            throw new DataException("%s has a folder whose name has %,d letters, %s…: that of a class may have %d;"
-                            .formatted(tree.name(), name.length(), name.substring(0, SHOWN), LONGEST)
-                    + " rename it");
+            throw new DataException(
+                    Phrase.of("%s has a folder whose name has %,d letters, %s…: that of a class may have %d;")
+                                    .with(tree.name(), name.length(), name.substring(0, SHOWN), LONGEST)
+                            + " rename it");
         });
         if (sorted.size() > 1 && sorted.stream().allMatch(name -> SPLITS.contains(name.toLowerCase(Locale.ROOT)))) {
             tellOfSplits(tree, root, sorted, deep);

@@ -2,6 +2,7 @@ package dev.smalti.data;
 
 import com.twelvemonkeys.imageio.plugins.jpeg.JPEGImageReaderSpi;
 import com.twelvemonkeys.imageio.stream.ByteArrayImageInputStream;
+import dev.smalti.tensor.Phrase;
 import java.awt.image.ComponentSampleModel;
 import java.awt.image.DataBufferByte;
 import java.awt.image.Raster;
@@ -150,16 +151,16 @@ record Jpeg(Frame frame, boolean plain, boolean color, int scans, List<Integer> 
     void checkData(int bytes) throws IOException {
         if (frame.marker > LOSSLESS) {
             throw new IOException(
-                    "its process, marker ff%02x, is not among those that are read; save it as a usual JPEG"
-                            .formatted(frame.marker));
+                    Phrase.of("its process, marker ff%02x, is not among those that are read; save it as a usual JPEG")
+                            .with(frame.marker));
         }
         if (frame.leastBytes() > bytes) {
-            throw new IOException("it was cut off: %,d x %,d pixels need %,d bytes at least, it has %,d"
-                    .formatted(width(), height(), frame.leastBytes(), bytes));
+            throw new IOException(Phrase.of("it was cut off: %,d x %,d pixels need %,d bytes at least, it has %,d")
+                    .with(width(), height(), frame.leastBytes(), bytes));
         }
         if ((long) width() * height() * scans > MOST_WORK) {
-            throw new IOException("%,d x %,d pixels may have %,d scans, it has %,d; save it with fewer"
-                    .formatted(width(), height(), MOST_WORK / ((long) width() * height()), scans));
+            throw new IOException(Phrase.of("%,d x %,d pixels may have %,d scans, it has %,d; save it with fewer")
+                    .with(width(), height(), MOST_WORK / ((long) width() * height()), scans));
         }
     }
 
@@ -181,7 +182,8 @@ record Jpeg(Frame frame, boolean plain, boolean color, int scans, List<Integer> 
         int bands = raster.getNumBands();
         ComponentSampleModel samples = (ComponentSampleModel) raster.getSampleModel();
         if (samples.getPixelStride() != bands || from.length != pixels * bands) {
-            throw new IllegalStateException("a reader gave %d bytes for %d pixels".formatted(from.length, pixels));
+            throw new IllegalStateException(
+                    Phrase.of("a reader gave %d bytes for %d pixels").with(from.length, pixels));
         }
         byte[] rgb = from;
         if (bands == 1) {

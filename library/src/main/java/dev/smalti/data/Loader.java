@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Stopping;
 import java.util.ArrayList;
@@ -33,12 +34,13 @@ final class Loader implements AutoCloseable {
     /** @throws IllegalArgumentException if a batch would have no pictures, or 2 GiB of bytes */
     Loader(ImageSet set, Preparation preparation, int batch, boolean skipBad, int threads) {
         if (set.size() < 1 || batch < 1 || threads < 1) {
-            throw new IllegalArgumentException("pictures, batch and threads must be at least 1, got %d, %d, %d"
-                    .formatted(set.size(), batch, threads));
+            throw new IllegalArgumentException(
+                    Phrase.of("pictures, batch and threads must be at least 1, got %d, %d, %d")
+                            .with(set.size(), batch, threads));
         }
         if ((long) batch * bytes(preparation) > Bytes.MOST_IN_MEMORY) {
-            throw new IllegalArgumentException("batch must be at most %d at image size %d, got %d"
-                    .formatted(Bytes.MOST_IN_MEMORY / bytes(preparation), preparation.size(), batch));
+            throw new IllegalArgumentException(Phrase.of("batch must be at most %d at image size %d, got %d")
+                    .with(Bytes.MOST_IN_MEMORY / bytes(preparation), preparation.size(), batch));
         }
         this.batch = batch;
         this.set = set;
@@ -127,8 +129,8 @@ final class Loader implements AutoCloseable {
                     return true;
                 }
             }
-            throw new DataException("not one of %,d pictures can be decoded, %s for one; replace them"
-                    .formatted(set.size(), set.name(indices[i])));
+            throw new DataException(Phrase.of("not one of %,d pictures can be decoded, %s for one; replace them")
+                    .with(set.size(), set.name(indices[i])));
         }
 
         private boolean load(int i, int index) {

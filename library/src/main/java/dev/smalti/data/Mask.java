@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.util.Arrays;
 
 /**
@@ -16,8 +17,8 @@ public record Mask(int width, int height, boolean[] open) {
     /** @throws IllegalArgumentException if a side is less than 1, or {@code open} is not {@code width * height} long */
     public Mask {
         if (width < 1 || height < 1 || open.length != (long) width * height) {
-            throw new IllegalArgumentException("a %d x %d mask needs %d pixels, got %d"
-                    .formatted(width, height, (long) width * height, open.length));
+            throw new IllegalArgumentException(Phrase.of("a %d x %d mask needs %d pixels, got %d")
+                    .with(width, height, (long) width * height, open.length));
         }
     }
 
@@ -56,10 +57,10 @@ public record Mask(int width, int height, boolean[] open) {
             int most = Math.max(red, Math.max(green, blue));
             int least = Math.min(red, Math.min(green, blue));
             if (most - least > COLOUR) {
-                throw new DataException(
-                        ("%s must have transparent parts, or be black and white, where white is drawn anew;"
+                throw new DataException(Phrase.of(
+                                "%s must have transparent parts, or be black and white, where white is drawn anew;"
                                         + " its pixel %d,%d is #%02x%02x%02x: erase the part, or paint it white on black")
-                                .formatted(name, i % pixels.width(), i / pixels.width(), red, green, blue));
+                        .with(name, i % pixels.width(), i / pixels.width(), red, green, blue));
             }
             open[i] = red + green + blue >= 3 * HALF;
         }
@@ -73,8 +74,8 @@ public record Mask(int width, int height, boolean[] open) {
      */
     public static Mask rectangle(int width, int height, int left, int top, int across, int down) {
         if (left < 0 || top < 0 || across < 1 || down < 1 || left > width - across || top > height - down) {
-            throw new IllegalArgumentException("a rectangle must lie inside 0,0,%d,%d, got %d,%d,%d,%d"
-                    .formatted(width, height, left, top, across, down));
+            throw new IllegalArgumentException(Phrase.of("a rectangle must lie inside 0,0,%d,%d, got %d,%d,%d,%d")
+                    .with(width, height, left, top, across, down));
         }
         boolean[] open = new boolean[width * height];
         for (int y = top; y < top + down; y++) {
@@ -137,6 +138,6 @@ public record Mask(int width, int height, boolean[] open) {
 
     @Override
     public String toString() {
-        return "Mask[%d x %d]".formatted(width, height);
+        return Phrase.of("Mask[%d x %d]").with(width, height);
     }
 }

@@ -2,6 +2,7 @@ package dev.smalti.data;
 
 import dev.smalti.tensor.Capacity;
 import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Phrase;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -39,14 +40,16 @@ record NumpyArray(String name, char kind, int bytes, boolean bigEndian, long[] s
         try (DataInputStream in = new DataInputStream(zip.getInputStream(entry))) {
             byte[] start = in.readNBytes(8);
             if (start.length < 8 || !Arrays.equals(start, 0, 6, MAGIC, 0, 6) || start[6] < 1 || start[6] > 3) {
-                throw new DataException("%s must be an .npy array of version 1 to 3, it starts with %s; save it again"
-                        .formatted(called, Arrays.toString(start)));
+                throw new DataException(
+                        Phrase.of("%s must be an .npy array of version 1 to 3, it starts with %s; save it again")
+                                .with(called, Arrays.toString(start)));
             }
             byte[] size = in.readNBytes(start[6] == 1 ? 2 : 4);
             long headerBytes = littleEndian(size);
             if (headerBytes > MOST_HEADER) {
-                throw new DataException("%s must have a header of at most %,d bytes, it has %,d; save it again"
-                        .formatted(called, MOST_HEADER, headerBytes));
+                throw new DataException(
+                        Phrase.of("%s must have a header of at most %,d bytes, it has %,d; save it again")
+                                .with(called, MOST_HEADER, headerBytes));
             }
             String header = new String(in.readNBytes((int) headerBytes), StandardCharsets.ISO_8859_1).strip();
             long left = entry.getSize() - start.length - size.length - headerBytes;
@@ -67,19 +70,21 @@ record NumpyArray(String name, char kind, int bytes, boolean bigEndian, long[] s
         Matcher order = ORDER.matcher(header);
         Matcher shape = SHAPE.matcher(header);
         if (!type.find() || !order.find() || !shape.find() || type.group(2).equals("O")) {
-            throw new DataException("%s must be a plain array of numbers, its header is %s; Python objects are not read"
-                    .formatted(called, Excerpt.brief(header)));
+            throw new DataException(
+                    Phrase.of("%s must be a plain array of numbers, its header is %s; Python objects are not read")
+                            .with(called, Excerpt.brief(header)));
         }
         if (order.group(1).equals("True")) {
-            throw new DataException("%s must be in C order, it is in Fortran order; save numpy.ascontiguousarray of it"
-                    .formatted(called));
+            throw new DataException(
+                    Phrase.of("%s must be in C order, it is in Fortran order; save numpy.ascontiguousarray of it")
+                            .with(called));
         }
         int bytes = type.group(3).isEmpty() ? 1 : Integer.parseInt(type.group(3));
         long[] sizes = sizes(called, shape.group(1));
         int length = length(called, sizes, bytes);
         if (left != length) {
-            throw new DataException("%s must have %,d bytes for its shape %s, it has %,d; save it again"
-                    .formatted(called, length, Arrays.toString(sizes), left));
+            throw new DataException(Phrase.of("%s must have %,d bytes for its shape %s, it has %,d; save it again")
+                    .with(called, length, Arrays.toString(sizes), left));
         }
         capacity.check(name, length);
         byte[] data = new byte[length];
@@ -90,7 +95,7 @@ record NumpyArray(String name, char kind, int bytes, boolean bigEndian, long[] s
 
     /** {@code u1 [60000, 28, 28]} */
     String describe() {
-        return "%s%d %s".formatted(kind, bytes, Arrays.toString(shape));
+        return Phrase.of("%s%d %s").with(kind, bytes, Arrays.toString(shape));
     }
 
     /** A value of an array of integers. */
@@ -112,14 +117,14 @@ record NumpyArray(String name, char kind, int bytes, boolean bigEndian, long[] s
                     .mapToLong(Long::parseLong)
                     .toArray();
             if (sizes.length > MOST_DIMENSIONS) {
-                throw new DataException("%s must have at most %d dimensions, it has %,d; save it again"
-                        .formatted(called, MOST_DIMENSIONS, sizes.length));
+                throw new DataException(Phrase.of("%s must have at most %d dimensions, it has %,d; save it again")
+                        .with(called, MOST_DIMENSIONS, sizes.length));
             }
             return sizes;
         } catch (NumberFormatException e) {
             throw new DataException(
-                    "%s must have a shape of numbers, it has (%s); save it again"
-                            .formatted(called, Excerpt.brief(shape)),
+                    Phrase.of("%s must have a shape of numbers, it has (%s); save it again")
+                            .with(called, Excerpt.brief(shape)),
                     e);
         }
     }
@@ -130,9 +135,9 @@ record NumpyArray(String name, char kind, int bytes, boolean bigEndian, long[] s
             length = size == 0 ? 0 : length > Bytes.MOST_IN_MEMORY / size ? Long.MAX_VALUE : length * size;
         }
         if (length > Bytes.MOST_IN_MEMORY) {
-            throw new DataException(
-                    "%s must have less than 2 GiB, its shape is %s; split it, or zip the pictures as PNG files"
-                            .formatted(called, Arrays.toString(shape)));
+            throw new DataException(Phrase.of(
+                            "%s must have less than 2 GiB, its shape is %s; split it, or zip the pictures as PNG files")
+                    .with(called, Arrays.toString(shape)));
         }
         return (int) length;
     }

@@ -2,6 +2,7 @@ package dev.smalti.data;
 
 import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Phrase;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -42,8 +43,8 @@ public final class NumpyFile {
                 found++;
             }
             if (found == IMAGES.size()) {
-                throw new DataException("%s must have an array named one of %s, it has %s; rename it"
-                        .formatted(
+                throw new DataException(Phrase.of("%s must have an array named one of %s, it has %s; rename it")
+                        .with(
                                 file,
                                 IMAGES,
                                 Excerpt.brief(zip.stream()
@@ -71,7 +72,8 @@ public final class NumpyFile {
                     fingerprint);
         } catch (IOException e) {
             throw new DataException(
-                    "%s cannot be read as an .npz (%s); save it again with numpy.savez".formatted(file, e.getMessage()),
+                    Phrase.of("%s cannot be read as an .npz (%s); save it again with numpy.savez")
+                            .with(file, e.getMessage()),
                     e);
         }
     }
@@ -100,8 +102,9 @@ public final class NumpyFile {
 
         private Writer(Path file, int count, int width, int height) {
             if (count < 1 || width < 1 || height < 1) {
-                throw new IllegalArgumentException("an .npz needs at least one picture and pixel, got %d of %d x %d"
-                        .formatted(count, width, height));
+                throw new IllegalArgumentException(
+                        Phrase.of("an .npz needs at least one picture and pixel, got %d of %d x %d")
+                                .with(count, width, height));
             }
             this.file = file;
             this.width = width;
@@ -112,7 +115,7 @@ public final class NumpyFile {
                 raw = Files.newOutputStream(beside.path());
                 zip = new ZipOutputStream(new BufferedOutputStream(raw, 1 << 16));
                 zip.setLevel(Deflater.BEST_SPEED);
-                begin("arr_0", "|u1", "(%d, %d, %d, 3)".formatted(count, height, width));
+                begin("arr_0", "|u1", Phrase.of("(%d, %d, %d, 3)").with(count, height, width));
             } catch (IOException e) {
                 close();
                 throw Atomic.failed(file, e);
@@ -122,8 +125,8 @@ public final class NumpyFile {
         /** @throws IllegalArgumentException if {@code image} has another size than promised, or is one too many */
         public void add(Pixels image) {
             if (image.width() != width || image.height() != height || added == labels.length) {
-                throw new IllegalArgumentException("%s takes %d pictures of %d x %d, picture %d has %d x %d"
-                        .formatted(file, labels.length, width, height, added, image.width(), image.height()));
+                throw new IllegalArgumentException(Phrase.of("%s takes %d pictures of %d x %d, picture %d has %d x %d")
+                        .with(file, labels.length, width, height, added, image.width(), image.height()));
             }
             try {
                 zip.write(image.rgb());
@@ -143,13 +146,13 @@ public final class NumpyFile {
         public void finish() {
             if (added < labels.length || labelled != 0 && labelled != added) {
                 throw new IllegalStateException(
-                        "%s needs %d pictures, and labels for all or none, got %d pictures and %d labels"
-                                .formatted(file, labels.length, added, labelled));
+                        Phrase.of("%s needs %d pictures, and labels for all or none, got %d pictures and %d labels")
+                                .with(file, labels.length, added, labelled));
             }
             try {
                 zip.closeEntry();
                 if (labelled > 0) {
-                    begin("arr_1", "<i8", "(%d,)".formatted(labelled));
+                    begin("arr_1", "<i8", Phrase.of("(%d,)").with(labelled));
                     ByteBuffer bytes = ByteBuffer.allocate(8 * labelled).order(ByteOrder.LITTLE_ENDIAN);
                     bytes.asLongBuffer().put(labels);
                     zip.write(bytes.array());
@@ -179,7 +182,8 @@ public final class NumpyFile {
             ZipEntry entry = new ZipEntry(name + ".npy");
             entry.setTimeLocal(LocalDateTime.of(1980, 1, 1, 0, 0)); // the same pictures make the same file
             zip.putNextEntry(entry);
-            String header = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }".formatted(dtype, shape);
+            String header = Phrase.of("{'descr': '%s', 'fortran_order': False, 'shape': %s, }")
+                    .with(dtype, shape);
             int length = (10 + header.length() + 1 + 63) / 64 * 64 - 10;
             OutputStream out = zip;
             out.write(NumpyArray.MAGIC);
@@ -192,13 +196,15 @@ public final class NumpyFile {
         long[] shape = array.shape();
         boolean grey = shape.length == 3 || shape.length == 4 && shape[3] == 1;
         if (array.kind() != 'u' || array.bytes() != 1 || !grey && (shape.length != 4 || shape[3] != 3)) {
-            throw new DataException(("%s of %s must be u1 (uint8) [N, H, W, 3], [N, H, W, 1] or [N, H, W], it is %s;"
-                            + " convert it and save it again")
-                    .formatted(array.name(), file, array.describe()));
+            throw new DataException(
+                    Phrase.of("%s of %s must be u1 (uint8) [N, H, W, 3], [N, H, W, 1] or [N, H, W], it is %s;"
+                                    + " convert it and save it again")
+                            .with(array.name(), file, array.describe()));
         }
         if (array.data().length == 0 || shape[1] * shape[2] > ImageDecoder.MOST_PIXELS) {
-            throw new DataException("%s of %s must have pictures of at most %,d pixels, it is %s; save others"
-                    .formatted(array.name(), file, ImageDecoder.MOST_PIXELS, array.describe()));
+            throw new DataException(
+                    Phrase.of("%s of %s must have pictures of at most %,d pixels, it is %s; save others")
+                            .with(array.name(), file, ImageDecoder.MOST_PIXELS, array.describe()));
         }
         return new Records.Layout(0, 0, (int) shape[1], (int) shape[2], grey ? 1 : 3, false);
     }
@@ -208,15 +214,16 @@ public final class NumpyFile {
         boolean flat = shape.length == 1 || shape.length == 2 && shape[1] == 1;
         boolean whole = array.kind() == 'i' || array.kind() == 'u';
         if (!whole || array.bytes() < 1 || array.bytes() > 8 || !flat || shape[0] != count) {
-            throw new DataException("%s of %s must be integers [%d], it is %s; convert it and save it again"
-                    .formatted(array.name(), file, count, array.describe()));
+            throw new DataException(Phrase.of("%s of %s must be integers [%d], it is %s; convert it and save it again")
+                    .with(array.name(), file, count, array.describe()));
         }
         int[] labels = new int[count];
         for (int i = 0; i < count; i++) {
             long label = array.integer(i);
             if (label < 0 || label >= MOST_CLASSES) {
-                throw new DataException("%s of %s must be from 0 to %d, got %d at [%d]; number the classes from 0"
-                        .formatted(array.name(), file, MOST_CLASSES - 1, label, i));
+                throw new DataException(
+                        Phrase.of("%s of %s must be from 0 to %d, got %d at [%d]; number the classes from 0")
+                                .with(array.name(), file, MOST_CLASSES - 1, label, i));
             }
             labels[i] = (int) label;
         }

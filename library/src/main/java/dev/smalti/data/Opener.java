@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -17,12 +18,15 @@ final class Opener {
 
     static ImageSet open(Path path) {
         if (!Files.exists(path)) {
-            throw new DataException("%s does not exist; give %s".formatted(path, CHOICE));
+            throw new DataException(Phrase.of("%s does not exist; give %s").with(path, CHOICE));
         }
         try {
             return Files.isDirectory(path) ? openFolder(path) : openFile(path);
         } catch (IOException e) {
-            throw new DataException("%s cannot be read (%s); check that it may be read".formatted(path, e), e);
+            throw new DataException(
+                    Phrase.of("%s cannot be read (%s); check that it may be read")
+                            .with(path, e),
+                    e);
         }
     }
 
@@ -56,7 +60,7 @@ final class Opener {
         if (name.endsWith(".zip") || Arrays.equals(start, new byte[] {'P', 'K', 3, 4})) {
             return ImageTree.of(new ZipTree(file));
         }
-        throw new DataException(
-                "%s is of no known kind: data must be %s; put single pictures into a folder".formatted(file, CHOICE));
+        throw new DataException(Phrase.of("%s is of no known kind: data must be %s; put single pictures into a folder")
+                .with(file, CHOICE));
     }
 }

@@ -1,6 +1,7 @@
 package dev.smalti.data;
 
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -81,8 +82,9 @@ public final class Pictures {
      */
     public static Pixels grid(List<Pixels> images, int columns, int gap) {
         if (images.isEmpty() || columns < 1 || gap < 0) {
-            throw new IllegalArgumentException("a grid needs pictures, columns and a gap of at least 0, got %d, %d, %d"
-                    .formatted(images.size(), columns, gap));
+            throw new IllegalArgumentException(
+                    Phrase.of("a grid needs pictures, columns and a gap of at least 0, got %d, %d, %d")
+                            .with(images.size(), columns, gap));
         }
         int across = Math.min(columns, images.size());
         int down = (images.size() + across - 1) / across;

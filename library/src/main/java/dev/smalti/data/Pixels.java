@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.awt.Transparency;
 import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
@@ -29,8 +30,8 @@ public record Pixels(int width, int height, byte[] rgb) {
      */
     public Pixels {
         if (width < 1 || height < 1 || rgb.length != 3L * width * height) {
-            throw new IllegalArgumentException("a %d x %d picture needs %d bytes of RGB, got %d"
-                    .formatted(width, height, 3L * width * height, rgb.length));
+            throw new IllegalArgumentException(Phrase.of("a %d x %d picture needs %d bytes of RGB, got %d")
+                    .with(width, height, 3L * width * height, rgb.length));
         }
     }
 
@@ -100,7 +101,7 @@ public record Pixels(int width, int height, byte[] rgb) {
 
     @Override
     public String toString() {
-        return "Pixels[%d x %d]".formatted(width, height);
+        return Phrase.of("Pixels[%d x %d]").with(width, height);
     }
 
     private static void fromPalette(Raster raster, IndexColorModel palette, byte[] rgb) {

@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.util.zip.CRC32;
 
@@ -38,8 +39,8 @@ record Png(int width, int height, int bits, long data, Orientation orientation) 
             int chunk = (int) at;
             long length = Octets.u32(file, chunk);
             if (at + 12 + length > file.length) {
-                throw new IOException(
-                        "it was cut off: a chunk of %,d bytes at byte %,d of %,d".formatted(length, at, file.length));
+                throw new IOException(Phrase.of("it was cut off: a chunk of %,d bytes at byte %,d of %,d")
+                        .with(length, at, file.length));
             }
             checkSum(file, chunk, (int) length);
             int type = (int) Octets.u32(file, chunk + 4);
@@ -63,7 +64,8 @@ record Png(int width, int height, int bits, long data, Orientation orientation) 
             CRC32 sum = new CRC32();
             sum.update(file, chunk + 4, length + 4);
             if (sum.getValue() != Octets.u32(file, chunk + 8 + length)) {
-                throw new IOException("the checksum of the chunk at byte %,d is wrong".formatted(chunk));
+                throw new IOException(Phrase.of("the checksum of the chunk at byte %,d is wrong")
+                        .with(chunk));
             }
         }
     }
@@ -72,8 +74,8 @@ record Png(int width, int height, int bits, long data, Orientation orientation) 
     void checkData() throws IOException {
         long least = (long) width * height * bits / 8 / MOST_INFLATED;
         if (data < least) {
-            throw new IOException("it was cut off: %,d x %,d pixels need %,d bytes at least, it has %,d"
-                    .formatted(width, height, least, data));
+            throw new IOException(Phrase.of("it was cut off: %,d x %,d pixels need %,d bytes at least, it has %,d")
+                    .with(width, height, least, data));
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
@@ -65,7 +66,7 @@ final class Records implements ImageSet {
 
     @Override
     public String name(int index) {
-        return "image %d of %s".formatted(index, source);
+        return Phrase.of("image %d of %s").with(index, source);
     }
 
     @Override
@@ -77,7 +78,9 @@ final class Records implements ImageSet {
             from = bytes.read(layout.start + (long) index * layout.record() + layout.skip, pixels * layout.channels);
         } catch (IOException e) {
             throw new DataException(
-                    "%s cannot be read (%s); was the file changed meanwhile?".formatted(name(index), e), e);
+                    Phrase.of("%s cannot be read (%s); was the file changed meanwhile?")
+                            .with(name(index), e),
+                    e);
         }
         if (layout.channels == 3 && !layout.planar) {
             return new Pixels(layout.width, layout.height, from);

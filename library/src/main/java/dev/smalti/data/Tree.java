@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.util.Locale;
 import java.util.Set;
@@ -53,8 +54,8 @@ interface Tree extends AutoCloseable {
     }
 
     static DataException tooLarge(String name, long bytes) {
-        return new DataException(
-                "%s is too large: a picture's file may have %,d bytes, it has %s; remove it or make it smaller"
-                        .formatted(name, MOST_BYTES, bytes < 0 ? "more" : "%,d".formatted(bytes)));
+        return new DataException(Phrase.of(
+                        "%s is too large: a picture's file may have %,d bytes, it has %s; remove it or make it smaller")
+                .with(name, MOST_BYTES, bytes < 0 ? "more" : Phrase.of("%,d").with(bytes)));
     }
 }

@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -41,7 +42,7 @@ record WebP(
     static WebP parse(byte[] file) throws IOException {
         long length = file.length < 12 ? Long.MAX_VALUE : Octets.u32Little(file, 4) + 8;
         if (length > file.length) {
-            throw new IOException("it was cut off: %,d bytes of %,d".formatted(file.length, length));
+            throw new IOException(Phrase.of("it was cut off: %,d bytes of %,d").with(file.length, length));
         }
         Map<String, Chunk> chunks = chunks(file, 12, (int) length);
         Chunk extended = chunks.get("VP8X");
@@ -96,7 +97,8 @@ record WebP(
                         && left + width <= across
                         && top + height <= down
                         && (animated || width == across && height == down),
-                "its frame of %d x %d doesn't lie on its screen of %d x %d".formatted(width, height, across, down));
+                Phrase.of("its frame of %d x %d doesn't lie on its screen of %d x %d")
+                        .with(width, height, across, down));
         boolean transparent = lossless ? (sides >> 28 & 1) == 1 : alpha != null;
         byte[] still = still(file, width, height, transparent, alpha, lossless ? "VP8L" : "VP8 ", pixels);
         Chunk exif = frame.get("EXIF");

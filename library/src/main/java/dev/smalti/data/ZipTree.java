@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -27,8 +28,8 @@ final class ZipTree implements Tree {
             zip = open(path);
         } catch (IOException e) {
             throw new DataException(
-                    "%s must be a zip, but cannot be read as one (%s); pack it again, or give a folder"
-                            .formatted(path, e.getMessage()),
+                    Phrase.of("%s must be a zip, but cannot be read as one (%s); pack it again, or give a folder")
+                            .with(path, e.getMessage()),
                     e);
         }
     }
@@ -58,10 +59,10 @@ final class ZipTree implements Tree {
                         || from == 0 && to == 0
                         || part.indexOf('\\') >= 0
                         || from == 0 && part.indexOf(':') == 1) {
-                    throw new DataException(
-                            ("%s has the entry '%s': names must be relative, with / between folders and without"
+                    throw new DataException(Phrase.of(
+                                    "%s has the entry '%s': names must be relative, with / between folders and without"
                                             + " .., a drive or \\; pack it again")
-                                    .formatted(path, name));
+                            .with(path, name));
                 }
                 hidden |= !part.equals(".") && Tree.hidden(part);
             }
@@ -80,8 +81,8 @@ final class ZipTree implements Tree {
         try (InputStream stream = zip.getInputStream(entry)) {
             byte[] bytes = stream.readNBytes((int) Math.max(0, entry.getSize()));
             if (bytes.length < entry.getSize() || stream.read() >= 0) {
-                throw new ZipException(
-                        "its size is not the %,d bytes that the zip's directory says".formatted(entry.getSize()));
+                throw new ZipException(Phrase.of("its size is not the %,d bytes that the zip's directory says")
+                        .with(entry.getSize()));
             }
             return bytes;
         }

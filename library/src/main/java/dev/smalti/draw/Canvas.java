@@ -1,5 +1,7 @@
 package dev.smalti.draw;
 
+import dev.smalti.tensor.Phrase;
+
 /**
  * The size of the grids to be drawn where it isn't that of training, and how far the windows lie apart through which the
  * network sees them.
@@ -12,7 +14,8 @@ public record Canvas(int height, int width, int stride) {
     public Canvas {
         if (height < 1 || width < 1) {
             throw new IllegalArgumentException(
-                    "a canvas must have at least one row and one column, got %d × %d".formatted(height, width));
+                    Phrase.of("a canvas must have at least one row and one column, got %d × %d")
+                            .with(height, width));
         }
         if (stride < 0) {
             throw new IllegalArgumentException("stride must be at least 1 (or 0 for the usual), got " + stride);

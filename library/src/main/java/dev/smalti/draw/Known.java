@@ -1,5 +1,6 @@
 package dev.smalti.draw;
 
+import dev.smalti.tensor.Phrase;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -27,8 +28,8 @@ public final class Known {
     public Known(int height, int width, boolean[] open, List<long[]> grids, long[] noiseSeeds) {
         int length = Math.multiplyExact(height, width);
         if (open.length != length) {
-            throw new IllegalArgumentException("open must have the %d places of %d × %d tokens, got %d"
-                    .formatted(length, height, width, open.length));
+            throw new IllegalArgumentException(Phrase.of("open must have the %d places of %d × %d tokens, got %d")
+                    .with(length, height, width, open.length));
         }
         if (IntStream.range(0, length).noneMatch(i -> open[i])) {
             throw new IllegalArgumentException("open must have at least one place to draw, and all are kept");
@@ -39,14 +40,14 @@ public final class Known {
         int size = grids.get(0).length;
         for (long[] grid : grids) {
             if (grid.length != size || size == 0 || size % length != 0) {
-                throw new IllegalArgumentException(
-                        "known codes must be those of all %d places of a grid, the same number for each, got %d"
-                                .formatted(length, grid.length));
+                throw new IllegalArgumentException(Phrase.of(
+                                "known codes must be those of all %d places of a grid, the same number for each, got %d")
+                        .with(length, grid.length));
             }
         }
         if (noiseSeeds != null && noiseSeeds.length != grids.size()) {
-            throw new IllegalArgumentException("noise seeds must be one for each of the %d grids, got %d"
-                    .formatted(grids.size(), noiseSeeds.length));
+            throw new IllegalArgumentException(Phrase.of("noise seeds must be one for each of the %d grids, got %d")
+                    .with(grids.size(), noiseSeeds.length));
         }
         this.height = height;
         this.width = width;

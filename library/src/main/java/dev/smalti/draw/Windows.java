@@ -1,6 +1,7 @@
 package dev.smalti.draw;
 
 import dev.smalti.network.Denoiser;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.Arrays;
@@ -44,15 +45,15 @@ public final class Windows implements Denoiser {
      */
     public Windows(Denoiser inner, int height, int width, Canvas canvas, boolean scores) {
         if (canvas.height() < height || canvas.width() < width) {
-            throw new UnsupportedSamplingException(
-                    "a canvas must be at least as large as the grids of training, %d × %d tokens, got %d × %d"
-                            .formatted(height, width, canvas.height(), canvas.width()));
+            throw new UnsupportedSamplingException(Phrase.of(
+                            "a canvas must be at least as large as the grids of training, %d × %d tokens, got %d × %d")
+                    .with(height, width, canvas.height(), canvas.width()));
         }
         int least = Math.min(height, width);
         if (canvas.stride() > least) {
             throw new UnsupportedSamplingException(
-                    "stride must be at most %d, the smaller side of the grids of training (%d × %d), got %d"
-                            .formatted(least, height, width, canvas.stride()));
+                    Phrase.of("stride must be at most %d, the smaller side of the grids of training (%d × %d), got %d")
+                            .with(least, height, width, canvas.stride()));
         }
         this.inner = inner;
         this.height = height;
@@ -83,8 +84,8 @@ public final class Windows implements Denoiser {
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
         int area = canvas.height() * canvas.width();
         if (xt.size(1) != area) {
-            throw new IllegalArgumentException("a canvas of %d × %d has %d tokens, got %d"
-                    .formatted(canvas.height(), canvas.width(), area, xt.size(1)));
+            throw new IllegalArgumentException(Phrase.of("a canvas of %d × %d has %d tokens, got %d")
+                    .with(canvas.height(), canvas.width(), area, xt.size(1)));
         }
         if (canvas.height() == height && canvas.width() == width) {
             return inner.logits(xt, time, label, at);

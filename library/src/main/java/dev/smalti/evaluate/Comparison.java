@@ -11,6 +11,7 @@ import dev.smalti.metric.Manifolds;
 import dev.smalti.metric.classifier.Classifier;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Stopping;
@@ -117,7 +118,10 @@ record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, 
             long[] drawn = random.longs(rows.size(0), 0, rows.size(0)).toArray();
             return Scope.value(() -> FrechetDistance.of(reals, SetFeatures.statistics(rows, drawn)));
         });
-        return Value.of(distance, interval, "%,d resamples of the fake images".formatted(resamples));
+        return Value.of(
+                distance,
+                interval,
+                Phrase.of("%,d resamples of the fake images").with(resamples));
     }
 
     private Value kernel(Metric metric) {
@@ -152,6 +156,7 @@ record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, 
             return Value.of(mean);
         }
         Interval interval = Interval.ofResampledMean(members, RESAMPLES_OF_SHARES, seed.child(name));
-        return Value.of(mean, interval, "%,d resamples of the %s images".formatted(RESAMPLES_OF_SHARES, set));
+        return Value.of(
+                mean, interval, Phrase.of("%,d resamples of the %s images").with(RESAMPLES_OF_SHARES, set));
     }
 }

@@ -11,6 +11,7 @@ import dev.smalti.run.JobException;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import java.util.ArrayList;
@@ -211,24 +212,26 @@ public final class Evaluation {
         }
         for (Metric each : chosen) {
             if (each == Metric.ACCURACY && classes == null) {
-                throw new JobException(("accuracy needs fake images in folders that are named like classes of %s, as"
-                                + " generate writes them, or drawn of such classes, and not all of %s are")
-                        .formatted(features.name(), request.fake().name()));
+                throw new JobException(
+                        Phrase.of("accuracy needs fake images in folders that are named like classes of %s, as"
+                                        + " generate writes them, or drawn of such classes, and not all of %s are")
+                                .with(features.name(), request.fake().name()));
             }
             if (!enough(each, reals, fakes)) {
-                throw new JobException("%s needs at least %d images in each set, got %d real and %d fake: add images"
-                        .formatted(each.label(), each.least(), reals, fakes));
+                throw new JobException(
+                        Phrase.of("%s needs at least %d images in each set, got %d real and %d fake: add images")
+                                .with(each.label(), each.least(), reals, fakes));
             }
             if (each.of() == Metric.Of.PAIRS && reals != fakes) {
                 throw new JobException(
-                        "%s compares pairs, and there are %d real and %d fake images: give as many of both"
-                                .formatted(each.label(), reals, fakes));
+                        Phrase.of("%s compares pairs, and there are %d real and %d fake images: give as many of both")
+                                .with(each.label(), reals, fakes));
             }
         }
         if (chosen.isEmpty()) {
             throw new JobException(
-                    "a comparison needs at least 2 images in each set, got %d real and %d fake: add images"
-                            .formatted(reals, fakes));
+                    Phrase.of("a comparison needs at least 2 images in each set, got %d real and %d fake: add images")
+                            .with(reals, fakes));
         }
         return chosen;
     }
@@ -247,8 +250,9 @@ public final class Evaluation {
 
     private void requireLarge() {
         if (lpips != null && preparation.size() < lpips.net().least()) {
-            throw new JobException("lpips by %s needs images of at least %d pixels, got %d: give a larger --size"
-                    .formatted(lpips.net().label(), lpips.net().least(), preparation.size()));
+            throw new JobException(
+                    Phrase.of("lpips by %s needs images of at least %d pixels, got %d: give a larger --size")
+                            .with(lpips.net().label(), lpips.net().least(), preparation.size()));
         }
     }
 

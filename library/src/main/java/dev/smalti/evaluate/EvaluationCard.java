@@ -3,6 +3,7 @@ package dev.smalti.evaluate;
 import dev.smalti.evaluate.EvaluationResult.Compared;
 import dev.smalti.evaluate.EvaluationResult.Draw;
 import dev.smalti.evaluate.EvaluationResult.Value;
+import dev.smalti.tensor.Phrase;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -24,7 +25,9 @@ public final class EvaluationCard {
         facts().forEach(line -> lines.add(line.name() + ": " + line.text()));
         result.values().forEach((name, value) -> {
             String interval = interval(value);
-            String spread = value.deviation() == null ? "" : ", deviation %s over parts".formatted(deviation(value));
+            String spread = value.deviation() == null
+                    ? ""
+                    : Phrase.of(", deviation %s over parts").with(deviation(value));
             lines.add(name + ": " + number(value.value()) + spread
                     + (interval.isEmpty() ? "" : ", 95 %: " + interval + " (" + value.from() + ")"));
         });
@@ -37,14 +40,14 @@ public final class EvaluationCard {
         StringBuilder page = new StringBuilder("# Evaluation\n\n");
         page.append("| metric | value | 95 % interval, from | deviation over parts |\n|---|---|---|---|\n");
         result.values()
-                .forEach((name, value) -> page.append("| %s | %s | %s | %s |\n"
-                        .formatted(
+                .forEach((name, value) -> page.append(Phrase.of("| %s | %s | %s | %s |\n")
+                        .with(
                                 name,
                                 number(value.value()),
                                 value.interval() == null ? "" : interval(value) + ", " + value.from(),
                                 value.deviation() == null ? "" : deviation(value))));
         page.append('\n');
-        facts().forEach(line -> page.append("- **%s**: %s\n".formatted(line.name(), plain(line.text()))));
+        facts().forEach(line -> page.append(Phrase.of("- **%s**: %s\n").with(line.name(), plain(line.text()))));
         if (!result.notices().isEmpty()) {
             page.append("\nTo be known:\n\n");
             result.notices()
@@ -64,34 +67,34 @@ public final class EvaluationCard {
         if (result.draw() != null) {
             lines.add(new Line("sampler", text(result.draw())));
         }
-        lines.add(new Line("size", "%1$dx%1$d, %2$s".formatted(result.side(), result.resize())));
+        lines.add(new Line("size", Phrase.of("%1$dx%1$d, %2$s").with(result.side(), result.resize())));
         lines.add(new Line(
                 "features",
-                "%s, %d numbers%s"
-                        .formatted(
+                Phrase.of("%s, %d numbers%s")
+                        .with(
                                 result.features(),
                                 result.dimension(),
                                 result.sha256() == null ? ", no weights" : ", SHA-256 " + result.sha256())));
         if (result.lpips() != null) {
             lines.add(new Line("lpips", result.lpips().toString()));
         }
-        lines.add(new Line("seed", "%d; %.1f s in all".formatted(result.seed(), result.seconds())));
+        lines.add(new Line("seed", Phrase.of("%d; %.1f s in all").with(result.seed(), result.seconds())));
         return lines;
     }
 
     private String fake() {
         Compared fake = result.fake();
-        String by = "by %s, weights %s".formatted(fake.path(), fake.fingerprint());
+        String by = Phrase.of("by %s, weights %s").with(fake.path(), fake.fingerprint());
         return switch (result.kind()) {
             case IMAGES -> text(fake);
-            case MODEL -> "%,d images drawn %s".formatted(fake.images(), by);
-            case TOKENS -> "%,d images decoded %s".formatted(fake.images(), by);
-            case TOKENIZER -> "%,d reconstructions %s".formatted(fake.images(), by);
+            case MODEL -> Phrase.of("%,d images drawn %s").with(fake.images(), by);
+            case TOKENS -> Phrase.of("%,d images decoded %s").with(fake.images(), by);
+            case TOKENIZER -> Phrase.of("%,d reconstructions %s").with(fake.images(), by);
         };
     }
 
     private static String text(Compared set) {
-        return "%,d images of %s, %,d of another size".formatted(set.images(), set.path(), set.resized());
+        return Phrase.of("%,d images of %s, %,d of another size").with(set.images(), set.path(), set.resized());
     }
 
     private static String text(Draw draw) {
@@ -106,8 +109,8 @@ public final class EvaluationCard {
         if (!draw.overrides().isEmpty()) {
             text.append(", set ").append(String.join(" ", draw.overrides()));
         }
-        return text.append("; %.3g forward passes an image, drawn in %.1f s"
-                        .formatted(draw.cost().passes(), draw.seconds()))
+        return text.append(Phrase.of("; %.3g forward passes an image, drawn in %.1f s")
+                        .with(draw.cost().passes(), draw.seconds()))
                 .toString();
     }
 

@@ -1,6 +1,7 @@
 package dev.smalti.evaluate;
 
 import dev.smalti.evaluate.EvaluationResult.Compared;
+import dev.smalti.tensor.Phrase;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -20,17 +21,18 @@ record EvaluationNotices(Fakes fake, Gathered real, Gathered other, List<Metric>
         metrics.stream().filter(Metric::frechet).forEach(each -> {
             long dimension = each == Metric.SFID ? other.features().spatial().dimension() : features.dimension();
             if (fewest <= dimension) {
-                notices.add(
-                        ("a Frechet distance of %,d images in %,d dimensions lies above that of many images: compare it"
+                notices.add(Phrase.of(
+                                "a Frechet distance of %,d images in %,d dimensions lies above that of many images: compare it"
                                         + " at one number of images alone")
-                                .formatted(fewest, dimension));
+                        .with(fewest, dimension));
             }
         });
         if (metrics.stream().anyMatch(Metric::ofFeatures)) {
             notices.addAll(features.notices(side));
         }
         if (metrics.contains(Metric.KID) && fewest < Comparison.SUBSET) {
-            notices.add("kid is of all images at once, since there are fewer than %,d".formatted(Comparison.SUBSET));
+            notices.add(Phrase.of("kid is of all images at once, since there are fewer than %,d")
+                    .with(Comparison.SUBSET));
         }
         if (metrics.contains(Metric.SFID) && resamples > 0 && other.features().spatialRows() == null) {
             notices.add("sfid has no interval: the spatial features of so many images don't fit into 1 GiB");
@@ -43,11 +45,11 @@ record EvaluationNotices(Fakes fake, Gathered real, Gathered other, List<Metric>
         }
         for (Compared set : List.of(real.set(), other.set())) {
             if (set.sizes() > 1) {
-                notices.add("images of %s have %,d sizes; all were brought to %3$dx%3$d"
-                        .formatted(set.path(), set.sizes(), side));
+                notices.add(Phrase.of("images of %s have %,d sizes; all were brought to %3$dx%3$d")
+                        .with(set.path(), set.sizes(), side));
             }
             if (set.skipped() > 0) {
-                notices.add("%d broken images of %s were left out".formatted(set.skipped(), set.path()));
+                notices.add(Phrase.of("%d broken images of %s were left out").with(set.skipped(), set.path()));
             }
         }
         return notices;
@@ -58,7 +60,7 @@ record EvaluationNotices(Fakes fake, Gathered real, Gathered other, List<Metric>
         long there = real.set().images();
         return drawn == 0 || drawn >= there
                 ? List.of()
-                : List.of("%,d images were drawn, the most without --count, to compare with %,d real ones"
-                        .formatted(drawn, there));
+                : List.of(Phrase.of("%,d images were drawn, the most without --count, to compare with %,d real ones")
+                        .with(drawn, there));
     }
 }

@@ -4,6 +4,7 @@ import dev.smalti.draw.Sampling;
 import dev.smalti.model.Model;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
+import dev.smalti.tensor.Phrase;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -94,8 +95,9 @@ public sealed interface Fakes {
         /** @throws JobException if the folder holds something else */
         public Reconstructed {
             if (!run.isTokenizer()) {
-                throw new JobException("%s holds a %s, and a tokenizer is needed: give the --out of train-tokenizer"
-                        .formatted(run.path(), run.description().kind()));
+                throw new JobException(
+                        Phrase.of("%s holds a %s, and a tokenizer is needed: give the --out of train-tokenizer")
+                                .with(run.path(), run.description().kind()));
             }
         }
 
@@ -146,7 +148,8 @@ public sealed interface Fakes {
         if (folder.isPrior()) {
             return Kind.MODEL;
         }
-        throw new JobException("%s holds another kind of model (%s): give images, a prior's run folder or a tokenizer's"
-                .formatted(pathOrName, folder.description().kind()));
+        throw new JobException(
+                Phrase.of("%s holds another kind of model (%s): give images, a prior's run folder or a tokenizer's")
+                        .with(pathOrName, folder.description().kind()));
     }
 }

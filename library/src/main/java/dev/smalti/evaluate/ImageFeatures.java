@@ -4,6 +4,7 @@ import dev.smalti.metric.classifier.Classifier;
 import dev.smalti.metric.inception.Inception;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -57,10 +58,10 @@ public interface ImageFeatures extends AutoCloseable {
         if (Files.isRegularFile(path)) {
             return Kind.INCEPTION;
         }
-        throw new JobException(
-                ("--features must be pixels, the --out of train-features, or a file with Inception's weights "
+        throw new JobException(Phrase.of(
+                        "--features must be pixels, the --out of train-features, or a file with Inception's weights "
                                 + "(torch-fidelity's %s, or a safetensors file with the same), and there is no file or folder %s")
-                        .formatted(Inception.PUBLISHED, features));
+                .with(Inception.PUBLISHED, features));
     }
 
     /** Opens what {@link #kind} names. */
@@ -179,9 +180,9 @@ public interface ImageFeatures extends AutoCloseable {
         public List<String> notices(int side) {
             return inception.published()
                     ? List.of()
-                    : List.of(
-                            "%s is not torch-fidelity's %s itself: that its weights are the same, its SHA-256 cannot show"
-                                    .formatted(file, Inception.PUBLISHED));
+                    : List.of(Phrase.of(
+                                    "%s is not torch-fidelity's %s itself: that its weights are the same, its SHA-256 cannot show")
+                            .with(file, Inception.PUBLISHED));
         }
 
         @Override
@@ -232,10 +233,10 @@ public interface ImageFeatures extends AutoCloseable {
                     + " comparable only to those of the same SHA-256");
             int size = classifier.imageSize();
             if (side != size) {
-                notices.add(
-                        ("for %s images are resized from %dx%d to the %dx%d of its training, bicubic with antialias: add"
+                notices.add(Phrase.of(
+                                "for %s images are resized from %dx%d to the %dx%d of its training, bicubic with antialias: add"
                                         + " --size %d to compare them there")
-                                .formatted(name(), side, side, size, size, size));
+                        .with(name(), side, side, size, size, size));
             }
             return notices;
         }

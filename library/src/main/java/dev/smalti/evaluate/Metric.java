@@ -3,6 +3,7 @@ package dev.smalti.evaluate;
 import dev.smalti.metric.inception.Inception;
 import dev.smalti.recipe.Nearest;
 import dev.smalti.run.JobException;
+import dev.smalti.tensor.Phrase;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -84,14 +85,14 @@ public enum Metric {
             return;
         }
         if (of == Of.INCEPTION) {
-            throw new JobException(("%s needs Inception's features: give --features with torch-fidelity's %s, "
+            throw new JobException(Phrase.of("%s needs Inception's features: give --features with torch-fidelity's %s, "
                             + "or measure %s, which takes any others")
-                    .formatted(
-                            label(), Inception.PUBLISHED, this == IS ? "score" : this == KID ? "kernel" : "frechet"));
+                    .with(label(), Inception.PUBLISHED, this == IS ? "score" : this == KID ? "kernel" : "frechet"));
         }
         if (kind == ImageFeatures.Kind.INCEPTION) {
-            throw new JobException("%s is of features other than Inception's: ask for %s, or give other --features"
-                    .formatted(label(), this == SCORE ? "is" : this == KERNEL ? "kid" : "fid"));
+            throw new JobException(
+                    Phrase.of("%s is of features other than Inception's: ask for %s, or give other --features")
+                            .with(label(), this == SCORE ? "is" : this == KERNEL ? "kid" : "fid"));
         }
         throw new JobException(label() + " needs a classifier: give --features with the --out of train-features");
     }
@@ -160,8 +161,8 @@ public enum Metric {
             String near = Nearest.name(wanted, known)
                     .map(found -> "did you mean " + found + "? ")
                     .orElse("");
-            throw new JobException("metric %s is unknown; %sknown are %s"
-                    .formatted(name.strip(), near, known.stream().collect(Collectors.joining(", "))));
+            throw new JobException(Phrase.of("metric %s is unknown; %sknown are %s")
+                    .with(name.strip(), near, known.stream().collect(Collectors.joining(", "))));
         }
         return valueOf(wanted.toUpperCase(Locale.ROOT));
     }

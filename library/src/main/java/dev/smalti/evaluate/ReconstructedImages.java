@@ -5,6 +5,7 @@ import dev.smalti.evaluate.EvaluationResult.Compared;
 import dev.smalti.model.Encoding;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tokenizer.Tokenizer;
@@ -64,8 +65,8 @@ final class ReconstructedImages implements ImageSource {
     public Preparation preparation(int size) {
         int own = tokenizer.imageSize();
         if (size != 0 && size != own) {
-            throw new JobException(
-                    "size must be %d, that of the images of %s, got %d: leave it out".formatted(own, run.path(), size));
+            throw new JobException(Phrase.of("size must be %d, that of the images of %s, got %d: leave it out")
+                    .with(own, run.path(), size));
         }
         return Encoding.preparation(run, own);
     }

@@ -10,6 +10,7 @@ import dev.smalti.data.Preparation;
 import dev.smalti.data.Subset;
 import dev.smalti.evaluate.EvaluationResult.Compared;
 import dev.smalti.run.JobException;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -121,7 +122,8 @@ final class StoredImages implements ImageSource {
                 progress.accept(count + pass.skipped());
             }
             if (count == 0) {
-                throw new JobException("none of the %d images of %s could be read".formatted(images.size(), path));
+                throw new JobException(
+                        Phrase.of("none of the %d images of %s could be read").with(images.size(), path));
             }
             return new Compared(
                     path.toString(),
@@ -148,8 +150,9 @@ final class StoredImages implements ImageSource {
                     ImagePass.Batch first = ours.next();
                     ImagePass.Batch second = theirs.next();
                     if (!Arrays.equals(first.indices(), second.indices())) {
-                        throw new JobException("pairs need both of their images, and one near %s is broken: repair it"
-                                .formatted(images.name(first.indices()[0])));
+                        throw new JobException(
+                                Phrase.of("pairs need both of their images, and one near %s is broken: repair it")
+                                        .with(images.name(first.indices()[0])));
                     }
                     measures.add(levels(first), others.levels(second));
                     return first.indices().length;

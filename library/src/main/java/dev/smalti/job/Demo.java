@@ -14,6 +14,7 @@ import dev.smalti.run.Outputs;
 import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -130,7 +131,8 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             AtomicFile.discard(scratch);
             Outputs.makeFolder("--out", scratch);
             Pictures.writePng(image, first);
-            EditImage.Source half = EditImage.Source.of(image, "%d,0,%d,%d".formatted(side / 2, side / 2, side));
+            EditImage.Source half =
+                    EditImage.Source.of(image, Phrase.of("%d,0,%d,%d").with(side / 2, side / 2, side));
             edit(open, half, label, 0, "edit", scratch, observer);
             files.put("edit", out.resolve("edit.png"));
             watch.lap(EDITS + " edits");

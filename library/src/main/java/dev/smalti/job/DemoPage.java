@@ -3,6 +3,7 @@ package dev.smalti.job;
 import dev.smalti.draw.Sampling;
 import dev.smalti.model.Model;
 import dev.smalti.run.Outputs;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.token.TokenSpace;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -100,8 +101,8 @@ final class DemoPage {
         seconds.forEach((what, time) -> times.put(what, String.format(Locale.ROOT, "%.1f s", time)));
         double all = seconds.values().stream().mapToDouble(Double::doubleValue).sum();
         times.put("together", String.format(Locale.ROOT, "%.1f s", all));
-        return PAGE.formatted(
-                escape(name), figures, table(settings(name, model, seed, sampling.named())), table(times));
+        return Phrase.of(PAGE)
+                .with(escape(name), figures, table(settings(name, model, seed, sampling.named())), table(times));
     }
 
     private static Map<String, String> settings(String name, Model model, long seed, Map<String, Object> sampling) {
@@ -110,7 +111,7 @@ final class DemoPage {
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("model", name);
         settings.put("image", side + " x " + side + " pixels");
-        settings.put("tokens", "%d x %d, of %d codes".formatted(space.height(), space.width(), space.codes()));
+        settings.put("tokens", Phrase.of("%d x %d, of %d codes").with(space.height(), space.width(), space.codes()));
         settings.put("classes", Integer.toString(model.classNames().size()));
         settings.put("steps", sampling.getOrDefault("steps", "as trained").toString());
         settings.put("temperature", sampling.getOrDefault("temperature", 1.0).toString());

@@ -11,6 +11,7 @@ import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.JsonFile;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
@@ -353,7 +354,7 @@ public record Describe(String pathOrName) {
         List<?> shape = (List<?>) facts.get("shape");
         long[] sizes =
                 shape.stream().mapToLong(each -> ((Number) each).longValue()).toArray();
-        return "%-4s %-20s %s".formatted(facts.get("dtype"), Dims.text(sizes), facts.get("name"));
+        return Phrase.of("%-4s %-20s %s").with(facts.get("dtype"), Dims.text(sizes), facts.get("name"));
     }
 
     private static String plain(Object value, String next) {

@@ -24,6 +24,7 @@ import dev.smalti.run.ImageSink;
 import dev.smalti.run.JobException;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -245,18 +246,22 @@ public record EditImage(Source source, Request request, Output output, int batch
 
     private static byte[] read(String option, Path file) {
         if (!Files.isRegularFile(file)) {
-            throw new JobException("%s %s %s: name a PNG, JPEG, BMP, GIF or WebP file"
-                    .formatted(option, file, Files.exists(file) ? "is no file" : "does not exist"));
+            throw new JobException(Phrase.of("%s %s %s: name a PNG, JPEG, BMP, GIF or WebP file")
+                    .with(option, file, Files.exists(file) ? "is no file" : "does not exist"));
         }
         try (InputStream stream = Files.newInputStream(file)) {
             byte[] bytes = stream.readNBytes(Pixels.MOST_BYTES + 1);
             if (bytes.length > Pixels.MOST_BYTES) {
-                throw new DataException("%s is too large: a picture's file may have %,d bytes; make it smaller"
-                        .formatted(file, Pixels.MOST_BYTES));
+                throw new DataException(
+                        Phrase.of("%s is too large: a picture's file may have %,d bytes; make it smaller")
+                                .with(file, Pixels.MOST_BYTES));
             }
             return bytes;
         } catch (IOException e) {
-            throw new DataException("%s cannot be read (%s); check that it may be read".formatted(file, e), e);
+            throw new DataException(
+                    Phrase.of("%s cannot be read (%s); check that it may be read")
+                            .with(file, e),
+                    e);
         }
     }
 
@@ -271,21 +276,21 @@ public record EditImage(Source source, Request request, Output output, int batch
         }
         Path file = Path.of(source.mask());
         if (!Files.exists(file)) {
-            throw new JobException(
-                    "--mask %s is neither a file nor a rectangle x,y,width,height in pixels, such as 0,0,%d,%d"
-                            .formatted(file, image.width() / 2, image.height()));
+            throw new JobException(Phrase.of(
+                            "--mask %s is neither a file nor a rectangle x,y,width,height in pixels, such as 0,0,%d,%d")
+                    .with(file, image.width() / 2, image.height()));
         }
         Mask mask = Mask.decode(read("--mask", file), file.toString());
         if (mask.width() != image.width() || mask.height() != image.height()) {
             throw new JobException(
-                    ("--mask %s must have the size of the image, %d x %d pixels (width x height), got %d x %d:"
+                    Phrase.of("--mask %s must have the size of the image, %d x %d pixels (width x height), got %d x %d:"
                                     + " scale it, or give a rectangle x,y,width,height")
-                            .formatted(file, image.width(), image.height(), mask.width(), mask.height()));
+                            .with(file, image.width(), image.height(), mask.width(), mask.height()));
         }
         if (mask.count() == 0) {
-            throw new JobException(
-                    "--mask %s has nothing to draw anew: make that part transparent, or white where all is opaque"
-                            .formatted(file));
+            throw new JobException(Phrase.of(
+                            "--mask %s has nothing to draw anew: make that part transparent, or white where all is opaque")
+                    .with(file));
         }
         return mask;
     }
@@ -299,8 +304,9 @@ public record EditImage(Source source, Request request, Output output, int batch
             return Mask.rectangle(image.width(), image.height(), values[0], values[1], values[2], values[3]);
         } catch (IllegalArgumentException e) {
             throw new JobException(
-                    "--mask %s must be a rectangle x,y,width,height with pixels, inside the image, which is 0,0,%d,%d"
-                            .formatted(numbers.group().strip(), image.width(), image.height()),
+                    Phrase.of(
+                                    "--mask %s must be a rectangle x,y,width,height with pixels, inside the image, which is 0,0,%d,%d")
+                            .with(numbers.group().strip(), image.width(), image.height()),
                     e);
         }
     }
@@ -324,9 +330,10 @@ public record EditImage(Source source, Request request, Output output, int batch
         int width = (own ? image.width() : side) + more.left() + more.right();
         int height = (own ? image.height() : side) + more.top() + more.bottom();
         if ((long) (width / factor) * (height / factor) > MOST_TOKENS) {
-            throw new JobException(("%s would become %d x %d tokens, and at most %d can be edited: make it smaller,"
-                            + " extend it less, or let --resize bring it to %d x %d pixels")
-                    .formatted(source.image(), width / factor, height / factor, MOST_TOKENS, side, side));
+            throw new JobException(
+                    Phrase.of("%s would become %d x %d tokens, and at most %d can be edited: make it smaller,"
+                                    + " extend it less, or let --resize bring it to %d x %d pixels")
+                            .with(source.image(), width / factor, height / factor, MOST_TOKENS, side, side));
         }
         return new Size(height, width);
     }
@@ -342,9 +349,10 @@ public record EditImage(Source source, Request request, Output output, int batch
         Pixels square = new Pixels(side, side, preparation.apply(image, new SplittableRandom(0)));
         Mask part = mask == null ? null : preparation.apply(mask, new SplittableRandom(0));
         if (part != null && part.count() == 0) {
-            throw new JobException(("--mask %s lies in what is cut off when the %d x %d pixels of %s become %d x %d:"
-                            + " crop the image to a square around it first")
-                    .formatted(source.mask(), image.width(), image.height(), source.image(), side, side));
+            throw new JobException(
+                    Phrase.of("--mask %s lies in what is cut off when the %d x %d pixels of %s become %d x %d:"
+                                    + " crop the image to a square around it first")
+                            .with(source.mask(), image.width(), image.height(), source.image(), side, side));
         }
         return canvas(square, part);
     }

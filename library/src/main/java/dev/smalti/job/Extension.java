@@ -2,6 +2,7 @@ package dev.smalti.job;
 
 import dev.smalti.recipe.Nearest;
 import dev.smalti.run.JobException;
+import dev.smalti.tensor.Phrase;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -53,8 +54,9 @@ public record Extension(int left, int right, int top, int bottom) {
         for (int i = 0; i < pixels.length; i++) {
             if (pixels[i] % factor != 0) {
                 int below = pixels[i] / factor * factor;
-                throw new JobException("%s must be a multiple of the %d pixels of a token, got %d: take %d or %d"
-                        .formatted(SIDES.get(i), factor, pixels[i], below, below + factor));
+                throw new JobException(
+                        Phrase.of("%s must be a multiple of the %d pixels of a token, got %d: take %d or %d")
+                                .with(SIDES.get(i), factor, pixels[i], below, below + factor));
             }
         }
     }

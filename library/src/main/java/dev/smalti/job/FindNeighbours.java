@@ -19,6 +19,7 @@ import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Stopping;
@@ -162,8 +163,9 @@ public record FindNeighbours(
                 ImageFeatures compared = by == By.FEATURES ? ImageFeatures.open(features, place) : null;
                 Lpips seen = by == By.LPIPS ? lpips.open(place) : null) {
             if (ours.size() > MOST_SAMPLES) {
-                throw new JobException("--samples must have at most %,d images, and %s has %,d: give some of them"
-                        .formatted(MOST_SAMPLES, samples, ours.size()));
+                throw new JobException(
+                        Phrase.of("--samples must have at most %,d images, and %s has %,d: give some of them")
+                                .with(MOST_SAMPLES, samples, ours.size()));
             }
             long started = System.nanoTime();
             Preparation preparation = folder == null

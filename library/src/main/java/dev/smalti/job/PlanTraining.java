@@ -20,6 +20,7 @@ import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.run.JobException;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -74,13 +75,14 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
             return prior(observer);
         }
         if (!keys.contains("tokenizer") && !keys.contains("classifier")) {
-            throw new JobException(
-                    "%s is no recipe of a training: it must have one of the keys tokenizer, prior and classifier, see recipes/"
-                            .formatted(recipe));
+            throw new JobException(Phrase.of(
+                            "%s is no recipe of a training: it must have one of the keys tokenizer, prior and classifier, see recipes/")
+                    .with(recipe));
         }
         if (tokens != null || tokenizer != null) {
-            throw new JobException("%s is trained on images, and %s is for the recipe of a prior: give --data"
-                    .formatted(recipe, tokens != null ? "--tokens" : "--tokenizer"));
+            throw new JobException(
+                    Phrase.of("%s is trained on images, and %s is for the recipe of a prior: give --data")
+                            .with(recipe, tokens != null ? "--tokens" : "--tokenizer"));
         }
         return keys.contains("tokenizer") ? tokenizer(observer) : features(observer);
     }

@@ -16,6 +16,7 @@ import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.run.TrainingRun;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.train.HeldOut;
@@ -53,6 +54,7 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
      * Trains to the end, or until {@code stop} says so.
      *
      * @param watchers beside those that write the run folder
+     * @param stop asked after each step, and often in previews and held-out measures
      */
     public Run run(List<Watcher> watchers, BooleanSupplier stop) {
         try (Claim claim = RunFolder.claim(out)) {
@@ -102,9 +104,9 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
     static List<String> classes(ImageSet images, Path data) {
         List<String> names = images.classNames();
         if (names.size() < 2) {
-            throw new JobException(
-                    "%s must have images of at least 2 classes, got %s: put those of each into a folder of its own"
-                            .formatted(data, names.isEmpty() ? "none" : "1, " + names.get(0)));
+            throw new JobException(Phrase.of(
+                            "%s must have images of at least 2 classes, got %s: put those of each into a folder of its own")
+                    .with(data, names.isEmpty() ? "none" : "1, " + names.get(0)));
         }
         List<String> empty = images.emptyClasses();
         if (!empty.isEmpty()) {

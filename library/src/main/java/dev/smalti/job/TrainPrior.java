@@ -66,6 +66,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
      * Trains to the end, or until {@code stop} says so.
      *
      * @param watchers beside those that write the run folder
+     * @param stop asked after each step, and often in previews and held-out measures
      */
     public Run run(List<Watcher> watchers, BooleanSupplier stop) {
         try (Claim claim = RunFolder.claim(out)) {

@@ -57,6 +57,7 @@ public record TrainTokenizer(
      * Trains to the end, or until {@code stop} says so.
      *
      * @param watchers beside those that write the run folder
+     * @param stop asked after each step, and often in previews and held-out measures
      */
     public Run run(List<Watcher> watchers, BooleanSupplier stop) {
         try (Claim claim = RunFolder.claim(out)) {

@@ -1,5 +1,6 @@
 package dev.smalti.job;
 
+import dev.smalti.tensor.Phrase;
 import dev.smalti.token.TokenSpace;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -147,8 +148,9 @@ public record TrainingPlan(
                     cost.most / 1e9));
         }
         if (!cost.whole) {
-            notices.add("a whole step would take long, or much memory: steps of %d items were measured, and multiplied"
-                    .formatted(cost.items));
+            notices.add(Phrase.of(
+                            "a whole step would take long, or much memory: steps of %d items were measured, and multiplied")
+                    .with(cost.items));
         }
         if (machine.device.equals("cpu") && machine.load > machine.processors + 0.5) {
             notices.add(String.format(
@@ -165,7 +167,8 @@ public record TrainingPlan(
 
     private void classes(List<String> notices) {
         if (epochs() < 1) {
-            notices.add("the training ends before each of the %d has been seen once".formatted(data.trained));
+            notices.add(Phrase.of("the training ends before each of the %d has been seen once")
+                    .with(data.trained));
         }
         if (data.classes.isEmpty()) {
             return;
@@ -173,15 +176,16 @@ public record TrainingPlan(
         long single = data.byClass.stream().filter(count -> count == 1).count();
         long none = data.byClass.stream().filter(count -> count == 0).count();
         if (single > 0) {
-            notices.add("%d of %d classes have one picture each, from which nothing but that can be learnt"
-                    .formatted(single, data.classes.size()));
+            notices.add(Phrase.of("%d of %d classes have one picture each, from which nothing but that can be learnt")
+                    .with(single, data.classes.size()));
         }
         if (none > 0) {
-            notices.add("%d of %d classes have no picture".formatted(none, data.classes.size()));
+            notices.add(Phrase.of("%d of %d classes have no picture").with(none, data.classes.size()));
         }
         if (most() > UNEVEN * Math.max(1, least())) {
-            notices.add("the largest class has %d, the smallest %d: what is drawn without a class is of the large ones"
-                    .formatted(most(), least()));
+            notices.add(Phrase.of(
+                            "the largest class has %d, the smallest %d: what is drawn without a class is of the large ones")
+                    .with(most(), least()));
         }
     }
 

@@ -2,6 +2,7 @@ package dev.smalti.metric;
 
 import static org.bytedeco.pytorch.global.torch.ScalarType.Double;
 
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -28,8 +29,8 @@ public final class FeatureMoments implements AutoCloseable {
         Features.check("features", features, 1);
         if (mean != null && mean.size(0) != features.size(1)) {
             throw new IllegalArgumentException(
-                    "features must have dimension %d like those before, got %d; take all from one network"
-                            .formatted(mean.size(0), features.size(1)));
+                    Phrase.of("features must have dimension %d like those before, got %d; take all from one network")
+                            .with(mean.size(0), features.size(1)));
         }
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {

@@ -1,6 +1,7 @@
 package dev.smalti.metric;
 
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Stopping;
 import java.util.function.ObjLongConsumer;
@@ -21,8 +22,8 @@ final class Features {
     static void check(String name, Tensor features, long least) {
         Dims.check(name, features, Dims.ANY, Dims.ANY);
         if (features.size(0) < least) {
-            throw new IllegalArgumentException(
-                    "%s must be of at least %d images, got %d; add images".formatted(name, least, features.size(0)));
+            throw new IllegalArgumentException(Phrase.of("%s must be of at least %d images, got %d; add images")
+                    .with(name, least, features.size(0)));
         }
         finite(name, features);
     }
@@ -36,9 +37,9 @@ final class Features {
 
     static void alike(long real, long fake) {
         if (real != fake) {
-            throw new IllegalArgumentException(
-                    "real and fake features must have one dimension, got %d and %d; take both from one network"
-                            .formatted(real, fake));
+            throw new IllegalArgumentException(Phrase.of(
+                            "real and fake features must have one dimension, got %d and %d; take both from one network")
+                    .with(real, fake));
         }
     }
 
@@ -49,9 +50,9 @@ final class Features {
                 (block, start) ->
                         wrong[0] += torch.isfinite(block).logical_not().sum().item_long());
         if (wrong[0] > 0) {
-            throw new IllegalArgumentException(("%s must be finite, got %d of %d that are not; "
+            throw new IllegalArgumentException(Phrase.of("%s must be finite, got %d of %d that are not; "
                             + "look for broken images, or for a network in half precision")
-                    .formatted(name, wrong[0], values.numel()));
+                    .with(name, wrong[0], values.numel()));
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.smalti.metric;
 
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
@@ -20,8 +21,9 @@ final class ImagePairs {
                     "images must not be empty, got " + Dims.text(Dims.of(images)) + "; add images");
         }
         if (!Arrays.equals(Dims.of(images), Dims.of(others))) {
-            throw new IllegalArgumentException("both images of a pair must have one shape, got %s and %s; resize one"
-                    .formatted(Dims.text(Dims.of(images)), Dims.text(Dims.of(others))));
+            throw new IllegalArgumentException(
+                    Phrase.of("both images of a pair must have one shape, got %s and %s; resize one")
+                            .with(Dims.text(Dims.of(images)), Dims.text(Dims.of(others))));
         }
         Features.finite("images", images);
         Features.finite("images", others);
@@ -30,9 +32,10 @@ final class ImagePairs {
         double most = Scope.value(() ->
                 Math.max(images.max().item().toDouble(), others.max().item().toDouble()));
         if (!(most - least <= range)) {
-            throw new IllegalArgumentException(("values of images must span at most their range of %g, got %g to %g; "
-                            + "give the true range or clamp the values")
-                    .formatted(range, least, most));
+            throw new IllegalArgumentException(
+                    Phrase.of("values of images must span at most their range of %g, got %g to %g; "
+                                    + "give the true range or clamp the values")
+                            .with(range, least, most));
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.smalti.metric;
 
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Stopping;
 import java.util.Arrays;
@@ -16,8 +17,8 @@ public record Interval(double low, double high) {
 
     public Interval {
         if (!(low <= high)) {
-            throw new IllegalArgumentException(
-                    "an interval must have ends in order, got %s to %s".formatted(low, high));
+            throw new IllegalArgumentException(Phrase.of("an interval must have ends in order, got %s to %s")
+                    .with(low, high));
         }
     }
 
@@ -29,8 +30,9 @@ public record Interval(double low, double high) {
      */
     public static Interval ofResampledMean(double[] values, int resamples, Seed seed) {
         if (values.length == 0 || resamples < 2) {
-            throw new IllegalArgumentException("an interval needs values and at least 2 resamples, got %d and %d"
-                    .formatted(values.length, resamples));
+            throw new IllegalArgumentException(
+                    Phrase.of("an interval needs values and at least 2 resamples, got %d and %d")
+                            .with(values.length, resamples));
         }
         double[] means = new double[resamples];
         Arrays.setAll(means, i -> {

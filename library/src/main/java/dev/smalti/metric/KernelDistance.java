@@ -2,6 +2,7 @@ package dev.smalti.metric;
 
 import static org.bytedeco.pytorch.global.torch.ScalarType.Long;
 
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -37,15 +38,15 @@ public final class KernelDistance {
     public static Estimate of(Tensor real, Tensor fake, int subsets, int size, Seed seed, LongConsumer progress) {
         if (subsets < 1 || size < 2) {
             throw new IllegalArgumentException(
-                    "a kernel distance needs at least 1 subset and 2 images in each, got %d of %d"
-                            .formatted(subsets, size));
+                    Phrase.of("a kernel distance needs at least 1 subset and 2 images in each, got %d of %d")
+                            .with(subsets, size));
         }
         Features.check(real, fake, 2);
         if (size > Math.min(real.size(0), fake.size(0))) {
             throw new IllegalArgumentException(
-                    ("subsets must not be larger than either set, got %d of %d real and %d fake images; "
+                    Phrase.of("subsets must not be larger than either set, got %d of %d real and %d fake images; "
                                     + "add images or take smaller subsets")
-                            .formatted(size, real.size(0), fake.size(0)));
+                            .with(size, real.size(0), fake.size(0)));
         }
         double[] each = new double[subsets];
         for (int subset = 0; subset < subsets; subset++) {

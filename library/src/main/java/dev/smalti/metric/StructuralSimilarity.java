@@ -2,6 +2,7 @@ package dev.smalti.metric;
 
 import static org.bytedeco.pytorch.global.torch.ScalarType.Double;
 
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;
@@ -32,8 +33,8 @@ public final class StructuralSimilarity {
         ImagePairs.check(images, others, range);
         if (Math.min(images.size(2), images.size(3)) < WINDOW) {
             throw new IllegalArgumentException(
-                    "images must be at least 11x11 pixels for the window, got %dx%d; enlarge them"
-                            .formatted(images.size(3), images.size(2)));
+                    Phrase.of("images must be at least 11x11 pixels for the window, got %dx%d; enlarge them")
+                            .with(images.size(3), images.size(2)));
         }
         return Scope.value(() -> Tensors.toDoubles(similarity(images.to(Double), others.to(Double), range)));
     }

@@ -7,6 +7,7 @@ import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Seed;
 import java.util.Arrays;
 import java.util.List;
@@ -29,8 +30,8 @@ public final class Encoding {
         }
         RunFolder inside = folder.tokenizerFolder();
         if (inside == null) {
-            throw new JobException("%s holds %s: give the --out of train-tokenizer"
-                    .formatted(folder.path(), folder.isPrior() ? "a prior without its tokenizer" : "no tokenizer"));
+            throw new JobException(Phrase.of("%s holds %s: give the --out of train-tokenizer")
+                    .with(folder.path(), folder.isPrior() ? "a prior without its tokenizer" : "no tokenizer"));
         }
         return inside;
     }

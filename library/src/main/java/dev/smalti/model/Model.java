@@ -12,6 +12,7 @@ import dev.smalti.recipe.Nearest;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -141,28 +142,28 @@ public final class Model implements Painter, AutoCloseable {
         String above = nearest(height, prior.space().height(), true) + "x"
                 + nearest(width, prior.space().width(), true);
         if (!below.equals(height + "x" + width)) {
-            throw new JobException(
-                    ("size must be whole tokens, %d pixels each, and at least %dx%d, on which %s was trained, got %dx%d:"
+            throw new JobException(Phrase.of(
+                            "size must be whole tokens, %d pixels each, and at least %dx%d, on which %s was trained, got %dx%d:"
                                     + " the nearest that works is %s")
-                            .formatted(
-                                    patch,
-                                    prior.space().height() * patch,
-                                    prior.space().width() * patch,
-                                    folder.path(),
-                                    height,
-                                    width,
-                                    below.equals(above) ? below : below + " or " + above));
+                    .with(
+                            patch,
+                            prior.space().height() * patch,
+                            prior.space().width() * patch,
+                            folder.path(),
+                            height,
+                            width,
+                            below.equals(above) ? below : below + " or " + above));
         }
         if ((long) height * width > Pixels.MOST) {
-            throw new JobException(
-                    "size must be at most %,d pixels, the most that can be read again, got %dx%d, which are %,d"
-                            .formatted(Pixels.MOST, height, width, (long) height * width));
+            throw new JobException(Phrase.of(
+                            "size must be at most %,d pixels, the most that can be read again, got %dx%d, which are %,d")
+                    .with(Pixels.MOST, height, width, (long) height * width));
         }
         int longest = Math.min(prior.space().height(), prior.space().width());
         if (stride < 0 || stride > longest) {
-            throw new JobException(
-                    "stride must be from 1 to %d, the smaller side of the %s tokens that %s was trained on, got %d"
-                            .formatted(longest, prior.space().grid(), folder.path(), stride));
+            throw new JobException(Phrase.of(
+                            "stride must be from 1 to %d, the smaller side of the %s tokens that %s was trained on, got %d")
+                    .with(longest, prior.space().grid(), folder.path(), stride));
         }
         return new Canvas(height / patch, width / patch, stride);
     }

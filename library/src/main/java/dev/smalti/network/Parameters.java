@@ -1,6 +1,7 @@
 package dev.smalti.network;
 
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -149,9 +150,9 @@ public final class Parameters implements AutoCloseable {
             throw new IllegalStateException("a tensor named " + full + " is registered already");
         }
         if (root.weights.size() + root.buffers.size() >= MOST_TENSORS) {
-            throw new IllegalArgumentException(
-                    "a network must have at most %,d tensors, and its configuration asks for more: give it fewer layers"
-                            .formatted(MOST_TENSORS));
+            throw new IllegalArgumentException(Phrase.of(
+                            "a network must have at most %,d tensors, and its configuration asks for more: give it fewer layers")
+                    .with(MOST_TENSORS));
         }
         Tensor own =
                 Scope.hold(initial.to(root.device, initial.scalar_type(), false, true, new MemoryFormatOptional()));

@@ -3,6 +3,7 @@ package dev.smalti.recipe;
 import dev.smalti.recipe.Node.Mapping;
 import dev.smalti.recipe.Node.Sequence;
 import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Phrase;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,19 +16,21 @@ record Change(String text, List<String> path, Node value) {
         int equals = text.indexOf('=');
         if (equals < 0) {
             throw new RecipeException(
-                    "%s: override \"%s\" has no value; write key=value, for example training.steps=100"
-                            .formatted(recipe, Excerpt.of(text)));
+                    Phrase.of("%s: override \"%s\" has no value; write key=value, for example training.steps=100")
+                            .with(recipe, Excerpt.of(text)));
         }
         List<String> path = List.of(dotted(text.substring(0, equals).strip()).split("\\.", -1));
         if (path.stream().anyMatch(String::isBlank)) {
             throw new RecipeException(
-                    "%s: override \"%s\" has an empty key; write key=value, for example training.steps=100"
-                            .formatted(recipe, Excerpt.of(text)));
+                    Phrase.of("%s: override \"%s\" has an empty key; write key=value, for example training.steps=100")
+                            .with(recipe, Excerpt.of(text)));
         }
         return new Change(
                 text,
                 path,
-                Yaml.read(text.substring(equals + 1), "%s: override \"%s\"".formatted(recipe, Excerpt.of(text))));
+                Yaml.read(
+                        text.substring(equals + 1),
+                        Phrase.of("%s: override \"%s\"").with(recipe, Excerpt.of(text))));
     }
 
     /** Makes the change in {@code root}, with the mappings on the way to it where there are none. */
@@ -74,8 +77,8 @@ record Change(String text, List<String> path, Node value) {
         if (parent instanceof Sequence sequence) {
             return sequence.items();
         }
-        throw new RecipeException("%s: override \"%s\" reaches into %s, which is %s"
-                .formatted(recipe, Excerpt.of(text), at(level), parent.quoted()));
+        throw new RecipeException(Phrase.of("%s: override \"%s\" reaches into %s, which is %s")
+                .with(recipe, Excerpt.of(text), at(level), parent.quoted()));
     }
 
     private int index(Node parent, int level, String recipe) {
@@ -85,8 +88,9 @@ record Change(String text, List<String> path, Node value) {
                 return i;
             }
         }
-        throw new RecipeException("%s: override \"%s\" must name one of the %d items of %s, counted from 0, got %s"
-                .formatted(recipe, Excerpt.of(text), size, at(level), path.get(level)));
+        throw new RecipeException(
+                Phrase.of("%s: override \"%s\" must name one of the %d items of %s, counted from 0, got %s")
+                        .with(recipe, Excerpt.of(text), size, at(level), path.get(level)));
     }
 
     private String at(int level) {

@@ -4,6 +4,7 @@ import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.Sampling;
+import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -96,8 +97,8 @@ public record ComparePlan(
         long count = sweeps.stream().mapToLong(Sweep::count).sum();
         if (count > MOST_SETTINGS) {
             throw new IllegalArgumentException(
-                    "sweeps must come to at most %,d settings of a prior, got %,d: list fewer values"
-                            .formatted(MOST_SETTINGS, count));
+                    Phrase.of("sweeps must come to at most %,d settings of a prior, got %,d: list fewer values")
+                            .with(MOST_SETTINGS, count));
         }
     }
 
@@ -196,10 +197,12 @@ public record ComparePlan(
             long count = product(lists);
             if (count > MOST_SETTINGS) {
                 throw new IllegalArgumentException(
-                        "a sweep must have at most %,d settings, and its lists multiply to %s:"
-                                        .formatted(
+                        Phrase.of("a sweep must have at most %,d settings, and its lists multiply to %s:")
+                                        .with(
                                                 MOST_SETTINGS,
-                                                count == Long.MAX_VALUE ? "far more" : "%,d".formatted(count))
+                                                count == Long.MAX_VALUE
+                                                        ? "far more"
+                                                        : Phrase.of("%,d").with(count))
                                 + " list fewer values");
             }
             atLeastOne("steps", steps);

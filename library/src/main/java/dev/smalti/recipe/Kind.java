@@ -1,5 +1,7 @@
 package dev.smalti.recipe;
 
+import dev.smalti.tensor.Phrase;
+
 /**
  * A name that {@code kind:} may have in a recipe, and the configuration that it stands for.
  *
@@ -26,16 +28,17 @@ public record Kind(Class<?> family, String name, Class<? extends Record> configu
             throw new IllegalArgumentException("a family of kinds must be an interface, got " + family.getName());
         }
         if (!configuration.isRecord() || !family.isAssignableFrom(configuration)) {
-            throw new IllegalArgumentException("kind %s must be a record that implements %s, got %s"
-                    .formatted(name, family.getName(), configuration.getName()));
+            throw new IllegalArgumentException(Phrase.of("kind %s must be a record that implements %s, got %s")
+                    .with(name, family.getName(), configuration.getName()));
         }
         if (name.isBlank() || !name.equals(name.strip())) {
-            throw new IllegalArgumentException("the kind of %s must have a name without spaces around it, got \"%s\""
-                    .formatted(configuration.getName(), name));
+            throw new IllegalArgumentException(
+                    Phrase.of("the kind of %s must have a name without spaces around it, got \"%s\"")
+                            .with(configuration.getName(), name));
         }
         if (Field.of(configuration).stream().anyMatch(field -> field.key().equals(Kinds.KEY))) {
-            throw new IllegalArgumentException(
-                    "kind %s must not have a key named kind itself: %s".formatted(name, configuration.getName()));
+            throw new IllegalArgumentException(Phrase.of("kind %s must not have a key named kind itself: %s")
+                    .with(name, configuration.getName()));
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.smalti.recipe;
 
+import dev.smalti.tensor.Phrase;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -39,8 +40,8 @@ final class Kinds {
         for (KindProvider provider : providers) {
             for (Kind kind : provider.kinds()) {
                 all.named(kind.family(), kind.name()).ifPresent(other -> {
-                    throw new RecipeException("two providers bring the kind %s of %s: %s and %s"
-                            .formatted(
+                    throw new RecipeException(Phrase.of("two providers bring the kind %s of %s: %s and %s")
+                            .with(
                                     kind.name(),
                                     kind.family().getSimpleName(),
                                     from.get(other).getClass().getName(),
@@ -48,8 +49,8 @@ final class Kinds {
                 });
                 if (kind.usual()) {
                     all.usual(kind.family()).ifPresent(other -> {
-                        throw new RecipeException("two kinds of %s are the usual one: %s and %s"
-                                .formatted(kind.family().getSimpleName(), other.name(), kind.name()));
+                        throw new RecipeException(Phrase.of("two kinds of %s are the usual one: %s and %s")
+                                .with(kind.family().getSimpleName(), other.name(), kind.name()));
                     });
                 }
                 all.kinds.add(kind);

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
@@ -73,10 +74,10 @@ public record Provenance(
     public static Provenance of(long seed, String dataName, String dataFingerprint, Map<String, String> parents) {
         return new Provenance(
                 version("dev.smalti", "smalti"),
-                "%s (%s)".formatted(System.getProperty("java.version"), System.getProperty("java.vm.name")),
+                Phrase.of("%s (%s)").with(System.getProperty("java.version"), System.getProperty("java.vm.name")),
                 version("org.bytedeco", "pytorch"),
-                "%s %s (%s)"
-                        .formatted(
+                Phrase.of("%s %s (%s)")
+                        .with(
                                 System.getProperty("os.name"),
                                 System.getProperty("os.version"),
                                 System.getProperty("os.arch")),
@@ -113,8 +114,8 @@ public record Provenance(
             }
             if (!format.canConvertToInt() || format.intValue() > FORMAT) {
                 throw new RecipeException(
-                        "%s has format %s, but this version of Smalti reads up to format %d; use a newer one"
-                                .formatted(file, format, FORMAT));
+                        Phrase.of("%s has format %s, but this version of Smalti reads up to format %d; use a newer one")
+                                .with(file, format, FORMAT));
             }
             return JSON.treeToValue(tree, Provenance.class);
         } catch (JacksonException e) {
@@ -125,14 +126,14 @@ public record Provenance(
     private static String oneLine(JacksonException e) {
         String where = e.getLocation() == null || e.getLocation().getLineNr() < 0
                 ? ""
-                : " at line %d, column %d"
-                        .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
+                : Phrase.of(" at line %d, column %d")
+                        .with(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
         return e.getOriginalMessage().lines().findFirst().orElse("not valid JSON") + where;
     }
 
     /** The version in the Maven properties that every jar carries; classes in a folder have none. */
     private static String version(String group, String artifact) {
-        String path = "/META-INF/maven/%s/%s/pom.properties".formatted(group, artifact);
+        String path = Phrase.of("/META-INF/maven/%s/%s/pom.properties").with(group, artifact);
         try (InputStream in = Provenance.class.getResourceAsStream(path)) {
             Properties properties = new Properties();
             if (in != null) {

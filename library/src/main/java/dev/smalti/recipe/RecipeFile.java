@@ -2,6 +2,7 @@ package dev.smalti.recipe;
 
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.recipe.Node.Mapping;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tokenizer.TokenizerConfiguration;
 import java.nio.file.Path;
 import java.util.List;
@@ -94,7 +95,7 @@ public final class RecipeFile {
         keys.addAll(theirs.keySet());
         return keys.stream()
                 .filter(key -> !Objects.equals(ours.get(key), theirs.get(key)))
-                .map(key -> "%s: %s, not %s".formatted(key, shown(ours.get(key)), shown(theirs.get(key))))
+                .map(key -> Phrase.of("%s: %s, not %s").with(key, shown(ours.get(key)), shown(theirs.get(key))))
                 .toList();
     }
 

@@ -4,6 +4,7 @@ import dev.smalti.recipe.Node.Mapping;
 import dev.smalti.recipe.Node.Scalar;
 import dev.smalti.recipe.Node.Sequence;
 import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Phrase;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.ParameterizedType;
@@ -87,8 +88,8 @@ final class RecordReader {
                 return member(node, plain, path);
             }
         }
-        throw new RecipeException("%s: %s has the type %s, which a recipe cannot hold"
-                .formatted(recipe, path.isEmpty() ? "it" : path, type.getTypeName()));
+        throw new RecipeException(Phrase.of("%s: %s has the type %s, which a recipe cannot hold")
+                .with(recipe, path.isEmpty() ? "it" : path, type.getTypeName()));
     }
 
     /** A record of a family of kinds: {@code kind} says which (or it is the usual one), the other keys are its own. */
@@ -98,16 +99,16 @@ final class RecordReader {
         Node chosen = mapping.entries().getOrDefault(Kinds.KEY, Node.NOTHING);
         if (chosen.isNothing()) {
             Kind usual = kinds.usual(family)
-                    .orElseThrow(() ->
-                            refuse(path, "missing required key %s%s".formatted(join(path, Kinds.KEY), listed(known))));
+                    .orElseThrow(() -> refuse(
+                            path, Phrase.of("missing required key %s%s").with(join(path, Kinds.KEY), listed(known))));
             return record(mapping, usual.configuration(), true, path);
         }
         String name = text(chosen, join(path, Kinds.KEY));
         Kind kind = kinds.named(family, name)
                 .orElseThrow(() -> refuse(
                         join(path, Kinds.KEY),
-                        "unknown kind %s%s%s%s"
-                                .formatted(
+                        Phrase.of("unknown kind %s%s%s%s")
+                                .with(
                                         Excerpt.of(name),
                                         path.isEmpty() ? "" : " of " + path,
                                         didYouMean(name, known),
@@ -138,7 +139,7 @@ final class RecordReader {
             if (!known.contains(key)) {
                 String at = join(path, key);
                 throw refuse(
-                        "unknown key %s%s%s".formatted(Excerpt.of(at), didYouMean(key, known), listed(known)),
+                        Phrase.of("unknown key %s%s%s").with(Excerpt.of(at), didYouMean(key, known), listed(known)),
                         change -> change.covers(at) || change.reachesInto(at));
             }
         }
@@ -152,7 +153,8 @@ final class RecordReader {
         if (!missing.isEmpty()) {
             throw refuse(
                     path,
-                    "missing required key%s %s".formatted(missing.size() == 1 ? "" : "s", String.join(", ", missing)));
+                    Phrase.of("missing required key%s %s")
+                            .with(missing.size() == 1 ? "" : "s", String.join(", ", missing)));
         }
     }
 
@@ -180,7 +182,7 @@ final class RecordReader {
             for (Field field : Field.of(type)) {
                 if (field.component().getName().equals(cause.getMessage())) {
                     return new RecipeException(
-                            "%s: missing required key %s".formatted(recipe, join(path, field.key())), cause);
+                            Phrase.of("%s: missing required key %s").with(recipe, join(path, field.key())), cause);
                 }
             }
         }
@@ -196,7 +198,7 @@ final class RecordReader {
         }
         List<Object> items = new ArrayList<>();
         for (Node item : sequence.items()) {
-            items.add(value(item, type, "%s[%d]".formatted(path, items.size())));
+            items.add(value(item, type, Phrase.of("%s[%d]").with(path, items.size())));
         }
         return Collections.unmodifiableList(items);
     }
@@ -222,7 +224,7 @@ final class RecordReader {
             return number;
         }
         boolean outside = value instanceof Long || value instanceof BigInteger;
-        String range = outside ? " from %d to %d".formatted(smallest, largest) : "";
+        String range = outside ? Phrase.of(" from %d to %d").with(smallest, largest) : "";
         throw mustBe("a whole number" + range, node, path);
     }
 
@@ -273,7 +275,7 @@ final class RecordReader {
 
     private RecipeException mustBe(String rule, Node node, String path) {
         String what = path.isEmpty() ? "a recipe" : path;
-        return refuse(path, "%s must be %s, got %s".formatted(what, rule, node.quoted()));
+        return refuse(path, Phrase.of("%s must be %s, got %s").with(what, rule, node.quoted()));
     }
 
     private RecipeException refuse(String path, String message) {
@@ -284,7 +286,7 @@ final class RecordReader {
         String blame = changes.stream()
                 .filter(toBlame)
                 .reduce((earlier, later) -> later)
-                .map(change -> " (from the override %s)".formatted(Excerpt.of(change.text())))
+                .map(change -> Phrase.of(" (from the override %s)").with(Excerpt.of(change.text())))
                 .orElse("");
         return new RecipeException(recipe + ": " + message + blame);
     }

@@ -1,5 +1,6 @@
 package dev.smalti.recipe;
 
+import dev.smalti.tensor.Phrase;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
 import java.nio.file.Path;
@@ -45,8 +46,8 @@ final class RecordWriter {
 
     private Map<String, Object> member(Record record, Class<?> family) {
         Kind kind = kinds.standingFor(family, record.getClass())
-                .orElseThrow(() -> new RecipeException("no provider brings a kind of %s that stands for %s"
-                        .formatted(family.getSimpleName(), record.getClass().getName())));
+                .orElseThrow(() -> new RecipeException(Phrase.of("no provider brings a kind of %s that stands for %s")
+                        .with(family.getSimpleName(), record.getClass().getName())));
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put(Kinds.KEY, kind.name());
         tree.putAll(write(record));

@@ -1,6 +1,7 @@
 package dev.smalti.recipe;
 
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -25,7 +26,8 @@ final class TextFile {
         try (var in = Files.newInputStream(file)) {
             byte[] bytes = in.readNBytes(largest + 1);
             if (bytes.length > largest) {
-                throw new RecipeException("%s is too large: at most %d bytes are read".formatted(file, largest));
+                throw new RecipeException(
+                        Phrase.of("%s is too large: at most %d bytes are read").with(file, largest));
             }
             String text = StandardCharsets.UTF_8
                     .newDecoder()

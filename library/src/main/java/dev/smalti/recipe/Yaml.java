@@ -11,6 +11,7 @@ import dev.smalti.recipe.Node.Mapping;
 import dev.smalti.recipe.Node.Scalar;
 import dev.smalti.recipe.Node.Sequence;
 import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.util.ArrayList;
@@ -55,8 +56,8 @@ final class Yaml {
      */
     static Node read(String text, String name) {
         if (text.length() > LARGEST) {
-            throw new RecipeException("%s is too large for a recipe: at most %d characters are read, got %d"
-                    .formatted(name, LARGEST, text.length()));
+            throw new RecipeException(Phrase.of("%s is too large for a recipe: at most %d characters are read, got %d")
+                    .with(name, LARGEST, text.length()));
         }
         try (YAMLParser parser = READING.createParser(text)) {
             return new Yaml(name, parser).document();
@@ -89,11 +90,11 @@ final class Yaml {
 
     private Node node(int depth) throws IOException {
         if (depth > DEEPEST) {
-            throw refuse("nested more than %d levels deep".formatted(DEEPEST));
+            throw refuse(Phrase.of("nested more than %d levels deep").with(DEEPEST));
         }
         if (parser.isCurrentAlias()) {
-            throw refuse("the alias *%s is not read in a recipe; write out what it stands for"
-                    .formatted(Excerpt.of(parser.getText())));
+            throw refuse(Phrase.of("the alias *%s is not read in a recipe; write out what it stands for")
+                    .with(Excerpt.of(parser.getText())));
         }
         return switch (parser.currentToken()) {
             case START_OBJECT -> mapping(depth);
@@ -107,7 +108,7 @@ final class Yaml {
         while (parser.nextToken() != JsonToken.END_OBJECT) {
             String key = parser.currentName();
             if (entries.containsKey(key)) {
-                throw refuse("key %s is given twice".formatted(Excerpt.of(key)));
+                throw refuse(Phrase.of("key %s is given twice").with(Excerpt.of(key)));
             }
             parser.nextToken();
             entries.put(key, node(depth + 1));
@@ -160,14 +161,14 @@ final class Yaml {
     private RecipeException refuse(String what) {
         JsonLocation at = parser.currentTokenLocation();
         return new RecipeException(
-                "%s, line %d, column %d: %s".formatted(name, at.getLineNr(), at.getColumnNr(), what));
+                Phrase.of("%s, line %d, column %d: %s").with(name, at.getLineNr(), at.getColumnNr(), what));
     }
 
     private static RecipeException syntaxError(String name, JacksonException e) {
         if (e.getCause() instanceof MarkedYAMLException yaml && yaml.getProblemMark() != null) {
             return new RecipeException(
-                    "%s, line %d, column %d: not valid YAML: %s"
-                            .formatted(
+                    Phrase.of("%s, line %d, column %d: not valid YAML: %s")
+                            .with(
                                     name,
                                     yaml.getProblemMark().getLine() + 1,
                                     yaml.getProblemMark().getColumn() + 1,
@@ -175,7 +176,7 @@ final class Yaml {
                     e);
         }
         JsonLocation at = e.getLocation();
-        String where = at == null ? "" : ", line %d, column %d".formatted(at.getLineNr(), at.getColumnNr());
+        String where = at == null ? "" : Phrase.of(", line %d, column %d").with(at.getLineNr(), at.getColumnNr());
         return new RecipeException(name + where + ": not valid YAML: " + problem(e.getOriginalMessage()), e);
     }
 

@@ -1,6 +1,7 @@
 package dev.smalti.run;
 
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -140,8 +141,8 @@ public final class Claim implements AutoCloseable {
 
     private static JobException refusal(Path place, HeldException e) {
         return new JobException(
-                "%s is being worked on by %s: wait until that has ended, or choose another place"
-                        .formatted(place, e.getMessage()),
+                Phrase.of("%s is being worked on by %s: wait until that has ended, or choose another place")
+                        .with(place, e.getMessage()),
                 e);
     }
 
@@ -166,8 +167,8 @@ public final class Claim implements AutoCloseable {
             }
         } catch (AccessDeniedException e) {
             throw new JobException(
-                    "%s cannot be written, permission denied for %s: choose a place that can be"
-                            .formatted(place, folder),
+                    Phrase.of("%s cannot be written, permission denied for %s: choose a place that can be")
+                            .with(place, folder),
                     e);
         } catch (IOException e) {
             throw Outputs.failure(place, e);
@@ -280,8 +281,8 @@ public final class Claim implements AutoCloseable {
 
     /** Says who has it, as well as may be: a full disk is no reason not to. */
     private static void write(FileChannel channel) {
-        String text = "process %d on %s, since %s"
-                .formatted(
+        String text = Phrase.of("process %d on %s, since %s")
+                .with(
                         ProcessHandle.current().pid(),
                         host(),
                         OffsetDateTime.now()

@@ -2,6 +2,7 @@ package dev.smalti.run;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.smalti.tensor.Phrase;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -47,9 +48,9 @@ public record Identity(String json) {
         if (value == null || value instanceof String || value instanceof Number || value instanceof Boolean) {
             return value;
         }
-        throw new IllegalArgumentException(
-                "%s must be a string, a number, a truth, a list or a map to be part of an identity, got a %s: name its parts"
-                        .formatted(name, value.getClass().getName()));
+        throw new IllegalArgumentException(Phrase.of(
+                        "%s must be a string, a number, a truth, a list or a map to be part of an identity, got a %s: name its parts")
+                .with(name, value.getClass().getName()));
     }
 
     /** SHA-256 of the JSON in UTF-8, its first digits in hexadecimal. @param digits 1..64 */

@@ -4,6 +4,7 @@ import dev.smalti.data.ImageSet;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -150,7 +151,7 @@ public final class ImageFolder implements ImageSink {
     private Path file(int number) {
         String name = "%0" + digits + "d.png";
         Path inside = folders.isEmpty() ? part : part.resolve(folders.get(Math.toIntExact(labels[number])));
-        return inside.resolve(name.formatted(number));
+        return inside.resolve(Phrase.of(name).with(number));
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.smalti.run;
 
 import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.HomeFolder;
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -110,9 +111,9 @@ final class ModelJars {
             for (Map.Entry<String, String> file : files(name, sums).entrySet()) {
                 byte[] bytes = bytes(loader, name, file.getKey());
                 if (!sha256(bytes).equals(file.getValue())) {
-                    throw new JobException(
-                            "%s of the model %s on the class path must have the hash %s, got %s: the jar is damaged"
-                                    .formatted(file.getKey(), name, file.getValue(), sha256(bytes)));
+                    throw new JobException(Phrase.of(
+                                    "%s of the model %s on the class path must have the hash %s, got %s: the jar is damaged")
+                            .with(file.getKey(), name, file.getValue(), sha256(bytes)));
                 }
                 Path target = beside.path().resolve(file.getKey());
                 Files.createDirectories(target.getParent());

@@ -1,6 +1,7 @@
 package dev.smalti.run;
 
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -22,8 +23,8 @@ public final class Outputs {
      */
     public static void file(String option, Path file) {
         if (Files.isDirectory(file)) {
-            throw new JobException(
-                    "%s %s is a folder, and a file is to be written: name a file".formatted(option, file));
+            throw new JobException(Phrase.of("%s %s is a folder, and a file is to be written: name a file")
+                    .with(option, file));
         }
         makeFolder(option, file.toAbsolutePath().getParent());
     }
@@ -36,7 +37,8 @@ public final class Outputs {
     public static void png(String option, Path file) {
         String name = String.valueOf(file.getFileName()).toLowerCase(Locale.ROOT);
         if (name.indexOf('.') > 0 && !name.endsWith(".png")) {
-            throw new JobException("%s %s must end in .png: a PNG is what is written".formatted(option, file));
+            throw new JobException(Phrase.of("%s %s must end in .png: a PNG is what is written")
+                    .with(option, file));
         }
         file(option, file);
     }
@@ -47,16 +49,17 @@ public final class Outputs {
             return;
         }
         if (!Files.isDirectory(folder)) {
-            throw new JobException("%s %s is a file, and a folder is to be written: choose another %s"
-                    .formatted(option, folder, option));
+            throw new JobException(Phrase.of("%s %s is a file, and a folder is to be written: choose another %s")
+                    .with(option, folder, option));
         }
         try {
             if (!empty(folder)) {
-                throw new JobException("%s %s is not empty, and nothing in it is overwritten: choose another %s"
-                        .formatted(option, folder, option));
+                throw new JobException(
+                        Phrase.of("%s %s is not empty, and nothing in it is overwritten: choose another %s")
+                                .with(option, folder, option));
             }
         } catch (IOException e) {
-            throw new JobException("%s %s cannot be read: %s".formatted(option, folder, reason(e)), e);
+            throw new JobException(Phrase.of("%s %s cannot be read: %s").with(option, folder, reason(e)), e);
         }
     }
 
@@ -78,12 +81,14 @@ public final class Outputs {
             Files.createDirectories(folder);
         } catch (IOException e) {
             throw new JobException(
-                    "%s needs the folder %s, which cannot be made: %s".formatted(option, folder, reason(e)), e);
+                    Phrase.of("%s needs the folder %s, which cannot be made: %s")
+                            .with(option, folder, reason(e)),
+                    e);
         }
     }
 
     public static UncheckedIOException failure(Path path, IOException e) {
-        return new UncheckedIOException("%s cannot be written: %s".formatted(path, reason(e)), e);
+        return new UncheckedIOException(Phrase.of("%s cannot be written: %s").with(path, reason(e)), e);
     }
 
     private static String reason(IOException e) {

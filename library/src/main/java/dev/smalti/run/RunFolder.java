@@ -17,6 +17,7 @@ import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.JsonFile;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Stopping;
@@ -127,8 +128,8 @@ public final class RunFolder {
             for (int each : occurring == null ? List.<Integer>of() : occurring) {
                 if (each <= before || each >= classes) {
                     throw new IllegalArgumentException(
-                            "occurring must be classes from 0 to %d, ascending, got %d behind %d"
-                                    .formatted(classes - 1, each, before));
+                            Phrase.of("occurring must be classes from 0 to %d, ascending, got %d behind %d")
+                                    .with(classes - 1, each, before));
                 }
                 before = each;
             }
@@ -143,8 +144,8 @@ public final class RunFolder {
         private static void check(TokenSpace space) {
             if (space.length() > MOST_PLACES || space.depth() > MOST_CODES_A_PLACE) {
                 throw new IllegalArgumentException(
-                        "the grid of tokens must have at most %,d places of at most %,d codes, got %s"
-                                .formatted(MOST_PLACES, MOST_CODES_A_PLACE, space.grid()));
+                        Phrase.of("the grid of tokens must have at most %,d places of at most %,d codes, got %s")
+                                .with(MOST_PLACES, MOST_CODES_A_PLACE, space.grid()));
             }
         }
 
@@ -227,8 +228,9 @@ public final class RunFolder {
     private static String wayOut() {
         List<String> bundled = bundled();
         return bundled.isEmpty()
-                ? "; no model is bundled here: set -Dsmalti.home to Smalti's folder, which has a folder models (it is %s), or add a"
-                                .formatted(System.getProperty("smalti.home", "not set"))
+                ? Phrase.of(
+                                        "; no model is bundled here: set -Dsmalti.home to Smalti's folder, which has a folder models (it is %s), or add a")
+                                .with(System.getProperty("smalti.home", "not set"))
                         + " model's jar, such as smalti-model-fruits-64, to the class path"
                 : "; bundled are: " + String.join(", ", bundled);
     }
@@ -411,8 +413,8 @@ public final class RunFolder {
 
     private void require(String kind, String verb) {
         if (!description.kind().equals(kind)) {
-            throw new JobException("%s holds %s, and %s needed: give the --out of %s"
-                    .formatted(
+            throw new JobException(Phrase.of("%s holds %s, and %s needed: give the --out of %s")
+                    .with(
                             path,
                             isFeatures() ? "features" : "a " + description.kind(),
                             kind.equals("features") ? "features are" : "a " + kind + " is",
@@ -436,8 +438,8 @@ public final class RunFolder {
             network.ifPresent(each -> each.check(given));
         } catch (IllegalArgumentException e) {
             throw new JobException(
-                    "%s: %s; the network is that of %s and %s"
-                            .formatted(file, e.getMessage(), path.resolve("recipe.yaml"), path.resolve("model.json")),
+                    Phrase.of("%s: %s; the network is that of %s and %s")
+                            .with(file, e.getMessage(), path.resolve("recipe.yaml"), path.resolve("model.json")),
                     e);
         }
     }

@@ -3,6 +3,7 @@ package dev.smalti.run;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.token.TokenFile;
@@ -161,8 +162,8 @@ public final class TokenOutput implements AutoCloseable {
         List<String> different = different(tree(request), state.request());
         if (!different.isEmpty()) {
             throw new JobException(
-                    "%s holds tokens of another request (other: %s), which cannot be gone on with: give the"
-                                    .formatted(part, String.join(", ", different))
+                    Phrase.of("%s holds tokens of another request (other: %s), which cannot be gone on with: give the")
+                                    .with(part, String.join(", ", different))
                             + " same model and options as before, or delete it");
         }
         grids = state.grids();
@@ -274,7 +275,7 @@ public final class TokenOutput implements AutoCloseable {
 
     private Path file(long number) {
         int digits = Math.max(5, Long.toString((count - 1) / full()).length()); // so that names sort as numbers
-        return part.resolve(("%0" + digits + "d.safetensors").formatted(number));
+        return part.resolve(Phrase.of("%0" + digits + "d.safetensors").with(number));
     }
 
     private void end() {

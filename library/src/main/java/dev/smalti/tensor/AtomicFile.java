@@ -153,6 +153,6 @@ public final class AtomicFile implements AutoCloseable {
     }
 
     private static UncheckedIOException failure(Path file, IOException e) {
-        return new UncheckedIOException("cannot write %s: %s".formatted(file, reason(e)), e);
+        return new UncheckedIOException(Phrase.of("cannot write %s: %s").with(file, reason(e)), e);
     }
 }

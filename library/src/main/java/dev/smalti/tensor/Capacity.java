@@ -27,8 +27,8 @@ public record Capacity(long most) {
      */
     public void check(String what, long declared) throws EOFException {
         if (declared < 0 || declared > most) {
-            throw new EOFException(
-                    "%s declares %,d bytes, and there can be %,d at most".formatted(what, declared, most));
+            throw new EOFException(Phrase.of("%s declares %,d bytes, and there can be %,d at most")
+                    .with(what, declared, most));
         }
     }
 }

@@ -22,7 +22,7 @@ public final class Dims {
         }
         if (!same) {
             throw new IllegalArgumentException(
-                    "%s must have shape %s, got %s".formatted(name, text(sizes), text(shape)));
+                    Phrase.of("%s must have shape %s, got %s").with(name, text(sizes), text(shape)));
         }
         return tensor;
     }

@@ -58,7 +58,8 @@ public final class JsonFile {
         try (InputStream in = Files.newInputStream(file)) {
             byte[] bytes = in.readNBytes(LARGEST + 1);
             if (bytes.length > LARGEST) {
-                throw new BadFileException(file, "must have at most %,d bytes, has more".formatted(LARGEST));
+                throw new BadFileException(
+                        file, Phrase.of("must have at most %,d bytes, has more").with(LARGEST));
             }
             return bytes;
         }
@@ -68,7 +69,7 @@ public final class JsonFile {
         JsonLocation at = e.getLocation();
         return at == null || at.getLineNr() < 1
                 ? ""
-                : ", line %d, column %d".formatted(at.getLineNr(), at.getColumnNr());
+                : Phrase.of(", line %d, column %d").with(at.getLineNr(), at.getColumnNr());
     }
 
     private static String words(JsonProcessingException e) {

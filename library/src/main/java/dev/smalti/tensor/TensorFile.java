@@ -151,8 +151,8 @@ public final class TensorFile implements AutoCloseable {
         long rows = height(name, entry);
         for (long row : which) {
             if (row < 0 || row >= rows) {
-                throw new IndexOutOfBoundsException(
-                        "row must be from 0 to %d of tensor %s of %s, got %d".formatted(rows - 1, name, file, row));
+                throw new IndexOutOfBoundsException(Phrase.of("row must be from 0 to %d of tensor %s of %s, got %d")
+                        .with(rows - 1, name, file, row));
             }
         }
         return filled(name, entry, rows(entry, which.length), tensor -> {
@@ -181,8 +181,9 @@ public final class TensorFile implements AutoCloseable {
         Entry entry = entry(name);
         long rows = height(name, entry);
         if (from < 0 || count < 0 || count > rows - from) {
-            throw new IndexOutOfBoundsException("rows must be from 0 to %d of tensor %s of %s, got %d and %d behind it"
-                    .formatted(rows - 1, name, file, from, count - 1));
+            throw new IndexOutOfBoundsException(
+                    Phrase.of("rows must be from 0 to %d of tensor %s of %s, got %d and %d behind it")
+                            .with(rows - 1, name, file, from, count - 1));
         }
         long bytes = rows == 0 ? 0 : entry.bytes() / rows;
         return filled(
@@ -207,7 +208,7 @@ public final class TensorFile implements AutoCloseable {
         try {
             channel.close();
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot close %s: %s".formatted(file, AtomicFile.reason(e)), e);
+            throw new UncheckedIOException(Phrase.of("cannot close %s: %s").with(file, AtomicFile.reason(e)), e);
         }
     }
 
@@ -217,15 +218,16 @@ public final class TensorFile implements AutoCloseable {
             List<String> near = near(name);
             throw new BadFileException(
                     file,
-                    "there is no tensor %s; %s"
-                            .formatted(Excerpt.of(name), near.isEmpty() ? "the file has none" : "near it are " + near));
+                    Phrase.of("there is no tensor %s; %s")
+                            .with(Excerpt.of(name), near.isEmpty() ? "the file has none" : "near it are " + near));
         }
         return entry;
     }
 
     private long height(String name, Entry entry) {
         if (entry.shape().length == 0) {
-            throw new BadFileException(file, "tensor %s is one number and has no rows".formatted(name));
+            throw new BadFileException(
+                    file, Phrase.of("tensor %s is one number and has no rows").with(name));
         }
         return entry.shape()[0];
     }
@@ -244,7 +246,8 @@ public final class TensorFile implements AutoCloseable {
             try {
                 return type.value(bits);
             } catch (IllegalArgumentException e) {
-                throw new BadFileException(file, "tensor %s %s".formatted(Excerpt.brief(name), e.getMessage()), e);
+                throw new BadFileException(
+                        file, Phrase.of("tensor %s %s").with(Excerpt.brief(name), e.getMessage()), e);
             }
         });
     }
@@ -264,16 +267,19 @@ public final class TensorFile implements AutoCloseable {
                 Stopping.check();
                 int read = channel.read(memory, position);
                 if (read < 0) {
-                    throw new BadFileException(file, "tensor %s was cut off while it was read".formatted(name));
+                    throw new BadFileException(
+                            file,
+                            Phrase.of("tensor %s was cut off while it was read").with(name));
                 }
                 position += read;
             }
             return position;
         } catch (ClosedChannelException e) {
-            throw new IllegalStateException("%s was closed before tensor %s was read".formatted(file, name), e);
+            throw new IllegalStateException(
+                    Phrase.of("%s was closed before tensor %s was read").with(file, name), e);
         } catch (IOException e) {
             throw new UncheckedIOException(
-                    "cannot read tensor %s of %s: %s".formatted(name, file, AtomicFile.reason(e)), e);
+                    Phrase.of("cannot read tensor %s of %s: %s").with(name, file, AtomicFile.reason(e)), e);
         }
     }
 

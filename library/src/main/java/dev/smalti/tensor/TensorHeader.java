@@ -39,14 +39,16 @@ record TensorHeader(Map<String, Entry> entries, Map<String, String> metadata, lo
                 throw new IllegalArgumentException("a tensor must not be named " + METADATA);
             }
             ElementType known = ElementType.of(type)
-                    .orElseThrow(() -> new IllegalArgumentException("tensor %s must have one of the types %s, got %s"
-                            .formatted(name, ElementType.writable(), type)));
+                    .orElseThrow(() ->
+                            new IllegalArgumentException(Phrase.of("tensor %s must have one of the types %s, got %s")
+                                    .with(name, ElementType.writable(), type)));
             return new Outline(known, shape);
         }
 
         private static Outline of(String name, Tensor tensor) {
             if (tensor == null || !tensor.defined()) {
-                throw new IllegalArgumentException("tensor %s has no value".formatted(name));
+                throw new IllegalArgumentException(
+                        Phrase.of("tensor %s has no value").with(name));
             }
             return of(name, tensor.scalar_type().intern(), Dims.of(tensor));
         }
@@ -95,7 +97,8 @@ record TensorHeader(Map<String, Entry> entries, Map<String, String> metadata, lo
         int padded = (json.length + 7) / 8 * 8;
         if (padded > MAX_BYTES) {
             throw new IllegalArgumentException(
-                    "the header of a safetensors file has at most %d bytes, got %d".formatted(MAX_BYTES, padded));
+                    Phrase.of("the header of a safetensors file has at most %d bytes, got %d")
+                            .with(MAX_BYTES, padded));
         }
         ByteBuffer buffer = ByteBuffer.allocate(8 + padded).order(ByteOrder.LITTLE_ENDIAN);
         buffer.putLong(padded).put(json);

@@ -60,19 +60,22 @@ final class TensorHeaderReader {
             throw bad(
                     size == 0
                             ? "the file is empty"
-                            : "a safetensors file has at least 8 bytes, got %d (is it truncated?)".formatted(size));
+                            : Phrase.of("a safetensors file has at least 8 bytes, got %d (is it truncated?)")
+                                    .with(size));
         }
         long length = bytes(channel, 0, 8).order(ByteOrder.LITTLE_ENDIAN).getLong();
         if (length < 2 || length > TensorHeader.MAX_BYTES) {
-            throw bad("header length must be 2 to %d bytes, got %s (is it a safetensors file?)"
-                    .formatted(TensorHeader.MAX_BYTES, Long.toUnsignedString(length)));
+            throw bad(Phrase.of("header length must be 2 to %d bytes, got %s (is it a safetensors file?)")
+                    .with(TensorHeader.MAX_BYTES, Long.toUnsignedString(length)));
         }
         if (length > size - 8) {
-            throw bad("header length is %d bytes, but only %d follow (is it truncated?)".formatted(length, size - 8));
+            throw bad(Phrase.of("header length is %d bytes, but only %d follow (is it truncated?)")
+                    .with(length, size - 8));
         }
         byte[] text = bytes(channel, 8, (int) length).array();
         if (text[0] != '{') {
-            throw bad("header must be a JSON object and start with {, got byte %d".formatted(text[0] & 0xff));
+            throw bad(Phrase.of("header must be a JSON object and start with {, got byte %d")
+                    .with(text[0] & 0xff));
         }
         parse(text);
         checkCover(size - 8 - length);
@@ -111,7 +114,7 @@ final class TensorHeaderReader {
             }
         } catch (JsonProcessingException e) {
             throw new BadFileException(
-                    file, "%s is not valid JSON: %s".formatted(part, Excerpt.of(e.getOriginalMessage())), e);
+                    file, Phrase.of("%s is not valid JSON: %s").with(part, Excerpt.of(e.getOriginalMessage())), e);
         } catch (CharacterCodingException e) {
             throw new BadFileException(file, part + " is not valid UTF-8", e);
         }
@@ -160,7 +163,7 @@ final class TensorHeaderReader {
             require(whole, "must have whole numbers from 0 to 2^63 - 1 for " + key, json);
             numbers.add(json.getLongValue());
             if (numbers.size() > most) {
-                throw bad("%s has more than %d numbers for %s".formatted(part, most, key));
+                throw bad(Phrase.of("%s has more than %d numbers for %s").with(part, most, key));
             }
         }
         return numbers.stream().mapToLong(Long::longValue).toArray();
@@ -168,23 +171,23 @@ final class TensorHeaderReader {
 
     private Entry entry(String dtype, long[] shape, long[] offsets) {
         if (dtype == null || shape == null || offsets == null) {
-            throw bad(
-                    "%s lacks %s".formatted(part, dtype == null ? "dtype" : shape == null ? "shape" : "data_offsets"));
+            throw bad(Phrase.of("%s lacks %s")
+                    .with(part, dtype == null ? "dtype" : shape == null ? "shape" : "data_offsets"));
         }
         ElementType type = ElementType.named(dtype)
-                .orElseThrow(() -> bad("%s must have one of the types %s, got %s"
-                        .formatted(part, ElementType.known(), Excerpt.brief(dtype))));
+                .orElseThrow(() -> bad(Phrase.of("%s must have one of the types %s, got %s")
+                        .with(part, ElementType.known(), Excerpt.brief(dtype))));
         if (offsets.length != 2) {
-            throw bad("%s must have 2 data_offsets, got %d".formatted(part, offsets.length));
+            throw bad(Phrase.of("%s must have 2 data_offsets, got %d").with(part, offsets.length));
         }
         Entry entry = new Entry(type, shape, offsets[0], offsets[1]);
         if (entry.begin() > entry.end()) {
-            throw bad("%s has data_offsets in reverse: %s".formatted(part, Arrays.toString(offsets)));
+            throw bad(Phrase.of("%s has data_offsets in reverse: %s").with(part, Arrays.toString(offsets)));
         }
         long bytes = bytes(entry);
         if (bytes != entry.bytes()) {
-            throw bad("%s of shape %s and type %s takes %d bytes, but data_offsets %s hold %d"
-                    .formatted(part, Dims.text(shape), type, bytes, Arrays.toString(offsets), entry.bytes()));
+            throw bad(Phrase.of("%s of shape %s and type %s takes %d bytes, but data_offsets %s hold %d")
+                    .with(part, Dims.text(shape), type, bytes, Arrays.toString(offsets), entry.bytes()));
         }
         return entry;
     }
@@ -199,7 +202,7 @@ final class TensorHeaderReader {
             }
             return nothing ? 0 : bytes;
         } catch (ArithmeticException e) {
-            throw bad("%s has a shape whose size overflows: %s".formatted(part, Dims.text(entry.shape())));
+            throw bad(Phrase.of("%s has a shape whose size overflows: %s").with(part, Dims.text(entry.shape())));
         }
     }
 
@@ -215,25 +218,25 @@ final class TensorHeaderReader {
             Entry entry = each.getValue();
             String name = "tensor " + Excerpt.brief(each.getKey());
             if (entry.end() > length) {
-                throw bad("%s ends at byte %d of the data, but there are %d (is the file truncated?)"
-                        .formatted(name, entry.end(), length));
+                throw bad(Phrase.of("%s ends at byte %d of the data, but there are %d (is the file truncated?)")
+                        .with(name, entry.end(), length));
             }
             if (entry.begin() != end) {
-                throw bad("%s must begin at byte %d of the data, after %s, got %d: tensors must not %s"
-                        .formatted(name, end, before, entry.begin(), entry.begin() < end ? "overlap" : "leave gaps"));
+                throw bad(Phrase.of("%s must begin at byte %d of the data, after %s, got %d: tensors must not %s")
+                        .with(name, end, before, entry.begin(), entry.begin() < end ? "overlap" : "leave gaps"));
             }
             end = entry.end();
             before = name;
         }
         if (end != length) {
-            throw bad("tensors must cover the data, but %d of its %d bytes follow %s"
-                    .formatted(length - end, length, before));
+            throw bad(Phrase.of("tensors must cover the data, but %d of its %d bytes follow %s")
+                    .with(length - end, length, before));
         }
     }
 
     private void require(boolean condition, String rule, JsonParser json) throws IOException {
         if (!condition) {
-            throw bad("%s %s, got %s".formatted(part, rule, got(json)));
+            throw bad(Phrase.of("%s %s, got %s").with(part, rule, got(json)));
         }
     }
 

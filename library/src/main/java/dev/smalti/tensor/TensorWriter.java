@@ -127,8 +127,8 @@ public final class TensorWriter implements AutoCloseable {
                         .filter(entry.type()::equals)
                         .isPresent();
         if (!fits || first < 0 || got[0] > shape[0] - first) {
-            throw new IllegalArgumentException("tensor %s is %s %s, got %s %s for its rows from %d on"
-                    .formatted(
+            throw new IllegalArgumentException(Phrase.of("tensor %s is %s %s, got %s %s for its rows from %d on")
+                    .with(
                             name,
                             entry.type(),
                             Dims.text(shape),
@@ -163,7 +163,9 @@ public final class TensorWriter implements AutoCloseable {
             while (left > 0) {
                 long done = source.transferTo(position, left, channel);
                 if (done <= 0) {
-                    throw new BadFileException(from, "tensor %s was cut off while it was read".formatted(name));
+                    throw new BadFileException(
+                            from,
+                            Phrase.of("tensor %s was cut off while it was read").with(name));
                 }
                 position += done;
                 left -= done;
@@ -200,8 +202,8 @@ public final class TensorWriter implements AutoCloseable {
     private Entry entry(String name) {
         Entry entry = header.entries().get(name);
         if (entry == null || entry.shape().length == 0) {
-            throw new IllegalArgumentException("%s has no tensor %s with rows, but %s"
-                    .formatted(file, name, header.entries().keySet()));
+            throw new IllegalArgumentException(Phrase.of("%s has no tensor %s with rows, but %s")
+                    .with(file, name, header.entries().keySet()));
         }
         return entry;
     }
@@ -215,6 +217,6 @@ public final class TensorWriter implements AutoCloseable {
     }
 
     private static UncheckedIOException failure(Path file, IOException e) {
-        return new UncheckedIOException("cannot write %s: %s".formatted(file, AtomicFile.reason(e)), e);
+        return new UncheckedIOException(Phrase.of("cannot write %s: %s").with(file, AtomicFile.reason(e)), e);
     }
 }

@@ -198,8 +198,8 @@ public final class TorchFile {
         if (storage.count() < 0 || storage.count() > (length - taken) / each) {
             throw new BadFileException(
                     file,
-                    "must have a storage %s of %,d numbers, and is too short for it"
-                            .formatted(Excerpt.of(storage.key()), storage.count()));
+                    Phrase.of("must have a storage %s of %,d numbers, and is too short for it")
+                            .with(Excerpt.of(storage.key()), storage.count()));
         }
         taken += storage.count() * each;
         Tensor numbers = torch.empty(
@@ -226,8 +226,9 @@ public final class TorchFile {
         if (numbers == null || !inside(view, numbers.numel())) {
             throw new BadFileException(
                     file,
-                    "must have tensor %s within its storage of %,d numbers, has sizes %s and strides %s from %d"
-                            .formatted(
+                    Phrase.of(
+                                    "must have tensor %s within its storage of %,d numbers, has sizes %s and strides %s from %d")
+                            .with(
                                     Excerpt.of(name),
                                     view.storage().count(),
                                     Excerpt.of(view.sizes().toString()),

@@ -126,7 +126,7 @@ final class Unpickler {
                 case '.' -> {
                     return pop();
                 }
-                default -> throw refused("the instruction 0x%02x".formatted(code));
+                default -> throw refused(Phrase.of("the instruction 0x%02x").with(code));
             }
         }
     }
@@ -158,7 +158,7 @@ final class Unpickler {
         }
         if (function.name().equals(REBUILD) && arguments.size() >= 6) {
             if (++tensors > MOST_TENSORS) {
-                throw refused("more than %,d tensors".formatted(MOST_TENSORS));
+                throw refused(Phrase.of("more than %,d tensors").with(MOST_TENSORS));
             }
             return new View(
                     (Storage) arguments.get(0), (Long) arguments.get(1), sizes((List<?>) arguments.get(2)), sizes((List<
@@ -179,7 +179,7 @@ final class Unpickler {
 
     private List<Long> sizes(List<?> values) {
         if (values.size() > MOST_DIMENSIONS) {
-            throw refused("a tensor of %,d dimensions".formatted(values.size()));
+            throw refused(Phrase.of("a tensor of %,d dimensions").with(values.size()));
         }
         return values.stream().map(Long.class::cast).toList();
     }
@@ -257,7 +257,7 @@ final class Unpickler {
 
     private void spend(long count) {
         if (count < 0 || count > left) {
-            throw refused("more than %,d bytes of it".formatted(MOST_BYTES));
+            throw refused(Phrase.of("more than %,d bytes of it").with(MOST_BYTES));
         }
         left -= (int) count;
     }

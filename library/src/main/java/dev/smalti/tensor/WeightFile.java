@@ -92,8 +92,8 @@ public record WeightFile(Path path, String sha256, Map<String, Tensor> tensors) 
             if (!tensors.containsKey(name)) {
                 missing.add(name);
             } else if (!Arrays.equals(Dims.of(tensors.get(name)), shape)) {
-                shapes.add(
-                        "%s %s instead of %s".formatted(name, Dims.text(Dims.of(tensors.get(name))), Dims.text(shape)));
+                shapes.add(Phrase.of("%s %s instead of %s")
+                        .with(name, Dims.text(Dims.of(tensors.get(name))), Dims.text(shape)));
             }
         });
         Set<String> extra = new TreeSet<>(tensors.keySet());
@@ -104,7 +104,7 @@ public record WeightFile(Path path, String sha256, Map<String, Tensor> tensors) 
         clause(clauses, "of another shape", shapes);
         if (!clauses.isEmpty()) {
             throw new BadFileException(
-                    path, "must hold the weights of %s, has %s".formatted(whose, String.join("; ", clauses)));
+                    path, Phrase.of("must hold the weights of %s, has %s").with(whose, String.join("; ", clauses)));
         }
         return this;
     }
@@ -112,7 +112,7 @@ public record WeightFile(Path path, String sha256, Map<String, Tensor> tensors) 
     private static void clause(List<String> clauses, String kind, List<String> names) {
         if (!names.isEmpty()) {
             String some = names.stream().limit(SHOWN).map(Excerpt::of).collect(Collectors.joining(", "));
-            clauses.add("%d %s: %s%s".formatted(names.size(), kind, some, names.size() > SHOWN ? ", …" : ""));
+            clauses.add(Phrase.of("%d %s: %s%s").with(names.size(), kind, some, names.size() > SHOWN ? ", …" : ""));
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.smalti.token;
 
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
@@ -144,7 +145,7 @@ interface Grids extends AutoCloseable {
         private int part(long grid) {
             if (grid < 0 || grid >= starts[parts.size()]) {
                 throw new IndexOutOfBoundsException(
-                        "grid must be from 0 to %d, got %d".formatted(starts[parts.size()] - 1, grid));
+                        Phrase.of("grid must be from 0 to %d, got %d").with(starts[parts.size()] - 1, grid));
             }
             int found = Arrays.binarySearch(starts, grid);
             return found >= 0 ? found : -found - 2; // no part is empty

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.TensorBytes;
@@ -145,8 +146,8 @@ public final class TokenFile implements AutoCloseable {
                 parts.get(0).difference(part).ifPresent(different -> {
                     throw new BadFileException(
                             path,
-                            "its files must be of one data set, but %s and %s differ: %s"
-                                    .formatted(files.get(0).getFileName(), file.getFileName(), different));
+                            Phrase.of("its files must be of one data set, but %s and %s differ: %s")
+                                    .with(files.get(0).getFileName(), file.getFileName(), different));
                 });
             }
             return parts.size() == 1 ? parts.get(0) : new TokenFile(List.copyOf(parts));
@@ -414,7 +415,7 @@ public final class TokenFile implements AutoCloseable {
             return OptionalInt.of(Integer.parseInt(text));
         } catch (NumberFormatException e) {
             throw new IllegalArgumentException(
-                    "%s must be a whole number below 2^31, got %s".formatted(key, brief(text)), e);
+                    Phrase.of("%s must be a whole number below 2^31, got %s").with(key, brief(text)), e);
         }
     }
 
@@ -441,7 +442,8 @@ public final class TokenFile implements AutoCloseable {
             require(json.nextToken() == null, "class_names must be %s, got more behind it", STRINGS);
             return names;
         } catch (IOException e) {
-            throw new IllegalArgumentException("class_names must be %s, got %s".formatted(STRINGS, brief(text)), e);
+            throw new IllegalArgumentException(
+                    Phrase.of("class_names must be %s, got %s").with(STRINGS, brief(text)), e);
         }
     }
 
@@ -485,7 +487,7 @@ public final class TokenFile implements AutoCloseable {
 
     private static void require(boolean condition, String message, Object... values) {
         if (!condition) {
-            throw new IllegalArgumentException(message.formatted(values));
+            throw new IllegalArgumentException(Phrase.of(message).with(values));
         }
     }
 

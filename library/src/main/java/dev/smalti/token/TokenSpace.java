@@ -1,6 +1,7 @@
 package dev.smalti.token;
 
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
@@ -18,15 +19,17 @@ public record TokenSpace(int codes, int height, int width, int depth) {
     public TokenSpace {
         if (codes < 2 || codes == Integer.MAX_VALUE) {
             throw new IllegalArgumentException(
-                    "a token space must have 2 to %d codes, got %d".formatted(Integer.MAX_VALUE - 1, codes));
+                    Phrase.of("a token space must have 2 to %d codes, got %d").with(Integer.MAX_VALUE - 1, codes));
         }
         if (height < 1 || width < 1) {
             throw new IllegalArgumentException(
-                    "a token grid must have at least one row and one column, got %d × %d".formatted(height, width));
+                    Phrase.of("a token grid must have at least one row and one column, got %d × %d")
+                            .with(height, width));
         }
         if (depth < 1) {
             throw new IllegalArgumentException(
-                    "a token grid must have at least one code at each place, got %d".formatted(depth));
+                    Phrase.of("a token grid must have at least one code at each place, got %d")
+                            .with(depth));
         }
     }
 
@@ -96,7 +99,7 @@ public record TokenSpace(int codes, int height, int width, int depth) {
     static Optional<String> problem(String name, Tensor values, long count, long before) {
         ScalarType type = values.scalar_type().intern();
         if (!torch.isIntegralType(type, false)) {
-            return Optional.of("%s must be integers, got %s".formatted(name, type));
+            return Optional.of(Phrase.of("%s must be integers, got %s").with(name, type));
         }
         if (values.numel() == 0) {
             return Optional.empty();
@@ -119,7 +122,7 @@ public record TokenSpace(int codes, int height, int width, int depth) {
         if (place.length > 0) {
             place[0] += before;
         }
-        return "%s must be %s, got %d at %s".formatted(name, rule, value, Dims.text(place));
+        return Phrase.of("%s must be %s, got %d at %s").with(name, rule, value, Dims.text(place));
     }
 
     private static long[] place(long index, long[] shape) {

@@ -3,6 +3,7 @@ package dev.smalti.token;
 import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorWriter;
 import java.io.IOException;
@@ -54,8 +55,8 @@ public final class TokenWriter implements AutoCloseable {
         this.done = done;
         if (count < 1 || done < 0 || done > count) {
             throw new IllegalArgumentException(
-                    "a token file must hold at least one grid, and no more than planned, got %d of %d"
-                            .formatted(done, count));
+                    Phrase.of("a token file must hold at least one grid, and no more than planned, got %d of %d")
+                            .with(done, count));
         }
         if (columns.contains(Column.LABELS) && facts.classes() < 1) {
             throw new IllegalArgumentException("classes must be 1 or more where there are labels, got 0");
@@ -134,7 +135,7 @@ public final class TokenWriter implements AutoCloseable {
         long size = codes.size(0);
         if (size > count - done) {
             throw new IllegalArgumentException(
-                    "%s takes %d grids, got %d behind %d".formatted(file, count, size, done));
+                    Phrase.of("%s takes %d grids, got %d behind %d").with(file, count, size, done));
         }
         refuse(TokenSpace.problem("codes", codes, facts.space().codes(), done));
         check(Column.LABELS, labels, size);
@@ -156,8 +157,8 @@ public final class TokenWriter implements AutoCloseable {
 
     private void check(Column column, Tensor values, long size) {
         if (columns.contains(column) != (values != null)) {
-            throw new IllegalArgumentException("%s must be given %s, got %s"
-                    .formatted(
+            throw new IllegalArgumentException(Phrase.of("%s must be given %s, got %s")
+                    .with(
                             column.tensor(),
                             columns.contains(column) ? "with each grid, as planned" : "with no grid, as planned",
                             values == null ? "none" : "some"));
@@ -180,7 +181,7 @@ public final class TokenWriter implements AutoCloseable {
     public void finish() {
         if (done == 0 || done % facts.copies() != 0) {
             throw new IllegalStateException(
-                    "%s needs grids, and %d of each image, got %d".formatted(file, facts.copies(), done));
+                    Phrase.of("%s needs grids, and %d of each image, got %d").with(file, facts.copies(), done));
         }
         tensors.force();
         tensors.close();
@@ -191,7 +192,7 @@ public final class TokenWriter implements AutoCloseable {
                 beside.commit();
             }
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot write %s: %s".formatted(file, e), e);
+            throw new UncheckedIOException(Phrase.of("cannot write %s: %s").with(file, e), e);
         }
     }
 

@@ -6,6 +6,7 @@ import dev.smalti.network.Blueprint;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.JsonFile;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
 import java.io.IOException;
@@ -284,8 +285,8 @@ public final class Checkpoints implements Watcher {
         if (!state.path("step").isIntegralNumber() || state.path("step").asLong() != step(checkpoint)) {
             throw new BadFileException(
                     file,
-                    "step must be %d as in the folder's name, got %s"
-                            .formatted(
+                    Phrase.of("step must be %d as in the folder's name, got %s")
+                            .with(
                                     step(checkpoint),
                                     Excerpt.of(state.path("step").toString())));
         }

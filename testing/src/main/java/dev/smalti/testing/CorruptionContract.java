@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.smalti.corruption.Corruption;
 import dev.smalti.corruption.Level;
 import dev.smalti.corruption.Posterior;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -76,7 +77,7 @@ public abstract class CorruptionContract {
                     Arrays.setAll(p, i -> p[i] / sum);
                     for (Posterior reading : Posterior.values()) {
                         double[] found = posterior(reading, p, v, s, t);
-                        String what = "%s at %d, from %s to %s".formatted(reading, v, t, s);
+                        String what = Phrase.of("%s at %d, from %s to %s").with(reading, v, t, s);
                         assertThat(found).as(what).containsExactly(bayes(reading, p, v, s, t), within(1e-9));
                     }
                 }

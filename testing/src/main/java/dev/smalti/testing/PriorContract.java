@@ -187,7 +187,9 @@ public abstract class PriorContract {
     void draws_in_few_steps_or_in_all_that_it_always_takes() {
         try (Prior prior = build(0)) {
             int usual = steps(prior, Sampling.USUAL);
-            assertThat(steps(prior, Sampling.USUAL.steps(new Steps.AtMost(2)))).isIn(Math.min(2, usual), usual);
+            assertThat(steps(prior, Sampling.USUAL.steps(new Steps.AtMost(2))))
+                    .as("two, one more for a method that reads tokens at the end, or the usual " + usual)
+                    .isIn(2, 3, usual);
         }
     }
 

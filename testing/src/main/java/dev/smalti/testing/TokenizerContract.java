@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.smalti.network.Blueprint;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -180,8 +181,8 @@ public abstract class TokenizerContract {
             Scope.free(() -> {
                 assertThatThrownBy(() -> tokenizer.encode(Tensors.zeros(1, 3, SIZE, SIZE + 1)))
                         .isInstanceOf(IllegalArgumentException.class)
-                        .hasMessage("images must have sides that are multiples of %d, got 16 x 17"
-                                .formatted(tokenizer.factor()));
+                        .hasMessage(Phrase.of("images must have sides that are multiples of %d, got 16 x 17")
+                                .with(tokenizer.factor()));
                 assertThatThrownBy(() -> tokenizer.encode(Tensors.zeros(1, 1, SIZE, SIZE)))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("images must have shape");

@@ -11,6 +11,7 @@ import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -155,8 +156,8 @@ public final class Classifier implements AutoCloseable {
         int patch = configuration.patch();
         if (images.size(2) % patch != 0 || images.size(3) % patch != 0) {
             throw new IllegalArgumentException(
-                    "sides of images must be multiples of the classifier's patch, %d, got %dx%d"
-                            .formatted(patch, images.size(2), images.size(3)));
+                    Phrase.of("sides of images must be multiples of the classifier's patch, %d, got %dx%d")
+                            .with(patch, images.size(2), images.size(3)));
         }
         return Scope.keep(() -> {
             List<Tensor> maps = new ArrayList<>();

@@ -5,6 +5,7 @@ import static org.bytedeco.pytorch.global.torch.ScalarType.Float;
 import dev.smalti.metric.FeatureMaps;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.Tensors;
@@ -113,8 +114,8 @@ public final class Lpips implements AutoCloseable {
             if (least < 0) {
                 throw new BadFileException(
                         file,
-                        "must have no weight below 0, which would make a distance negative, has %g in %s"
-                                .formatted(least, name));
+                        Phrase.of("must have no weight below 0, which would make a distance negative, has %g in %s")
+                                .with(least, name));
             }
         });
         return read;
@@ -131,8 +132,9 @@ public final class Lpips implements AutoCloseable {
     }
 
     private static String linearOrigin(Net net) {
-        return "the distance's weights are %s, in the folder lpips/weights/v0.1 of the project PerceptualSimilarity"
-                .formatted(net.linear());
+        return Phrase.of(
+                        "the distance's weights are %s, in the folder lpips/weights/v0.1 of the project PerceptualSimilarity")
+                .with(net.linear());
     }
 
     /**
@@ -220,8 +222,9 @@ public final class Lpips implements AutoCloseable {
     private void check(Tensor images, Tensor others) {
         check(images);
         if (!Arrays.equals(Dims.of(images), Dims.of(others))) {
-            throw new IllegalArgumentException("both images of a pair must have one shape, got %s and %s; resize one"
-                    .formatted(Dims.text(Dims.of(images)), Dims.text(Dims.of(others))));
+            throw new IllegalArgumentException(
+                    Phrase.of("both images of a pair must have one shape, got %s and %s; resize one")
+                            .with(Dims.text(Dims.of(images)), Dims.text(Dims.of(others))));
         }
     }
 
@@ -229,8 +232,8 @@ public final class Lpips implements AutoCloseable {
         Dims.check("images", images, Dims.ANY, 3, Dims.ANY, Dims.ANY);
         if (Math.min(images.size(2), images.size(3)) < net.least()) {
             throw new IllegalArgumentException(
-                    "images must be at least %dx%d pixels for LPIPS by %s, got %dx%d; enlarge them"
-                            .formatted(net.least(), net.least(), net.label(), images.size(3), images.size(2)));
+                    Phrase.of("images must be at least %dx%d pixels for LPIPS by %s, got %dx%d; enlarge them")
+                            .with(net.least(), net.least(), net.label(), images.size(3), images.size(2)));
         }
     }
 

@@ -12,6 +12,7 @@ import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.draw.Windows;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Labels;
@@ -152,8 +153,8 @@ public final class GridDraw {
         }
         TokenSpace own = new TokenSpace(space.codes(), known.height(), known.width(), known.depth());
         if (!own.equals(space)) {
-            throw new IllegalArgumentException(
-                    "known tokens must be those of grids of %s, got %s".formatted(space.grid(), own.grid()));
+            throw new IllegalArgumentException(Phrase.of("known tokens must be those of grids of %s, got %s")
+                    .with(space.grid(), own.grid()));
         }
         boolean[] drawn = known.open();
         long[] where = new long[drawn.length];

@@ -2,6 +2,7 @@ package dev.smalti.tokenizer.vqgan;
 
 import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.metric.lpips.Net;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tokenizer.PerceptualConfiguration;
 import dev.smalti.tokenizer.PerceptualLoss;
 import java.nio.file.Path;
@@ -27,16 +28,16 @@ public record LpipsConfiguration(Net net, Path backbone, Path linear, Double wei
         }
         if (linear == null) {
             throw new IllegalArgumentException(
-                    "linear is required: give %s of version 0.1 of the project PerceptualSimilarity"
-                            .formatted(net.linear()));
+                    Phrase.of("linear is required: give %s of version 0.1 of the project PerceptualSimilarity")
+                            .with(net.linear()));
         }
     }
 
     @Override
     public void check(int size) {
         if (size < net.least()) {
-            throw new IllegalArgumentException("size must be at least %d for a perceptual loss by %s, got %d"
-                    .formatted(net.least(), net.label(), size));
+            throw new IllegalArgumentException(Phrase.of("size must be at least %d for a perceptual loss by %s, got %d")
+                    .with(net.least(), net.label(), size));
         }
     }
 

@@ -5,6 +5,7 @@ import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -130,8 +131,8 @@ public final class Vqgan implements Tokenizer {
         Dims.check("images", images, Dims.ANY, 3, Dims.ANY, Dims.ANY);
         int factor = configuration.factor();
         if (images.size(2) < 1 || images.size(3) < 1 || images.size(2) % factor + images.size(3) % factor > 0) {
-            throw new IllegalArgumentException("images must have sides that are multiples of %d, got %d x %d"
-                    .formatted(factor, images.size(2), images.size(3)));
+            throw new IllegalArgumentException(Phrase.of("images must have sides that are multiples of %d, got %d x %d")
+                    .with(factor, images.size(2), images.size(3)));
         }
         return quantizer.encode(map(images), noise);
     }
