@@ -67,7 +67,6 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
             throw new JobException("--out " + out + " is a file, and a folder is to be written: choose another --out");
         }
         try (Claim claim = Claim.inside(out)) {
-            claim.clear(out, AtomicFile::isPart);
             return claimed(observer);
         }
     }

@@ -96,6 +96,7 @@ public final class ImageFolder implements ImageSink {
         if (kept || !Files.exists(folder)) {
             return Claim.beside(folder);
         }
+        Outputs.emptyFolder("--out", folder); // else what is in it isn't known to be of such a one
         Claim claim = Claim.inside(folder);
         claim.clear(folder, AtomicFile::isPart);
         return claim;
