@@ -3,6 +3,7 @@ package dev.smalti.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.smalti.tensor.Seed;
 import java.awt.image.BufferedImage;
 import java.awt.image.DataBufferUShort;
 import java.io.ByteArrayOutputStream;
@@ -161,10 +162,14 @@ class ImageDecoderTest {
         Files.write(folder.resolve("a.bmp"), wrapped(inside, 2_046_820_532));
         Files.write(folder.resolve("b.jpg"), jpegOfInks(10_000, 10_000));
         Files.write(folder.resolve("c.jpg"), inside);
+        Preparation preparation = new Preparation(8, Crop.CENTER, false);
+        Seed[] seeds = {new Seed(0), new Seed(1), new Seed(2)};
         try (ImageSet set = ImageSet.open(folder);
-                ImagePass pass = ImageBatches.inOrder(set, new Preparation(8, Crop.CENTER, false), 4, true)) {
-            assertThat(pass.next().indices()).containsExactly(2);
-            assertThat(pass.skipped()).isEqualTo(2);
+                Loader loader = new Loader(set, preparation, 3, true, 2)) {
+            Loader.Loaded loaded =
+                    loader.start(new int[] {0, 1, 2}, seeds, false).await();
+            assertThat(loaded.good()).containsExactly(false, false, true);
+            assertThat(loader.skipped()).isEqualTo(2);
         }
     }
 
