@@ -3,10 +3,12 @@ package dev.smalti.app;
 import dev.smalti.data.DataException;
 import dev.smalti.recipe.RecipeException;
 import dev.smalti.run.JobException;
+import dev.smalti.tensor.NativeLibrariesException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** What an exception means to somebody at a command line: an exit code and a message. */
@@ -31,6 +33,13 @@ final class Failure {
 
     static String message(Throwable e) {
         String message = e.getMessage();
+        Optional<String> natives = causes(e).stream()
+                .filter(NativeLibrariesException.class::isInstance)
+                .map(Throwable::getMessage)
+                .findFirst();
+        if (natives.isPresent() && Shortage.behind(e).isEmpty()) {
+            return oneLine(natives.get());
+        }
         if (e instanceof LinkageError) {
             return unloaded((LinkageError) e);
         }

@@ -90,7 +90,11 @@ final class PlanVerb extends Verb {
                 : Phrase.of(", %d looks at held-out data (%s) among it")
                         .with(training.looks(), Progress.time(training.looks() * training.lookSeconds()));
         lines.add(line(
-                "in all", "%d steps, %s%s; previews on top", training.steps(), Progress.time(plan.seconds()), looks));
+                "in all",
+                "%d steps, %s%s; previews, a tenth at most, on top",
+                training.steps(),
+                Progress.time(plan.seconds()),
+                looks));
         lines.add(line(
                 "memory",
                 "%s; weights, gradients, averages alone are %s",

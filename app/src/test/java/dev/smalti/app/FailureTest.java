@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.smalti.run.JobException;
 import dev.smalti.tensor.BadFileException;
+import dev.smalti.tensor.NativeLibrariesException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -110,5 +111,14 @@ class FailureTest {
                 .startsWith("smalti: a b ?[31mxx")
                 .endsWith("xx give another" + System.lineSeparator())
                 .hasSizeLessThan(1020);
+    }
+
+    @Test
+    void native_libraries_that_cannot_be_had_are_told_of_by_their_own_message_wherever_they_are_missed() {
+        NativeLibrariesException full = new NativeLibrariesException("unpacking needs 400 MB", null);
+        for (Throwable each : new Throwable[] {full, new ExceptionInInitializerError(full)}) {
+            assertThat(Failure.message(each)).isEqualTo("unpacking needs 400 MB");
+            assertThat(Failure.code(each)).isEqualTo(Failure.FAILED);
+        }
     }
 }

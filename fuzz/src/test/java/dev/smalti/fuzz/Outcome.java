@@ -37,7 +37,7 @@ final class Outcome {
         }
     }
 
-    /** @param most bytes that may be allocated besides some for each byte of the input */
+    /** @param most bytes that this thread may allocate besides some for each byte of the input */
     static void of(int length, long most, Runnable read) {
         long before = THREADS.getCurrentThreadAllocatedBytes();
         try {
@@ -53,7 +53,7 @@ final class Outcome {
         }
         long taken = THREADS.getCurrentThreadAllocatedBytes() - before;
         if (taken > most + 1_000L * length) {
-            throw new AssertionError("%d bytes were allocated for %d".formatted(taken, length));
+            throw new AssertionError(taken + " bytes were allocated for " + length);
         }
     }
 

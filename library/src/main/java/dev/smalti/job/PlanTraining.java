@@ -57,7 +57,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public record PlanTraining(Path recipe, List<String> overrides, Path data, Path tokens, String tokenizer) {
     private static final int BYTES = 20; // of a parameter: float32 of itself, its gradient and three averages
-    private static final int SEEN = 64; // held-out items of a look, at least
     private static final int STAND_INS = 256; // random images
     private static final int CLASSES = 10; // of random images where a recipe needs some
 
@@ -320,13 +319,14 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
      * What the recipe says.
      *
      * @param look seconds of a held-out item
-     * @param held how many there are; a look is at a tenth of what was trained on since the last one, and 64 at least
+     * @param held how many there are
      */
     private static TrainingPlan.Training training(
             TrainingConfiguration training, double look, int held, Parameters averaged) {
         long every = training.validateEvery();
         long looks = look == 0 ? 0 : 1 + (every == 0 ? 0 : (training.steps() - 1) / every); // there is one at the end
-        long items = Math.min(held, Math.max(SEEN, (every == 0 ? training.steps() : every) * training.batch() / 10));
+        int most = training.heldOutItems();
+        long items = most == 0 ? held : Math.min(held, most);
         long numbers = training.averaging() == 0
                 ? 0
                 : averaged.all().values().stream().mapToLong(Tensor::numel).sum();
