@@ -36,7 +36,7 @@ import org.slf4j.LoggerFactory;
  * <pre>{@code
  * try (Claim claim = Claim.inside(folder)) {
  *     claim.clear(folder, AtomicFile::isPart);   // nobody else can be writing them now
- *     ...
+ *     // and write there
  * }
  * }</pre>
  *
