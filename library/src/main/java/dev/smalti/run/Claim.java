@@ -34,6 +34,7 @@ import org.slf4j.LoggerFactory;
  * The right to write at a place, which one process has at a time, and in it one piece of work. Who reads there needs none.
  *
  * <pre>{@code
+ * Path folder = Path.of("drawn");
  * try (Claim claim = Claim.inside(folder)) {
  *     claim.clear(folder, AtomicFile::isPart);   // nobody else can be writing them now
  *     // and write there
