@@ -127,6 +127,17 @@ class LauncherTest {
         assertThat(says(Map.of())).contains("Java 17 or newer is needed").contains("11.0.2");
     }
 
+    @Test
+    void too_few_addresses_are_told_of_before_java_fails_for_them() throws Exception {
+        String few = "ulimit -v 4000000; exec " + home + "/smalti info";
+        assertThat(run(home, Map.of(), "bash", "-c", few))
+                .contains("4000000 KB of addresses (ulimit -v)")
+                .hasLineCount(1);
+        assertThat(run(home, Map.of("SMALTI_JAVA_OPTS", "-Xmx512m"), "bash", "-c", few))
+                .contains("-Xmx512m")
+                .contains("Main info");
+    }
+
     private String says(Map<String, String> environment, String... arguments) throws Exception {
         String[] command =
                 Stream.concat(Stream.of(home + "/smalti"), Stream.of(arguments)).toArray(String[]::new);
