@@ -1,22 +1,15 @@
 package dev.smalti.fuzz;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-import dev.smalti.tensor.Native;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.TorchFile;
 import dev.smalti.token.TokenFile;
 import org.bytedeco.pytorch.Tensor;
-import org.junit.jupiter.api.BeforeAll;
 
 /** Weights and tokens of other people. */
 class TensorsFuzzTest {
     private static final long MOST = 16L << 20;
-
-    @BeforeAll
-    static void loads_what_is_loaded_once() {
-        Native.load();
-    }
 
     @FuzzTest
     void safetensors(byte[] bytes) {
