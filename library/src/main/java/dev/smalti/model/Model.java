@@ -12,6 +12,7 @@ import dev.smalti.recipe.Nearest;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Native;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -103,9 +104,11 @@ public final class Model implements Painter, AutoCloseable {
      *
      * @param overrides such as {@code prior.steps=100}
      * @throws dev.smalti.recipe.RecipeException if the recipe has no such key or it can't have such a value
+     * @throws dev.smalti.tensor.NativeLibrariesException if the native libraries can't be unpacked or loaded
      */
     public static Model open(String pathOrName, String device, List<String> overrides) {
         RunFolder folder = RunFolder.open(pathOrName);
+        Native.load(); // else whoever comes first fails with its class
         Device place = Scope.hold(Devices.of(device));
         return new Model(folder, place, overrides);
     }

@@ -11,10 +11,6 @@ import org.bytedeco.pytorch.global.torch;
  * what came before it, and a run resumes bit for bit without storing a generator's state.
  */
 public record Seed(long value) {
-    static {
-        Native.load();
-    }
-
     /** The seed of a part of the work. */
     public Seed child(String name) {
         long hash = 0xcbf29ce484222325L; // FNV-1a
@@ -36,6 +32,7 @@ public record Seed(long value) {
 
     /** A new libtorch generator on the CPU; belongs to the current scope. */
     public Generator generator() {
+        Native.load(); // here, so that a seed alone costs nothing
         return torch.createCPUGenerator(value);
     }
 
