@@ -4,7 +4,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.pytorch.global.torch;
@@ -18,9 +22,12 @@ import org.bytedeco.pytorch.global.torch;
  * started, they are told to sleep, as {@link Waiting} explains.
  *
  * <p>And OpenBLAS, which multiplies float32 matrices on the CPU, waits for its threads by spinning, so one that isn't scheduled
- * holds up all, several times a product. It gets as many threads as cores are free, as {@link BlasThreads} says.
+ * holds up all, several times a product. It gets as many threads as {@link #blasThreads} says, unless the environment says
+ * how many.
  */
 public final class Native {
+    private static final List<String> CHOSEN = List.of("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS");
+    private static final Pattern NUMBER = Pattern.compile("[1-9]\\d{0,8}");
     private static final NativeLibrariesException FAILURE;
 
     static {
@@ -48,8 +55,8 @@ public final class Native {
             LibraryCache.choose();
             Waiting.Policy waiting = loadAlone();
             Waiting.afterLibtorch(waiting);
-            BlasThreads.choose(
-                    environment(waiting), Runtime.getRuntime().availableProcessors(), openblas::blas_set_num_threads);
+            blasThreads(environment(waiting), Runtime.getRuntime().availableProcessors())
+                    .ifPresent(openblas::blas_set_num_threads);
             return null;
         } catch (NativeLibrariesException e) {
             return e;
@@ -80,6 +87,26 @@ public final class Native {
             environment.put(Waiting.VARIABLE, "passive");
         }
         return environment;
+    }
+
+    /**
+     * How many threads OpenBLAS is to have; empty where the environment names a number for it.
+     *
+     * <p>One where OpenMP's threads spin too, since {@code OMP_WAIT_POLICY=passive} wasn't set as libgomp was loaded; else half of
+     * the cores, so that other work on the other half holds nothing up, and at most {@code OMP_NUM_THREADS}. A core of two
+     * hardware threads counts as two cores and multiplies with one of them as fast as with both. It doesn't follow the load,
+     * since the last bits of a product depend on it.
+     */
+    static OptionalInt blasThreads(Map<String, String> environment, int cores) {
+        if (CHOSEN.stream().anyMatch(environment::containsKey)) {
+            return OptionalInt.empty();
+        }
+        if (!"passive".equalsIgnoreCase(environment.get(Waiting.VARIABLE))) {
+            return OptionalInt.of(1);
+        }
+        Matcher most = NUMBER.matcher(environment.getOrDefault("OMP_NUM_THREADS", ""));
+        int half = Math.max(1, cores / 2);
+        return OptionalInt.of(most.lookingAt() ? Math.min(half, Integer.parseInt(most.group())) : half);
     }
 
     private static void lift(String property) {

@@ -1,13 +1,12 @@
 package dev.smalti.tensor;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.OptionalInt;
 import org.bytedeco.openblas.global.openblas;
 import org.junit.jupiter.api.Test;
 
@@ -15,61 +14,36 @@ class NativeTest {
     private static final int UNTOUCHED = -1;
 
     @Test
-    void gives_openblas_the_cores_that_nobody_else_computes_on() {
-        assertThat(BlasThreads.free(16, 0, 16)).isEqualTo(16);
-        assertThat(BlasThreads.free(16, 0.2, 16)).isEqualTo(16);
-        assertThat(BlasThreads.free(16, 1, 16)).isEqualTo(15);
-        assertThat(BlasThreads.free(2, 0.1, 2)).isEqualTo(2);
-        assertThat(BlasThreads.free(2, 1, 2)).isEqualTo(1);
-        assertThat(BlasThreads.free(2, 2, 2)).isEqualTo(1);
-        assertThat(BlasThreads.free(64, 30, 4)).isEqualTo(4);
-    }
-
-    @Test
-    void counts_what_others_computed_and_the_host_gave_away() {
-        BlasThreads.Sample before = sample(0, 0, 0, 0, 0);
-        // a second of two cores: this process 0.9, others 0.5, the host's other guests 0.1, and half a second of
-        // nothing
-        BlasThreads.Sample after = sample(140, 40, 10, 10, 0.9);
-        assertThat(after.elsewhere(before)).isCloseTo(0.6, within(1e-9));
-        assertThat(after.elsewhere(after)).isZero();
-    }
-
-    private static BlasThreads.Sample sample(int user, int idle, int waiting, int stolen, double own) {
-        String line = "cpu " + user + " 0 0 " + idle + " " + waiting + " 0 0 " + stolen + " 0 0";
-        return BlasThreads.Sample.of(line.split(" "), 2, own);
+    void leaves_half_of_the_cores_to_others() {
+        Map<String, String> passive = Map.of("OMP_WAIT_POLICY", "PASSIVE");
+        assertThat(Native.blasThreads(passive, 16)).hasValue(8);
+        assertThat(Native.blasThreads(passive, 3)).hasValue(1);
+        assertThat(Native.blasThreads(passive, 2)).hasValue(1);
+        assertThat(Native.blasThreads(passive, 1)).hasValue(1);
     }
 
     @Test
     void gives_openblas_no_more_than_openmp_may_have() {
-        assertThat(most(Map.of("OMP_WAIT_POLICY", "PASSIVE"))).isEqualTo(16);
-        assertThat(openmp("4")).isEqualTo(4);
-        assertThat(openmp("4,2")).isEqualTo(4);
-        assertThat(openmp("32")).isEqualTo(16);
-        assertThat(openmp("none")).isEqualTo(16);
+        assertThat(openmp("4")).hasValue(4);
+        assertThat(openmp("4,2")).hasValue(4);
+        assertThat(openmp("12")).hasValue(8);
+        assertThat(openmp("none")).hasValue(8);
     }
 
-    private static int openmp(String threads) {
-        return most(Map.of("OMP_WAIT_POLICY", "passive", "OMP_NUM_THREADS", threads));
-    }
-
-    private static int most(Map<String, String> environment) {
-        return BlasThreads.most(environment, 16);
+    private static OptionalInt openmp(String threads) {
+        return Native.blasThreads(Map.of("OMP_WAIT_POLICY", "passive", "OMP_NUM_THREADS", threads), 16);
     }
 
     @Test
     void holds_openblas_to_one_thread_where_those_of_openmp_spin() {
-        assertThat(most(Map.of())).isEqualTo(1);
-        assertThat(most(Map.of("OMP_WAIT_POLICY", "active"))).isEqualTo(1);
+        assertThat(Native.blasThreads(Map.of(), 16)).hasValue(1);
+        assertThat(Native.blasThreads(Map.of("OMP_WAIT_POLICY", "active"), 16)).hasValue(1);
     }
 
     @Test
     void leaves_a_number_that_somebody_has_chosen() {
-        for (String variable : List.of("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS")) {
-            AtomicInteger chosen = new AtomicInteger();
-            BlasThreads.choose(Map.of(variable, "6", "OMP_WAIT_POLICY", "passive"), 16, chosen::set);
-            assertThat(chosen).hasValue(0);
-        }
+        assertThat(Native.blasThreads(Map.of("OPENBLAS_NUM_THREADS", "6"), 16)).isEmpty();
+        assertThat(Native.blasThreads(Map.of("GOTO_NUM_THREADS", "6"), 16)).isEmpty();
     }
 
     @Test
