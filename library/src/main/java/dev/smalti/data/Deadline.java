@@ -10,7 +10,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Runs on threads of its own what others wrote and a hostile file might keep for ever. Java can't end a thread: one that is late
@@ -34,19 +34,18 @@ final class Deadline {
      * @throws TimeoutException if it took longer
      */
     static <T> T call(Callable<T> work, Duration most) throws ExecutionException, TimeoutException {
-        AtomicLong thread = new AtomicLong();
+        AtomicReference<Begin> begin = new AtomicReference<>();
         Future<T> running = THREADS.submit(() -> {
-            thread.set(Thread.currentThread().getId());
+            long thread = Thread.currentThread().getId();
+            begin.set(new Begin(thread, spent(thread))); // it may have decoded others before
             return work.call();
         });
-        long begun = -1;
         while (true) {
             try {
                 return running.get(most.toNanos() / LOOKS, TimeUnit.NANOSECONDS);
             } catch (TimeoutException e) {
-                long now = spent(thread.get());
-                begun = begun < 0 ? now : begun;
-                if (now - begun > most.toNanos()) {
+                Begin begun = begin.get();
+                if (begun != null && spent(begun.thread()) - begun.nanos() > most.toNanos()) {
                     running.cancel(true);
                     throw e;
                 }
@@ -57,10 +56,13 @@ final class Deadline {
         }
     }
 
+    /** What its thread had spent before. */
+    private record Begin(long thread, long nanos) {}
+
     /** Nanoseconds of a thread on a processor; by the clock where Java doesn't know. */
     private static long spent(long thread) {
         ThreadMXBean threads = ManagementFactory.getThreadMXBean();
         boolean known = threads.isThreadCpuTimeSupported() && threads.isThreadCpuTimeEnabled();
-        return !known ? System.nanoTime() : thread == 0 ? 0 : Math.max(0, threads.getThreadCpuTime(thread));
+        return known ? Math.max(0, threads.getThreadCpuTime(thread)) : System.nanoTime();
     }
 }

@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Phrase;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -48,7 +49,7 @@ final class ZipTree implements Tree {
     @Override
     public void list(Consumer<String> action) {
         for (Enumeration<? extends ZipEntry> entries = zip.entries(); entries.hasMoreElements(); ) {
-            ZipEntry entry = entries.nextElement();
+            ZipEntry entry = next(entries);
             String name = entry.getName();
             boolean hidden = false;
             for (int from = 0, to; from <= name.length(); from = to + 1) {
@@ -62,13 +63,25 @@ final class ZipTree implements Tree {
                     throw new DataException(Phrase.of(
                                     "%s has the entry '%s': names must be relative, with / between folders and without"
                                             + " .., a drive or \\; pack it again")
-                            .with(path, name));
+                            .with(path, Excerpt.brief(name)));
                 }
                 hidden |= !part.equals(".") && Tree.hidden(part);
             }
             if (!hidden && !entry.isDirectory()) {
                 action.accept(name);
             }
+        }
+    }
+
+    /** Java looks at names that say to be UTF-8 as late as here. */
+    private ZipEntry next(Enumeration<? extends ZipEntry> entries) {
+        try {
+            return entries.nextElement();
+        } catch (IllegalArgumentException e) {
+            throw new DataException(
+                    Phrase.of("%s has an entry whose name says to be UTF-8 and isn't; pack it again")
+                            .with(path),
+                    e);
         }
     }
 

@@ -9,6 +9,7 @@ import dev.smalti.data.Subset;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Stopping;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -48,6 +49,7 @@ public record PictureSurvey(
         List<Look> looks = new ArrayList<>();
         LongConsumer told = observer.counting(Phase.of("pictures", "pictures", order.length));
         for (int from = 0; from < order.length; from += PART) {
+            Stopping.check();
             boolean decode = System.nanoTime() < end;
             looks.addAll(Arrays.stream(order, from, Math.min(order.length, from + PART))
                     .parallel()

@@ -8,6 +8,7 @@ import dev.smalti.data.Images;
 import dev.smalti.data.Preparation;
 import dev.smalti.data.Subset;
 import dev.smalti.metric.classifier.Classifier;
+import dev.smalti.network.Blueprint;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Prior;
@@ -36,6 +37,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.IntConsumer;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
@@ -96,9 +98,11 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
         TokenizerRecipe read = read(TokenizerRecipe.class, List.of());
         int size = read.tokenizer().size();
         Device device = Devices.of(read.training().device());
-        try (Tokenizer shape = read.tokenizer().build(new Seed(0), new Device("meta"))) {
-            checkRoom(shape.parameters(), device);
-        }
+        checkRoom(device, nowhere -> {
+            try (Tokenizer sketch = read.tokenizer().build(new Seed(0), nowhere)) {
+                return sketch.parameters().blueprint();
+            }
+        });
         try (ImageSet images = images(size, 0);
                 Tokenizer built = read.tokenizer().build(new Seed(0), device)) {
             PictureSurvey survey = survey(images, size, read.data().crop(), observer);
@@ -219,19 +223,22 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
     private Prior prior(PriorRecipe read, PlannedTokens planned, Device device) {
         TokenFile file = planned.file();
         planned.check(read.prior());
-        try (Prior shape = read.prior().build(file.space(), file.classes(), new Seed(0), new Device("meta"))) {
-            checkRoom(shape.parameters(), device);
-        }
+        checkRoom(device, nowhere -> {
+            try (Prior sketch = read.prior().build(file.space(), file.classes(), new Seed(0), nowhere)) {
+                return sketch.parameters().blueprint();
+            }
+        });
         return TrainPrior.build(read, file, planned.name(), new Seed(0), device);
     }
 
     /**
-     * Refuses a network whose training can't begin here; {@code shape} has no numbers yet.
+     * Refuses a network whose training can't begin here, unless it can't be laid out without numbers.
      *
      * @throws JobException saying what it needs
      */
-    private void checkRoom(Parameters shape, Device device) {
-        long needed = BYTES * shape.count();
+    private void checkRoom(Device device, Function<Device, Blueprint> sketch) {
+        long count = Blueprint.sketch(sketch).map(Blueprint::count).orElse(0L);
+        long needed = BYTES * count;
         long there = ResidentMemory.available().orElse(Long.MAX_VALUE);
         if (!device.is_cuda() && needed > there) {
             throw new JobException(String.format(
@@ -239,7 +246,7 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
                     "%s has a network of %.0f million parameters: weights, gradients, the optimizer's two averages and the"
                             + " average take %.1f GB, and there are %.1f GB: take a smaller network, or more memory",
                     recipe,
-                    shape.count() / 1e6,
+                    count / 1e6,
                     needed / 1e9,
                     there / 1e9));
         }

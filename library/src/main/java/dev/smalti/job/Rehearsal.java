@@ -6,6 +6,7 @@ import dev.smalti.network.Work;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Stopping;
 import dev.smalti.train.Player;
 import dev.smalti.train.Run;
 import dev.smalti.train.TrainLoop;
@@ -154,6 +155,7 @@ final class Rehearsal<B> {
                         List.of(stopwatch),
                         stopwatch::enough)
                 .run(begin);
+        Stopping.check(); // else a step that was cut off would count
         done += warmUp + most - stopwatch.taken;
         return new Steps(size * parts, stopwatch.seconds, stopwatch.processor(), stopwatch.operations());
     }

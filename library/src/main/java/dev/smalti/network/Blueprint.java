@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 
@@ -66,6 +67,13 @@ public final class Blueprint {
 
     private static String words(RuntimeException e) {
         return Excerpt.of(String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+    }
+
+    /** How many numbers all of it holds. */
+    public long count() {
+        return shapes.values().stream()
+                .mapToLong(shape -> LongStream.of(shape).reduce(1, Math::multiplyExact))
+                .sum();
     }
 
     /**

@@ -128,6 +128,7 @@ public final class Claim implements AutoCloseable {
                 if (System.nanoTime() - begun > MOST_WAIT) {
                     throw refusal(folder, e);
                 }
+                pause();
             }
         }
     }

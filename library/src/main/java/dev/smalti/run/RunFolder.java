@@ -383,8 +383,13 @@ public final class RunFolder {
             }
         });
         Tokenizer tokenizer = recipe.build(SEED, device);
-        load(tokenizer.parameters());
-        return tokenizer;
+        try {
+            load(tokenizer.parameters());
+            return tokenizer;
+        } catch (RuntimeException e) {
+            tokenizer.close();
+            throw e;
+        }
     }
 
     /**

@@ -131,7 +131,8 @@ public final class TokenOutput implements AutoCloseable {
         }
         try {
             if (target.shard() > 0) {
-                Files.deleteIfExists(target.path()); // fails now, and not when all is done, where it can't be replaced
+                AtomicFile.discard(
+                        target.path()); // it is empty; fails now, and not when all is done, where it can't be replaced
             }
             Files.createDirectories(part);
             if (target.resume()) {

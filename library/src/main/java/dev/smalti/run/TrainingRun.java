@@ -97,7 +97,7 @@ public final class TrainingRun<B> {
             }
             TrainLoop<B> loop =
                     new TrainLoop<>(players, batches, configuration, seed.child("training"), device, all, stop);
-            return loop.run(begin);
+            return Stopping.value(() -> {}, () -> loop.run(begin)); // a step that was begun is finished
         } catch (NotFiniteException e) {
             throw new IllegalStateException(
                     e.getMessage() + ": training stopped before applying it. "

@@ -6,6 +6,7 @@ import java.net.JarURLConnection;
 import java.net.URL;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -88,9 +89,11 @@ final class LibraryCache {
                     jar.mend();
                     missing += jar.missing();
                 }
+            } catch (OverlappingFileLockException | AccessDeniedException e) {
+                return; // another thread of this process unpacks, or it is another user's to mend
             }
             check(missing, Files.getFileStore(root()).getUsableSpace(), root());
-        } catch (IOException | OverlappingFileLockException e) {
+        } catch (IOException e) {
             throw new NativeLibrariesException(
                     "the native libraries cannot be unpacked: " + e.getMessage() + WAY_OUT, e);
         }

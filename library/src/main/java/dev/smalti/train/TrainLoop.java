@@ -58,18 +58,14 @@ public final class TrainLoop<B> {
     }
 
     /**
-     * Takes the steps from {@code begin} to the last. A step that was begun is finished, whoever is {@linkplain Stopping asked}
-     * to stop around the loop; a watcher that is at something long when {@code stop} asks may end it by a {@link
+     * Takes the steps from {@code begin} to the last. A caller that wants a step that was begun to be finished, whoever is
+     * {@linkplain Stopping asked} to stop, shields the loop from that. A watcher that is at something long when {@code stop} asks may end it by a {@link
      * StoppedWorkException}, which ends the run after the step that was taken.
      *
      * @return where the run stands: complete, or stopped on request
      * @throws NotFiniteException before a step whose loss or gradient is not finite is applied
      */
     public Run run(long begin) {
-        return Stopping.value(() -> {}, () -> steps(begin));
-    }
-
-    private Run steps(long begin) {
         long started = System.nanoTime();
         Run run = new Run(begin, configuration.steps(), begin, 0, 0, Map.of(), configuration.rate(begin));
         long parts = configuration.accumulation();

@@ -91,7 +91,12 @@ public final class Classifier implements AutoCloseable {
                 });
                 check(weights, () -> network.ifPresent(each -> each.check(file.shapes())));
                 Classifier classifier = configuration.build(classes, new Seed(0), device);
-                check(weights, () -> classifier.parameters.load(file.tensors()));
+                try {
+                    check(weights, () -> classifier.parameters.load(file.tensors()));
+                } catch (RuntimeException e) {
+                    classifier.close();
+                    throw e;
+                }
                 classifier.parameters.requireGradients(false);
                 return classifier;
             }
