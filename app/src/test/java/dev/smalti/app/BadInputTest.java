@@ -76,6 +76,22 @@ class BadInputTest {
     }
 
     @Test
+    void a_codebook_that_no_machine_has_memory_for_is_refused_before_any_is_taken() {
+        Path huge = fresh.resolve("huge.safetensors");
+        Scope.free(() -> TensorFile.write(
+                huge,
+                Map.of("codes", Tensors.longs(0, 1, 2, 3).reshape(1, 2, 2)),
+                Map.of("codebook_size", "2000000000")));
+        Path run = fresh.resolve("run");
+        refused(
+                Command.run("train-prior", world.priorRecipe(), "--tokens", huge, "--out", run),
+                "huge.safetensors",
+                "million parameters",
+                "more memory");
+        assertThat(run).doesNotExist();
+    }
+
+    @Test
     void names_a_truncated_jpeg_or_leaves_it_out_on_request() throws IOException {
         ByteArrayOutputStream jpeg = new ByteArrayOutputStream();
         ImageIO.write(TinyWorld.image("blue", 1).toBufferedImage(), "jpg", jpeg);

@@ -8,7 +8,6 @@ import dev.smalti.data.Images;
 import dev.smalti.data.Preparation;
 import dev.smalti.data.Subset;
 import dev.smalti.metric.classifier.Classifier;
-import dev.smalti.network.Blueprint;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Prior;
@@ -37,7 +36,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import java.util.function.IntConsumer;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
@@ -58,7 +56,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *     16×16 tokens of 1,024 codes
  */
 public record PlanTraining(Path recipe, List<String> overrides, Path data, Path tokens, String tokenizer) {
-    private static final int BYTES = 20; // of a parameter: float32 of itself, its gradient and three averages
     private static final int STAND_INS = 256; // random images
     private static final int CLASSES = 10; // of random images where a recipe needs some
 
@@ -98,7 +95,7 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
         TokenizerRecipe read = read(TokenizerRecipe.class, List.of());
         int size = read.tokenizer().size();
         Device device = Devices.of(read.training().device());
-        checkRoom(device, nowhere -> {
+        ResidentMemory.requireFor(recipe.toString(), device, nowhere -> {
             try (Tokenizer sketch = read.tokenizer().build(new Seed(0), nowhere)) {
                 return sketch.parameters().blueprint();
             }
@@ -223,33 +220,7 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
     private Prior prior(PriorRecipe read, PlannedTokens planned, Device device) {
         TokenFile file = planned.file();
         planned.check(read.prior());
-        checkRoom(device, nowhere -> {
-            try (Prior sketch = read.prior().build(file.space(), file.classes(), new Seed(0), nowhere)) {
-                return sketch.parameters().blueprint();
-            }
-        });
         return TrainPrior.build(read, file, planned.name(), new Seed(0), device);
-    }
-
-    /**
-     * Refuses a network whose training can't begin here, unless it can't be laid out without numbers.
-     *
-     * @throws JobException saying what it needs
-     */
-    private void checkRoom(Device device, Function<Device, Blueprint> sketch) {
-        long count = Blueprint.sketch(sketch).map(Blueprint::count).orElse(0L);
-        long needed = BYTES * count;
-        long there = ResidentMemory.available().orElse(Long.MAX_VALUE);
-        if (!device.is_cuda() && needed > there) {
-            throw new JobException(String.format(
-                    Locale.ROOT,
-                    "%s has a network of %.0f million parameters: weights, gradients, the optimizer's two averages and the"
-                            + " average take %.1f GB, and there are %.1f GB: take a smaller network, or more memory",
-                    recipe,
-                    count / 1e6,
-                    needed / 1e9,
-                    there / 1e9));
-        }
     }
 
     /** The n-th batch of so many grids, in the order of the file. */

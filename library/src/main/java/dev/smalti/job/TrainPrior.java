@@ -141,6 +141,11 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
     /** A new prior, if it can take the tokens, which messages call by {@code name}. */
     static Prior build(PriorRecipe recipe, TokenFile file, String name, Seed seed, Device device) {
         fitting(name, () -> recipe.prior().check(file.space()));
+        ResidentMemory.requireFor("a prior of " + name, device, nowhere -> {
+            try (Prior sketch = recipe.prior().build(file.space(), file.classes(), seed, nowhere)) {
+                return sketch.parameters().blueprint();
+            }
+        });
         Prior prior = recipe.prior().build(file.space(), file.classes(), seed, device);
         try {
             fitting(name, () -> prior.prepare(file));
