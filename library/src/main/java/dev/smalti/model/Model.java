@@ -81,8 +81,13 @@ public final class Model implements Painter, AutoCloseable {
         this.precision = Precision.of("auto", device);
         this.searched = SearchedSteps.read(folder.path());
         this.prior = folder.prior(device, overrides);
-        RunFolder inside = folder.tokenizerFolder();
-        this.tokenizer = inside == null ? null : inside.tokenizer(device);
+        try {
+            RunFolder inside = folder.tokenizerFolder();
+            this.tokenizer = inside == null ? null : inside.tokenizer(device);
+        } catch (RuntimeException e) {
+            prior.close();
+            throw e;
+        }
     }
 
     /**
