@@ -11,8 +11,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 @Command(
         name = "plan",
@@ -21,9 +21,6 @@ import picocli.CommandLine.Parameters;
                     + " what is wrong with the data. Some steps are taken for it, and nothing is written."
         })
 final class PlanVerb extends Verb {
-    @Parameters(paramLabel = "RECIPE", description = "YAML file of a tokenizer, a prior or features, see recipes/")
-    private Path recipe;
-
     @Option(
             names = "--data",
             paramLabel = "PATH",
@@ -44,17 +41,8 @@ final class PlanVerb extends Verb {
                             + " 16x16 tokens of 1024 codes)")
     private String tokenizer;
 
-    @Option(
-            names = "--set",
-            paramLabel = "PATH=VALUE",
-            description = "override a key of the recipe, such as training.batch=8; repeatable")
-    private List<String> overrides = new ArrayList<>();
-
-    @Option(
-            names = "--device",
-            paramLabel = "DEVICE",
-            description = "auto, cpu, cuda or cuda:N (default: as the recipe says)")
-    private String device;
+    @Mixin
+    private RecipeOptions of;
 
     PlanVerb(Console console) {
         super(console);
@@ -62,11 +50,7 @@ final class PlanVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        List<String> all = new ArrayList<>(overrides);
-        if (device != null) {
-            all.add("training.device=" + device);
-        }
-        TrainingPlan plan = new PlanTraining(recipe, all, data, tokens, tokenizer).run(progress());
+        TrainingPlan plan = new PlanTraining(of.recipe(), of.overrides(), data, tokens, tokenizer).run(progress());
         return new Answer(plan.facts(), text(plan));
     }
 

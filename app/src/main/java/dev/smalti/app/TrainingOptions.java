@@ -8,37 +8,24 @@ import dev.smalti.train.Run;
 import dev.smalti.train.TrainingPhases;
 import dev.smalti.train.Watcher;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** What all trainings take and say. */
 final class TrainingOptions {
-    @Parameters(paramLabel = "RECIPE", description = "YAML file, see recipes/")
-    private Path recipe;
-
     @Option(names = "--out", paramLabel = "RUN", required = true, description = "run folder")
     private Path out;
 
     @Option(names = "--resume", description = "go on with the run in --out from its newest checkpoint")
     private boolean resume;
 
-    @Option(
-            names = "--set",
-            paramLabel = "PATH=VALUE",
-            description = "override a key of the recipe, such as training.steps=100; repeatable")
-    private List<String> overrides = new ArrayList<>();
-
-    @Option(
-            names = "--device",
-            paramLabel = "DEVICE",
-            description = "auto, cpu, cuda or cuda:N (default: as the recipe says)")
-    private String device;
+    @Mixin
+    private RecipeOptions of;
 
     /** Trains. */
     interface Work {
@@ -46,7 +33,7 @@ final class TrainingOptions {
     }
 
     Path recipe() {
-        return recipe;
+        return of.recipe();
     }
 
     Path out() {
@@ -58,11 +45,7 @@ final class TrainingOptions {
     }
 
     List<String> overrides() {
-        List<String> all = new ArrayList<>(overrides);
-        if (device != null) {
-            all.add("training.device=" + device);
-        }
-        return all;
+        return of.overrides();
     }
 
     Verb.Answer answer(Observer progress, Interruption interruption, Work work) {

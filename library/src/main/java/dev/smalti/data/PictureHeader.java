@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import java.util.Arrays;
 import java.util.Optional;
 
 /**
@@ -10,10 +11,14 @@ final class PictureHeader {
     /** So many bytes are enough but where a JPEG has long profiles or thumbnails before its frame. */
     static final int BYTES = 1 << 17;
 
-    private final byte[] file;
+    private static final int LONGEST = 32; // of what is looked at in one place
 
-    private PictureHeader(byte[] file) {
-        this.file = file;
+    private final byte[] file; // with zeros behind it, so that each place can be looked at
+    private final int length;
+
+    private PictureHeader(byte[] start) {
+        file = Arrays.copyOf(start, start.length + LONGEST);
+        length = start.length;
     }
 
     /** Empty where the bytes don't say. */
@@ -23,39 +28,40 @@ final class PictureHeader {
     }
 
     private Optional<Extent> stored() {
-        if (is(0, 0xff, 0xd8, 0xff)) {
+        if (Octets.is(file, 0, "\u00ff\u00d8\u00ff")) {
             return jpeg();
         }
-        if (is(0, 0x89, 'P', 'N', 'G') && is(12, 'I', 'H', 'D', 'R')) {
-            return extent(24, (int) big(16, 4), (int) big(20, 4));
+        if (Octets.is(file, 0, "\u0089PNG") && Octets.is(file, 12, "IHDR")) {
+            return extent(24, (int) Octets.u32(file, 16), (int) Octets.u32(file, 20));
         }
-        if (is(0, 'G', 'I', 'F', '8')) {
-            return extent(10, (int) little(6, 2), (int) little(8, 2));
+        if (Octets.is(file, 0, "GIF8")) {
+            return extent(10, Octets.u16Little(file, 6), Octets.u16Little(file, 8));
         }
-        if (is(0, 'B', 'M')) {
-            return little(14, 4) == 12 // of OS/2, with sides of 16 bits
-                    ? extent(22, (int) little(18, 2), (int) little(20, 2))
-                    : extent(26, (int) little(18, 4), Math.abs((int) little(22, 4))); // below 0: from top to bottom
+        if (Octets.is(file, 0, "BM")) {
+            return Octets.u32Little(file, 14) == 12 // of OS/2, with sides of 16 bits
+                    ? extent(22, Octets.u16Little(file, 18), Octets.u16Little(file, 20))
+                    : extent(26, (int) Octets.u32Little(file, 18), Math.abs((int)
+                            Octets.u32Little(file, 22))); // below 0: from top to bottom
         }
-        return is(0, 'R', 'I', 'F', 'F') && is(8, 'W', 'E', 'B', 'P') ? webp() : Optional.empty();
+        return Octets.is(file, 0, "RIFF") && Octets.is(file, 8, "WEBP") ? webp() : Optional.empty();
     }
 
     private Optional<Extent> webp() {
-        if (is(12, 'V', 'P', '8', 'X')) {
-            return extent(30, (int) little(24, 3) + 1, (int) little(27, 3) + 1);
+        if (Octets.is(file, 12, "VP8X")) {
+            return extent(30, Octets.u24Little(file, 24) + 1, Octets.u24Little(file, 27) + 1);
         }
-        if (is(12, 'V', 'P', '8', 'L')) {
-            long bits = little(21, 4);
+        if (Octets.is(file, 12, "VP8L")) {
+            long bits = Octets.u32Little(file, 21);
             return extent(25, (int) (bits & 0x3fff) + 1, (int) (bits >> 14 & 0x3fff) + 1);
         }
-        return is(12, 'V', 'P', '8', ' ')
-                ? extent(30, (int) little(26, 2) & 0x3fff, (int) little(28, 2) & 0x3fff)
+        return Octets.is(file, 12, "VP8 ")
+                ? extent(30, Octets.u16Little(file, 26) & 0x3fff, Octets.u16Little(file, 28) & 0x3fff)
                 : Optional.empty();
     }
 
     private Optional<Extent> jpeg() {
         int at = 2;
-        while (at + 9 <= file.length && (file[at] & 255) == 0xff) {
+        while (at + 9 <= length && (file[at] & 255) == 0xff) {
             int marker = file[at + 1] & 255;
             if (marker == 0xff) { // a fill byte
                 at++;
@@ -63,44 +69,15 @@ final class PictureHeader {
             }
             boolean frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
             if (frame) {
-                return extent(at + 9, (int) big(at + 7, 2), (int) big(at + 5, 2));
+                return extent(at + 9, Octets.u16(file, at + 7), Octets.u16(file, at + 5));
             }
-            at += 2 + (int) Math.max(2, big(at + 2, 2));
+            at += 2 + Math.max(2, Octets.u16(file, at + 2));
         }
         return Optional.empty();
     }
 
     /** @param needed bytes that were read for it */
     private Optional<Extent> extent(int needed, int width, int height) {
-        return file.length < needed ? Optional.empty() : Optional.of(new Extent(width, height));
-    }
-
-    private boolean is(int from, int... bytes) {
-        for (int i = 0; i < bytes.length; i++) {
-            if (from + i >= file.length || (file[from + i] & 255) != bytes[i]) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private long big(int from, int count) {
-        long value = 0;
-        for (int i = 0; i < count; i++) {
-            value = value << 8 | at(from + i);
-        }
-        return value;
-    }
-
-    private long little(int from, int count) {
-        long value = 0;
-        for (int i = count - 1; i >= 0; i--) {
-            value = value << 8 | at(from + i);
-        }
-        return value;
-    }
-
-    private int at(int index) {
-        return index < file.length ? file[index] & 255 : 0;
+        return length < needed ? Optional.empty() : Optional.of(new Extent(width, height));
     }
 }
