@@ -31,8 +31,9 @@ public final class Native {
     private static final NativeLibrariesException FAILURE;
 
     static {
-        lift("org.bytedeco.javacpp.maxbytes");
-        lift("org.bytedeco.javacpp.maxphysicalbytes");
+        unlessSet("org.bytedeco.javacpp.maxbytes", "0");
+        unlessSet("org.bytedeco.javacpp.maxphysicalbytes", "0");
+        unlessSet("org.bytedeco.javacpp.logger", "slf4j"); // that it serves with another OpenBLAS than its own is no news
         FAILURE = start();
     }
 
@@ -109,9 +110,9 @@ public final class Native {
         return OptionalInt.of(most.lookingAt() ? Math.min(half, Integer.parseInt(most.group())) : half);
     }
 
-    private static void lift(String property) {
+    private static void unlessSet(String property, String value) {
         if (System.getProperty(property) == null) {
-            System.setProperty(property, "0");
+            System.setProperty(property, value);
         }
     }
 }
