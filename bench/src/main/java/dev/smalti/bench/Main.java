@@ -61,12 +61,12 @@ public final class Main {
                 : List.of(arguments);
         Map<String, Object> results = new LinkedHashMap<>();
         results.put("threads", torch.get_num_threads());
-        results.put("peak_fp32_gflops", peak(ScalarType.Float));
+        results.put("peak_fp32_gflops", peak(ScalarType.Float, Devices.cpu()));
         Device device = Devices.of("auto");
         Precision precision = Precision.of("auto", device);
         results.put("precision", precision.name().toLowerCase(Locale.ROOT));
         double peak =
-                precision == Precision.FP32 ? (double) results.get("peak_fp32_gflops") : peak(ScalarType.BFloat16);
+                precision == Precision.FP32 ? (double) results.get("peak_fp32_gflops") : peak(ScalarType.BFloat16, device);
         results.put("peak_gflops", peak);
         Priors priors = new Priors(RECIPES, RunFolder.open(MODEL).description(), precision, peak);
         for (String name : asked) {
@@ -76,6 +76,11 @@ public final class Main {
                 case "generate" -> results.put(name, generate(priors, peak));
                 case "canvas" -> results.put(name, canvas(peak));
                 case "prior" -> results.put(name, priors.training(priors.recipe("absorbing"), 60));
+                case "paper" -> results.put(name, paper(parts));
+                case "draw-paper" -> results.put(name, Paper.unleashing(8, "cpu", List.of(precision)).measure(true, false, 0));
+                case "train-paper" -> results.put(name, Paper.unleashing(8, "cpu", List.of(precision)).measure(false, true, 5));
+                case "train-paper-fp32" -> results.put(name, Paper.unleashing(8, "cpu", List.of(Precision.FP32)).measure(false, true, 3));
+                case "train-fruits" -> results.put(name, Paper.fruits(List.of(Precision.values())).measure(true, true, 40));
                 case "priors" -> results.put(name, priors.all());
                 case "cache" -> results.put(name, priors.cache());
                 case "tokenizer" -> results.put(name, tokenizer(peak, 40));
@@ -97,6 +102,10 @@ public final class Main {
         System.out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(results));
     }
 
+    private static Map<String, Object> paper(String[] parts) throws IOException {
+        return Paper.unleashing(Integer.parseInt(parts[1]), "cuda", List.of(Precision.BF16)).measure(true, true, 30);
+    }
+
     private static Path folder(String[] parts) {
         if (parts.length < 2) {
             throw new IllegalArgumentException(parts[0] + " must be told the folder of fruits-train.zip and"
@@ -105,17 +114,22 @@ public final class Main {
         return Path.of(parts[1]);
     }
 
-    /** The best of some products of 1,536×1,536 matrices, in GFLOP/s. */
-    private static double peak(ScalarType dtype) {
+    /** The best of some products of square matrices (1,536 rows on a CPU, 8,192 on a card), in GFLOP/s. */
+    static double peak(Precision precision, Device device) {
+        return peak(precision == Precision.BF16 ? ScalarType.BFloat16 : ScalarType.Float, device);
+    }
+
+    private static double peak(ScalarType dtype, Device device) {
+        int n = device.is_cuda() ? 8192 : 1536;
         return Scope.value(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
-                Tensor a = torch.randn(1536, 1536).to(dtype);
-                Tensor b = torch.randn(1536, 1536).to(dtype);
+                Tensor a = torch.randn(n, n).to(device, dtype);
+                Tensor b = torch.randn(n, n).to(device, dtype);
                 double best = 0;
                 for (int i = 0; i < 12; i++) {
                     long start = System.nanoTime();
-                    Scope.free(() -> torch.mm(a, b));
-                    best = Math.max(best, 2.0 * 1536 * 1536 * 1536 / (System.nanoTime() - start));
+                    Scope.free(() -> torch.mm(a, b).select(0, 0).select(0, 0).item_double()); // waits for the device
+                    best = Math.max(best, 2.0 * n * n * n / (System.nanoTime() - start));
                 }
                 return best;
             }

@@ -1,7 +1,9 @@
 package dev.smalti.network;
 
+import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -40,10 +42,7 @@ final class Attention {
 
     private static Tensor mix(Tensor q, Tensor k, Tensor v, boolean causal, double dropout) {
         Work.add(causal ? 2 * q.numel() * (k.size(-2) + 1) : 4 * q.numel() * k.size(-2));
-        // the fused kernel is the faster one, but in bfloat16 on a CPU; by the values, since queries and keys that were
-        // turned are
-        // float32 and autocast brings them back
-        if (q.is_cuda() || v.scalar_type().intern() == ScalarType.Float) {
+        if (fused(q, v)) {
             return torch.scaled_dot_product_attention(
                     q, k, v, Tensors.optional(null), dropout, causal, new DoubleOptional(), false);
         }
@@ -54,5 +53,15 @@ final class Attention {
         }
         Tensor weights = torch.softmax(scores, -1);
         return torch.matmul(dropout > 0 ? torch.dropout(weights, dropout, true) : weights, v);
+    }
+
+    /**
+     * Whether the fused kernel is the faster one: it is but in bfloat16 on a CPU, where it needs AMX, and its gradients take longer
+     * all the same. By the values, since queries and keys that were turned are float32 and autocast brings them back.
+     */
+    private static boolean fused(Tensor q, Tensor v) {
+        return q.is_cuda()
+                || v.scalar_type().intern() == ScalarType.Float
+                || Precision.cpuHasTiles() && !GradMode.is_enabled();
     }
 }

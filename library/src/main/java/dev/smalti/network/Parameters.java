@@ -41,6 +41,7 @@ public final class Parameters implements AutoCloseable {
         final Map<String, Tensor> weights = new LinkedHashMap<>();
         final Map<String, Tensor> buffers = new LinkedHashMap<>();
         final List<Tensor> tables = new ArrayList<>();
+        final List<Runnable> derived = new ArrayList<>();
         final Device device;
         boolean training;
 
@@ -138,6 +139,11 @@ public final class Parameters implements AutoCloseable {
         Tensor own = Scope.hold(values.to(root.device, values.scalar_type(), false, true, new MemoryFormatOptional()));
         root.tables.add(own);
         return own;
+    }
+
+    /** Has {@code release} run when the network is closed, which frees what was made of its tensors. */
+    void whenClosed(Runnable release) {
+        root.derived.add(release);
     }
 
     private org.bytedeco.pytorch.GeneratorOptional draw(String name) {
@@ -238,9 +244,11 @@ public final class Parameters implements AutoCloseable {
         root.weights.values().forEach(Scope::release);
         root.buffers.values().forEach(Scope::release);
         root.tables.forEach(Scope::release);
+        root.derived.forEach(Runnable::run);
         root.weights.clear();
         root.buffers.clear();
         root.tables.clear();
+        root.derived.clear();
         Scope.release(root.device);
     }
 }

@@ -3,7 +3,10 @@ package dev.smalti.tensor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.DeviceType;
@@ -18,6 +21,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public enum Precision {
     FP32,
     BF16;
+
+    private static final Set<String> CPU = flags();
 
     /**
      * The precision of a name: {@code fp32}, {@code bf16}, or {@code auto} for the faster on {@code device}.
@@ -74,16 +79,27 @@ public enum Precision {
     }
 
     private static boolean cpuHasBf16() {
-        try {
-            Path info = Path.of("/proc/cpuinfo");
-            return Files.exists(info)
-                    && Files.lines(info)
-                            .filter(line -> line.startsWith("flags"))
-                            .findFirst()
-                            .map(flags -> flags.contains("avx512_bf16") || flags.contains("amx_bf16"))
-                            .orElse(false);
+        return CPU.contains("avx512_bf16") || CPU.contains("amx_bf16");
+    }
+
+    /** Whether the CPU multiplies matrices of bfloat16 as such: AMX. */
+    public static boolean cpuHasTiles() {
+        return CPU.contains("amx_bf16");
+    }
+
+    /** What the CPU says that it can; empty where the system doesn't tell. */
+    private static Set<String> flags() {
+        Path info = Path.of("/proc/cpuinfo");
+        if (!Files.exists(info)) {
+            return Set.of();
+        }
+        try (Stream<String> lines = Files.lines(info)) {
+            return lines.filter(line -> line.startsWith("flags"))
+                    .findFirst()
+                    .map(line -> Set.copyOf(List.of(line.split("\\s+"))))
+                    .orElse(Set.of());
         } catch (IOException e) {
-            return false;
+            return Set.of();
         }
     }
 }

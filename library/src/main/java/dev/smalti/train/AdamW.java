@@ -1,19 +1,18 @@
 package dev.smalti.train;
 
 import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Operation;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.bytedeco.pytorch.Dispatcher;
 import org.bytedeco.pytorch.GenericList;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorList;
 import org.bytedeco.pytorch.global.torch;
 
 /**
@@ -24,6 +23,9 @@ import org.bytedeco.pytorch.global.torch;
  */
 final class AdamW implements AutoCloseable {
     private static final double EPSILON = 1e-8;
+    private static final Operation STEP = new Operation("aten::_fused_adamw_", "");
+    private static final Operation NORMS = new Operation("aten::_foreach_norm", "Scalar");
+    private static final Operation SCALE = new Operation("aten::_foreach_mul_", "Tensor");
 
     private final Map<String, Tensor> weights;
     private final double beta1;
@@ -57,25 +59,21 @@ final class AdamW implements AutoCloseable {
     Tensor clip(double most) {
         return Scope.keep(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
-                GenericList gradients = list();
+                GenericList gradients = Operation.tensors();
                 weights.values().stream()
                         .filter(AdamW::hasGradient)
                         .forEach(weight -> gradients.push_back(new IValue(weight.grad())));
                 if (gradients.empty()) {
                     return Tensors.zeros();
                 }
-                IValueVector norms = call(
-                        "aten::_foreach_norm",
-                        "Scalar",
+                IValueVector norms = NORMS.call(
                         new IValue(gradients),
                         new IValue(new Scalar(2.0)),
                         new IValue());
                 Tensor norm = torch.stack(norms.get(0).toTensorVector()).norm();
                 if (most > 0) {
                     Tensor factor = torch.full_like(norm, new Scalar(most)).div_(norm.add(new Scalar(1e-6)));
-                    call(
-                            "aten::_foreach_mul_",
-                            "Tensor",
+                    SCALE.call(
                             new IValue(gradients),
                             new IValue(factor.clamp_max(new Scalar(1.0))));
                 }
@@ -88,11 +86,11 @@ final class AdamW implements AutoCloseable {
     void step(double rate) {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
-                GenericList self = list();
-                GenericList gradients = list();
-                GenericList averages = list();
-                GenericList squares = list();
-                GenericList steps = list();
+                GenericList self = Operation.tensors();
+                GenericList gradients = Operation.tensors();
+                GenericList averages = Operation.tensors();
+                GenericList squares = Operation.tensors();
+                GenericList steps = Operation.tensors();
                 boolean any = false;
                 for (Map.Entry<String, Tensor> entry : weights.entrySet()) {
                     Tensor weight = entry.getValue();
@@ -110,14 +108,12 @@ final class AdamW implements AutoCloseable {
                 if (!any) {
                     return;
                 }
-                call(
-                        "aten::_fused_adamw_",
-                        "",
+                STEP.call(
                         new IValue(self),
                         new IValue(gradients),
                         new IValue(averages),
                         new IValue(squares),
-                        new IValue(list()),
+                        new IValue(Operation.tensors()),
                         new IValue(steps),
                         new IValue(rate),
                         new IValue(beta1),
@@ -142,20 +138,8 @@ final class AdamW implements AutoCloseable {
         });
     }
 
-    /** Calls an operation that has no binding of its own; what it returns is in the vector. */
-    private static IValueVector call(String name, String overload, IValue... arguments) {
-        IValueVector stack = new IValueVector(arguments);
-        Dispatcher dispatcher = Dispatcher.singleton();
-        dispatcher.callBoxed(dispatcher.findSchemaOrThrow(name, overload), stack);
-        return stack;
-    }
-
     private static boolean hasGradient(Tensor weight) {
         return Scope.value(() -> weight.grad().defined());
-    }
-
-    private static GenericList list() {
-        return new GenericList(new TensorList().elementType());
     }
 
     /** All state, as {@code exp_avg.<weight>}, {@code exp_avg_sq.<weight>} and {@code step.<weight>}. */

@@ -1,0 +1,182 @@
+package dev.smalti.bench;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.smalti.draw.RandomStreams;
+import dev.smalti.draw.Sampling;
+import dev.smalti.network.TransformerConfiguration;
+import dev.smalti.network.Work;
+import dev.smalti.prior.Prior;
+import dev.smalti.prior.absorbing.AbsorbingConfiguration;
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
+import dev.smalti.train.TrainingConfiguration;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Device;
+
+/**
+ * Absorbing diffusion over a transformer of a certain size, drawn and trained, beside the same network in plain PyTorch
+ * ({@code bench/peer/transformer.py}) where the variable SMALTI_PEER_PYTHON names a Python that has it.
+ *
+ * @param side of the square grid of tokens
+ * @param steps of a draw
+ * @param batch images at once
+ * @param device its name
+ */
+record Paper(
+        TransformerConfiguration network,
+        int side,
+        int codes,
+        int classes,
+        int steps,
+        int batch,
+        String device,
+        List<Precision> precisions) {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** Bond-Taylor et al. 2022: 24 layers of width 512, 16×16 tokens of 1,024 codes, 256 steps. */
+    static Paper unleashing(int batch, String device, List<Precision> precisions) {
+        return new Paper(
+                new TransformerConfiguration(24, 512, 8, 0.0), 16, 1024, 0, 256, batch, device, precisions);
+    }
+
+    /** That of {@code recipes/fruits/absorbing.yaml}. */
+    static Paper fruits(List<Precision> precisions) {
+        return new Paper(new TransformerConfiguration(5, 192, 6, 0.0), 8, 256, 67, 64, 32, "cpu", precisions);
+    }
+
+    /** Each of the precisions, of which the best product is given in GFLOP/s. */
+    Map<String, Object> measure(boolean drawn, boolean trained, int trainingSteps) throws IOException {
+        Map<String, Object> result = new LinkedHashMap<>();
+        JsonNode peer = peer(drawn, trained);
+        for (Precision precision : precisions) {
+            JsonNode own = peer == null ? null : peer.get(name(precision));
+            Map<String, Object> one = new LinkedHashMap<>();
+            double peak = own == null
+                    ? Main.peak(precision, Devices.of(device))
+                    : own.get("peak_gflops").asDouble();
+            one.put("peak_gflops", peak);
+            if (drawn) {
+                one.put("drawing", drawing(precision, peak, own));
+            }
+            if (trained) {
+                one.put("training", training(precision, peak, trainingSteps, own));
+            }
+            result.put(name(precision), one);
+        }
+        return result;
+    }
+
+    private static String name(Precision precision) {
+        return precision.name().toLowerCase(Locale.ROOT);
+    }
+
+    private Prior prior() {
+        return new AbsorbingConfiguration(network, null, null, null, null, null)
+                .build(new TokenSpace(codes, side, side), classes, new Seed(0), Devices.of(device));
+    }
+
+    private Map<String, Object> drawing(Precision precision, double peak, JsonNode peer) {
+        try (Prior prior = prior()) {
+            draw(prior, precision, Math.min(steps, 8));
+            long passes = Work.passes();
+            long work = Work.done();
+            long start = System.nanoTime();
+            draw(prior, precision, steps);
+            double seconds = (System.nanoTime() - start) / 1e9;
+            Map<String, Object> result = new LinkedHashMap<>();
+            result.put("steps", steps);
+            result.put("forward_passes_an_image", (Work.passes() - passes) / (double) batch);
+            result.put("seconds_a_pass", seconds / (Work.passes() - passes));
+            result.put("share_of_peak", (Work.done() - work) / seconds / 1e9 / peak);
+            compare(result, "seconds_an_image", seconds / batch, peer);
+            return result;
+        }
+    }
+
+    private void draw(Prior prior, Precision precision, int steps) {
+        Device place = prior.parameters().device();
+        Scope.free(() -> {
+            List<Seed> seeds =
+                    LongStream.range(0, batch).mapToObj(new Seed(steps)::child).toList();
+            precision.run(
+                    place,
+                    () -> prior.sample(prior.draw(Sampling.USUAL.steps(steps), RandomStreams.of(seeds, place))
+                            .labels(classes == 0 ? null : Tensors.filled(0, batch))));
+        });
+    }
+
+    private Map<String, Object> training(Precision precision, double peak, int trainingSteps, JsonNode peer) {
+        try (Prior prior = prior()) {
+            TrainingConfiguration training =
+                    TrainingConfiguration.of(trainingSteps, batch, 1e-4, name(precision), device);
+            Map<String, Object> result = Training.measure(
+                    prior.objectives(),
+                    training,
+                    trainingSteps,
+                    false,
+                    number -> Priors.tokens(prior.space(), classes, batch, number),
+                    peak);
+            compare(result, "seconds_a_training_step", (double) result.remove("best_milliseconds_a_step") / 1000, peer);
+            return result;
+        }
+    }
+
+    /** Adds a figure, and beside it the peer's and how many times faster ours is. */
+    private static void compare(Map<String, Object> result, String figure, double seconds, JsonNode peer) {
+        result.put(figure, seconds);
+        if (peer != null) {
+            result.put("peer_" + figure, peer.get(figure).asDouble());
+            result.put("times_the_peers_speed", peer.get(figure).asDouble() / seconds);
+        }
+    }
+
+    /** Null where no Python is named. */
+    private JsonNode peer(boolean drawn, boolean trained) throws IOException {
+        String python = System.getenv("SMALTI_PEER_PYTHON");
+        if (python == null) {
+            return null;
+        }
+        List<String> what = new ArrayList<>();
+        if (drawn) {
+            what.add("draw");
+        }
+        if (trained) {
+            what.add("train");
+        }
+        Map<String, Object> size = Map.of(
+                "layers", network.layers(),
+                "width", network.width(),
+                "heads", network.heads(),
+                "places", side * side,
+                "codes", codes,
+                "classes", classes,
+                "batch", batch,
+                "steps", steps);
+        Map<String, Object> request = new LinkedHashMap<>(size);
+        request.put("device", device);
+        request.put("precisions", precisions.stream().map(Paper::name).toList());
+        request.put("what", what);
+        Path script = Path.of(System.getProperty("smalti.home", ""), "bench", "peer", "transformer.py");
+        ProcessBuilder builder = new ProcessBuilder(python, script.toString(), JSON.writeValueAsString(request))
+                .redirectError(ProcessBuilder.Redirect.INHERIT);
+        builder.environment()
+                .keySet()
+                .removeAll(List.of("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")); // as a user of PyTorch would start it
+        Process process = builder.start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        return JSON.readTree(said);
+    }
+}

@@ -1,0 +1,31 @@
+package dev.smalti.network;
+
+import dev.smalti.tensor.Operation;
+import dev.smalti.tensor.Scope;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.Tensor;
+
+/** Products by oneDNN on a CPU, which has OpenMP's threads, without gradients. */
+final class OneDnn {
+    private static final Operation LINEAR = new Operation("mkldnn::_linear_pointwise", "");
+
+    private OneDnn() {}
+
+    /**
+     * x Wᵀ + b.
+     *
+     * @param x [..., in], of the weight's type
+     * @param weight [out, in], as it is or laid out for this
+     * @param bias [out] or null
+     * @return [..., out]
+     */
+    static Tensor linear(Tensor x, Tensor weight, Tensor bias) {
+        return Scope.keep(() -> LINEAR.tensor(
+                new IValue(x),
+                new IValue(weight),
+                Operation.value(bias),
+                new IValue("none"),
+                new IValue(LINEAR.empty(4)),
+                new IValue()));
+    }
+}

@@ -1,0 +1,65 @@
+package dev.smalti.network;
+
+import dev.smalti.tensor.Operation;
+import dev.smalti.tensor.Scope;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * A linear layer's weight as oneDNN multiplies bfloat16 with it fastest on a CPU: converted and laid out once, not at every call,
+ * and anew when the weight has changed. Without gradients.
+ */
+final class PackedWeight {
+    private static final Operation REORDER = new Operation("mkldnn::_reorder_linear_weight", "");
+
+    private final Tensor weight; // [out, in]
+    private final Tensor bias; // [out] or null
+    private volatile Packed packed;
+
+    private record Packed(long version, Tensor weight, Tensor bias) {}
+
+    PackedWeight(Parameters parameters, Tensor weight, Tensor bias) {
+        this.weight = weight;
+        this.bias = bias;
+        parameters.whenClosed(this::release);
+    }
+
+    /** x Wᵀ + b. [..., in] of any type -> bfloat16 [..., out] */
+    Tensor product(Tensor x) {
+        Packed now = current(x.numel() / weight.size(1));
+        return OneDnn.linear(x.to(ScalarType.BFloat16), now.weight(), now.bias());
+    }
+
+    private Packed current(long rows) {
+        Packed now = packed;
+        return now != null && now.version() == version() ? now : pack(rows);
+    }
+
+    /** A bias is changed with its weight. */
+    private long version() {
+        return weight._version();
+    }
+
+    private synchronized Packed pack(long rows) {
+        if (packed == null || packed.version() != version()) {
+            release();
+            Scope.free(() -> packed = new Packed(
+                    version(),
+                    Scope.hold(REORDER.tensor(
+                            new IValue(weight.detach().to(ScalarType.BFloat16)), new IValue(rows))),
+                    bias == null ? null : Scope.hold(bias.detach().to(ScalarType.BFloat16))));
+        }
+        return packed;
+    }
+
+    private synchronized void release() {
+        if (packed != null) {
+            Scope.release(packed.weight());
+            if (packed.bias() != null) {
+                Scope.release(packed.bias());
+            }
+            packed = null;
+        }
+    }
+}

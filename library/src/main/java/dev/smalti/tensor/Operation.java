@@ -1,0 +1,64 @@
+package dev.smalti.tensor;
+
+import org.bytedeco.pytorch.Dispatcher;
+import org.bytedeco.pytorch.GenericList;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.OperatorHandle;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorList;
+
+/**
+ * An operation of libtorch that has no binding of its own, called by its name in the dispatcher.
+ *
+ * <p>Arguments are those of its schema, in order, each as an {@link IValue}: an empty one is None.
+ */
+public final class Operation {
+    static {
+        Native.load();
+    }
+
+    private final OperatorHandle handle;
+
+    /**
+     * @param name such as {@code aten::_fused_adamw_}
+     * @param overload empty for the one without a name
+     * @throws RuntimeException if libtorch has none of that name
+     */
+    public Operation(String name, String overload) {
+        this.handle =
+                Scope.value(() -> Scope.hold(Dispatcher.singleton().findSchemaOrThrow(name, overload)));
+    }
+
+    /** What it returns, in order. */
+    public IValueVector call(IValue... arguments) {
+        IValueVector stack = new IValueVector(arguments);
+        Dispatcher.singleton().callBoxed(handle, stack);
+        return stack;
+    }
+
+    /** The tensor that it returns. */
+    public Tensor tensor(IValue... arguments) {
+        return new Tensor(call(arguments).get(0).toTensor()); // of its own: what the stack gives lives as long as the stack
+    }
+
+    /** A tensor, or None for null. */
+    public static IValue value(Tensor tensor) {
+        return tensor == null ? new IValue() : new IValue(tensor);
+    }
+
+    /** An empty list of tensors. */
+    public static GenericList tensors() {
+        return new GenericList(new TensorList().elementType());
+    }
+
+    /** An empty list for the argument at {@code position} of its schema, which is one. */
+    public GenericList empty(long position) {
+        return new GenericList(handle.schema()
+                .arguments()
+                .getPointer(position)
+                .type()
+                .get()
+                .containedType(0));
+    }
+}
