@@ -16,6 +16,7 @@ import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Native;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -59,6 +60,7 @@ public final class Main {
         List<String> asked = arguments.length == 0
                 ? List.of("generate", "canvas", "prior", "priors", "cache", "tokenizer", "encode", "memory")
                 : List.of(arguments);
+        Native.load(); // before anything else loads libtorch
         Map<String, Object> results = new LinkedHashMap<>();
         results.put("threads", torch.get_num_threads());
         results.put("peak_fp32_gflops", peak(ScalarType.Float));

@@ -22,7 +22,8 @@ import org.slf4j.LoggerFactory;
  * the variable, but an embedding program is started by others. libgomp reads it once, as it is loaded, and Java can't
  * change its own environment, so it is set here by libc's {@code putenv} in the moment before: JavaCPP calls any
  * function whose signature one of its presets has, and {@code int select(const float complex *)} of LAPACK is, to a
- * machine, {@code int putenv(char *)}. Only where the variable is unset, and only on Linux.
+ * machine, {@code int putenv(char *)}. Only where the variable is unset, and only on Linux. While nobody else wants the
+ * cores, they may spin all the same: {@link Spinning}.
  */
 final class Waiting {
     static final String VARIABLE = "OMP_WAIT_POLICY";
@@ -86,7 +87,8 @@ final class Waiting {
         }
     }
 
-    private static boolean put(String assignment) {
+    /** Sets a variable of the environment that libraries see which are loaded from now on. */
+    static boolean put(String assignment) {
         Pointer putenv = Loader.addressof("putenv");
         if (putenv == null) {
             return false;
