@@ -16,6 +16,7 @@ import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Native;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -44,7 +45,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Measures drawing, training steps, encoding, memory, metrics. Arguments name what to measure
- * ({@code peak generate canvas prior priors cache tokenizer encode memory metrics}); none measures all but the metrics,
+ * ({@code peak start generate canvas prior priors cache tokenizer encode memory metrics}); none measures all but the metrics,
  * which take long. {@code metrics=10000} has sets of that many images in place of 50,000. The ablations, which take an hour
  * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, and with the folder of {@code fruits-train.zip} and
  * {@code fruits-valid.zip} {@code ablation-rdpm=DIR} and {@code ablation-rdpm-sampling=DIR}.
@@ -57,8 +58,9 @@ public final class Main {
 
     public static void main(String[] arguments) throws IOException {
         List<String> asked = arguments.length == 0
-                ? List.of("generate", "canvas", "prior", "priors", "cache", "tokenizer", "encode", "memory")
+                ? List.of("start", "generate", "canvas", "prior", "priors", "cache", "tokenizer", "encode", "memory")
                 : List.of(arguments);
+        Native.load(); // before anything else loads libtorch
         Map<String, Object> results = new LinkedHashMap<>();
         results.put("threads", torch.get_num_threads());
         results.put("peak_fp32_gflops", peak(ScalarType.Float, Devices.cpu()));
@@ -73,6 +75,7 @@ public final class Main {
             String[] parts = name.split("=", 2);
             switch (parts[0]) {
                 case "peak" -> {}
+                case "start" -> results.put(name, Starts.measure(5));
                 case "generate" -> results.put(name, generate(priors, peak));
                 case "canvas" -> results.put(name, canvas(peak));
                 case "prior" -> results.put(name, priors.training(priors.recipe("absorbing"), 60));
@@ -94,7 +97,7 @@ public final class Main {
                 case "ablation-rdpm-sampling" -> results.put(parts[0], RdpmAblation.sampling(folder(parts)));
                 default ->
                     throw new IllegalArgumentException("unknown benchmark " + name
-                            + "; there are peak, generate, canvas, prior, priors, cache, tokenizer, encode, memory,"
+                            + "; there are peak, start, generate, canvas, prior, priors, cache, tokenizer, encode, memory,"
                             + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-rdpm=DIR and"
                             + " ablation-rdpm-sampling=DIR");
             }

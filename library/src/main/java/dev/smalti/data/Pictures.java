@@ -4,15 +4,11 @@ import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import java.io.ByteArrayOutputStream;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import javax.imageio.ImageIO;
-import javax.imageio.stream.ImageOutputStream;
-import javax.imageio.stream.MemoryCacheImageOutputStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -25,12 +21,14 @@ public final class Pictures {
     /** @throws DataException if {@code file} cannot be written; folders above it are made */
     public static void writePng(Path file, Pixels image) {
         Atomic.write(file, temporary -> {
-            // by way of memory: ImageIO leaves files open, and hides the reason, when a disk is full
             ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-            try (ImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
-                if (!ImageIO.write(image.toBufferedImage(), "png", out)) {
-                    throw new IOException("this Java has no PNG writer");
+            try (PngRows rows = new PngRows(bytes, image.width(), image.height())) {
+                byte[] rgb = image.rgb();
+                int length = 3 * image.width();
+                for (int from = 0; from < rgb.length; from += length) {
+                    rows.add(Arrays.copyOfRange(rgb, from, from + length));
                 }
+                rows.finish();
             }
             Files.write(temporary, bytes.toByteArray());
         });

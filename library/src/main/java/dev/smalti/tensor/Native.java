@@ -54,10 +54,7 @@ public final class Native {
     private static NativeLibrariesException start() {
         try {
             LibraryCache.choose();
-            Waiting.Policy waiting = loadAlone();
-            Waiting.afterLibtorch(waiting);
-            blasThreads(environment(waiting), Runtime.getRuntime().availableProcessors())
-                    .ifPresent(openblas::blas_set_num_threads);
+            loadAlone();
             return null;
         } catch (NativeLibrariesException e) {
             return e;
@@ -67,17 +64,26 @@ public final class Native {
     }
 
     /** While no other process does: the first one unpacks the libraries, and who loads one that is half there dies. */
-    private static Waiting.Policy loadAlone() {
+    private static void loadAlone() {
+        Waiting.Policy waiting;
+        Map<String, String> environment;
+        boolean spinning;
         try (FileChannel file = LibraryCache.lock()) { // closing it ends the lock
             if (file != null) {
                 LibraryCache.mend();
             }
             Loader.load(openblas.class);
-            Waiting.Policy waiting = Waiting.beforeLibtorch();
+            waiting = Waiting.beforeLibtorch();
+            environment = environment(waiting);
+            spinning = Spinning.allow(environment);
             Loader.load(torch.class);
-            return waiting;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+        Waiting.afterLibtorch(waiting);
+        blasThreads(environment, Runtime.getRuntime().availableProcessors()).ifPresent(openblas::blas_set_num_threads);
+        if (spinning) {
+            Spinning.watch();
         }
     }
 

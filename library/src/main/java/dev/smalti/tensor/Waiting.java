@@ -15,21 +15,18 @@ import org.bytedeco.pytorch.global.torch;
 import org.slf4j.LoggerFactory;
 
 /**
- * How OpenMP's threads wait for each other: for a moment awake, then asleep, whatever the environment forgot to say.
+ * How OpenMP's threads wait for each other: asleep, whatever the environment forgot to say.
  *
  * <p>libgomp's threads spin while they wait, unless {@code OMP_WAIT_POLICY=passive}. Where other work shares the cores, a
- * thread that spins keeps the one that it waits for from running, and training comes almost to a halt. One that sleeps at once
- * takes longer to wake than most operations take: {@code GOMP_SPINCOUNT} has it look for a fifth of a millisecond first. The
- * launcher sets the variables, but an embedding program is started by others. libgomp reads it once, as it is loaded, and Java can't
+ * thread that spins keeps the one that it waits for from running, and training comes almost to a halt. The launcher sets
+ * the variable, but an embedding program is started by others. libgomp reads it once, as it is loaded, and Java can't
  * change its own environment, so it is set here by libc's {@code putenv} in the moment before: JavaCPP calls any
  * function whose signature one of its presets has, and {@code int select(const float complex *)} of LAPACK is, to a
- * machine, {@code int putenv(char *)}. Only where the variable is unset, and only on Linux.
+ * machine, {@code int putenv(char *)}. Only where the variable is unset, and only on Linux. While nobody else wants the
+ * cores, they may spin all the same: {@link Spinning}.
  */
 final class Waiting {
     static final String VARIABLE = "OMP_WAIT_POLICY";
-
-    private static final String SPINS = "GOMP_SPINCOUNT";
-    private static final int MOMENT = 5_000; // a pause instruction each
 
     /** What came of it. */
     enum Policy {
@@ -55,9 +52,6 @@ final class Waiting {
         }
         if (loaded("libgomp")) {
             return Policy.LATE;
-        }
-        if (System.getenv(SPINS) == null) {
-            put(SPINS + "=" + MOMENT);
         }
         return put(VARIABLE + "=passive") ? Policy.SET : Policy.LATE;
     }
@@ -93,7 +87,8 @@ final class Waiting {
         }
     }
 
-    private static boolean put(String assignment) {
+    /** Sets a variable of the environment that libraries see which are loaded from now on. */
+    static boolean put(String assignment) {
         Pointer putenv = Loader.addressof("putenv");
         if (putenv == null) {
             return false;
