@@ -12,6 +12,9 @@ import org.bytedeco.pytorch.global.torch;
  * drawn, and sums of many codes keep their tails.
  */
 public final class Categorical {
+    /** What {@link #drawOrNone} gives in place of a code. */
+    public static final long NONE = -1;
+
     private static final double BELOW_ONE = Math.nextDown(1.0);
 
     private Categorical() {}
@@ -25,14 +28,39 @@ public final class Categorical {
      * @throws ArithmeticException if a row has a probability that is no number, or none above 0
      */
     public static Tensor draw(Tensor logProbabilities, Tensor u) {
-        Tensor most = logProbabilities.amax(new long[] {-1}, true); // [M, 1]
-        Tensor sums = logProbabilities.sub(most).exp().cumsum(-1); // [M, K]
-        Tensor total = sums.narrow(1, sums.size(1) - 1, 1);
-        if (!total.isfinite().all().item_bool()) {
-            throw new ArithmeticException(
-                    "probabilities must be numbers, and some that the network gives are none: its weights"
-                            + " may have diverged, or its precision may be too low for them (take fp32)");
+        Tensor sums = sums(logProbabilities);
+        if (!last(sums).isfinite().all().item_bool()) {
+            throw noNumbers();
         }
+        return search(sums, u);
+    }
+
+    /** The same, but {@link #NONE} for a row that {@link #draw} would throw at: nothing is read, so a GPU isn't waited for. */
+    public static Tensor drawOrNone(Tensor logProbabilities, Tensor u) {
+        Tensor sums = sums(logProbabilities);
+        Tensor flawed = last(sums).isfinite().logical_not().squeeze(1); // [M]
+        return search(sums, u).masked_fill(flawed, new Scalar(NONE));
+    }
+
+    /** Of probabilities that are no numbers. */
+    public static ArithmeticException noNumbers() {
+        return new ArithmeticException(
+                "probabilities must be numbers, and some that the network gives are none: its weights"
+                        + " may have diverged, or its precision may be too low for them (take fp32)");
+    }
+
+    /** Of the probabilities of the codes up to each, in units of the greatest. [M, K] */
+    private static Tensor sums(Tensor logProbabilities) {
+        Tensor most = logProbabilities.amax(new long[] {-1}, true); // [M, 1]
+        return logProbabilities.sub(most).exp().cumsum(-1);
+    }
+
+    private static Tensor last(Tensor sums) {
+        return sums.narrow(1, sums.size(1) - 1, 1);
+    }
+
+    private static Tensor search(Tensor sums, Tensor u) {
+        Tensor total = last(sums); // [M, 1]
         Tensor reached = u.clamp_max(new Scalar(BELOW_ONE)).unsqueeze(1).mul(total); // below the total
         reached = torch.minimum(reached, total.mul(new Scalar(BELOW_ONE)));
         return torch.searchsorted(

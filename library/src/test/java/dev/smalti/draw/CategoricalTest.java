@@ -60,6 +60,18 @@ class CategoricalTest {
     }
 
     @Test
+    void gives_none_rather_than_throw_where_nothing_may_be_read() {
+        Scope.free(() -> {
+            Tensor log =
+                    Tensors.doubles(0, 0, Double.NaN, 0, NEVER, NEVER, NEVER, 0).view(4, 2);
+            Tensor u = Tensors.doubles(0.7, 0.7, 0.7, 0.7);
+            assertThat(Tensors.toLongs(Categorical.drawOrNone(log, u)))
+                    .containsExactly(1, Categorical.NONE, Categorical.NONE, 1);
+            assertThatThrownBy(() -> Categorical.draw(log, u)).hasMessageContaining("probabilities must be numbers");
+        });
+    }
+
+    @Test
     void never_draws_what_is_left_out() {
         double[] log = {NEVER, Math.log(1e-30), NEVER, Math.log(2e-30), NEVER};
         assertThat(draw(log, 0, 0.3, 0.34, Math.nextDown(1.0), 1)).containsExactly(1, 1, 3, 3, 3);

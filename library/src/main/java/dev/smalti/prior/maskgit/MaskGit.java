@@ -17,6 +17,7 @@ import dev.smalti.prior.process.ActivePositions;
 import dev.smalti.prior.process.GridDraw;
 import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.MaskedBound;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -73,7 +74,7 @@ public final class MaskGit implements SearchableSteps {
         return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor r = Tensors.uniform(generator, x0.size(0)); // [B]
             Tensor lost = lost(r, Tensors.uniform(generator, x0.size(0), length)); // [B, L]
-            return trainingLoss(x0, label, lost.to(x0.device(), ScalarType.Bool));
+            return trainingLoss(x0, label, lost);
         }));
     }
 
@@ -100,16 +101,18 @@ public final class MaskGit implements SearchableSteps {
      * {@code unmaskedWeight} tokens. The measure {@code masked_bits} is the cross-entropy of the masked ones without smoothing.
      *
      * @param x0 int64 [B, L]
-     * @param lost bool [B, L]
+     * @param lost bool [B, L], best on the CPU
      */
     Loss trainingLoss(Tensor x0, Tensor label, Tensor lost) {
         double other = configuration.unmaskedWeight();
-        Tensor at = positions(other > 0 ? torch.ones_like(lost) : lost); // [M]
-        Tensor log = guess(x0, label, lost, at); // [M, K]
+        Device device = x0.device();
+        Tensor at = Devices.send(positions(other > 0 ? torch.ones_like(lost) : lost), device, ScalarType.Long); // [M]
+        Tensor gone = Devices.send(lost, device, ScalarType.Bool);
+        Tensor log = guess(x0, label, gone, at); // [M, K]
         Tensor nats = negativeLogLikelihood(log, x0, at); // [M]
         double smoothing = configuration.labelSmoothing();
         Tensor smoothed = nats.mul(new Scalar(1 - smoothing)).sub(log.mean(-1).mul(new Scalar(smoothing)));
-        Tensor masked = lost.flatten().index_select(0, at).to(ScalarType.Float);
+        Tensor masked = gone.flatten().index_select(0, at).to(ScalarType.Float);
         Tensor bits = mean(nats.detach(), masked).div(new Scalar(Math.log(2)));
         return new Loss(mean(smoothed, masked.clamp_min(new Scalar(other))), Map.of("masked_bits", bits));
     }

@@ -5,6 +5,7 @@ import dev.smalti.tensor.Tensors;
 import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -18,13 +19,21 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public record ActivePositions(Tensor rows, Tensor at, Tensor within) {
     /** Where {@code open}, bool [B, L], is true; empty if that is nowhere. */
     public static Optional<ActivePositions> of(Tensor open) {
-        Tensor rows = open.any(1).nonzero().squeeze(1);
-        if (rows.numel() == 0) {
+        Tensor some = open.any(1); // [B]
+        // how many there are is all that is read of a device in a step
+        long[] counts = Tensors.toLongs(torch.stack(new TensorVector(some.sum(), open.sum()), 0));
+        if (counts[1] == 0) {
             return Optional.empty();
         }
-        Tensor at = open.flatten().nonzero().squeeze(1);
-        Tensor within = open.index_select(0, rows).flatten().nonzero().squeeze(1);
+        Tensor rows = where(some, counts[0]);
+        Tensor at = where(open.flatten(), counts[1]);
+        Tensor within = where(open.index_select(0, rows).flatten(), counts[1]);
         return Optional.of(new ActivePositions(rows, at, within));
+    }
+
+    /** bool [n] -> the {@code count} places that are true, int64 [count] */
+    private static Tensor where(Tensor all, long count) {
+        return all.nonzero_static(count).squeeze(1);
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.smalti.prior.process;
 
 import dev.smalti.draw.Canvas;
+import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
@@ -59,6 +60,8 @@ public final class GridDraw {
     private Tensor open; // bool [1, L]
     private long unknown;
     private Tensor places; // where codes are drawn, bool [1, T·L]; null for everywhere
+    private final Tensor
+            flaw; // whether some probability was no number, bool [1]; read once, where the network is on a GPU
     private Tensor codes; // known ones, 0 where they are drawn, int64 [B, T·L]
 
     /**
@@ -111,6 +114,7 @@ public final class GridDraw {
         this.space = canvas == null ? trained : trained.sized(canvas.height(), canvas.width());
         this.open = torch.ones(new long[] {1, space.length()}, Tensors.options(ScalarType.Bool, device()));
         this.unknown = space.length();
+        this.flaw = torch.zeros(new long[] {1}, Tensors.options(ScalarType.Bool, device()));
     }
 
     /**
@@ -301,6 +305,7 @@ public final class GridDraw {
      * @param step int64 [B, T·L] -> the same
      * @return int64 [B, h, w], or [B, T, h, w] where there are several codes at each place, on the CPU
      * @throws IllegalArgumentException naming the label that isn't one of the prior's, or guidance where there are no classes
+     * @throws ArithmeticException if the network gives what is no number; on a GPU at the end
      */
     public Tensor run(double[] times, Denoiser network, Supplier<Tensor> start, BiFunction<Tensor, Step, Tensor> step) {
         return run(times, network, false, start, step);
@@ -342,7 +347,11 @@ public final class GridDraw {
                     own = x;
                     watch(x, now);
                 }
-                return space.grids(x).cpu().clone();
+                Tensor drawn = space.grids(x).cpu().clone();
+                if (flaw.item_bool()) {
+                    throw Categorical.noNumbers();
+                }
+                return drawn;
             } finally {
                 if (own != null) {
                     Scope.release(own);
@@ -353,7 +362,8 @@ public final class GridDraw {
 
     private void watch(Tensor x, Step now) {
         if (watcher != StepWatcher.NONE) {
-            Scope.free(() -> watcher.step(now.number(), now.of(), space.grids(x).cpu()));
+            Scope.free(() -> watcher.step(
+                    now.number(), now.of(), watcher.looks() ? space.grids(x).cpu() : null));
         }
     }
 
@@ -481,12 +491,21 @@ public final class GridDraw {
             Tensor own = at.narrow(0, from, count);
             picked.add(Scope.keep(() -> {
                 Tensor log = reading.logProbabilities(logits.narrow(0, from, count), from); // [m, S]
-                Tensor codes = streams.pick(step.number(), own, space.length(), log);
+                Tensor codes = checked(streams.pick(step.number(), own, space.length(), log));
                 listener.picked(own, log, codes);
                 return codes;
             }));
         }
         return picked.size() == 1 ? picked.get(0) : Tensors.cat(picked);
+    }
+
+    /** Codes; those that could not be drawn on a GPU are 0 until the draw is read, and it ends by throwing then. */
+    private Tensor checked(Tensor codes) {
+        if (!codes.is_cuda()) {
+            return codes;
+        }
+        flaw.logical_or_(codes.eq(new Scalar(Categorical.NONE)).any());
+        return codes.clamp_min(new Scalar(0L));
     }
 
     /**

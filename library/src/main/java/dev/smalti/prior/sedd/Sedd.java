@@ -20,6 +20,7 @@ import dev.smalti.prior.process.MaskedBound;
 import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
 import dev.smalti.prior.sedd.SeddConfiguration.Predictor;
 import dev.smalti.prior.sedd.SeddConfiguration.Transitions;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -134,8 +135,8 @@ public final class Sedd implements SearchableSteps {
 
     /** σ'(t) times the score entropy of each grid, in nats. x and x0 int64 [B, L], t [B] -> [B]. Eq. 13 of Lou et al. */
     Tensor trainingLoss(Tensor x, Tensor x0, Tensor label, Tensor t) {
-        Tensor sigma = configuration.noise().total(t).to(x0.device(), ScalarType.Float);
-        Tensor rate = configuration.noise().rate(t).to(x0.device(), ScalarType.Float);
+        Tensor sigma = Devices.send(configuration.noise().total(t), x0.device(), ScalarType.Float);
+        Tensor rate = Devices.send(configuration.noise().rate(t), x0.device(), ScalarType.Float);
         return entropy(x, x0, label, sigma).sum(1).mul(rate);
     }
 
@@ -328,7 +329,7 @@ public final class Sedd implements SearchableSteps {
         return MaskedBound.negativeLogLikelihood(x0.size(0), space.length(), x0.device(), generator, (lost, share) -> {
             Tensor sigma =
                     share.neg().log1p().neg().clamp_min(new Scalar(range[0])).clamp_max(new Scalar(range[1]));
-            Tensor device = sigma.to(x0.device(), ScalarType.Float);
+            Tensor device = Devices.send(sigma, x0.device(), ScalarType.Float);
             // in units of the true ratio, since dσ·r = dp / p for p = 1 - e^-σ, the share of masked tokens
             return entropy(x0.masked_fill(lost, new Scalar(space.mask())), x0, labels, device)
                     .sum(1)
@@ -350,7 +351,8 @@ public final class Sedd implements SearchableSteps {
         Tensor share =
                 root.div(cube.neg().add(new Scalar(1.0))).pow(new Scalar(2.0)).mul(new Scalar(3 * (most - least)));
         ImportanceMasking masking = importanceMasking(sigma, generator);
-        Tensor between = entropy(lost(x0, sigma, masking), x0, labels, sigma.to(x0.device(), ScalarType.Float))
+        Tensor between = entropy(
+                        lost(x0, sigma, masking), x0, labels, Devices.send(sigma, x0.device(), ScalarType.Float))
                 .sum(1)
                 .mul(weight(masking, x0))
                 .cpu()
@@ -381,11 +383,15 @@ public final class Sedd implements SearchableSteps {
     }
 
     private static Tensor weight(ImportanceMasking masking, Tensor x0) {
-        return masking.weight().to(x0.device(), ScalarType.Float);
+        return Devices.send(masking.weight(), x0.device(), ScalarType.Float);
     }
 
     private Tensor lost(Tensor x0, Tensor sigma, ImportanceMasking masking) {
-        return graph.corrupt(x0.cpu(), sigma, masking.u()).to(x0.device(), ScalarType.Long);
+        Device device = x0.device();
+        return graph.corrupt(
+                x0,
+                Devices.send(sigma, device, ScalarType.Double),
+                Devices.send(masking.u(), device, ScalarType.Double));
     }
 
     /** Grids of which nothing is left. [B, L] */
@@ -396,7 +402,7 @@ public final class Sedd implements SearchableSteps {
 
     /** One for each grid of {@code of}, and where it is. float64 [B] */
     private static Tensor filled(double value, Tensor of) {
-        return filled(value, of.size(0)).to(of.device(), ScalarType.Double);
+        return torch.full(new long[] {of.size(0)}, new Scalar(value), Tensors.options(ScalarType.Double, of.device()));
     }
 
     private static Tensor filled(double value, long size) {
