@@ -86,6 +86,15 @@ final class AdamW implements AutoCloseable {
 
     /** One step against the gradients; weights without one stay. */
     void step(double rate) {
+        step(rate, null);
+    }
+
+    /**
+     * The same, decided on the device of the weights, so that nothing waits for it.
+     *
+     * @param flaw 1 if nothing is to change, else 0, float32 [1]; null for 0
+     */
+    void step(double rate, Tensor flaw) {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 GenericList self = list();
@@ -98,7 +107,6 @@ final class AdamW implements AutoCloseable {
                     Tensor weight = entry.getValue();
                     if (hasGradient(weight)) {
                         Slot slot = slots.get(entry.getKey());
-                        slot.step().add_(new Scalar(1.0));
                         self.push_back(new IValue(weight));
                         gradients.push_back(new IValue(weight.grad()));
                         averages.push_back(new IValue(slot.average()));
@@ -109,6 +117,17 @@ final class AdamW implements AutoCloseable {
                 }
                 if (!any) {
                     return;
+                }
+                if (flaw == null) {
+                    call("aten::_foreach_add_", "Scalar", new IValue(steps), new IValue(new Scalar(1.0)));
+                } else {
+                    Tensor one = flaw.neg().add(new Scalar(1.0)).squeeze();
+                    call(
+                            "aten::_foreach_add_",
+                            "Tensor",
+                            new IValue(steps),
+                            new IValue(one),
+                            new IValue(new Scalar(1.0)));
                 }
                 call(
                         "aten::_fused_adamw_",
@@ -127,7 +146,7 @@ final class AdamW implements AutoCloseable {
                         new IValue(false), // amsgrad
                         new IValue(false), // maximize
                         new IValue(), // grad_scale
-                        new IValue()); // found_inf
+                        flaw == null ? new IValue() : new IValue(flaw)); // found_inf
             }
         });
     }
