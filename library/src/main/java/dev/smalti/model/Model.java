@@ -327,7 +327,7 @@ public final class Model implements Painter, AutoCloseable {
      */
     @Override
     public Tensor codes(GridBatch batch, StepWatcher watcher) {
-        return codes(batch, watcher, (at, logProbabilities, codes) -> {});
+        return codes(batch, watcher, GridDraw.Listener.NOBODY);
     }
 
     /**

@@ -27,6 +27,7 @@ import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -162,19 +163,23 @@ public final class MaskGit implements SearchableSteps {
 
     /** All masked tokens are drawn, and those that the model is least sure of are masked again. [B, L] -> [B, L] */
     private static Tensor mostConfident(GridDraw draw, Tensor xt, Tensor masked, double noise, Step step) {
-        ActivePositions at = ActivePositions.of(masked).orElseThrow();
-        Tensor logits = draw.logits(at, xt, step.t(), step); // [M, K]
-        Tensor drawn = draw.pick(at.at(), logits, step); // [M]
-        Tensor filled = at.write(xt, drawn);
         if (step.last()) {
-            return filled;
+            return draw.fill(xt, masked, step.t(), step);
         }
-        Tensor exponential = draw.exponential(Use.ORDER, step).flatten().index_select(0, at.at()); // [M]
+        ActivePositions at = ActivePositions.of(masked).orElseThrow();
+        Tensor exponential = draw.exponential(Use.ORDER, step).flatten(); // [B·L]
+        Tensor both = draw.inParts(at, part -> {
+            Tensor logits = draw.logits(part, xt, step.t(), step); // [m, K]
+            Tensor drawn = draw.pick(part.at(), logits, step); // [m]
+            Tensor sure = Confidence.of(logits, drawn, exponential.index_select(0, part.at()), noise);
+            return torch.stack(new TensorVector(drawn.to(ScalarType.Double), sure), 1); // codes are whole in float64
+        }); // [M, 2]
+        Tensor filled = at.write(xt, both.select(1, 0).to(ScalarType.Long));
         Tensor known = torch.full(
                 new long[] {xt.size(0), xt.size(1)},
                 new Scalar(Double.POSITIVE_INFINITY), // known ones stay
                 Tensors.options(ScalarType.Double, xt.device()));
-        Tensor confidence = at.write(known, Confidence.of(logits, drawn, exponential, noise)); // [B, L]
+        Tensor confidence = at.write(known, both.select(1, 1)); // [B, L]
         return torch.where(Confidence.most(confidence, draw.length() - masks(draw, step.s())), filled, xt);
     }
 

@@ -2,6 +2,7 @@ package dev.smalti.prior.process;
 
 import dev.smalti.draw.Canvas;
 import dev.smalti.draw.Categorical;
+import dev.smalti.draw.Filters;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
@@ -23,6 +24,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiFunction;
 import java.util.function.DoubleUnaryOperator;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.LongStream;
@@ -43,6 +45,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class GridDraw {
     private static final int HALVINGS = 60;
 
+    /** Logits that the network is asked for at once: 128 MiB of float32, on a GPU 1 GiB. */
+    static final long ASKED = 1 << 25;
+
+    private static final long ASKED_ON_GPU = 1 << 28;
+
     /** Float64 numbers of a piece: 128 MiB of them. */
     static final long PIECE = 1 << 24;
 
@@ -54,7 +61,7 @@ public final class GridDraw {
     private final TokenSpace space;
     private Tensor labels; // int64 [B]; null without classes
     private StepWatcher watcher = StepWatcher.NONE;
-    private Listener listener = (at, logProbabilities, codes) -> {};
+    private Listener listener = Listener.NOBODY;
     private Known known; // null for none, of the grids from this number on:
     private long first;
     private Tensor open; // bool [1, L]
@@ -89,6 +96,9 @@ public final class GridDraw {
     /** Sees what codes are drawn from, before a step is done. It stops a draw by throwing. */
     @FunctionalInterface
     public interface Listener {
+        /** Nobody, for whom no probabilities need be computed that the draw itself can do without. */
+        Listener NOBODY = (at, logProbabilities, codes) -> {};
+
         /**
          * @param at where, ascending indices into the B·L positions, int64 [M]
          * @param logProbabilities up to a number of each row, filtered and guided; of the codes, and for methods that draw a
@@ -470,7 +480,46 @@ public final class GridDraw {
 
     /** Draws codes from what the network says, filtered. int64 [M], [M, K] -> int64 [M] */
     public Tensor pick(Tensor at, Tensor logits, Step step) {
-        return pick(at, logits, step, (piece, from) -> step.filter().logProbabilities(piece));
+        LogitFilter filter = step.filter();
+        return simple(logits.size(1)) && filter.filters().equals(Filters.NONE)
+                ? pickOfMany(at, logits, filter.temperature(), step, null)
+                : pick(at, logits, step, (piece, from) -> filter.logProbabilities(piece));
+    }
+
+    /** Whether draws of so many codes are better {@linkplain #pickOfMany made} without the probabilities of all. */
+    public boolean simple(long codes) {
+        return codes >= Categorical.MANY && listener == Listener.NOBODY;
+    }
+
+    /**
+     * Draws codes by {@link Categorical#drawOfMany}; nobody listens.
+     *
+     * @param more of one code more; null for none
+     * @return int64 [M]
+     */
+    public Tensor pickOfMany(Tensor at, Tensor logits, double temperature, Step step, UnaryOperator<Tensor> more) {
+        Tensor u = uniform(Use.CODES, step).flatten().index_select(0, at);
+        Tensor codes = Categorical.drawOfMany(logits, temperature, u, more);
+        if (!codes.is_cuda() && codes.lt(new Scalar(0L)).any().item_bool()) {
+            throw Categorical.noNumbers();
+        }
+        return checked(codes);
+    }
+
+    /**
+     * What is made of some places, part by part of whole grids, so that there never are many logits at once.
+     *
+     * @param part of such places, to a row for each, [m, ...]
+     * @return of all of them, [M, ...]
+     */
+    public Tensor inParts(ActivePositions at, Function<ActivePositions, Tensor> part) {
+        long most = (at.at().is_cuda() ? ASKED_ON_GPU : ASKED) / (space.codes() + 1);
+        List<ActivePositions> parts = at.parts(Math.max(1, most), space.length());
+        if (parts.size() == 1) {
+            return part.apply(at);
+        }
+        return Tensors.cat(
+                parts.stream().map(each -> Scope.keep(() -> part.apply(each))).toList());
     }
 
     /**
@@ -518,7 +567,7 @@ public final class GridDraw {
      */
     public Tensor fill(Tensor xt, Tensor where, double time, Step step) {
         return ActivePositions.of(where)
-                .map(at -> at.write(xt, pick(at.at(), logits(at, xt, time, step), step)))
+                .map(at -> at.write(xt, inParts(at, part -> pick(part.at(), logits(part, xt, time, step), step))))
                 .orElse(xt);
     }
 }

@@ -269,7 +269,7 @@ public final class ReverseProcess {
         Tensor changes = corruption.changes(xt, before, after, draw.uniform(Use.PLACES, step)); // [B, L]
         Tensor whole = Devices.send(t, xt.device(), ScalarType.Long);
         return ActivePositions.of(changes)
-                .map(at -> {
+                .map(all -> all.write(xt, draw.inParts(all, at -> {
                     Tensor every = at.at().floor_divide(new Scalar(xt.size(1))); // [M]
                     Tensor token = at.read(xt);
                     GridDraw.Reading reading = (logits, from) -> {
@@ -281,8 +281,8 @@ public final class ReverseProcess {
                         return back(guess, now, times, before.rows(rows), then).narrow(1, 0, space.codes());
                     };
                     Tensor logits = draw.logits(at, xt, step.t() - 1, step); // [M, K]
-                    return at.write(xt, draw.pick(at.at(), logits, step, reading));
-                })
+                    return draw.pick(at.at(), logits, step, reading);
+                })))
                 .orElse(xt);
     }
 

@@ -27,6 +27,7 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
@@ -203,17 +204,50 @@ public final class Sedd implements SearchableSteps {
             way = (x, score) -> euler(x, score, (step.t() - step.s()) * rate(step.t()));
         }
         return ActivePositions.of(graph.open(xt))
-                .map(at -> {
-                    Tensor token = at.read(xt); // [M]
-                    GridDraw.Reading reading = (logScore, from) -> {
-                        Tensor x = token.narrow(0, from, logScore.size(0)); // [m]
-                        Tensor score = tempered(logScore.to(ScalarType.Double), x, sigma, step.filter())
-                                .exp(); // [m, S]
-                        return way.back(x, score).clamp_min(new Scalar(0.0)).log();
-                    };
-                    return at.write(xt, draw.pick(at.at(), draw.logits(at, xt, sigma, step), step, reading));
-                })
+                .map(all -> at(draw, xt, all, sigma, way, step))
                 .orElse(xt);
+    }
+
+    private Tensor at(GridDraw draw, Tensor xt, ActivePositions all, double sigma, Way way, Step step) {
+        boolean simple = simple(draw, step);
+        return all.write(xt, draw.inParts(all, at -> {
+            Tensor scores = draw.logits(at, xt, sigma, step); // [M, S]
+            if (simple) {
+                return ofMasks(draw, at, scores, sigma, step);
+            }
+            Tensor token = at.read(xt); // [M]
+            GridDraw.Reading reading = (logScore, from) -> {
+                Tensor x = token.narrow(0, from, logScore.size(0)); // [m]
+                Tensor score = tempered(logScore.to(ScalarType.Double), x, sigma, step.filter())
+                        .exp(); // [m, S]
+                return way.back(x, score).clamp_min(new Scalar(0.0)).log();
+            };
+            return draw.pick(at.at(), scores, step, reading);
+        }));
+    }
+
+    private boolean simple(GridDraw draw, Step step) {
+        return configuration.transitions() == Transitions.ABSORB
+                && (step.s() == 0 || configuration.sampling().predictor() == Predictor.ANALYTIC)
+                && step.filter().equals(LogitFilter.NONE)
+                && !configuration.sampling().renormalise()
+                && draw.simple(space.codes());
+    }
+
+    /**
+     * The analytic step of masks, in closed form: code y comes by (e^dσ - 1) s_y, and the mask stays by what that leaves of 1;
+     * at the last step by none.
+     */
+    private Tensor ofMasks(GridDraw draw, ActivePositions at, Tensor scores, double sigma, Step step) {
+        double gain = Math.expm1(sigma - (step.s() == 0 ? 0 : sigma(step.s())));
+        UnaryOperator<Tensor> mask = logTotal -> logTotal.exp()
+                .mul(new Scalar(-gain))
+                .add(new Scalar(1.0))
+                .clamp_min(new Scalar(0.0))
+                .log()
+                .sub(new Scalar(Math.log(gain)));
+        Tensor codes = scores.narrow(1, 0, space.codes());
+        return draw.pickOfMany(at.at(), codes, 1, step, step.s() == 0 ? null : mask);
     }
 
     /** Probabilities, not normalised, of the states before x. [M], [M, S] -> [M, S] */
