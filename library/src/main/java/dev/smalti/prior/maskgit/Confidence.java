@@ -11,7 +11,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** How sure the model is of the tokens that were drawn, and which of them stay. Chang et al. 2022, section 3.2. */
 final class Confidence {
-    private static final long PIECE = 1 << 19; // numbers
+    private static final long PIECE = 1 << 21; // numbers
     private static final long PIECE_ON_GPU = 1 << 26;
 
     private Confidence() {}

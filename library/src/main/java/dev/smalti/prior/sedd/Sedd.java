@@ -96,15 +96,17 @@ public final class Sedd implements SearchableSteps {
      * ln s, with 0 at the token itself. σ is the time, float32 [B]. -> float32 [M, S]. Appendix C.2 of Lou et al.
      */
     Tensor logScore(Tensor x, Tensor sigma, Tensor label, Tensor at) {
-        Tensor raw = network.logits(x, sigma, label, at).to(ScalarType.Float); // never bfloat16: exp would lose it
+        // never bfloat16: exp would lose it
+        Tensor given = Scope.keep(() -> network.logits(x, sigma, label, at).to(ScalarType.Float));
         Tensor flat = x.flatten();
         Tensor token = (at == null ? flat : flat.index_select(0, at)).unsqueeze(1); // [M, 1]
         Tensor size = ofPlaces(sigma, at).to(ScalarType.Float).expm1().log().unsqueeze(1); // [M, 1]
+        Tensor raw = given;
         if (configuration.parametrisation() == Parametrisation.EXACT) {
-            Tensor p = torch.log_softmax(raw.narrow(1, 0, space.codes()), -1);
+            Tensor p = torch.log_softmax(given.narrow(1, 0, space.codes()), -1);
             raw = graph.logRatio(p, size, token);
         } else if (configuration.scaleBySigma()) {
-            raw = raw.sub(size).sub(new Scalar(Math.log(graph.states() - 1)));
+            raw = Scope.keep(() -> given.sub(size).sub(new Scalar(Math.log(graph.states() - 1))));
         }
         return raw.scatter(1, token, new Scalar(0.0));
     }
