@@ -56,7 +56,7 @@ public final class Absorbing implements Corruption {
 
     @Override
     public Tensor corrupt(Tensor x0, Level t, Tensor u) {
-        space.check("x_0", x0);
+        space.checkAtHand("x_0", x0);
         return mask(x0, u.lt(Level.beside(x0, t.masked())));
     }
 
@@ -67,20 +67,20 @@ public final class Absorbing implements Corruption {
 
     @Override
     public Tensor changes(Tensor xt, Level s, Level t, Tensor u) {
-        states.check("x_t", xt);
+        states.checkAtHand("x_t", xt);
         Tensor stays = Level.beside(xt, s.masked().div(t.masked()));
         return masked(xt).logical_and(u.lt(Level.rest(stays)));
     }
 
     @Override
     public Tensor logMarginal(Tensor x0, Level t) {
-        space.check("x_0", x0);
+        space.checkAtHand("x_0", x0);
         return row(x0, t.masked());
     }
 
     @Override
     public Tensor logLikelihood(Tensor xt, Level t) {
-        states.check("x_t", xt);
+        states.checkAtHand("x_t", xt);
         Tensor masked = Level.beside(xt, t.masked()).log().unsqueeze(-1); // [*, 1]
         Tensor kept = Level.beside(xt, Level.rest(t.masked())).log().unsqueeze(-1);
         Tensor known = torch.where(is(xt), kept, new Scalar(NEVER));
@@ -89,7 +89,7 @@ public final class Absorbing implements Corruption {
 
     @Override
     public Tensor logStep(Tensor xs, Level s, Level t) {
-        states.check("x_s", xs);
+        states.checkAtHand("x_s", xs);
         return row(xs, t.since(s).masked());
     }
 
@@ -109,7 +109,7 @@ public final class Absorbing implements Corruption {
 
     @Override
     public Tensor logPosterior(Tensor x0, Tensor xt, Level s, Level t) {
-        space.check("x_0", x0);
+        space.checkAtHand("x_0", x0);
         Tensor known = torch.where(is(x0), new Scalar(0.0), new Scalar(NEVER));
         return logPosterior(Posterior.NORMALISED, known.to(ScalarType.Double), xt, s, t);
     }
@@ -120,7 +120,7 @@ public final class Absorbing implements Corruption {
      */
     @Override
     public Tensor logPosterior(Posterior posterior, Tensor logX0, Tensor xt, Level s, Level t) {
-        states.check("x_t", xt);
+        states.checkAtHand("x_t", xt);
         Tensor masked = masked(xt).unsqueeze(-1); // [*, 1]
         Tensor stays = Level.beside(xt, s.masked().div(t.masked())).unsqueeze(-1);
         Tensor guess = torch.log_softmax(logX0, -1).add(Level.rest(stays).log()); // [*, K]

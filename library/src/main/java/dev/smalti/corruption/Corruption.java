@@ -8,7 +8,7 @@ import org.bytedeco.pytorch.Tensor;
  *
  * <p>Shapes: tokens int64 of any shape [*], [B, L] or [M]; levels of their first dimensions; S states, the codes and,
  * where there is one, the mask, numbered K. Methods that take tokens throw {@link IllegalArgumentException} on those
- * that are none of theirs, naming the first.
+ * that are none of theirs, naming the first; on a GPU, which would have to be waited for, they are taken as they are.
  */
 public interface Corruption {
     /** S: K, or K + 1 with the mask. */

@@ -29,7 +29,7 @@ public final class MaskAndReplace implements Corruption {
 
     @Override
     public Tensor corrupt(Tensor x0, Level t, Tensor u) {
-        codes.check("x_0", x0);
+        codes.checkAtHand("x_0", x0);
         Tensor masked = Level.beside(x0, t.masked());
         Tensor code = u.sub(masked)
                 .div(Level.beside(x0, t.replaced()))
@@ -48,26 +48,26 @@ public final class MaskAndReplace implements Corruption {
 
     @Override
     public Tensor changes(Tensor xt, Level s, Level t, Tensor u) {
-        states.check("x_t", xt);
+        states.checkAtHand("x_t", xt);
         Tensor stays = Level.beside(xt, s.masked().div(t.masked()));
         return masked(xt).logical_and(u.ge(Level.rest(stays))).logical_not();
     }
 
     @Override
     public Tensor logMarginal(Tensor x0, Level t) {
-        codes.check("x_0", x0);
+        codes.checkAtHand("x_0", x0);
         return row(x0, t);
     }
 
     @Override
     public Tensor logLikelihood(Tensor xt, Level t) {
-        states.check("x_t", xt);
+        states.checkAtHand("x_t", xt);
         return column(xt, t);
     }
 
     @Override
     public Tensor logStep(Tensor xs, Level s, Level t) {
-        states.check("x_s", xs);
+        states.checkAtHand("x_s", xs);
         Tensor mask = masked(xs).unsqueeze(-1); // [*, 1]
         Tensor row = row(xs, t.since(s));
         return Tensors.cat(
@@ -98,8 +98,8 @@ public final class MaskAndReplace implements Corruption {
 
     @Override
     public Tensor logPosterior(Tensor x0, Tensor xt, Level s, Level t) {
-        codes.check("x_0", x0);
-        states.check("x_t", xt);
+        codes.checkAtHand("x_0", x0);
+        states.checkAtHand("x_t", xt);
         Tensor likelihood = column(xt, t).gather(-1, x0.unsqueeze(-1)); // ln q(x_t | x_0), [*, 1]
         return row(x0, s).add(back(xt, t.since(s))).sub(likelihood);
     }
@@ -117,7 +117,7 @@ public final class MaskAndReplace implements Corruption {
      */
     @Override
     public Tensor logPosterior(Posterior posterior, Tensor logX0, Tensor xt, Level s, Level t) {
-        states.check("x_t", xt);
+        states.checkAtHand("x_t", xt);
         Tensor r = logX0;
         if (posterior == Posterior.NORMALISED) {
             Tensor likelihood = column(xt, t);

@@ -1,5 +1,6 @@
 package dev.smalti.corruption;
 
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Tensors;
 import java.util.function.IntToDoubleFunction;
@@ -104,7 +105,7 @@ public final class Schedule {
             gamma[i] = masked[(int) times[i]];
         }
         return new Level(
-                Tensors.doubles(alpha).to(device, ScalarType.Double),
-                Tensors.doubles(gamma).to(device, ScalarType.Double));
+                Devices.send(Tensors.doubles(alpha), device, ScalarType.Double),
+                Devices.send(Tensors.doubles(gamma), device, ScalarType.Double));
     }
 }

@@ -34,7 +34,7 @@ public final class Uniform implements Corruption {
 
     @Override
     public Tensor changes(Tensor xt, Level s, Level t, Tensor u) {
-        codes.check("x_t", xt);
+        codes.checkAtHand("x_t", xt);
         return unmasked.uncertain(xt);
     }
 
@@ -45,25 +45,25 @@ public final class Uniform implements Corruption {
 
     @Override
     public Tensor logLikelihood(Tensor xt, Level t) {
-        codes.check("x_t", xt);
+        codes.checkAtHand("x_t", xt);
         return unmasked.logLikelihood(xt, plain(t));
     }
 
     @Override
     public Tensor logStep(Tensor xs, Level s, Level t) {
-        codes.check("x_s", xs);
+        codes.checkAtHand("x_s", xs);
         return withoutMask(unmasked.logStep(xs, plain(s), plain(t)));
     }
 
     @Override
     public Tensor logPosterior(Tensor x0, Tensor xt, Level s, Level t) {
-        codes.check("x_t", xt);
+        codes.checkAtHand("x_t", xt);
         return withoutMask(unmasked.logPosterior(x0, xt, plain(s), plain(t)));
     }
 
     @Override
     public Tensor logPosterior(Posterior posterior, Tensor logX0, Tensor xt, Level s, Level t) {
-        codes.check("x_t", xt);
+        codes.checkAtHand("x_t", xt);
         return withoutMask(unmasked.logPosterior(posterior, logX0, xt, plain(s), plain(t)));
     }
 

@@ -1,10 +1,16 @@
 package dev.smalti.draw;
 
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.StringViewOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * A draw from a categorical distribution by the inverse of its distribution function: the first code k at which p_1 + ... + p_k
@@ -12,6 +18,16 @@ import org.bytedeco.pytorch.global.torch;
  * drawn, and sums of many codes keep their tails.
  */
 public final class Categorical {
+    /** What {@link #drawOrNone} gives in place of a code. */
+    public static final long NONE = -1;
+
+    /** From so many codes on {@link #drawOfMany} is worth its while. */
+    public static final long MANY = 4096;
+
+    private static final long BLOCK = 128;
+    private static final long PIECE = 1 << 21; // numbers, 8 MiB of float32: less is more calls, more leaves the caches
+    private static final long PIECE_ON_GPU = 1 << 26;
+
     private static final double BELOW_ONE = Math.nextDown(1.0);
 
     private Categorical() {}
@@ -25,23 +41,111 @@ public final class Categorical {
      * @throws ArithmeticException if a row has a probability that is no number, or none above 0
      */
     public static Tensor draw(Tensor logProbabilities, Tensor u) {
-        Tensor most = logProbabilities.amax(new long[] {-1}, true); // [M, 1]
-        Tensor sums = logProbabilities.sub(most).exp().cumsum(-1); // [M, K]
-        Tensor total = sums.narrow(1, sums.size(1) - 1, 1);
-        if (!total.isfinite().all().item_bool()) {
-            throw new ArithmeticException(
-                    "probabilities must be numbers, and some that the network gives are none: its weights"
-                            + " may have diverged, or its precision may be too low for them (take fp32)");
+        Tensor sums = sums(logProbabilities);
+        if (!last(sums).isfinite().all().item_bool()) {
+            throw noNumbers();
         }
-        Tensor reached = u.clamp_max(new Scalar(BELOW_ONE)).unsqueeze(1).mul(total); // below the total
-        reached = torch.minimum(reached, total.mul(new Scalar(BELOW_ONE)));
-        return torch.searchsorted(
-                        sums,
-                        reached,
-                        false,
-                        true /* the first above */,
-                        new StringViewOptional(),
-                        new TensorOptional())
+        return search(sums, u);
+    }
+
+    /** The same, but {@link #NONE} for a row that {@link #draw} would throw at: nothing is read, so a GPU isn't waited for. */
+    public static Tensor drawOrNone(Tensor logProbabilities, Tensor u) {
+        Tensor sums = sums(logProbabilities);
+        Tensor flawed = last(sums).isfinite().logical_not().squeeze(1); // [M]
+        return search(sums, u).masked_fill(flawed, new Scalar(NONE));
+    }
+
+    /**
+     * The same law of very many codes at a fraction of the cost: exponentials and the sums of blocks of {@value #BLOCK} codes are
+     * float32, and the block and the code in it are found in float64. Each code is drawn with its probability but for a
+     * relative error of about 10⁻⁶, however rare it is. {@link #NONE} as of {@link #drawOrNone}.
+     *
+     * @param logits up to a number of each row, of any floating type [M, K]
+     * @param temperature that divides them
+     * @param u uniform numbers in [0, 1), float64 [M]
+     * @param more of one more code, numbered K: from ln Σ exp of the row, float64 [m, 1], to what would stand in its column, the
+     *     same; null for none
+     * @return int64 [M]
+     */
+    public static Tensor drawOfMany(Tensor logits, double temperature, Tensor u, UnaryOperator<Tensor> more) {
+        long rows = logits.size(0);
+        long together = Math.max(1, (logits.is_cuda() ? PIECE_ON_GPU : PIECE) / logits.size(1));
+        List<Tensor> drawn = new ArrayList<>();
+        for (long begin = 0; begin < rows; begin += together) {
+            long from = begin;
+            long count = Math.min(together, rows - from);
+            drawn.add(Scope.keep(
+                    () -> ofMany(logits.narrow(0, from, count), temperature, u.narrow(0, from, count), more)));
+        }
+        return drawn.size() == 1 ? drawn.get(0) : Tensors.cat(drawn);
+    }
+
+    private static Tensor ofMany(Tensor logits, double temperature, Tensor u, UnaryOperator<Tensor> more) {
+        long codes = logits.size(1);
+        Tensor plain = logits.to(ScalarType.Float); // [m, K]
+        if (temperature != 1) {
+            plain = plain.div(new Scalar(temperature));
+        }
+        Tensor most = plain.amax(new long[] {-1}, true); // [m, 1]
+        Tensor p = plain.sub(most).exp_();
+        if (codes % BLOCK != 0) {
+            p = torch.constant_pad_nd(p, new long[] {0, BLOCK - codes % BLOCK}, new Scalar(0.0));
+        }
+        Tensor blocks = p.view(p.size(0), -1, BLOCK); // [m, K / 128, 128]
+        Tensor sums = blocks.sum(-1).to(ScalarType.Double).cumsum(-1); // [m, K / 128]
+        Tensor total = last(sums); // [m, 1]
+        Tensor whole = more == null
+                ? total
+                : total.add(more.apply(total.log().add(most)).sub(most).exp());
+        Tensor reached = reached(u, whole); // [m, 1]
+        Tensor block = found(sums, torch.minimum(reached, total.mul(new Scalar(BELOW_ONE))))
+                .clamp_max(new Scalar(sums.size(1) - 1)); // of sums that are no numbers, it is none
+        Tensor until = torch.constant_pad_nd(sums, new long[] {1, 0}, new Scalar(0.0)); // [m, 1 + K / 128]
+        Tensor before = until.gather(1, block);
+        Tensor share = reached.sub(before).div(sums.gather(1, block).sub(before)); // of the way through the block
+        Tensor own = blocks.gather(1, block.unsqueeze(2).expand(-1, 1, BLOCK))
+                .squeeze(1)
+                .to(ScalarType.Double)
+                .cumsum(-1); // [m, 128]
+        Tensor within = found(own, reached(share.squeeze(1), last(own)));
+        Tensor code = block.mul(new Scalar(BLOCK)).add(within);
+        if (more != null) {
+            code = torch.where(reached.ge(total), new Scalar(codes), code);
+        }
+        return code.masked_fill(whole.isfinite().logical_not(), new Scalar(NONE))
                 .squeeze(1);
+    }
+
+    /** Of probabilities that are no numbers. */
+    public static ArithmeticException noNumbers() {
+        return new ArithmeticException(
+                "probabilities must be numbers, and some that the network gives are none: its weights"
+                        + " may have diverged, or its precision may be too low for them (take fp32)");
+    }
+
+    /** Of the probabilities of the codes up to each, in units of the greatest. [M, K] */
+    private static Tensor sums(Tensor logProbabilities) {
+        Tensor most = logProbabilities.amax(new long[] {-1}, true); // [M, 1]
+        return logProbabilities.sub(most).exp().cumsum(-1);
+    }
+
+    private static Tensor last(Tensor sums) {
+        return sums.narrow(1, sums.size(1) - 1, 1);
+    }
+
+    private static Tensor search(Tensor sums, Tensor u) {
+        return found(sums, reached(u, last(sums))).squeeze(1);
+    }
+
+    /** u of the way to the total, below it. [M], [M, 1] -> [M, 1] */
+    private static Tensor reached(Tensor u, Tensor total) {
+        Tensor reached = u.clamp_max(new Scalar(BELOW_ONE)).unsqueeze(1).mul(total);
+        return torch.minimum(reached, total.mul(new Scalar(BELOW_ONE)));
+    }
+
+    /** The first place at which the sums exceed what is reached. [M, K], [M, 1] -> [M, 1] */
+    private static Tensor found(Tensor sums, Tensor reached) {
+        return torch.searchsorted(
+                sums, reached, false, true /* the first above */, new StringViewOptional(), new TensorOptional());
     }
 }

@@ -68,11 +68,14 @@ public interface RandomStreams {
      * @param at ascending indices into the B·L places, int64 [M]
      * @param length L
      * @param logProbabilities up to a number of each row, float64 [M, K]
-     * @return int64 [M]
+     * @return int64 [M]; on a GPU {@link Categorical#NONE} for a row that can't be drawn from
+     * @throws ArithmeticException on the CPU, if there is such a row
      */
     default Tensor pick(long step, Tensor at, long length, Tensor logProbabilities) {
         Tensor u = uniform(Use.CODES, step, length).flatten().index_select(0, at); // [M]
-        return Categorical.draw(logProbabilities, u);
+        return logProbabilities.is_cuda()
+                ? Categorical.drawOrNone(logProbabilities, u)
+                : Categorical.draw(logProbabilities, u);
     }
 
     /** The seed of each grid's Gaussian noise, for methods of a diffusion tokenizer. [B] */

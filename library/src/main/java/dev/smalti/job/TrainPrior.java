@@ -5,6 +5,7 @@ import dev.smalti.data.Pixels;
 import dev.smalti.data.Subset;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
 import dev.smalti.draw.Steps;
 import dev.smalti.model.Encoding;
 import dev.smalti.network.Objective;
@@ -203,8 +204,8 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
 
     static TokenBatch batch(TokenFile file, Prior prior, int[] indices, Device device) {
         Tensor which = Tensors.longs(Arrays.stream(indices).asLongStream().toArray());
-        Tensor codes = file.batchCodes(which).flatten(1, -1).to(device, ScalarType.Long);
-        Tensor labels = prior.classes() == 0 ? null : file.batchLabels(which).to(device, ScalarType.Long);
+        Tensor codes = Devices.send(file.batchCodes(which).flatten(1, -1), device, ScalarType.Long);
+        Tensor labels = prior.classes() == 0 ? null : Devices.send(file.batchLabels(which), device, ScalarType.Long);
         return new TokenBatch(codes, labels, file.batchNoiseSeeds(which).orElse(null));
     }
 
@@ -287,7 +288,8 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                     Sampling few = Sampling.USUAL.steps(new Steps.AtMost(FEW));
                     Tensor codes = prior.sample(prior.draw(few, RandomStreams.of(seeds, device))
                             .labels(labels)
-                            .watcher((done, of, xt) -> progress.accept(from + (long) (to - from) * done / of)));
+                            .watcher(StepWatcher.counting(
+                                    (done, of) -> progress.accept(from + (long) (to - from) * done / of))));
                     for (int i = 0; i < to - from; i++) { // one by one, so that each layer is done soon
                         Tensor grid = codes.narrow(0, i, 1).to(device, ScalarType.Long);
                         pictures.addAll(Scope.value(() -> Pictures.fromTensor(decoder.decode(grid))));

@@ -3,6 +3,7 @@ package dev.smalti.model;
 import dev.smalti.data.Pixels;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
 import dev.smalti.network.Work;
 import dev.smalti.tensor.Scope;
 import dev.smalti.token.TokenSpace;
@@ -66,11 +67,11 @@ public record Drawing(Painter model, long[] labels, int count, long seed, Sampli
                 long started = System.nanoTime();
                 long before = Work.passes();
                 GridBatch drawn = new GridBatch(labels, from, size, seed, sampling, known);
-                Tensor codes = model.codes(drawn, (done, of, xt) -> {
-                            steps[0] = of;
-                            progress.accept(from + (long) size * done / of);
-                        })
-                        .cpu(); // not done before it is there
+                StepWatcher counter = StepWatcher.counting((done, of) -> {
+                    steps[0] = of;
+                    progress.accept(from + (long) size * done / of);
+                });
+                Tensor codes = model.codes(drawn, counter).cpu(); // not done before it is there
                 taken[0] = Work.passes() - before;
                 taken[1] = System.nanoTime() - started;
                 taker.take(from, codes);

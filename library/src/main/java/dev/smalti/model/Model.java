@@ -327,7 +327,7 @@ public final class Model implements Painter, AutoCloseable {
      */
     @Override
     public Tensor codes(GridBatch batch, StepWatcher watcher) {
-        return codes(batch, watcher, (at, logProbabilities, codes) -> {});
+        return codes(batch, watcher, GridDraw.Listener.NOBODY);
     }
 
     /**
@@ -479,13 +479,13 @@ public final class Model implements Painter, AutoCloseable {
 
     /** A watcher that ends the draw where it should. */
     private StepWatcher stopping(StepWatcher watcher) {
-        return (done, of, xt) -> {
+        return StepWatcher.of(watcher.looks(), (done, of, xt) -> {
             watcher.step(done, of, xt);
             requireOpen();
             if (Thread.currentThread().isInterrupted()) {
                 throw stopped();
             }
-        };
+        });
     }
 
     private CancellationException stopped() {

@@ -1,6 +1,7 @@
 package dev.smalti.network;
 
 import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -62,7 +63,8 @@ public final class CausalTransformer {
         Tensor first = start.expand(x.size(0), 1, -1); // [B, 1, D]
         Tensor y = embed(Tensors.cat(1, first, before), 0, label); // [B, n, D]
         for (Block block : blocks) {
-            y = block.forward(y, true);
+            Tensor inner = y;
+            y = Scope.keep(() -> block.forward(inner, true));
         }
         return head.forward(last.forward(y.reshape(-1, configuration.width())));
     }

@@ -1,5 +1,6 @@
 package dev.smalti.network;
 
+import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -69,7 +70,8 @@ public final class DiffusionTransformer implements Denoiser {
         Tensor x = tokens.forward(xt); // [B, L, D]
         x = positions == null ? x : x.add(positions);
         for (Block block : blocks) {
-            x = block.forward(x, c);
+            Tensor before = x;
+            x = Scope.keep(() -> block.forward(before, c));
         }
         Tensor[] last = modulation(lastModulation, c, 2);
         x = modulate(x, lastNorm, last[0], last[1]).reshape(-1, configuration.width()); // [B·L, D]

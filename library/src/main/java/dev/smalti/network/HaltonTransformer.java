@@ -1,5 +1,6 @@
 package dev.smalti.network;
 
+import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -103,7 +104,8 @@ public final class HaltonTransformer implements Denoiser {
         Tensor condition = torch.silu(torch.embedding(classes, known)); // [B, D]
         Tensor x = embed(xt); // [B, N, D]
         for (Block block : lean ? blocks.subList(0, blocks.size() - 1) : blocks) {
-            x = block.forward(x, condition);
+            Tensor before = x;
+            x = Scope.keep(() -> block.forward(before, condition));
         }
         if (lean) {
             Tensor grid = at.floor_divide(new Scalar(shape.length())); // [M]

@@ -1,5 +1,6 @@
 package dev.smalti.network;
 
+import dev.smalti.tensor.Scope;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -66,7 +67,8 @@ public final class LlamaTransformer implements Denoiser {
         Tensor entering = tokens == null ? enter.forward(project.forward(xt)) : tokens.forward(xt);
         Tensor x = entering.add(positions); // [B, L, D]
         for (Block block : blocks) {
-            x = block.forward(x, c);
+            Tensor before = x;
+            x = Scope.keep(() -> block.forward(before, c));
         }
         TensorVector part = lastModulation.forward(c).unsqueeze(1).chunk(2, 2);
         Tensor flat =

@@ -16,6 +16,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 record Slots(Tensor index, long size) {
     /** @param at ascending indices into B rows of {@code length} positions */
     static Slots of(Tensor at, long grids, long length) {
+        if (at.is_cuda()) {
+            return new Slots(at, grids * length); // each at its own place: to count is to wait for the device
+        }
         Tensor grid = at.floor_divide(new Scalar(length)); // [M]
         Tensor counts = torch.bincount(grid, new TensorOptional(), grids); // [B]
         Tensor before = counts.cumsum(0).sub(counts); // [B]

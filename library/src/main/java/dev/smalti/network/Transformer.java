@@ -1,5 +1,6 @@
 package dev.smalti.network;
 
+import dev.smalti.tensor.Scope;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -51,7 +52,8 @@ public final class Transformer implements Denoiser {
         boolean lean = at != null && !parameters.training();
         Tensor x = embed(xt, label); // [B, L, D]
         for (Block block : lean ? blocks.subList(0, blocks.size() - 1) : blocks) {
-            x = block.forward(x, false);
+            Tensor before = x;
+            x = Scope.keep(() -> block.forward(before, false));
         }
         if (lean) {
             x = blocks.get(blocks.size() - 1).forward(x, at); // [M, D]

@@ -1,5 +1,6 @@
 package dev.smalti.network;
 
+import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,7 +66,8 @@ public final class VqDiffusionTransformer implements Denoiser {
         Tensor x = tokens.forward(xt).add(positions); // [B, L, D]
         Tensor now = shape.times() > 0 ? time.to(ScalarType.Long) : sinusoids(xt, time);
         for (Block block : blocks) {
-            x = block.forward(x, now, label);
+            Tensor before = x;
+            x = Scope.keep(() -> block.forward(before, now, label));
         }
         x = x.reshape(-1, width); // [B·L, D]
         return head.forward(last.forward(at == null ? x : x.index_select(0, at))); // [M, K]

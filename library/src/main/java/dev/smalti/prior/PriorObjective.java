@@ -3,6 +3,7 @@ package dev.smalti.prior;
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Generator;
@@ -64,7 +65,8 @@ public record PriorObjective(PriorCore core, double labelDropping, BatchMethod m
                             seed.child("labels").generator(), batch.labels().size(0))
                     .lt(new Scalar(labelDropping));
             label = batch.labels()
-                    .masked_fill(hidden.to(batch.labels().device(), ScalarType.Bool), new Scalar((long) classes));
+                    .masked_fill(
+                            Devices.send(hidden, batch.labels().device(), ScalarType.Bool), new Scalar((long) classes));
         }
         return method.loss(new TokenBatch(batch.codes(), label, batch.noiseSeeds()), seed.generator());
     }

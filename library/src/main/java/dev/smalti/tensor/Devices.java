@@ -1,10 +1,20 @@
 package dev.smalti.tensor;
 
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.MemoryFormatOptional;
+import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Where tensors live and are computed. */
 public final class Devices {
+    private static final Logger LOG = LoggerFactory.getLogger(Devices.class);
+    private static final AtomicBoolean WARNED = new AtomicBoolean();
+
     static {
         Native.load();
     }
@@ -15,6 +25,26 @@ public final class Devices {
         return new Device("cpu");
     }
 
+    /** The CPU, with a word of warning where natives for CUDA are in vain. */
+    private static Device instead() {
+        List<String> missing = WARNED.getAndSet(true) ? List.of() : Cuda.missing();
+        if (!missing.isEmpty()) {
+            LOG.warn("computing on the CPU: {}", Cuda.lacking(missing));
+        }
+        return cpu();
+    }
+
+    /**
+     * {@code values} on a device, of another type if need be. What the CPU gives to a GPU goes by pinned memory, so that the
+     * CPU doesn't wait until the GPU is done with all that it has to do, as a plain copy would.
+     */
+    public static Tensor send(Tensor values, Device device, ScalarType type) {
+        if (!device.is_cuda() || values.is_cuda() || values.numel() == 0) {
+            return values.to(device, type);
+        }
+        return values.to(type).contiguous().pin_memory().to(device, type, true, false, new MemoryFormatOptional());
+    }
+
     /**
      * The device of a name: {@code cpu}, {@code cuda}, {@code cuda:1}, or {@code auto} for a GPU if there is one.
      *
@@ -22,14 +52,14 @@ public final class Devices {
      */
     public static Device of(String name) {
         if (name.equals("auto")) {
-            return torch.cuda_is_available() ? new Device("cuda") : cpu();
+            return torch.cuda_is_available() ? new Device("cuda") : instead();
         }
         if (!name.matches("cpu|cuda(:\\d{1,2})?")) {
             throw new IllegalArgumentException("device must be auto, cpu, cuda or cuda:<number>, got " + name);
         }
         if (name.startsWith("cuda") && !torch.cuda_is_available()) {
-            throw new IllegalArgumentException("device " + name
-                    + " is not available: build with -Pcuda on a machine with a CUDA GPU, or choose cpu");
+            throw new IllegalArgumentException("device " + name + " is not available, choose cpu: "
+                    + Cuda.problem().orElse("it has gone"));
         }
         return new Device(name);
     }

@@ -117,6 +117,13 @@ final class LibraryCache {
         } catch (IOException unknown) {
             where = "";
         }
+        List<String> missing = Cuda.missing();
+        if (!missing.isEmpty()) {
+            return new NativeLibrariesException(
+                    "the native libraries cannot be loaded" + where + ": " + Cuda.lacking(missing)
+                            + "; without a card build without -Pcuda",
+                    e);
+        }
         String first = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
         return new NativeLibrariesException(
                 "the native libraries cannot be loaded" + where + ": " + first

@@ -86,6 +86,14 @@ public record TokenSpace(int codes, int height, int width, int depth) {
         return codes;
     }
 
+    /**
+     * The same, but codes on a GPU are taken as they are: to look at them is to wait for it, in every step of a draw. They come
+     * from what was checked.
+     */
+    public Tensor checkAtHand(String source, Tensor codes) {
+        return codes.is_cuda() ? codes : check(source, codes);
+    }
+
     /** What is wrong with {@code codes}, if anything: "codes must be below 1024, got 1024 at [3, 17]". */
     Optional<String> problem(Tensor codes) {
         return problem("codes", codes, this.codes, 0);

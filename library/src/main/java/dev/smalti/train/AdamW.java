@@ -25,6 +25,8 @@ final class AdamW implements AutoCloseable {
     private static final double EPSILON = 1e-8;
     private static final Operation STEP = new Operation("aten::_fused_adamw_", "");
     private static final Operation NORMS = new Operation("aten::_foreach_norm", "Scalar");
+    private static final Operation ADD = new Operation("aten::_foreach_add_", "Scalar");
+    private static final Operation ADD_TENSOR = new Operation("aten::_foreach_add_", "Tensor");
     private static final Operation SCALE = new Operation("aten::_foreach_mul_", "Tensor");
 
     private final Map<String, Tensor> weights;
@@ -84,6 +86,15 @@ final class AdamW implements AutoCloseable {
 
     /** One step against the gradients; weights without one stay. */
     void step(double rate) {
+        step(rate, null);
+    }
+
+    /**
+     * The same, decided on the device of the weights, so that nothing waits for it.
+     *
+     * @param flaw 1 if nothing is to change, else 0, float32 [1]; null for 0
+     */
+    void step(double rate, Tensor flaw) {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 GenericList self = Operation.tensors();
@@ -96,7 +107,6 @@ final class AdamW implements AutoCloseable {
                     Tensor weight = entry.getValue();
                     if (hasGradient(weight)) {
                         Slot slot = slots.get(entry.getKey());
-                        slot.step().add_(new Scalar(1.0));
                         self.push_back(new IValue(weight));
                         gradients.push_back(new IValue(weight.grad()));
                         averages.push_back(new IValue(slot.average()));
@@ -107,6 +117,12 @@ final class AdamW implements AutoCloseable {
                 }
                 if (!any) {
                     return;
+                }
+                if (flaw == null) {
+                    ADD.call(new IValue(steps), new IValue(new Scalar(1.0)));
+                } else {
+                    Tensor one = flaw.neg().add(new Scalar(1.0)).squeeze();
+                    ADD_TENSOR.call(new IValue(steps), new IValue(one), new IValue(new Scalar(1.0)));
                 }
                 STEP.call(
                         new IValue(self),
@@ -123,7 +139,7 @@ final class AdamW implements AutoCloseable {
                         new IValue(false), // amsgrad
                         new IValue(false), // maximize
                         new IValue(), // grad_scale
-                        new IValue()); // found_inf
+                        flaw == null ? new IValue() : new IValue(flaw)); // found_inf
             }
         });
     }

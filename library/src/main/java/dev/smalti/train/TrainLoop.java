@@ -94,15 +94,39 @@ public final class TrainLoop<B> {
     }
 
     private Map<String, Double> step(long step, BatchesAhead<B> ahead) {
-        Map<String, Double> measures = Scope.value(() -> read(gradients(step, ahead), step));
+        Map<String, Double> measures = Scope.value(() -> {
+            List<Reading> readings = gradients(step, ahead);
+            if (device.is_cuda()) { // it decides for itself, and is waited for when all of the step is on its way
+                apply(step, flaw(readings));
+                return read(readings, step);
+            }
+            Map<String, Double> read = read(readings, step);
+            apply(step, null);
+            return read;
+        });
         for (Player<B> player : players) {
-            player.optimizer().step(configuration.rate(step));
-            player.optimizer().clearGradients();
             if (player.average() != null) {
                 player.average().update();
             }
         }
         return measures;
+    }
+
+    private void apply(long step, Tensor flaw) {
+        for (Player<B> player : players) {
+            player.optimizer().step(configuration.rate(step), flaw);
+            player.optimizer().clearGradients();
+        }
+    }
+
+    /** 1 if something isn't finite that must be, else 0; nothing is read. float32 [1] */
+    private static Tensor flaw(List<Reading> readings) {
+        List<Tensor> checked = readings.stream()
+                .filter(reading -> reading.checked() != null)
+                .map(Reading::value)
+                .toList();
+        Tensor finite = Tensors.cat(checked).isfinite().all();
+        return finite.logical_not().to(ScalarType.Float).reshape(1);
     }
 
     /** Leaves each player's gradient, clipped, with its weights, and what is to be read of it on the device. */

@@ -7,8 +7,12 @@ import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
+import java.util.Arrays;
 import java.util.List;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 class CategoricalTest {
@@ -57,6 +61,58 @@ class CategoricalTest {
         assertThat(draw(log, 1 - 1.001e-9, 1 - 0.999e-9, Math.nextDown(1.0))).containsExactly(0, 1, 1);
         double[] turned = {Math.log(1e-9), Math.log(1 - 1e-9)};
         assertThat(draw(turned, 0, 0.999e-9, 1.001e-9)).containsExactly(0, 0, 1);
+    }
+
+    /** Also where the codes don't fill the last block, and beside one code more. */
+    @Test
+    void draws_of_many_codes_what_float64_draws() {
+        for (int codes : new int[] {4096, 4100}) {
+            Scope.free(() -> {
+                Tensor logits = torch.randn(200, codes).mul(new Scalar(3.0));
+                Tensor u = RandomStreams.of(List.of(new Seed(5)))
+                        .uniform(Use.CODES, 1, 200)
+                        .flatten();
+                Tensor wide = logits.to(ScalarType.Double);
+                assertThat(Tensors.toLongs(Categorical.drawOfMany(logits, 1, u, null)))
+                        .isEqualTo(Tensors.toLongs(Categorical.draw(wide, u)));
+                assertThat(Tensors.toLongs(Categorical.drawOfMany(logits, 2, u, null)))
+                        .isEqualTo(Tensors.toLongs(Categorical.draw(wide.div(new Scalar(2.0)), u)));
+                Tensor half = wide.logsumexp(new long[] {1}, true); // as likely as all others together
+                assertThat(Tensors.toLongs(Categorical.drawOfMany(logits, 1, u, total -> total)))
+                        .isEqualTo(Tensors.toLongs(Categorical.draw(Tensors.cat(1, wide, half), u)));
+            });
+        }
+    }
+
+    @Test
+    void draws_of_many_codes_the_rare_ones_in_their_own_part_and_none_that_is_left_out() {
+        float[] log = new float[4096];
+        Arrays.fill(log, Float.NEGATIVE_INFINITY);
+        log[7] = 0;
+        log[8] = (float) Math.log(1e-9); // in the block of the likely one
+        log[4000] = (float) Math.log(1e-12); // in one of its own
+        Scope.free(() -> {
+            Tensor u = Tensors.doubles(0, 0.5, 1 - 1.1e-9, 1 - 0.9e-9, 1 - 1.1e-12, 1 - 0.9e-12, Math.nextDown(1.0), 1);
+            Tensor rows = Tensors.floats(log).expand(8, 4096);
+            assertThat(Tensors.toLongs(Categorical.drawOfMany(rows, 1, u, null)))
+                    .containsExactly(7, 7, 7, 8, 8, 4000, 4000, 4000);
+            Tensor flawed = Tensors.floats(log).clone();
+            flawed.select(0, 3).fill_(new Scalar(Double.NaN));
+            assertThat(Tensors.toLongs(Categorical.drawOfMany(flawed.expand(8, 4096), 1, u, null)))
+                    .containsOnly(Categorical.NONE);
+        });
+    }
+
+    @Test
+    void gives_none_rather_than_throw_where_nothing_may_be_read() {
+        Scope.free(() -> {
+            Tensor log =
+                    Tensors.doubles(0, 0, Double.NaN, 0, NEVER, NEVER, NEVER, 0).view(4, 2);
+            Tensor u = Tensors.doubles(0.7, 0.7, 0.7, 0.7);
+            assertThat(Tensors.toLongs(Categorical.drawOrNone(log, u)))
+                    .containsExactly(1, Categorical.NONE, Categorical.NONE, 1);
+            assertThatThrownBy(() -> Categorical.draw(log, u)).hasMessageContaining("probabilities must be numbers");
+        });
     }
 
     @Test

@@ -25,6 +25,16 @@ class PrecisionTest {
     }
 
     @Test
+    void tf32_is_float32_on_a_cpu() {
+        assertThat(Precision.of("tf32", Devices.cpu())).isEqualTo(Precision.TF32);
+        Scope.free(() -> {
+            Tensor x = torch.randn(8, 8);
+            Tensor product = Precision.TF32.run(Devices.cpu(), () -> torch.mm(x, x));
+            assertThat(torch.equal(product, torch.mm(x, x))).isTrue();
+        });
+    }
+
+    @Test
     void exact_is_float32_inside_of_bfloat16_and_bfloat16_goes_on_after_it() {
         Scope.free(() -> {
             Tensor x = torch.ones(4, 4);
@@ -55,6 +65,6 @@ class PrecisionTest {
     void names_what_precision_must_be() {
         assertThatThrownBy(() -> Precision.of("fp8", Devices.cpu()))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("precision must be auto, fp32 or bf16, got fp8");
+                .hasMessage("precision must be auto, fp32, tf32 or bf16, got fp8");
     }
 }

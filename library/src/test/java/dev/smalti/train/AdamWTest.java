@@ -86,6 +86,19 @@ class AdamWTest {
     }
 
     @Test
+    void changes_nothing_where_the_device_says_that_something_is_flawed() {
+        try (AdamW adam = new AdamW(parameters, List.of(BETA1, BETA2), DECAY)) {
+            gradient(weight, GRADIENTS[0]);
+            Scope.free(() -> adam.step(0.1, Tensors.floats(1)));
+            assertThat(Tensors.toFloats(weight)).isEqualTo(START);
+            assertThat(Tensors.toDoubles(adam.state().get("step.w"))).containsExactly(0);
+            Scope.free(() -> adam.step(0.1, Tensors.floats(0)));
+            assertThat(Tensors.toFloats(weight)).isNotEqualTo(START);
+            assertThat(Tensors.toDoubles(adam.state().get("step.w"))).containsExactly(1);
+        }
+    }
+
+    @Test
     void clips_the_norm_of_all_gradients_together() {
         try (AdamW adam = new AdamW(parameters, List.of(BETA1, BETA2), DECAY)) {
             gradient(weight, 2, 0, 0, 0, 4);

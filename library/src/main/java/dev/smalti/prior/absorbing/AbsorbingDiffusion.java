@@ -15,6 +15,7 @@ import dev.smalti.prior.absorbing.AbsorbingConfiguration.Masking;
 import dev.smalti.prior.process.GridDraw;
 import dev.smalti.prior.process.LowDiscrepancyTimes;
 import dev.smalti.prior.process.MaskedBound;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -82,8 +83,8 @@ public final class AbsorbingDiffusion implements SearchableSteps {
      * @param u uniform numbers [B, L]
      */
     Loss trainingLoss(Tensor x0, Tensor label, Tensor t, Tensor u) {
-        Tensor lost = lost(t, u).to(x0.device(), ScalarType.Bool); // [B, L]
-        Tensor time = t.to(x0.device(), ScalarType.Float);
+        Tensor lost = lost(t, u); // [B, L]
+        Tensor time = Devices.send(t, x0.device(), ScalarType.Float);
         Tensor entropy = entropy(x0, time.sub(new Scalar(1.0)), label, lost).sum(1); // S_t, [B]
         double bits = core.bits();
         Tensor bound = entropy.div(time).mul(new Scalar(steps * bits));
@@ -95,8 +96,11 @@ public final class AbsorbingDiffusion implements SearchableSteps {
                     case REWEIGHTED_ELBO_AS_RELEASED ->
                         entropy.mul(time.sub(new Scalar((double) steps)).mul(new Scalar(-bits / steps)));
                     case MASKED_TOKEN ->
-                        entropy.div(lost.sum(new long[] {1}, false, new ScalarTypeOptional(ScalarType.Float))
-                                .clamp_min(new Scalar(1.0)));
+                        entropy.div(Devices.send(
+                                lost.sum(new long[] {1}, false, new ScalarTypeOptional(ScalarType.Float))
+                                        .clamp_min(new Scalar(1.0)),
+                                x0.device(),
+                                ScalarType.Float));
                 };
         Map<String, Tensor> measures = new LinkedHashMap<>();
         measures.put("elbo_bits", bound.mean());
@@ -116,10 +120,12 @@ public final class AbsorbingDiffusion implements SearchableSteps {
         return Absorbing.independent(t.to(u.scalar_type()).div(new Scalar((double) steps)), u);
     }
 
-    /** Cross-entropy in nats where {@code lost}, 0 elsewhere. -> float32 [B, L] */
+    /** Cross-entropy in nats where {@code lost}, best on the CPU, is true, 0 elsewhere. -> float32 [B, L] */
     Tensor entropy(Tensor x0, Tensor time, Tensor label, Tensor lost) {
-        Tensor at = lost.flatten().nonzero().squeeze(1); // [M]
-        Tensor logits = network.logits(absorbing.mask(x0, lost), time, label, at); // [M, K]
+        Device device = x0.device();
+        Tensor at = Devices.send(lost.flatten().nonzero().squeeze(1), device, ScalarType.Long); // [M]
+        Tensor xt = absorbing.mask(x0, Devices.send(lost, device, ScalarType.Bool));
+        Tensor logits = network.logits(xt, time, label, at); // [M, K]
         Tensor target = x0.flatten().index_select(0, at);
         Tensor each = torch.cross_entropy_loss(
                 logits.to(ScalarType.Float), target, new TensorOptional(), 0 /* no reduction */, -100, 0);

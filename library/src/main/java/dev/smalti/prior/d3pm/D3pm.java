@@ -17,6 +17,7 @@ import dev.smalti.prior.process.GridDraw;
 import dev.smalti.prior.process.ImportanceMasking;
 import dev.smalti.prior.process.ReverseProcess;
 import dev.smalti.prior.process.ReverseProcess.Terms;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
@@ -80,7 +81,7 @@ public final class D3pm implements SearchableSteps {
      */
     Loss trainingLoss(Denoiser denoiser, Tensor x0, Tensor label, Tensor t, ImportanceMasking masking) {
         Terms terms = reverse.terms(denoiser, x0, reverse.corrupt(x0, t, masking.u()), t, label);
-        Tensor weight = masking.weight().to(x0.device(), ScalarType.Double); // [B]
+        Tensor weight = Devices.send(masking.weight(), x0.device(), ScalarType.Double); // [B]
         double bits = core.bits();
         Scalar scale = new Scalar(reverse.steps() * bits);
         Tensor bound = terms.divergence().sum(1).mul(weight).mean().mul(scale);

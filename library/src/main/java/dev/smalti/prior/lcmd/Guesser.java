@@ -43,7 +43,7 @@ final class Guesser implements Denoiser {
     /** Of all positions; {@code xt} is z, float32 [B, L, D], {@code time} ln(σ/α). -> [B·L, K] */
     @Override
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
-        NoiseLevel level = new NoiseLevel(time.cpu().to(ScalarType.Double).mul(new Scalar(-2.0)));
+        NoiseLevel level = new NoiseLevel(time.to(ScalarType.Double).mul(new Scalar(-2.0)));
         Tensor all = logits(xt, level, label, null).view(-1, codes);
         return at == null ? all : all.index_select(0, at);
     }

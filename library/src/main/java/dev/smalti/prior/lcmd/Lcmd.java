@@ -16,6 +16,7 @@ import dev.smalti.prior.process.GridDraw;
 import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.Inference;
 import dev.smalti.prior.process.LowDiscrepancyTimes;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -159,8 +160,8 @@ public final class Lcmd implements Prior {
 
     private Tensor noise(Tensor x0, Generator generator) { // [B, L, D]
         long[] shape = {x0.size(0), space.length(), configuration.embedding().dimension()};
-        return torch.randn(shape, new GeneratorOptional(generator), Tensors.options(ScalarType.Float))
-                .to(x0.device(), ScalarType.Float);
+        Tensor noise = torch.randn(shape, new GeneratorOptional(generator), Tensors.options(ScalarType.Float));
+        return Devices.send(noise, x0.device(), ScalarType.Float);
     }
 
     /** The weighted sum of the terms, and those that weigh anything as measures, each in nats a token. */
@@ -265,7 +266,7 @@ public final class Lcmd implements Prior {
                     case LINEAR -> t;
                 };
         Tensor most = share.mul(new Scalar(dropping.ratio())).unsqueeze(1); // [B, 1]
-        return chance.fate().lt(most).to(device, ScalarType.Bool);
+        return Devices.send(chance.fate().lt(most), device, ScalarType.Bool);
     }
 
     /** -ln p(x), mean over tokens. [B, L, K], [B, L] -> [] */
@@ -278,12 +279,8 @@ public final class Lcmd implements Prior {
      * Kingma et al. 2021, eq. 17, with t even in [0, 1]. Mean over tokens.
      */
     private Tensor variational(Tensor distance, Tensor clean, Tensor t, NoiseLevel level) {
-        Tensor weight = configuration
-                .noise()
-                .slope(t)
-                .mul(level.lambda().exp())
-                .mul(new Scalar(0.5))
-                .to(distance.device(), ScalarType.Float)
+        Tensor slope = configuration.noise().slope(t).mul(level.lambda().exp());
+        Tensor weight = Devices.send(slope.mul(new Scalar(0.5)), distance.device(), ScalarType.Float)
                 .unsqueeze(1); // [B, 1]
         NoiseLevel last = configuration.noise().at(torch.ones_like(t));
         return distance.mul(weight)

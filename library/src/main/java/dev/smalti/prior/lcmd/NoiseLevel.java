@@ -1,5 +1,6 @@
 package dev.smalti.prior.lcmd;
 
+import dev.smalti.tensor.Devices;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -10,7 +11,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * Kingma et al. 2021, arXiv:2107.00630, section 3 and appendix A. Letters: B batch, L tokens, D dimension of embeddings, K
  * codes.
  *
- * @param lambda λ = ln(α²/σ²), float64 [B] on the CPU
+ * @param lambda λ = ln(α²/σ²), float64 [B], best on the CPU
  */
 record NoiseLevel(Tensor lambda) {
     /** α [B] */
@@ -25,7 +26,7 @@ record NoiseLevel(Tensor lambda) {
 
     /** What the network is told: ln(σ/α), whatever the schedule. float32 [B] */
     Tensor time(Device device) {
-        return lambda.mul(new Scalar(-0.5)).to(device, ScalarType.Float);
+        return Devices.send(lambda.mul(new Scalar(-0.5)), device, ScalarType.Float);
     }
 
     /** z = α e + σ ε. [B, L, D] twice -> [B, L, D] */
@@ -75,12 +76,14 @@ record NoiseLevel(Tensor lambda) {
         Tensor share = lambda.sigmoid(); // α²
         Tensor each = share.neg().sub(share.neg().log1p()).mul(new Scalar((double) e.size(-1))); // D (σ² - 1 - ln σ²)
         Tensor norm = e.to(ScalarType.Double).square().sum(-1); // [B, L]
-        Tensor of = share.to(e.device(), ScalarType.Double).unsqueeze(1).mul(norm);
-        return of.add(each.to(e.device(), ScalarType.Double).unsqueeze(1)).mul(new Scalar(0.5));
+        Tensor of =
+                Devices.send(share, e.device(), ScalarType.Double).unsqueeze(1).mul(norm);
+        return of.add(Devices.send(each, e.device(), ScalarType.Double).unsqueeze(1))
+                .mul(new Scalar(0.5));
     }
 
     /** One number a grid, in the form of {@code like}. [B] -> [B, 1, 1] */
     private static Tensor spread(Tensor numbers, Tensor like) {
-        return numbers.to(like.device(), like.scalar_type()).view(-1, 1, 1);
+        return Devices.send(numbers, like.device(), like.scalar_type().intern()).view(-1, 1, 1);
     }
 }

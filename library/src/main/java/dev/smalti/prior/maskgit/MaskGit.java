@@ -17,6 +17,7 @@ import dev.smalti.prior.process.ActivePositions;
 import dev.smalti.prior.process.GridDraw;
 import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.MaskedBound;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -26,6 +27,7 @@ import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -73,7 +75,7 @@ public final class MaskGit implements SearchableSteps {
         return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor r = Tensors.uniform(generator, x0.size(0)); // [B]
             Tensor lost = lost(r, Tensors.uniform(generator, x0.size(0), length)); // [B, L]
-            return trainingLoss(x0, label, lost.to(x0.device(), ScalarType.Bool));
+            return trainingLoss(x0, label, lost);
         }));
     }
 
@@ -100,16 +102,18 @@ public final class MaskGit implements SearchableSteps {
      * {@code unmaskedWeight} tokens. The measure {@code masked_bits} is the cross-entropy of the masked ones without smoothing.
      *
      * @param x0 int64 [B, L]
-     * @param lost bool [B, L]
+     * @param lost bool [B, L], best on the CPU
      */
     Loss trainingLoss(Tensor x0, Tensor label, Tensor lost) {
         double other = configuration.unmaskedWeight();
-        Tensor at = positions(other > 0 ? torch.ones_like(lost) : lost); // [M]
-        Tensor log = guess(x0, label, lost, at); // [M, K]
+        Device device = x0.device();
+        Tensor at = Devices.send(positions(other > 0 ? torch.ones_like(lost) : lost), device, ScalarType.Long); // [M]
+        Tensor gone = Devices.send(lost, device, ScalarType.Bool);
+        Tensor log = guess(x0, label, gone, at); // [M, K]
         Tensor nats = negativeLogLikelihood(log, x0, at); // [M]
         double smoothing = configuration.labelSmoothing();
         Tensor smoothed = nats.mul(new Scalar(1 - smoothing)).sub(log.mean(-1).mul(new Scalar(smoothing)));
-        Tensor masked = lost.flatten().index_select(0, at).to(ScalarType.Float);
+        Tensor masked = gone.flatten().index_select(0, at).to(ScalarType.Float);
         Tensor bits = mean(nats.detach(), masked).div(new Scalar(Math.log(2)));
         return new Loss(mean(smoothed, masked.clamp_min(new Scalar(other))), Map.of("masked_bits", bits));
     }
@@ -159,19 +163,23 @@ public final class MaskGit implements SearchableSteps {
 
     /** All masked tokens are drawn, and those that the model is least sure of are masked again. [B, L] -> [B, L] */
     private static Tensor mostConfident(GridDraw draw, Tensor xt, Tensor masked, double noise, Step step) {
-        ActivePositions at = ActivePositions.of(masked).orElseThrow();
-        Tensor logits = draw.logits(at, xt, step.t(), step); // [M, K]
-        Tensor drawn = draw.pick(at.at(), logits, step); // [M]
-        Tensor filled = at.write(xt, drawn);
         if (step.last()) {
-            return filled;
+            return draw.fill(xt, masked, step.t(), step);
         }
-        Tensor exponential = draw.exponential(Use.ORDER, step).flatten().index_select(0, at.at()); // [M]
+        ActivePositions at = ActivePositions.of(masked).orElseThrow();
+        Tensor exponential = draw.exponential(Use.ORDER, step).flatten(); // [B·L]
+        Tensor both = draw.inParts(at, part -> {
+            Tensor logits = draw.logits(part, xt, step.t(), step); // [m, K]
+            Tensor drawn = draw.pick(part.at(), logits, step); // [m]
+            Tensor sure = Confidence.of(logits, drawn, exponential.index_select(0, part.at()), noise);
+            return torch.stack(new TensorVector(drawn.to(ScalarType.Double), sure), 1); // codes are whole in float64
+        }); // [M, 2]
+        Tensor filled = at.write(xt, both.select(1, 0).to(ScalarType.Long));
         Tensor known = torch.full(
                 new long[] {xt.size(0), xt.size(1)},
                 new Scalar(Double.POSITIVE_INFINITY), // known ones stay
                 Tensors.options(ScalarType.Double, xt.device()));
-        Tensor confidence = at.write(known, Confidence.of(logits, drawn, exponential, noise)); // [B, L]
+        Tensor confidence = at.write(known, both.select(1, 1)); // [B, L]
         return torch.where(Confidence.most(confidence, draw.length() - masks(draw, step.s())), filled, xt);
     }
 

@@ -2,8 +2,12 @@ package dev.smalti.prior.process;
 
 import dev.smalti.network.Denoiser;
 import dev.smalti.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -14,17 +18,56 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param rows grids with such positions, int64 [B']
  * @param at the positions among the B·L of the batch, ascending, int64 [M]
  * @param within the same positions among the B'·L of those grids, int64 [M]
+ * @param counts how many each of those grids has, [B']
  */
-public record ActivePositions(Tensor rows, Tensor at, Tensor within) {
+public record ActivePositions(Tensor rows, Tensor at, Tensor within, List<Long> counts) {
     /** Where {@code open}, bool [B, L], is true; empty if that is nowhere. */
     public static Optional<ActivePositions> of(Tensor open) {
-        Tensor rows = open.any(1).nonzero().squeeze(1);
-        if (rows.numel() == 0) {
+        // how many each grid has is all that is read of a device in a step
+        List<Long> counts = LongStream.of(
+                        Tensors.toLongs(open.sum(new long[] {1}, false, new ScalarTypeOptional(ScalarType.Long))))
+                .filter(count -> count > 0)
+                .boxed()
+                .toList();
+        if (counts.isEmpty()) {
             return Optional.empty();
         }
-        Tensor at = open.flatten().nonzero().squeeze(1);
-        Tensor within = open.index_select(0, rows).flatten().nonzero().squeeze(1);
-        return Optional.of(new ActivePositions(rows, at, within));
+        long all = counts.stream().mapToLong(Long::longValue).sum();
+        Tensor rows = where(open.any(1), counts.size());
+        Tensor at = where(open.flatten(), all);
+        Tensor within = where(open.index_select(0, rows).flatten(), all);
+        return Optional.of(new ActivePositions(rows, at, within, counts));
+    }
+
+    /**
+     * The same in parts of whole grids, in order.
+     *
+     * @param most positions of a part, unless one grid has more
+     * @param length L
+     */
+    public List<ActivePositions> parts(long most, long length) {
+        List<ActivePositions> parts = new ArrayList<>();
+        long position = 0;
+        for (int begin = 0; begin < counts.size(); ) {
+            int end = begin;
+            long count = 0;
+            while (end < counts.size() && (end == begin || count + counts.get(end) <= most)) {
+                count += counts.get(end++);
+            }
+            parts.add(new ActivePositions(
+                    rows.narrow(0, begin, end - begin),
+                    at.narrow(0, position, count),
+                    within.narrow(0, position, count).sub(new Scalar(begin * length)),
+                    counts.subList(begin, end)));
+            position += count;
+            begin = end;
+        }
+        return parts;
+    }
+
+    /** bool [n] -> the {@code count} places that are true, int64 [count] */
+    private static Tensor where(Tensor all, long count) {
+        return all.nonzero_static(count).squeeze(1);
     }
 
     /**

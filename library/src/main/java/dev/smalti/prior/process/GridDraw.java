@@ -1,6 +1,8 @@
 package dev.smalti.prior.process;
 
 import dev.smalti.draw.Canvas;
+import dev.smalti.draw.Categorical;
+import dev.smalti.draw.Filters;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
@@ -22,6 +24,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiFunction;
 import java.util.function.DoubleUnaryOperator;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.LongStream;
@@ -42,6 +45,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class GridDraw {
     private static final int HALVINGS = 60;
 
+    /** Logits that the network is asked for at once: 128 MiB of float32, on a GPU 1 GiB. */
+    static final long ASKED = 1 << 25;
+
+    private static final long ASKED_ON_GPU = 1 << 28;
+
     /** Float64 numbers of a piece: 128 MiB of them. */
     static final long PIECE = 1 << 24;
 
@@ -53,12 +61,14 @@ public final class GridDraw {
     private final TokenSpace space;
     private Tensor labels; // int64 [B]; null without classes
     private StepWatcher watcher = StepWatcher.NONE;
-    private Listener listener = (at, logProbabilities, codes) -> {};
+    private Listener listener = Listener.NOBODY;
     private Known known; // null for none, of the grids from this number on:
     private long first;
     private Tensor open; // bool [1, L]
     private long unknown;
     private Tensor places; // where codes are drawn, bool [1, T·L]; null for everywhere
+    private final Tensor
+            flaw; // whether some probability was no number, bool [1]; read once, where the network is on a GPU
     private Tensor codes; // known ones, 0 where they are drawn, int64 [B, T·L]
 
     /**
@@ -86,6 +96,9 @@ public final class GridDraw {
     /** Sees what codes are drawn from, before a step is done. It stops a draw by throwing. */
     @FunctionalInterface
     public interface Listener {
+        /** Nobody, for whom no probabilities need be computed that the draw itself can do without. */
+        Listener NOBODY = (at, logProbabilities, codes) -> {};
+
         /**
          * @param at where, ascending indices into the B·L positions, int64 [M]
          * @param logProbabilities up to a number of each row, filtered and guided; of the codes, and for methods that draw a
@@ -111,6 +124,7 @@ public final class GridDraw {
         this.space = canvas == null ? trained : trained.sized(canvas.height(), canvas.width());
         this.open = torch.ones(new long[] {1, space.length()}, Tensors.options(ScalarType.Bool, device()));
         this.unknown = space.length();
+        this.flaw = torch.zeros(new long[] {1}, Tensors.options(ScalarType.Bool, device()));
     }
 
     /**
@@ -301,6 +315,7 @@ public final class GridDraw {
      * @param step int64 [B, T·L] -> the same
      * @return int64 [B, h, w], or [B, T, h, w] where there are several codes at each place, on the CPU
      * @throws IllegalArgumentException naming the label that isn't one of the prior's, or guidance where there are no classes
+     * @throws ArithmeticException if the network gives what is no number; on a GPU at the end
      */
     public Tensor run(double[] times, Denoiser network, Supplier<Tensor> start, BiFunction<Tensor, Step, Tensor> step) {
         return run(times, network, false, start, step);
@@ -342,7 +357,11 @@ public final class GridDraw {
                     own = x;
                     watch(x, now);
                 }
-                return space.grids(x).cpu().clone();
+                Tensor drawn = space.grids(x).cpu().clone();
+                if (flaw.item_bool()) {
+                    throw Categorical.noNumbers();
+                }
+                return drawn;
             } finally {
                 if (own != null) {
                     Scope.release(own);
@@ -353,7 +372,8 @@ public final class GridDraw {
 
     private void watch(Tensor x, Step now) {
         if (watcher != StepWatcher.NONE) {
-            Scope.free(() -> watcher.step(now.number(), now.of(), space.grids(x).cpu()));
+            Scope.free(() -> watcher.step(
+                    now.number(), now.of(), watcher.looks() ? space.grids(x).cpu() : null));
         }
     }
 
@@ -460,7 +480,46 @@ public final class GridDraw {
 
     /** Draws codes from what the network says, filtered. int64 [M], [M, K] -> int64 [M] */
     public Tensor pick(Tensor at, Tensor logits, Step step) {
-        return pick(at, logits, step, (piece, from) -> step.filter().logProbabilities(piece));
+        LogitFilter filter = step.filter();
+        return simple(logits.size(1)) && filter.filters().equals(Filters.NONE)
+                ? pickOfMany(at, logits, filter.temperature(), step, null)
+                : pick(at, logits, step, (piece, from) -> filter.logProbabilities(piece));
+    }
+
+    /** Whether draws of so many codes are better {@linkplain #pickOfMany made} without the probabilities of all. */
+    public boolean simple(long codes) {
+        return codes >= Categorical.MANY && listener == Listener.NOBODY;
+    }
+
+    /**
+     * Draws codes by {@link Categorical#drawOfMany}; nobody listens.
+     *
+     * @param more of one code more; null for none
+     * @return int64 [M]
+     */
+    public Tensor pickOfMany(Tensor at, Tensor logits, double temperature, Step step, UnaryOperator<Tensor> more) {
+        Tensor u = uniform(Use.CODES, step).flatten().index_select(0, at);
+        Tensor codes = Categorical.drawOfMany(logits, temperature, u, more);
+        if (!codes.is_cuda() && codes.lt(new Scalar(0L)).any().item_bool()) {
+            throw Categorical.noNumbers();
+        }
+        return checked(codes);
+    }
+
+    /**
+     * What is made of some places, part by part of whole grids, so that there never are many logits at once.
+     *
+     * @param part of such places, to a row for each, [m, ...]
+     * @return of all of them, [M, ...]
+     */
+    public Tensor inParts(ActivePositions at, Function<ActivePositions, Tensor> part) {
+        long most = (at.at().is_cuda() ? ASKED_ON_GPU : ASKED) / (space.codes() + 1);
+        List<ActivePositions> parts = at.parts(Math.max(1, most), space.length());
+        if (parts.size() == 1) {
+            return part.apply(at);
+        }
+        return Tensors.cat(
+                parts.stream().map(each -> Scope.keep(() -> part.apply(each))).toList());
     }
 
     /**
@@ -481,12 +540,21 @@ public final class GridDraw {
             Tensor own = at.narrow(0, from, count);
             picked.add(Scope.keep(() -> {
                 Tensor log = reading.logProbabilities(logits.narrow(0, from, count), from); // [m, S]
-                Tensor codes = streams.pick(step.number(), own, space.length(), log);
+                Tensor codes = checked(streams.pick(step.number(), own, space.length(), log));
                 listener.picked(own, log, codes);
                 return codes;
             }));
         }
         return picked.size() == 1 ? picked.get(0) : Tensors.cat(picked);
+    }
+
+    /** Codes; those that could not be drawn on a GPU are 0 until the draw is read, and it ends by throwing then. */
+    private Tensor checked(Tensor codes) {
+        if (!codes.is_cuda()) {
+            return codes;
+        }
+        flaw.logical_or_(codes.eq(new Scalar(Categorical.NONE)).any());
+        return codes.clamp_min(new Scalar(0L));
     }
 
     /**
@@ -499,7 +567,7 @@ public final class GridDraw {
      */
     public Tensor fill(Tensor xt, Tensor where, double time, Step step) {
         return ActivePositions.of(where)
-                .map(at -> at.write(xt, pick(at.at(), logits(at, xt, time, step), step)))
+                .map(at -> at.write(xt, inParts(at, part -> pick(part.at(), logits(part, xt, time, step), step))))
                 .orElse(xt);
     }
 }

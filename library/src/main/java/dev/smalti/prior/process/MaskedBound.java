@@ -1,6 +1,7 @@
 package dev.smalti.prior.process;
 
 import dev.smalti.corruption.Absorbing;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Device;
@@ -38,7 +39,7 @@ public final class MaskedBound {
         Tensor u = Tensors.uniform(generator, batch, length);
         Tensor lost = Absorbing.exactly(m, u);
         Tensor share = u.masked_fill(lost.logical_not(), new Scalar(0.0)).amax(new long[] {1}, false); // m-th smallest
-        Tensor nats = entropy.sum(lost.to(device, ScalarType.Bool), share);
+        Tensor nats = entropy.sum(Devices.send(lost, device, ScalarType.Bool), share);
         return nats.mul(m.reciprocal().mul(new Scalar((double) length)).to(device, nats.scalar_type()));
     }
 

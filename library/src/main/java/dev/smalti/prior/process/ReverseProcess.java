@@ -76,7 +76,7 @@ public final class ReverseProcess {
      * @param u uniform numbers in [0, 1), float64 [B, L]
      */
     public Tensor corrupt(Tensor x0, Tensor t, Tensor u) {
-        return corruption.corrupt(x0, schedule.at(t, x0.device()), u.to(x0.device(), ScalarType.Double));
+        return corruption.corrupt(x0, schedule.at(t, x0.device()), Devices.send(u, x0.device(), ScalarType.Double));
     }
 
     /**
@@ -95,7 +95,7 @@ public final class ReverseProcess {
         Tensor rows = at.floor_divide(new Scalar(space.length()));
         Tensor clean = x0.flatten().index_select(0, at);
         Tensor now = xt.flatten().index_select(0, at);
-        Tensor times = t.to(device, ScalarType.Long).index_select(0, rows); // [M]
+        Tensor times = Devices.send(t, device, ScalarType.Long).index_select(0, rows); // [M]
         Level before = schedule.at(t.sub(new Scalar(1L)), device).rows(rows);
         Level after = schedule.at(t, device).rows(rows);
         Tensor logX0 = guess(network.logits(xt, time(t, device), label, at), now, after); // [M, K]
@@ -126,7 +126,7 @@ public final class ReverseProcess {
     }
 
     private static Tensor time(Tensor t, Device device) {
-        return t.sub(new Scalar(1L)).to(device, ScalarType.Float);
+        return Devices.send(t.sub(new Scalar(1L)), device, ScalarType.Float);
     }
 
     private static Tensor spread(Tensor values, Tensor at, Tensor x0) {
@@ -180,7 +180,7 @@ public final class ReverseProcess {
         return terms(network, x0, corrupt(x0, t, masking.u()), t, label)
                 .divergence()
                 .sum(1)
-                .mul(masking.weight().to(x0.device(), ScalarType.Double))
+                .mul(Devices.send(masking.weight(), x0.device(), ScalarType.Double))
                 .mul(new Scalar((double) steps()))
                 .add(new Scalar(priorNats()))
                 .to(ScalarType.Float);
@@ -267,8 +267,9 @@ public final class ReverseProcess {
         Level before = schedule.at(Tensors.filled(Math.round(step.s()), xt.size(0)), xt.device());
         Level after = schedule.at(t, xt.device());
         Tensor changes = corruption.changes(xt, before, after, draw.uniform(Use.PLACES, step)); // [B, L]
+        Tensor whole = Devices.send(t, xt.device(), ScalarType.Long);
         return ActivePositions.of(changes)
-                .map(at -> {
+                .map(all -> all.write(xt, draw.inParts(all, at -> {
                     Tensor every = at.at().floor_divide(new Scalar(xt.size(1))); // [M]
                     Tensor token = at.read(xt);
                     GridDraw.Reading reading = (logits, from) -> {
@@ -276,12 +277,12 @@ public final class ReverseProcess {
                         Tensor now = token.narrow(0, from, logits.size(0));
                         Level then = after.rows(rows);
                         Tensor guess = step.filter().logProbabilities(withToken(logits, now, then));
-                        Tensor times = t.to(xt.device(), ScalarType.Long).index_select(0, rows);
+                        Tensor times = whole.index_select(0, rows);
                         return back(guess, now, times, before.rows(rows), then).narrow(1, 0, space.codes());
                     };
                     Tensor logits = draw.logits(at, xt, step.t() - 1, step); // [M, K]
-                    return at.write(xt, draw.pick(at.at(), logits, step, reading));
-                })
+                    return draw.pick(at.at(), logits, step, reading);
+                })))
                 .orElse(xt);
     }
 

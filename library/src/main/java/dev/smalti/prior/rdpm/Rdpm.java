@@ -15,6 +15,7 @@ import dev.smalti.prior.process.GridDraw;
 import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.LowDiscrepancyTimes;
 import dev.smalti.prior.rdpm.RdpmConfiguration.Times;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -155,7 +156,7 @@ public final class Rdpm implements Prior {
      */
     private Tensor entropy(TokenBatch batch, Tensor rows, Tensor t) {
         Device device = parameters.device();
-        Tensor at = rows.to(device, ScalarType.Long);
+        Tensor at = Devices.send(rows, device, ScalarType.Long);
         Tensor codes = batch.codes().to(device, ScalarType.Long).view(-1, steps, space.length());
         Tensor own = codes.index_select(0, at); // [R, T, L]
         Tensor label = batch.labels() == null
@@ -164,8 +165,10 @@ public final class Rdpm implements Prior {
         long[] seeds = Tensors.toLongs(batch.noiseSeeds().cpu().index_select(0, rows));
         Tensor noise =
                 DiffusionNoise.of(seeds, Tensors.toLongs(t), configuration.dimension(), space.height(), space.width());
-        Tensor logits = logits(input(own, noise, t, space), t.to(device, ScalarType.Float), label); // [R, L, K]
-        Tensor place = t.sub(new Scalar(1L)).to(device, ScalarType.Long).view(-1, 1, 1);
+        Tensor logits =
+                logits(input(own, noise, t, space), Devices.send(t, device, ScalarType.Float), label); // [R, L, K]
+        Tensor place =
+                Devices.send(t.sub(new Scalar(1L)), device, ScalarType.Long).view(-1, 1, 1);
         Tensor target = own.take_along_dim(place, new LongOptional(1)); // [R, 1, L]
         return torch.cross_entropy_loss(
                         logits.to(ScalarType.Float).flatten(0, 1),
@@ -193,7 +196,7 @@ public final class Rdpm implements Prior {
 
     /** concat(ε_t, z'_{t-1}). int64 [R, T, L], float32 [R, d, h, w], int64 [R] -> float32 [R, L, 2d] */
     private Tensor input(Tensor codes, Tensor noise, Tensor t, TokenSpace of) {
-        Tensor own = noise.to(codes.device(), ScalarType.Float);
+        Tensor own = Devices.send(noise, codes.device(), ScalarType.Float);
         Tensor both = Tensors.cat(1, own, accumulated(codes, t.sub(new Scalar(1L)), of)); // [R, 2d, h, w]
         return both.flatten(2, -1).transpose(1, 2);
     }
@@ -208,7 +211,7 @@ public final class Rdpm implements Prior {
      */
     Tensor accumulated(Tensor codes, Tensor t, TokenSpace of) {
         return Precision.exact(codes.device(), () -> {
-            Tensor count = t.to(codes.device(), ScalarType.Long).view(-1, 1); // [R, 1]
+            Tensor count = Devices.send(t, codes.device(), ScalarType.Long).view(-1, 1); // [R, 1]
             Tensor step = torch.arange(new Scalar((long) steps), Tensors.options(ScalarType.Long, codes.device()));
             Tensor known = step.unsqueeze(0).lt(count).unsqueeze(2); // [R, T, 1]
             Tensor vectors = torch.embedding(codebook, codes.masked_fill(known.logical_not(), new Scalar(0L)));
@@ -233,7 +236,14 @@ public final class Rdpm implements Prior {
             Tensor all = logits(vectors, time, label).flatten(0, 1); // [R·L, K]
             return at == null ? all : all.index_select(0, at);
         };
-        return draw.run(Steps.USUAL.shares(steps), denoiser, draw::nothing, (x, step) -> step(draw, x, step));
+        return Scope.keep(() -> {
+            Tensor at = draw.open()
+                    .expand(draw.grids(), draw.length())
+                    .flatten()
+                    .nonzero()
+                    .squeeze(1); // [M]
+            return draw.run(Steps.USUAL.shares(steps), denoiser, draw::nothing, (x, step) -> step(draw, x, at, step));
+        });
     }
 
     private void check(Steps wanted) {
@@ -249,31 +259,33 @@ public final class Rdpm implements Prior {
     }
 
     /**
-     * Draws the codes of step t, and takes those of known places as they are, with the noise that they were encoded with. int64
+     * Draws the codes of step t at the open places, [M], and takes those of known places as they are, with the noise that they were encoded with. int64
      * [B, T·L] -> the same
      */
-    private Tensor step(GridDraw draw, Tensor x, Step step) {
+    private Tensor step(GridDraw draw, Tensor x, Tensor at, Step step) {
         TokenSpace own = draw.space();
         int t = step.number();
         Tensor codes = x.view(-1, steps, own.length()); // [B, T, L]
         Tensor time = Tensors.filled(t, codes.size(0));
         Tensor noise = noise(draw.noiseSeeds(), t, own);
         if (draw.partial()) {
-            Tensor open = draw.open().cpu().view(1, 1, own.height(), own.width());
-            noise = torch.where(open, noise, noise(draw.knownNoiseSeeds(), t, own));
+            Tensor open = draw.open().view(1, 1, own.height(), own.width());
+            Tensor known = noise(draw.knownNoiseSeeds(), t, own);
+            noise = torch.where(
+                    open,
+                    Devices.send(noise, x.device(), ScalarType.Float),
+                    Devices.send(known, x.device(), ScalarType.Float));
         }
-        Tensor at = draw.open()
-                .expand(codes.size(0), own.length())
-                .flatten()
-                .nonzero()
-                .squeeze(1); // [M]
         Tensor logits = step.guided()
-                .logits(input(codes, noise, time, own), time.to(x.device(), ScalarType.Float), draw.labels(), at);
+                .logits(
+                        input(codes, noise, time, own),
+                        Devices.send(time, x.device(), ScalarType.Float),
+                        draw.labels(),
+                        at);
         Tensor drawn = draw.pick(at, logits, step); // [M]
         Tensor now =
-                codes.select(1, t - 1L).reshape(-1).index_copy(0, at, drawn).view(-1, 1, own.length());
-        Tensor all = codes.index_copy(1, Tensors.longs(t - 1L).to(x.device(), ScalarType.Long), now)
-                .flatten(1, -1);
+                codes.select(1, t - 1L).reshape(-1).index_copy(0, at, drawn).view(-1, own.length());
+        Tensor all = codes.select_scatter(now, 1, t - 1L).flatten(1, -1);
         return draw.partial() ? upTo(t, draw.keep(all), all, own) : all;
     }
 

@@ -108,7 +108,10 @@ interface Graph {
             Tensor grown = dsigma.exp().unsqueeze(1);
             Tensor mask = score.sum(new long[] {1}, true, new ScalarTypeOptional())
                     .mul(dsigma.expm1().neg().unsqueeze(1)); // what the codes gain, the mask loses
-            Tensor column = Tensors.filled(space.mask(), score.size(0), 1).to(score.device(), ScalarType.Long);
+            Tensor column = torch.full(
+                    new long[] {score.size(0), 1},
+                    new Scalar(space.mask()),
+                    Tensors.options(ScalarType.Long, score.device()));
             return score.mul(grown).scatter_add(1, column, mask);
         }
 

@@ -20,12 +20,14 @@ import dev.smalti.prior.process.MaskedBound;
 import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
 import dev.smalti.prior.sedd.SeddConfiguration.Predictor;
 import dev.smalti.prior.sedd.SeddConfiguration.Transitions;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
@@ -94,15 +96,17 @@ public final class Sedd implements SearchableSteps {
      * ln s, with 0 at the token itself. σ is the time, float32 [B]. -> float32 [M, S]. Appendix C.2 of Lou et al.
      */
     Tensor logScore(Tensor x, Tensor sigma, Tensor label, Tensor at) {
-        Tensor raw = network.logits(x, sigma, label, at).to(ScalarType.Float); // never bfloat16: exp would lose it
+        // never bfloat16: exp would lose it
+        Tensor given = Scope.keep(() -> network.logits(x, sigma, label, at).to(ScalarType.Float));
         Tensor flat = x.flatten();
         Tensor token = (at == null ? flat : flat.index_select(0, at)).unsqueeze(1); // [M, 1]
         Tensor size = ofPlaces(sigma, at).to(ScalarType.Float).expm1().log().unsqueeze(1); // [M, 1]
+        Tensor raw = given;
         if (configuration.parametrisation() == Parametrisation.EXACT) {
-            Tensor p = torch.log_softmax(raw.narrow(1, 0, space.codes()), -1);
+            Tensor p = torch.log_softmax(given.narrow(1, 0, space.codes()), -1);
             raw = graph.logRatio(p, size, token);
         } else if (configuration.scaleBySigma()) {
-            raw = raw.sub(size).sub(new Scalar(Math.log(graph.states() - 1)));
+            raw = Scope.keep(() -> given.sub(size).sub(new Scalar(Math.log(graph.states() - 1))));
         }
         return raw.scatter(1, token, new Scalar(0.0));
     }
@@ -134,8 +138,8 @@ public final class Sedd implements SearchableSteps {
 
     /** σ'(t) times the score entropy of each grid, in nats. x and x0 int64 [B, L], t [B] -> [B]. Eq. 13 of Lou et al. */
     Tensor trainingLoss(Tensor x, Tensor x0, Tensor label, Tensor t) {
-        Tensor sigma = configuration.noise().total(t).to(x0.device(), ScalarType.Float);
-        Tensor rate = configuration.noise().rate(t).to(x0.device(), ScalarType.Float);
+        Tensor sigma = Devices.send(configuration.noise().total(t), x0.device(), ScalarType.Float);
+        Tensor rate = Devices.send(configuration.noise().rate(t), x0.device(), ScalarType.Float);
         return entropy(x, x0, label, sigma).sum(1).mul(rate);
     }
 
@@ -202,17 +206,50 @@ public final class Sedd implements SearchableSteps {
             way = (x, score) -> euler(x, score, (step.t() - step.s()) * rate(step.t()));
         }
         return ActivePositions.of(graph.open(xt))
-                .map(at -> {
-                    Tensor token = at.read(xt); // [M]
-                    GridDraw.Reading reading = (logScore, from) -> {
-                        Tensor x = token.narrow(0, from, logScore.size(0)); // [m]
-                        Tensor score = tempered(logScore.to(ScalarType.Double), x, sigma, step.filter())
-                                .exp(); // [m, S]
-                        return way.back(x, score).clamp_min(new Scalar(0.0)).log();
-                    };
-                    return at.write(xt, draw.pick(at.at(), draw.logits(at, xt, sigma, step), step, reading));
-                })
+                .map(all -> at(draw, xt, all, sigma, way, step))
                 .orElse(xt);
+    }
+
+    private Tensor at(GridDraw draw, Tensor xt, ActivePositions all, double sigma, Way way, Step step) {
+        boolean simple = simple(draw, step);
+        return all.write(xt, draw.inParts(all, at -> {
+            Tensor scores = draw.logits(at, xt, sigma, step); // [M, S]
+            if (simple) {
+                return ofMasks(draw, at, scores, sigma, step);
+            }
+            Tensor token = at.read(xt); // [M]
+            GridDraw.Reading reading = (logScore, from) -> {
+                Tensor x = token.narrow(0, from, logScore.size(0)); // [m]
+                Tensor score = tempered(logScore.to(ScalarType.Double), x, sigma, step.filter())
+                        .exp(); // [m, S]
+                return way.back(x, score).clamp_min(new Scalar(0.0)).log();
+            };
+            return draw.pick(at.at(), scores, step, reading);
+        }));
+    }
+
+    private boolean simple(GridDraw draw, Step step) {
+        return configuration.transitions() == Transitions.ABSORB
+                && (step.s() == 0 || configuration.sampling().predictor() == Predictor.ANALYTIC)
+                && step.filter().equals(LogitFilter.NONE)
+                && !configuration.sampling().renormalise()
+                && draw.simple(space.codes());
+    }
+
+    /**
+     * The analytic step of masks, in closed form: code y comes by (e^dσ - 1) s_y, and the mask stays by what that leaves of 1;
+     * at the last step by none.
+     */
+    private Tensor ofMasks(GridDraw draw, ActivePositions at, Tensor scores, double sigma, Step step) {
+        double gain = Math.expm1(sigma - (step.s() == 0 ? 0 : sigma(step.s())));
+        UnaryOperator<Tensor> mask = logTotal -> logTotal.exp()
+                .mul(new Scalar(-gain))
+                .add(new Scalar(1.0))
+                .clamp_min(new Scalar(0.0))
+                .log()
+                .sub(new Scalar(Math.log(gain)));
+        Tensor codes = scores.narrow(1, 0, space.codes());
+        return draw.pickOfMany(at.at(), codes, 1, step, step.s() == 0 ? null : mask);
     }
 
     /** Probabilities, not normalised, of the states before x. [M], [M, S] -> [M, S] */
@@ -328,7 +365,7 @@ public final class Sedd implements SearchableSteps {
         return MaskedBound.negativeLogLikelihood(x0.size(0), space.length(), x0.device(), generator, (lost, share) -> {
             Tensor sigma =
                     share.neg().log1p().neg().clamp_min(new Scalar(range[0])).clamp_max(new Scalar(range[1]));
-            Tensor device = sigma.to(x0.device(), ScalarType.Float);
+            Tensor device = Devices.send(sigma, x0.device(), ScalarType.Float);
             // in units of the true ratio, since dσ·r = dp / p for p = 1 - e^-σ, the share of masked tokens
             return entropy(x0.masked_fill(lost, new Scalar(space.mask())), x0, labels, device)
                     .sum(1)
@@ -350,7 +387,8 @@ public final class Sedd implements SearchableSteps {
         Tensor share =
                 root.div(cube.neg().add(new Scalar(1.0))).pow(new Scalar(2.0)).mul(new Scalar(3 * (most - least)));
         ImportanceMasking masking = importanceMasking(sigma, generator);
-        Tensor between = entropy(lost(x0, sigma, masking), x0, labels, sigma.to(x0.device(), ScalarType.Float))
+        Tensor between = entropy(
+                        lost(x0, sigma, masking), x0, labels, Devices.send(sigma, x0.device(), ScalarType.Float))
                 .sum(1)
                 .mul(weight(masking, x0))
                 .cpu()
@@ -381,11 +419,15 @@ public final class Sedd implements SearchableSteps {
     }
 
     private static Tensor weight(ImportanceMasking masking, Tensor x0) {
-        return masking.weight().to(x0.device(), ScalarType.Float);
+        return Devices.send(masking.weight(), x0.device(), ScalarType.Float);
     }
 
     private Tensor lost(Tensor x0, Tensor sigma, ImportanceMasking masking) {
-        return graph.corrupt(x0.cpu(), sigma, masking.u()).to(x0.device(), ScalarType.Long);
+        Device device = x0.device();
+        return graph.corrupt(
+                x0,
+                Devices.send(sigma, device, ScalarType.Double),
+                Devices.send(masking.u(), device, ScalarType.Double));
     }
 
     /** Grids of which nothing is left. [B, L] */
@@ -396,7 +438,7 @@ public final class Sedd implements SearchableSteps {
 
     /** One for each grid of {@code of}, and where it is. float64 [B] */
     private static Tensor filled(double value, Tensor of) {
-        return filled(value, of.size(0)).to(of.device(), ScalarType.Double);
+        return torch.full(new long[] {of.size(0)}, new Scalar(value), Tensors.options(ScalarType.Double, of.device()));
     }
 
     private static Tensor filled(double value, long size) {

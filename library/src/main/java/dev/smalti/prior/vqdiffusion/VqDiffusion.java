@@ -19,6 +19,7 @@ import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.ImportanceMasking;
 import dev.smalti.prior.process.ReverseProcess;
 import dev.smalti.prior.process.ReverseProcess.Terms;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
@@ -123,14 +124,14 @@ public final class VqDiffusion implements SearchableSteps {
         Tensor weight = weight(xt, t); // [B, L]
         Tensor bound = terms.divergence().mul(weight).sum(1); // L_t, [B]
         if (history != null) {
-            history.record(t, bound.mul(counts.to(x0.device(), ScalarType.Double)));
+            history.record(t, bound.mul(Devices.send(counts, x0.device(), ScalarType.Double)));
         }
         Tensor auxiliary = terms.entropy().mul(weight).sum(1).mul(new Scalar(configuration.auxiliary()));
         if (configuration.adaptive()) {
             Tensor addition = t.sub(new Scalar(1L)).to(ScalarType.Double).div(new Scalar(-1.0 * reverse.steps()));
-            auxiliary = auxiliary.mul(addition.add(new Scalar(2.0)).to(x0.device(), ScalarType.Double));
+            auxiliary = auxiliary.mul(Devices.send(addition.add(new Scalar(2.0)), x0.device(), ScalarType.Double));
         }
-        Tensor p = share.div(counts).to(x0.device(), ScalarType.Double);
+        Tensor p = Devices.send(share.div(counts), x0.device(), ScalarType.Double);
         return torch.stack(
                 new TensorVector(
                         bound.add(auxiliary).div(p), terms.divergence().sum(1).div(p)),
@@ -143,7 +144,8 @@ public final class VqDiffusion implements SearchableSteps {
         Tensor weight = torch.full_like(xt, new Scalar(0L)).to(ScalarType.Double);
         weight = weight.add(new Scalar(configuration.maskWeight().get(1)))
                 .masked_fill(masked, new Scalar(configuration.maskWeight().get(0)));
-        Tensor first = t.eq(new Scalar(1L)).to(xt.device(), ScalarType.Bool).unsqueeze(1);
+        Tensor first =
+                Devices.send(t.eq(new Scalar(1L)), xt.device(), ScalarType.Bool).unsqueeze(1);
         return weight.masked_fill(first, new Scalar(1.0));
     }
 

@@ -7,6 +7,7 @@ import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.tensor.Devices;
@@ -14,6 +15,7 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.GeneratorOptional;
@@ -45,6 +47,20 @@ class GridDrawTest {
             assertThat(draw(SPACE, Sampling.USUAL.steps(2)).times(4)).containsExactly(1, 0.5, 0);
             assertThat(draw(SPACE, Sampling.USUAL.times(List.of(1.0, 0.3))).times(4))
                     .containsExactly(1, 0.3, 0);
+        });
+    }
+
+    @Test
+    void brings_grids_only_for_those_who_look_at_them() {
+        Scope.free(() -> {
+            List<String> seen = new ArrayList<>();
+            for (boolean looks : new boolean[] {true, false}) {
+                GridDraw draw = draw(SPACE, Sampling.USUAL)
+                        .watcher(StepWatcher.of(
+                                looks, (done, of, xt) -> seen.add(done + "/" + of + " " + (xt != null))));
+                draw.run(new double[] {1, 0.5, 0}, null, draw::masks, (x, step) -> x);
+            }
+            assertThat(seen).containsExactly("1/2 true", "2/2 true", "1/2 false", "2/2 false");
         });
     }
 
