@@ -12,17 +12,13 @@ import dev.smalti.network.Work;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
-import dev.smalti.recipe.RecipeFile;
-import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
-import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
-import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.train.Player;
 import dev.smalti.train.Run;
 import dev.smalti.train.TrainLoop;
@@ -44,13 +40,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Measures drawing, training steps, encoding, memory, metrics. Arguments name what to measure
- * ({@code peak generate canvas prior priors cache tokenizer encode memory metrics}); none measures all but the metrics,
- * which take long. {@code metrics=10000} has sets of that many images in place of 50,000. The ablations, which take an hour
+ * ({@code peak generate canvas prior priors cache tokenizer tokenizer-256 encode memory metrics}); none measures all but
+ * {@code tokenizer-256} and the metrics, which take long. {@code metrics=10000} has sets of that many images in place of 50,000. The ablations, which take an hour
  * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, and with the folder of {@code fruits-train.zip} and
  * {@code fruits-valid.zip} {@code ablation-rdpm=DIR} and {@code ablation-rdpm-sampling=DIR}.
  */
 public final class Main {
-    private static final Path RECIPES = Path.of(System.getProperty("smalti.home", ""), "recipes", "fruits");
+    private static final Path HOME = Path.of(System.getProperty("smalti.home", ""));
+    private static final Path RECIPES = HOME.resolve("recipes").resolve("fruits");
     private static final String MODEL = "fruits-64";
 
     private Main() {}
@@ -68,6 +65,10 @@ public final class Main {
         double peak =
                 precision == Precision.FP32 ? (double) results.get("peak_fp32_gflops") : peak(ScalarType.BFloat16);
         results.put("peak_gflops", peak);
+        Map<Precision, Double> peaks = new LinkedHashMap<>();
+        peaks.put(precision, peak);
+        peaks.putIfAbsent(Precision.FP32, (double) results.get("peak_fp32_gflops"));
+        Tokenizers tokenizers = new Tokenizers(HOME, peaks);
         Priors priors = new Priors(RECIPES, RunFolder.open(MODEL).description(), precision, peak);
         for (String name : asked) {
             String[] parts = name.split("=", 2);
@@ -78,7 +79,8 @@ public final class Main {
                 case "prior" -> results.put(name, priors.training(priors.recipe("absorbing"), 60));
                 case "priors" -> results.put(name, priors.all());
                 case "cache" -> results.put(name, priors.cache());
-                case "tokenizer" -> results.put(name, tokenizer(peak, 40));
+                case "tokenizer" -> results.put(name, tokenizers.measure("fruits/vqgan.yaml", 40));
+                case "tokenizer-256" -> results.put(name, tokenizers.measure("photos/256-vqgan.yaml", 3));
                 case "encode" -> results.put(name, encode(peak));
                 case "memory" -> results.put(name, memory());
                 case "metrics" ->
@@ -89,7 +91,8 @@ public final class Main {
                 case "ablation-rdpm-sampling" -> results.put(parts[0], RdpmAblation.sampling(folder(parts)));
                 default ->
                     throw new IllegalArgumentException("unknown benchmark " + name
-                            + "; there are peak, generate, canvas, prior, priors, cache, tokenizer, encode, memory,"
+                            + "; there are peak, generate, canvas, prior, priors, cache, tokenizer, tokenizer-256,"
+                            + " encode, memory,"
                             + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-rdpm=DIR and"
                             + " ablation-rdpm-sampling=DIR");
             }
@@ -180,22 +183,6 @@ public final class Main {
             }
         }
         return results;
-    }
-
-    private static Map<String, Object> tokenizer(double peak, int steps) {
-        TokenizerRecipe recipe = RecipeFile.read(RECIPES.resolve("vqgan.yaml"), TokenizerRecipe.class, List.of());
-        int batch = recipe.training().batch();
-        try (Tokenizer tokenizer = recipe.tokenizer().build(new Seed(0), Devices.cpu())) {
-            int size = tokenizer.imageSize();
-            Map<String, Object> result = Training.measure(
-                    tokenizer.objectives(),
-                    recipe.training(),
-                    steps,
-                    number -> Tensors.zeros(batch, 3, size, size).uniform_(-1, 1, new Seed(number).optional()),
-                    peak);
-            result.put("note", "before the adversarial term starts");
-            return result;
-        }
     }
 
     /** 1,000 PNG files of 100×100 pixels, decoded, resized and encoded. */
