@@ -138,15 +138,6 @@ public final class Card {
                                 .labels(labels)));
     }
 
-    private static TokenBatch batch(Prior prior, long number) {
-        Device device = prior.parameters().device();
-        TokenBatch batch = Priors.tokens(prior.space(), prior.classes(), GRIDS, number);
-        return new TokenBatch(
-                Devices.send(batch.codes(), device, ScalarType.Long),
-                batch.labels() == null ? null : Devices.send(batch.labels(), device, ScalarType.Long),
-                batch.noiseSeeds());
-    }
-
     /** After some steps of training in float32. */
     private static double loss(PriorRecipe recipe, TokenSpace space, Device device) {
         try (Prior prior = prior(recipe, space, device)) {
@@ -156,7 +147,7 @@ public final class Card {
                 prior.parameters().training(false);
                 try (NoGradGuard guard = new NoGradGuard()) {
                     return objective
-                            .loss(batch(prior, TRAINED), TRAINED, new Seed(3))
+                            .loss(Priors.tokens(prior, GRIDS, TRAINED), TRAINED, new Seed(3))
                             .total()
                             .item_double();
                 }
@@ -171,7 +162,7 @@ public final class Card {
         try {
             new TrainLoop<>(
                             players,
-                            number -> batch(prior, number),
+                            number -> Priors.tokens(prior, GRIDS, number),
                             training,
                             new Seed(4),
                             device,

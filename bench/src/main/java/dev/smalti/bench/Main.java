@@ -12,8 +12,6 @@ import dev.smalti.network.Work;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
-import dev.smalti.recipe.RecipeFile;
-import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Native;
@@ -21,9 +19,7 @@ import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
-import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
-import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.train.Player;
 import dev.smalti.train.Run;
 import dev.smalti.train.TrainLoop;
@@ -45,13 +41,16 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Measures drawing, training steps, encoding, memory, metrics. Arguments name what to measure
- * ({@code peak start generate canvas prior priors cache tokenizer encode memory metrics}); none measures all but the metrics,
- * which take long. {@code metrics=10000} has sets of that many images in place of 50,000. The ablations, which take an hour
+ * ({@code peak start generate canvas prior priors cache paper paper-drawing paper-training paper-training-fp32 fruits tokenizer
+ * tokenizer-256 encode memory metrics}); none measures generate, canvas, prior, priors, cache, tokenizer, encode and memory, since the
+ * others take long. {@code paper=64} draws and trains 64 grids at once, and {@code metrics=10000} has sets of that many images in place
+ * of 50,000. The ablations, which take an hour
  * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, and with the folder of {@code fruits-train.zip} and
  * {@code fruits-valid.zip} {@code ablation-rdpm=DIR} and {@code ablation-rdpm-sampling=DIR}.
  */
 public final class Main {
-    private static final Path RECIPES = Path.of(System.getProperty("smalti.home", ""), "recipes", "fruits");
+    private static final Path HOME = Path.of(System.getProperty("smalti.home", ""));
+    private static final Path RECIPES = HOME.resolve("recipes").resolve("fruits");
     private static final String MODEL = "fruits-64";
 
     private Main() {}
@@ -70,6 +69,10 @@ public final class Main {
         double peak =
                 precision == Precision.FP32 ? (double) results.get("peak_fp32_gflops") : peak(ScalarType.BFloat16, device);
         results.put("peak_gflops", peak);
+        Map<Precision, Double> peaks = new LinkedHashMap<>();
+        peaks.put(precision, peak);
+        peaks.putIfAbsent(Precision.FP32, (double) results.get("peak_fp32_gflops"));
+        Tokenizers tokenizers = new Tokenizers(HOME, peaks);
         Priors priors = new Priors(RECIPES, RunFolder.open(MODEL).description(), precision, peak);
         for (String name : asked) {
             String[] parts = name.split("=", 2);
@@ -79,14 +82,16 @@ public final class Main {
                 case "generate" -> results.put(name, generate(priors, peak));
                 case "canvas" -> results.put(name, canvas(peak));
                 case "prior" -> results.put(name, priors.training(priors.recipe("absorbing"), 60));
-                case "paper" -> results.put(name, paper(parts));
-                case "draw-paper" -> results.put(name, Paper.unleashing(8, "cpu", List.of(precision)).measure(true, false, 0));
-                case "train-paper" -> results.put(name, Paper.unleashing(8, "cpu", List.of(precision)).measure(false, true, 5));
-                case "train-paper-fp32" -> results.put(name, Paper.unleashing(8, "cpu", List.of(Precision.FP32)).measure(false, true, 3));
-                case "train-fruits" -> results.put(name, Paper.fruits(List.of(Precision.values())).measure(true, true, 40));
+                case "paper" -> results.put(name, paper(parts, precision).measure(true, true, 10));
+                case "paper-drawing" -> results.put(name, paper(parts, precision).measure(true, false, 0));
+                case "paper-training" -> results.put(name, paper(parts, precision).measure(false, true, 5));
+                case "paper-training-fp32" -> results.put(name, paper(parts, Precision.FP32).measure(false, true, 3));
+                case "fruits" ->
+                    results.put(name, Paper.fruits(List.of(Precision.values())).measure(true, true, 40));
                 case "priors" -> results.put(name, priors.all());
                 case "cache" -> results.put(name, priors.cache());
-                case "tokenizer" -> results.put(name, tokenizer(peak, 40));
+                case "tokenizer" -> results.put(name, tokenizers.measure("fruits/vqgan.yaml", 40));
+                case "tokenizer-256" -> results.put(name, tokenizers.measure("photos/256-vqgan.yaml", 3));
                 case "encode" -> results.put(name, encode(peak));
                 case "memory" -> results.put(name, memory());
                 case "metrics" ->
@@ -97,7 +102,8 @@ public final class Main {
                 case "ablation-rdpm-sampling" -> results.put(parts[0], RdpmAblation.sampling(folder(parts)));
                 default ->
                     throw new IllegalArgumentException("unknown benchmark " + name
-                            + "; there are peak, start, generate, canvas, prior, priors, cache, tokenizer, encode, memory,"
+                            + "; there are peak, start, generate, canvas, prior, priors, cache, paper, paper-drawing,"
+                            + " paper-training, paper-training-fp32, fruits, tokenizer, tokenizer-256, encode, memory,"
                             + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-rdpm=DIR and"
                             + " ablation-rdpm-sampling=DIR");
             }
@@ -105,8 +111,9 @@ public final class Main {
         System.out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(results));
     }
 
-    private static Map<String, Object> paper(String[] parts) throws IOException {
-        return Paper.unleashing(Integer.parseInt(parts[1]), "cuda", List.of(Precision.BF16)).measure(true, true, 30);
+    private static Paper paper(String[] parts, Precision precision) {
+        int batch = parts.length > 1 ? Integer.parseInt(parts[1]) : 8;
+        return Paper.unleashing(batch, Devices.of("auto").is_cuda() ? "cuda" : "cpu", List.of(precision));
     }
 
     private static Path folder(String[] parts) {
@@ -197,22 +204,6 @@ public final class Main {
             }
         }
         return results;
-    }
-
-    private static Map<String, Object> tokenizer(double peak, int steps) {
-        TokenizerRecipe recipe = RecipeFile.read(RECIPES.resolve("vqgan.yaml"), TokenizerRecipe.class, List.of());
-        int batch = recipe.training().batch();
-        try (Tokenizer tokenizer = recipe.tokenizer().build(new Seed(0), Devices.cpu())) {
-            int size = tokenizer.imageSize();
-            Map<String, Object> result = Training.measure(
-                    tokenizer.objectives(),
-                    recipe.training(),
-                    steps,
-                    number -> Tensors.zeros(batch, 3, size, size).uniform_(-1, 1, new Seed(number).optional()),
-                    peak);
-            result.put("note", "before the adversarial term starts");
-            return result;
-        }
     }
 
     /** 1,000 PNG files of 100×100 pixels, decoded, resized and encoded. */

@@ -127,7 +127,7 @@ record Paper(
                     training,
                     trainingSteps,
                     false,
-                    number -> Priors.tokens(prior.space(), classes, batch, number),
+                    number -> Priors.tokens(prior, batch, number),
                     peak);
             compare(result, "seconds_a_training_step", (double) result.remove("best_milliseconds_a_step") / 1000, peer);
             return result;

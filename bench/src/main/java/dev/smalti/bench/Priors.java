@@ -114,6 +114,16 @@ record Priors(Path recipes, RunFolder.Description like, Precision precision, dou
                 Tensors.longs(LongStream.range(0, batch).toArray()));
     }
 
+    /** Random ones for a prior, where it is. */
+    static TokenBatch tokens(Prior prior, int batch, long number) {
+        Device device = prior.parameters().device();
+        TokenBatch tokens = tokens(prior.space(), prior.classes(), batch, number);
+        return new TokenBatch(
+                Devices.send(tokens.codes(), device, ScalarType.Long),
+                tokens.labels() == null ? null : Devices.send(tokens.labels(), device, ScalarType.Long),
+                tokens.noiseSeeds());
+    }
+
     /** Grids drawn at once, twice after once to warm up; no images are made of them. */
     Map<String, Object> drawing(PriorRecipe recipe, int grids, Sampling sampling) {
         try (Prior prior = build(recipe.prior())) {

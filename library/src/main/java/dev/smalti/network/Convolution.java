@@ -1,8 +1,10 @@
 package dev.smalti.network;
 
+import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** A two-dimensional convolution with a square kernel. [B, in, H, W] -> [B, out, H', W']. */
 public final class Convolution {
@@ -10,6 +12,7 @@ public final class Convolution {
     private final Tensor bias;
     private final long[] stride;
     private final long[] padding;
+    private final boolean pointwise;
 
     /** PyTorch's default initial values: U(±1/√fan_in) for weights and bias. */
     public Convolution(Parameters parameters, long in, long out, long kernel, long stride, long padding) {
@@ -18,6 +21,7 @@ public final class Convolution {
         this.bias = parameters.uniform("bias", bound, out);
         this.stride = new long[] {stride, stride};
         this.padding = new long[] {padding, padding};
+        this.pointwise = kernel == 1 && stride == 1 && padding == 0;
     }
 
     /** N(0, deviation²) weights and, if wanted, a zero bias. */
@@ -34,12 +38,39 @@ public final class Convolution {
         this.bias = bias ? parameters.constant("bias", 0, out) : null;
         this.stride = new long[] {stride, stride};
         this.padding = new long[] {padding, padding};
+        this.pointwise = kernel == 1 && stride == 1 && padding == 0;
     }
 
     public Tensor forward(Tensor x) {
-        Tensor y = torch.conv2d(x, weight, Tensors.optional(bias), stride, padding, new long[] {1, 1}, 1);
+        Tensor y = pointwise && fasterAsProduct(x)
+                ? product(x)
+                : torch.conv2d(x, weight, Tensors.optional(bias), stride, padding, new long[] {1, 1}, 1);
         Work.add(2 * weight.numel() * y.numel() / y.size(1));
         return y;
+    }
+
+    /**
+     * In bfloat16 on a CPU, where oneDNN computes convolutions with channels last and libtorch copies its results back to
+     * channels first slowly: a product needs neither. Not on maps of fewer places than channels, where copies of the weight for
+     * each image are larger than the maps.
+     */
+    private boolean fasterAsProduct(Tensor x) {
+        return !x.is_cuda()
+                && Precision.products(x.device()) == ScalarType.BFloat16
+                && x.size(2) * x.size(3) >= Math.max(weight.size(0), weight.size(1));
+    }
+
+    /** W x + b at each place. [B, in, H, W] -> [B, out, H, W] */
+    private Tensor product(Tensor x) {
+        long batch = x.size(0);
+        long out = weight.size(0);
+        long in = weight.size(1);
+        Tensor rows = weight.view(1, out, in).to(ScalarType.BFloat16).expand(batch, out, in);
+        Tensor places = x.to(ScalarType.BFloat16).flatten(2, 3); // [B, in, H·W]
+        Tensor y = bias == null
+                ? torch.bmm(rows, places)
+                : torch.baddbmm(bias.to(ScalarType.BFloat16).view(1, out, 1), rows, places);
+        return y.view(batch, out, x.size(2), x.size(3));
     }
 
     public Tensor weight() {

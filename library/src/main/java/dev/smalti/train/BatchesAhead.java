@@ -1,14 +1,14 @@
 package dev.smalti.train;
 
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.SingleThread;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.LongFunction;
 
 /**
- * A row of batches of which the next is prepared, on a thread of its own, while the loop trains on this one.
+ * A row of batches of which the next is prepared, on a {@linkplain SingleThread thread of its own}, while the loop trains on this one.
  *
  * @param <B> what a batch is
  */
@@ -24,11 +24,7 @@ final class BatchesAhead<B> implements AutoCloseable {
         this.batches = batches;
         this.end = end;
         this.number = first;
-        thread = Executors.newSingleThreadExecutor(task -> {
-            Thread made = new Thread(task, "smalti-batches");
-            made.setDaemon(true);
-            return made;
-        });
+        thread = SingleThread.executor("smalti-batches");
         next = prepare();
     }
 

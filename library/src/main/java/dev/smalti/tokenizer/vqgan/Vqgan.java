@@ -269,10 +269,10 @@ public final class Vqgan implements Tokenizer {
         if (discriminator != null && step >= configuration.adversarial().start()) {
             seen = augment.apply(reconstruction);
             Tensor adversarial = generatorLoss(discriminator.forward(seen));
-            Tensor weight = adaptiveWeight(difference, adversarial, decoder.lastWeight());
-            total = total.add(weight.mul(adversarial));
+            Judgement judgement = judge(reconstruction, difference, adversarial);
+            total = judgement.total().add(quantized.loss());
             measures.put("generator", adversarial);
-            measures.put("adaptive_weight", weight);
+            measures.put("adaptive_weight", judgement.weight());
         }
         if (gaussian != null) {
             Tensor nats = PixelGaussian.nats(
@@ -365,12 +365,37 @@ public final class Vqgan implements Tokenizer {
                 .detach());
     }
 
+    /** difference + weight·adversarial, and the weight. */
+    private record Judgement(Tensor total, Tensor weight) {}
+
+    /**
+     * Both terms by what they say of the reconstruction. Their gradients there are all that the adaptive weight and the
+     * descent need of them, so each passes once through what judges; the total has its value, and as its gradient at the
+     * reconstruction d|nll|/dx̂ + d_w dg/dx̂.
+     */
+    private Judgement judge(Tensor reconstruction, Tensor difference, Tensor adversarial) {
+        Tensor last = decoder.lastWeight();
+        Tensor ofDifference = gradient(difference, reconstruction, null); // [B, 3, H, W]
+        Tensor ofAdversarial = gradient(adversarial, reconstruction, null);
+        Tensor weight = adaptiveWeight(
+                gradient(reconstruction, last, ofDifference), gradient(reconstruction, last, ofAdversarial));
+        Tensor slope = ofDifference.to(ScalarType.Float).add(weight.mul(ofAdversarial.to(ScalarType.Float)));
+        Tensor descent = reconstruction.to(ScalarType.Float).mul(slope).sum(); // only its gradient is wanted
+        Tensor value = difference.add(weight.mul(adversarial)).detach();
+        return new Judgement(value.add(descent.sub(descent.detach())), weight);
+    }
+
     private static Tensor gradient(Tensor loss, Tensor weight) {
+        return gradient(loss, weight, null);
+    }
+
+    /** Σ along · d{@code of}/d{@code at}; {@code along} null for a number. The shape of {@code at}. */
+    private static Tensor gradient(Tensor of, Tensor at, Tensor along) {
         // in a scope and detached, since the gradient belongs to the vector and goes with it
         return Scope.keep(() -> torch.grad(
-                        new TensorVector(loss),
-                        new TensorVector(weight),
-                        new TensorVector(),
+                        new TensorVector(of),
+                        new TensorVector(at),
+                        along == null ? new TensorVector() : new TensorVector(along),
                         new BoolOptional(true),
                         false,
                         false)
