@@ -32,6 +32,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.LongFunction;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -91,7 +92,8 @@ public final class Main {
                 case "priors" -> results.put(name, priors.all());
                 case "cache" -> results.put(name, priors.cache());
                 case "tokenizer" -> results.put(name, tokenizers.measure("fruits/vqgan.yaml", 40));
-                case "tokenizer-256" -> results.put(name, tokenizers.measure("photos/256-vqgan.yaml", 3));
+                case "tokenizer-256" ->
+                    results.put(name, tokenizers.measure("photos/256-vqgan.yaml", 3, Set.of(precision)));
                 case "encode" -> results.put(name, encode(peak));
                 case "memory" -> results.put(name, memory());
                 case "metrics" ->

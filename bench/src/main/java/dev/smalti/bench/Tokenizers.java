@@ -20,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -36,10 +37,15 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 record Tokenizers(Path home, Map<Precision, Double> peaks) {
     private static final String PEER = "SMALTI_PEER_PYTHON";
 
-    /** By precision; {@code steps} of each kind. */
+    /** In each precision; {@code steps} of each kind. */
     Map<String, Object> measure(String recipe, int steps) throws IOException {
+        return measure(recipe, steps, peaks.keySet());
+    }
+
+    /** By precision. */
+    Map<String, Object> measure(String recipe, int steps, Set<Precision> precisions) throws IOException {
         Map<String, Object> results = new LinkedHashMap<>();
-        for (Precision precision : peaks.keySet()) {
+        for (Precision precision : precisions) {
             String name = precision.name().toLowerCase(Locale.ROOT);
             Map<String, Object> result = new LinkedHashMap<>();
             result.put("training", training(read(recipe, name, Integer.MAX_VALUE), steps, precision));

@@ -2,7 +2,9 @@ package dev.smalti.network;
 
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Tensors;
+import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -41,9 +43,25 @@ public final class Convolution {
         this.pointwise = kernel == 1 && stride == 1 && padding == 0;
     }
 
+    /**
+     * What several convolutions of one kind, with biases, make of the same map, computed as one. [B, in, H, W] -> each
+     * [B, out, H', W']
+     */
+    public static TensorVector together(Tensor x, Convolution... convolutions) {
+        Convolution first = convolutions[0];
+        Tensor[] weights = Arrays.stream(convolutions).map(Convolution::weight).toArray(Tensor[]::new);
+        Tensor[] biases = Arrays.stream(convolutions).map(Convolution::bias).toArray(Tensor[]::new);
+        Tensor y = first.forward(x, Tensors.cat(0, weights), Tensors.cat(0, biases));
+        return torch.chunk(y, convolutions.length, 1);
+    }
+
     public Tensor forward(Tensor x) {
-        Tensor y = pointwise && fasterAsProduct(x)
-                ? product(x)
+        return forward(x, weight, bias);
+    }
+
+    private Tensor forward(Tensor x, Tensor weight, Tensor bias) {
+        Tensor y = pointwise && fasterAsProduct(x, weight)
+                ? product(x, weight, bias)
                 : torch.conv2d(x, weight, Tensors.optional(bias), stride, padding, new long[] {1, 1}, 1);
         Work.add(2 * weight.numel() * y.numel() / y.size(1));
         return y;
@@ -54,14 +72,14 @@ public final class Convolution {
      * channels first slowly: a product needs neither. Not on maps of fewer places than channels, where copies of the weight for
      * each image are larger than the maps.
      */
-    private boolean fasterAsProduct(Tensor x) {
+    private static boolean fasterAsProduct(Tensor x, Tensor weight) {
         return !x.is_cuda()
                 && Precision.products(x.device()) == ScalarType.BFloat16
                 && x.size(2) * x.size(3) >= Math.max(weight.size(0), weight.size(1));
     }
 
     /** W x + b at each place. [B, in, H, W] -> [B, out, H, W] */
-    private Tensor product(Tensor x) {
+    private static Tensor product(Tensor x, Tensor weight, Tensor bias) {
         long batch = x.size(0);
         long out = weight.size(0);
         long in = weight.size(1);

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /** Self-attention of one head over the positions of a map, with a residual. [B, C, h, w] -> the same. */
@@ -32,9 +33,10 @@ final class AttentionBlock {
 
     Tensor forward(Tensor x) {
         Tensor normed = norm.forward(x);
-        Tensor q = query.forward(normed).flatten(2, 3); // [B, C, L]
-        Tensor k = key.forward(normed).flatten(2, 3);
-        Tensor v = value.forward(normed).flatten(2, 3);
+        TensorVector parts = Convolution.together(normed, query, key, value);
+        Tensor q = parts.get(0).flatten(2, 3); // [B, C, L]
+        Tensor k = parts.get(1).flatten(2, 3);
+        Tensor v = parts.get(2).flatten(2, 3);
         Work.add(4 * q.numel() * q.size(2));
         return x.add(out.forward(mixed(q, k, v, MOST).view_as(x)));
     }
