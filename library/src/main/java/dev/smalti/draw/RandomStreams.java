@@ -1,8 +1,11 @@
 package dev.smalti.draw;
 
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -78,6 +81,15 @@ public interface RandomStreams {
                 : Categorical.draw(logProbabilities, u);
     }
 
+    /**
+     * The numbers of the same grids where each is at a step of its own, whatever step is asked for; empty if these can't be had so.
+     *
+     * @param steps from 1, [B]
+     */
+    default Optional<RandomStreams> inTurn(long[] steps) {
+        return Optional.empty();
+    }
+
     /** The seed of each grid's Gaussian noise, for methods of a diffusion tokenizer. [B] */
     default long[] noiseSeeds() {
         throw new UnsupportedOperationException("these draws have no noise");
@@ -91,14 +103,14 @@ public interface RandomStreams {
     /** On the CPU; grid i's numbers follow from {@code seeds.get(i)}. */
     static RandomStreams of(List<Seed> seeds) {
         return new Counted(
-                seeds, Tensors.longs(seeds.stream().mapToLong(Seed::value).toArray()));
+                seeds, Tensors.longs(seeds.stream().mapToLong(Seed::value).toArray()), null);
     }
 
     /** The same numbers on a device. */
     static RandomStreams of(List<Seed> seeds, Device device) {
         return new Counted(
                 seeds,
-                Tensors.longs(seeds.stream().mapToLong(Seed::value).toArray()).to(device, ScalarType.Long));
+                Tensors.longs(seeds.stream().mapToLong(Seed::value).toArray()).to(device, ScalarType.Long), null);
     }
 
     /**
@@ -110,10 +122,17 @@ public interface RandomStreams {
 
         private final List<Seed> seeds;
         private final Tensor values; // int64 [B]
+        private final long[] steps; // of each grid; null where all are at the same
 
-        private Counted(List<Seed> seeds, Tensor values) {
+        private Counted(List<Seed> seeds, Tensor values, long[] steps) {
             this.seeds = List.copyOf(seeds);
             this.values = values;
+            this.steps = steps;
+        }
+
+        @Override
+        public Optional<RandomStreams> inTurn(long[] steps) {
+            return Optional.of(new Counted(seeds, values, steps.clone()));
         }
 
         @Override
@@ -123,7 +142,9 @@ public interface RandomStreams {
 
         @Override
         public Tensor uniform(Use use, long step, long length) {
-            Tensor own = child(child(values, use.ordinal()), step).unsqueeze(1); // [B, 1]
+            Tensor used = child(values, new Scalar(Seed.hash(use.ordinal()))); // [B]
+            Tensor own = (steps == null ? child(used, new Scalar(Seed.hash(step))) : child(used, hashes()))
+                    .unsqueeze(1); // [B, 1]
             Tensor counter = torch.arange(
                             new Scalar(1L),
                             new Scalar(length + 1),
@@ -133,9 +154,19 @@ public interface RandomStreams {
             return shifted(mix(own.add(counter)), 11).to(ScalarType.Double).mul(new Scalar(0x1p-53));
         }
 
-        /** {@link Seed#child(long)} of each. */
-        private static Tensor child(Tensor values, long index) {
-            return mix(mix(values.add(new Scalar(GOLDEN))).bitwise_xor(new Scalar(Seed.hash(index))));
+        private Tensor hashes() {
+            long[] hashes = LongStream.of(steps).map(Seed::hash).toArray();
+            return Devices.send(Tensors.longs(hashes), values.device(), ScalarType.Long);
+        }
+
+        /** {@link Seed#child(long)} of each, by the hash of the index. */
+        private static Tensor child(Tensor values, Scalar hash) {
+            return mix(mix(values.add(new Scalar(GOLDEN))).bitwise_xor(hash));
+        }
+
+        /** The same with an index of each. */
+        private static Tensor child(Tensor values, Tensor hashes) {
+            return mix(mix(values.add(new Scalar(GOLDEN))).bitwise_xor(hashes));
         }
 
         /** SplitMix64's finaliser, as {@link Seed} has it. */

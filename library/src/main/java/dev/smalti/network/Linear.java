@@ -1,8 +1,6 @@
 package dev.smalti.network;
 
-import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
-import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.GradMode;
@@ -12,16 +10,16 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** y = x Wᵀ + b. [..., in] -> [..., out]. */
 public final class Linear {
-    private static final Device CPU = Scope.hold(Devices.cpu());
-
     private final Tensor weight;
     private final Tensor bias;
     private final PackedWeight packed;
+    private final Device device;
 
     /** N(0, deviation²) weights and zero bias, as GPT-2. */
     public Linear(Parameters parameters, long in, long out, boolean bias, double deviation) {
         this.weight = parameters.normal("weight", deviation, out, in);
         this.bias = bias ? parameters.constant("bias", 0, out) : null;
+        this.device = parameters.device();
         this.packed = new PackedWeight(parameters, weight, this.bias);
     }
 
@@ -31,7 +29,7 @@ public final class Linear {
     }
 
     public Tensor forward(Tensor x) {
-        if (weight.is_cpu() && !GradMode.is_enabled() && Precision.products(CPU) == ScalarType.BFloat16) {
+        if (!GradMode.is_enabled() && Precision.products(device) == ScalarType.BFloat16) {
             Work.add(2 * x.numel() * weight.size(0));
             return packed.product(x);
         }

@@ -2,13 +2,15 @@ package dev.smalti.network;
 
 import dev.smalti.tensor.Operation;
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * A linear layer's weight as oneDNN multiplies bfloat16 with it fastest on a CPU: converted and laid out once, not at every call,
- * and anew when the weight has changed. Without gradients.
+ * A linear layer's weight in bfloat16: converted once, not at every call, on a CPU laid out as oneDNN multiplies fastest, and made
+ * anew when the weight has changed. Without gradients.
  */
 final class PackedWeight {
     private static final Operation REORDER = new Operation("mkldnn::_reorder_linear_weight", "");
@@ -28,7 +30,10 @@ final class PackedWeight {
     /** x Wᵀ + b. [..., in] of any type -> bfloat16 [..., out] */
     Tensor product(Tensor x) {
         Packed now = current(x.numel() / weight.size(1));
-        return OneDnn.linear(x.to(ScalarType.BFloat16), now.weight(), now.bias());
+        Tensor narrow = x.to(ScalarType.BFloat16);
+        return weight.is_cuda()
+                ? torch.linear(narrow, now.weight(), Tensors.optional(now.bias()))
+                : OneDnn.linear(narrow, now.weight(), now.bias());
     }
 
     private Packed current(long rows) {
@@ -46,11 +51,14 @@ final class PackedWeight {
             release();
             Scope.free(() -> packed = new Packed(
                     version(),
-                    Scope.hold(REORDER.tensor(
-                            new IValue(weight.detach().to(ScalarType.BFloat16)), new IValue(rows))),
+                    Scope.hold(laidOut(weight.detach().to(ScalarType.BFloat16), rows)),
                     bias == null ? null : Scope.hold(bias.detach().to(ScalarType.BFloat16))));
         }
         return packed;
+    }
+
+    private static Tensor laidOut(Tensor narrow, long rows) {
+        return narrow.is_cuda() ? narrow : REORDER.tensor(new IValue(narrow), new IValue(rows));
     }
 
     private synchronized void release() {

@@ -1,11 +1,14 @@
 package dev.smalti.prior.process;
 
 import dev.smalti.network.Denoiser;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -37,6 +40,35 @@ public record ActivePositions(Tensor rows, Tensor at, Tensor within, List<Long> 
         Tensor at = where(open.flatten(), all);
         Tensor within = where(open.index_select(0, rows).flatten(), all);
         return Optional.of(new ActivePositions(rows, at, within, counts));
+    }
+
+    /**
+     * Some places.
+     *
+     * @param at of each grid, ascending; of one at least
+     * @param length L
+     */
+    static ActivePositions of(List<List<Integer>> at, long length, Device device) {
+        long[] rows = IntStream.range(0, at.size())
+                .filter(grid -> !at.get(grid).isEmpty())
+                .asLongStream()
+                .toArray();
+        List<Long> counts = new ArrayList<>();
+        LongStream.Builder all = LongStream.builder();
+        LongStream.Builder within = LongStream.builder();
+        for (int row = 0; row < rows.length; row++) {
+            List<Integer> places = at.get((int) rows[row]);
+            counts.add((long) places.size());
+            for (int place : places) {
+                all.add(rows[row] * length + place);
+                within.add(row * length + place);
+            }
+        }
+        return new ActivePositions(
+                Devices.send(Tensors.longs(rows), device, ScalarType.Long),
+                Devices.send(Tensors.longs(all.build().toArray()), device, ScalarType.Long),
+                Devices.send(Tensors.longs(within.build().toArray()), device, ScalarType.Long),
+                counts);
     }
 
     /**
@@ -79,8 +111,23 @@ public record ActivePositions(Tensor rows, Tensor at, Tensor within, List<Long> 
      * @return [M, K]
      */
     public Tensor logits(Denoiser denoiser, Tensor xt, double time, Tensor labels) {
-        Tensor times =
-                torch.full(new long[] {rows.numel()}, new Scalar(time), Tensors.options(ScalarType.Float, xt.device()));
+        return asked(
+                denoiser,
+                xt,
+                torch.full(new long[] {rows.numel()}, new Scalar(time), Tensors.options(ScalarType.Float, xt.device())),
+                labels);
+    }
+
+    /**
+     * The same where each grid is at a time of its own.
+     *
+     * @param times of all grids, float32 [B]
+     */
+    public Tensor logits(Denoiser denoiser, Tensor xt, Tensor times, Tensor labels) {
+        return asked(denoiser, xt, times.index_select(0, rows), labels);
+    }
+
+    private Tensor asked(Denoiser denoiser, Tensor xt, Tensor times, Tensor labels) {
         Tensor own = labels == null ? null : labels.index_select(0, rows);
         return denoiser.logits(xt.index_select(0, rows), times, own, within);
     }

@@ -14,6 +14,7 @@ import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.draw.Windows;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
@@ -22,11 +23,15 @@ import dev.smalti.token.TokenSpace;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
@@ -80,16 +85,28 @@ public final class GridDraw {
      * @param s the time after it
      * @param guided the network as it is to be asked: through windows, and with guidance
      * @param filter of the logits
+     * @param streams of its random numbers; null for those of the draw
      */
-    public record Step(int number, int of, double t, double s, Denoiser guided, LogitFilter filter) {
+    public record Step(
+            int number, int of, double t, double s, Denoiser guided, LogitFilter filter, RandomStreams streams) {
+        /** With the random numbers of the draw. */
+        public Step(int number, int of, double t, double s, Denoiser guided, LogitFilter filter) {
+            this(number, of, t, s, guided, filter, null);
+        }
+
         /** Whether it is the last one. */
         public boolean last() {
             return number == of;
         }
 
+        /** The same with other random numbers. */
+        Step streams(RandomStreams streams) {
+            return new Step(number, of, t, s, guided, filter, streams);
+        }
+
         /** The same with another filter. */
         public Step filter(LogitFilter filter) {
-            return new Step(number, of, t, s, guided, filter);
+            return new Step(number, of, t, s, guided, filter, streams);
         }
     }
 
@@ -336,12 +353,7 @@ public final class GridDraw {
             boolean scores,
             Supplier<Tensor> start,
             BiFunction<Tensor, Step, Tensor> step) {
-        checkGuidance();
-        Labels.check(labels, classes, grids());
-        boolean larger = space.height() != trained.height() || space.width() != trained.width();
-        Denoiser seen = larger && network != null
-                ? new Windows(network, trained.height(), trained.width(), sampling.canvas(), scores)
-                : network;
+        Denoiser seen = seen(network, scores);
         int steps = times.length - 1;
         return Inference.tensor(parameters, () -> {
             Tensor x = start.get();
@@ -357,17 +369,130 @@ public final class GridDraw {
                     own = x;
                     watch(x, now);
                 }
-                Tensor drawn = space.grids(x).cpu().clone();
-                if (flaw.item_bool()) {
-                    throw Categorical.noNumbers();
-                }
-                return drawn;
+                return drawn(x);
             } finally {
                 if (own != null) {
                     Scope.release(own);
                 }
             }
         });
+    }
+
+    /** What the steps ask of {@code network}, once all that is wished has been checked. */
+    private Denoiser seen(Denoiser network, boolean scores) {
+        checkGuidance();
+        Labels.check(labels, classes, grids());
+        boolean larger = space.height() != trained.height() || space.width() != trained.width();
+        return larger && network != null
+                ? new Windows(network, trained.height(), trained.width(), sampling.canvas(), scores)
+                : network;
+    }
+
+    private Tensor drawn(Tensor x) {
+        Tensor drawn = space.grids(x).cpu().clone();
+        if (flaw.item_bool()) {
+            throw Categorical.noNumbers();
+        }
+        return drawn;
+    }
+
+    /**
+     * Draws from masks, of which each step reveals some whatever the codes are: each that is masked with a probability of the
+     * step's.
+     *
+     * <p>Grids don't wait for each other: where every step is as the others but for its time, each goes on to the next
+     * step that reveals something in it, so that almost every pass is one of all grids, and there are as many as the grid with the most
+     * such steps has. Random numbers are those of the steps, so that the grids are the same either way.
+     *
+     * @param times before the first step and after each, in the method's own unit
+     * @param share the probability of being revealed in a step
+     * @param time what the network is told
+     * @return as {@link #run(double[], Denoiser, Supplier, BiFunction)}
+     */
+    public Tensor reveal(
+            double[] times, Denoiser network, ToDoubleFunction<Step> share, ToDoubleFunction<Step> time) {
+        if (!alike(times.length - 1)) {
+            return run(times, network, this::masks, (xt, step) -> {
+                Tensor revealed = coins(xt.eq(new Scalar(space.mask())), share.applyAsDouble(step), step); // [B, L]
+                return fill(xt, revealed, time.applyAsDouble(step), step);
+            });
+        }
+        Denoiser seen = seen(network, false);
+        List<Step> steps = IntStream.range(1, times.length)
+                .mapToObj(number -> step(number, times.length - 1, times[number - 1], times[number], seen))
+                .toList();
+        return Inference.tensor(parameters, () -> {
+            Tensor x = masks(); // [B, L], written to
+            List<TreeMap<Integer, List<Integer>>> turns = turns(x, steps, share);
+            int passes = turns.stream().mapToInt(TreeMap::size).max().orElse(0);
+            for (int pass = 1; pass <= passes; pass++) {
+                int done = (int) ((long) pass * steps.size() / passes);
+                Scope.free(() -> turn(x, turns, steps, time));
+                watch(x, steps.get(done - 1));
+            }
+            return drawn(x);
+        });
+    }
+
+    /** Whether steps differ by their time alone, and nobody sees the grids between them. */
+    private boolean alike(int steps) {
+        return !watcher.looks()
+                && listener == Listener.NOBODY
+                && streams.inTurn(new long[Math.toIntExact(grids())]).isPresent()
+                && IntStream.rangeClosed(2, steps)
+                        .allMatch(number -> sampling.weight(number, steps) == sampling.weight(1, steps)
+                                && sampling.filter(number, steps).equals(sampling.filter(1, steps)));
+    }
+
+    /** The steps that reveal something in each grid, by their numbers, and where. */
+    private List<TreeMap<Integer, List<Integer>>> turns(Tensor x, List<Step> steps, ToDoubleFunction<Step> share) {
+        long[] revealed = Scope.value(() -> {
+            Tensor masked = x.eq(new Scalar(space.mask())); // [B, L], those that are left
+            Tensor numbers = torch.zeros_like(x);
+            for (Step step : steps) {
+                Scope.free(() -> {
+                    Tensor now = coins(masked, share.applyAsDouble(step), step);
+                    numbers.add_(now.mul(new Scalar((long) step.number())));
+                    masked.logical_and_(now.logical_not());
+                });
+            }
+            return Tensors.toLongs(numbers);
+        });
+        int length = Math.toIntExact(space.length());
+        List<TreeMap<Integer, List<Integer>>> turns = new ArrayList<>();
+        for (int grid = 0; grid < grids(); grid++) {
+            TreeMap<Integer, List<Integer>> own = new TreeMap<>();
+            for (int place = 0; place < length; place++) {
+                int number = (int) revealed[grid * length + place];
+                if (number > 0) {
+                    own.computeIfAbsent(number, none -> new ArrayList<>()).add(place);
+                }
+            }
+            turns.add(own);
+        }
+        return turns;
+    }
+
+    /** Takes the next step of each grid that has one left, and takes it out of {@code turns}. */
+    private void turn(
+            Tensor x, List<TreeMap<Integer, List<Integer>>> turns, List<Step> steps, ToDoubleFunction<Step> time) {
+        long[] numbers = new long[turns.size()];
+        float[] told = new float[turns.size()];
+        List<List<Integer>> places = new ArrayList<>();
+        for (int grid = 0; grid < numbers.length; grid++) {
+            Map.Entry<Integer, List<Integer>> next = turns.get(grid).pollFirstEntry();
+            places.add(next == null ? List.of() : next.getValue());
+            if (next != null) {
+                numbers[grid] = next.getKey();
+                told[grid] = (float) time.applyAsDouble(steps.get(next.getKey() - 1));
+            }
+        }
+        ActivePositions at = ActivePositions.of(places, space.length(), device());
+        Tensor times = Devices.send(Tensors.floats(told), device(), ScalarType.Float); // [B]
+        Step step = steps.get(0).streams(streams.inTurn(numbers).orElseThrow());
+        Tensor codes = inParts(
+                at, part -> pick(part.at(), part.logits(step.guided(), x, times, labels), step));
+        x.view(-1).index_copy_(0, at.at(), codes);
     }
 
     private void watch(Tensor x, Step now) {
@@ -425,12 +550,16 @@ public final class GridDraw {
 
     /** Uniform numbers in [0, 1) of a step. float64 [B, L] */
     public Tensor uniform(Use use, Step step) {
-        return streams.uniform(use, step.number(), space.length());
+        return streams(step).uniform(use, step.number(), space.length());
+    }
+
+    private RandomStreams streams(Step step) {
+        return step.streams() == null ? streams : step.streams();
     }
 
     /** Exponential numbers of a step. float64 [B, L] */
     public Tensor exponential(Use use, Step step) {
-        return streams.exponential(use, step.number(), space.length());
+        return streams(step).exponential(use, step.number(), space.length());
     }
 
     /** Standard normal numbers of a step, or drawn once a grid where it is 0. float64 [B, numbers] */
@@ -540,7 +669,7 @@ public final class GridDraw {
             Tensor own = at.narrow(0, from, count);
             picked.add(Scope.keep(() -> {
                 Tensor log = reading.logProbabilities(logits.narrow(0, from, count), from); // [m, S]
-                Tensor codes = checked(streams.pick(step.number(), own, space.length(), log));
+                Tensor codes = checked(streams(step).pick(step.number(), own, space.length(), log));
                 listener.picked(own, log, codes);
                 return codes;
             }));
