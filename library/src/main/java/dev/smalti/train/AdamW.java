@@ -68,16 +68,11 @@ final class AdamW implements AutoCloseable {
                 if (gradients.empty()) {
                     return Tensors.zeros();
                 }
-                IValueVector norms = NORMS.call(
-                        new IValue(gradients),
-                        new IValue(new Scalar(2.0)),
-                        new IValue());
+                IValueVector norms = NORMS.call(new IValue(gradients), new IValue(new Scalar(2.0)), new IValue());
                 Tensor norm = torch.stack(norms.get(0).toTensorVector()).norm();
                 if (most > 0) {
                     Tensor factor = torch.full_like(norm, new Scalar(most)).div_(norm.add(new Scalar(1e-6)));
-                    SCALE.call(
-                            new IValue(gradients),
-                            new IValue(factor.clamp_max(new Scalar(1.0))));
+                    SCALE.call(new IValue(gradients), new IValue(factor.clamp_max(new Scalar(1.0))));
                 }
                 return norm;
             }
@@ -140,6 +135,9 @@ final class AdamW implements AutoCloseable {
                         new IValue(false), // maximize
                         new IValue(), // grad_scale
                         flaw == null ? new IValue() : new IValue(flaw)); // found_inf
+                weights.values().stream()
+                        .filter(AdamW::hasGradient)
+                        .forEach(weight -> weight.unsafeGetTensorImpl().bump_version()); // the kernel doesn't
             }
         });
     }

@@ -61,6 +61,18 @@ class AdamWTest {
         }
     }
 
+    @Test
+    void a_step_shows_in_the_versions_of_the_weights_it_changes() {
+        try (AdamW adam = new AdamW(parameters, List.of(BETA1, BETA2), DECAY)) {
+            long before = weight._version();
+            long still = other._version();
+            gradient(weight, GRADIENTS[0]);
+            adam.step(RATES[0]);
+            assertThat(weight._version()).isGreaterThan(before);
+            assertThat(other._version()).isEqualTo(still);
+        }
+    }
+
     private static void textbook(double[] w, double[] m, double[] v, float[] g, double rate, int t) {
         for (int i = 0; i < w.length; i++) {
             m[i] = BETA1 * m[i] + (1 - BETA1) * g[i];
