@@ -9,7 +9,14 @@ import org.bytedeco.pytorch.Tensor;
 final class OneDnn {
     private static final Operation LINEAR = new Operation("mkldnn::_linear_pointwise", "");
 
+    private static final Operation REORDER = new Operation("mkldnn::_reorder_linear_weight", "");
+
     private OneDnn() {}
+
+    /** A bfloat16 weight, [out, in], as {@link #linear} multiplies so many rows with it fastest. */
+    static Tensor laidOut(Tensor weight, long rows) {
+        return REORDER.tensor(new IValue(weight), new IValue(rows));
+    }
 
     /**
      * x Wᵀ + b.

@@ -1,9 +1,7 @@
 package dev.smalti.network;
 
-import dev.smalti.tensor.Operation;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
-import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -13,8 +11,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * anew when the weight has changed. Without gradients.
  */
 final class PackedWeight {
-    private static final Operation REORDER = new Operation("mkldnn::_reorder_linear_weight", "");
-
     private final Tensor weight; // [out, in]
     private final Tensor bias; // [out] or null
     private volatile Packed packed;
@@ -58,7 +54,7 @@ final class PackedWeight {
     }
 
     private static Tensor laidOut(Tensor narrow, long rows) {
-        return narrow.is_cuda() ? narrow : REORDER.tensor(new IValue(narrow), new IValue(rows));
+        return narrow.is_cuda() ? narrow : OneDnn.laidOut(narrow, rows);
     }
 
     private synchronized void release() {
