@@ -41,17 +41,13 @@ final class Attention {
     }
 
     private static Tensor mix(Tensor q, Tensor k, Tensor v, boolean causal, double dropout) {
-        Work.add(causal ? 2 * q.numel() * (k.size(-2) + 1) : 4 * q.numel() * k.size(-2));
+        Work.add(work(q, k.size(-2), causal));
         if (fused(q, v)) {
             return torch.scaled_dot_product_attention(
                     q, k, v, Tensors.optional(null), dropout, causal, new DoubleOptional(), false);
         }
         Tensor scores = torch.matmul(q.mul(new Scalar(1 / Math.sqrt(q.size(-1)))), k.transpose(-2, -1)); // [B, H, M, L]
-        if (causal) {
-            Tensor later = Tensors.ones(q.size(-2), k.size(-2)).triu(1).to(q.device(), ScalarType.Bool);
-            scores = scores.masked_fill(later, new Scalar(Double.NEGATIVE_INFINITY));
-        }
-        Tensor weights = torch.softmax(scores, -1);
+        Tensor weights = torch.softmax(causal ? past(scores) : scores, -1);
         return torch.matmul(dropout > 0 ? torch.dropout(weights, dropout, true) : weights, v);
     }
 
@@ -63,5 +59,17 @@ final class Attention {
         return q.is_cuda()
                 || v.scalar_type().intern() == ScalarType.Float
                 || Precision.cpuHasTiles() && !GradMode.is_enabled();
+    }
+
+    /** Operations of {@code keys} keys seen by each query. */
+    static long work(Tensor q, long keys, boolean causal) {
+        return causal ? 2 * q.numel() * (keys + 1) : 4 * q.numel() * keys;
+    }
+
+    /** Scores of which the i-th query sees only the first i. [..., M, L] -> the same */
+    static Tensor past(Tensor scores) {
+        Tensor later =
+                Tensors.ones(scores.size(-2), scores.size(-1)).triu(1).to(scores.device(), ScalarType.Bool);
+        return scores.masked_fill(later, new Scalar(Double.NEGATIVE_INFINITY));
     }
 }

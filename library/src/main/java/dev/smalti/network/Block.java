@@ -1,5 +1,9 @@
 package dev.smalti.network;
 
+import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Scope;
+import java.util.List;
+import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -10,14 +14,14 @@ import org.bytedeco.pytorch.global.torch;
  */
 final class Block {
     private final Dropout dropout;
-    private final LayerNorm ln1;
-    private final LayerNorm ln2;
-    private final Linear qkv;
-    private final Linear proj;
-    private final Linear up;
-    private final Linear down;
+    final LayerNorm ln1;
+    final LayerNorm ln2;
+    final Linear qkv;
+    final Linear proj;
+    final Linear up;
+    final Linear down;
     private final long width;
-    private final long heads;
+    final long heads;
 
     Block(Parameters parameters, TransformerConfiguration configuration) {
         dropout = new Dropout(parameters, configuration.dropout());
@@ -29,6 +33,28 @@ final class Block {
         ln2 = new LayerNorm(parameters.child("ln2"), width);
         up = new Linear(parameters.child("mlp").child(0), width, 4 * width, true, configuration.deviation());
         down = new Linear(parameters.child("mlp").child(2), 4 * width, width, true, configuration.deviation());
+    }
+
+    /**
+     * All of {@code blocks}, one after the other.
+     *
+     * @param causal whether a position sees only itself and those before it
+     */
+    static Tensor all(List<Block> blocks, Parameters parameters, Tensor x, boolean causal) { // [B, L, D] -> the same
+        if (parameters.training()
+                && GradMode.is_enabled()
+                && x.is_cpu()
+                && x.requires_grad()
+                && x.numel() >= BlockGradient.LEAST
+                && blocks.stream().noneMatch(block -> block.dropout.drops())) {
+            return BlockGradient.forward(blocks, x, causal, Precision.products(parameters.device()));
+        }
+        Tensor y = x;
+        for (Block block : blocks) {
+            Tensor inner = y;
+            y = Scope.keep(() -> block.forward(inner, causal));
+        }
+        return y;
     }
 
     /** @param causal whether a position sees only itself and those before it */
@@ -66,11 +92,17 @@ final class Block {
 
     /** What follows attention. [..., D] twice -> [..., D] */
     private Tensor rest(Tensor x, Tensor mixed) {
-        Tensor y = x.add(dropout.forward(proj.forward(mixed)));
-        return y.add(dropout.forward(feedForward(ln2.forward(y))));
+        Tensor y = plus(x, dropout.forward(proj.forward(mixed)));
+        return plus(y, dropout.forward(feedForward(ln2.forward(y))));
+    }
+
+    /** In the place of x where no gradient will ask for it: what goes into a block is not used again. */
+    private static Tensor plus(Tensor x, Tensor y) {
+        return GradMode.is_enabled() ? x.add(y) : x.add_(y);
     }
 
     private Tensor feedForward(Tensor x) {
-        return down.forward(torch.gelu(up.forward(x)));
+        Tensor raised = up.forward(x);
+        return down.forward(GradMode.is_enabled() ? torch.gelu(raised) : torch.gelu_(raised));
     }
 }

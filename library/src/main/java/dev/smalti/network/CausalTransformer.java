@@ -62,10 +62,7 @@ public final class CausalTransformer {
         Tensor before = torch.embedding(tokens, x.narrow(1, 0, x.size(1) - 1)); // [B, n - 1, D]
         Tensor first = start.expand(x.size(0), 1, -1); // [B, 1, D]
         Tensor y = embed(Tensors.cat(1, first, before), 0, label); // [B, n, D]
-        for (Block block : blocks) {
-            Tensor inner = y;
-            y = Scope.keep(() -> block.forward(inner, true));
-        }
+        y = Block.all(blocks, parameters, y, true);
         return head.forward(last.forward(y.reshape(-1, configuration.width())));
     }
 

@@ -10,6 +10,11 @@ import org.bytedeco.pytorch.global.torch;
  */
 public record Dropout(Parameters parameters, double share) {
     public Tensor forward(Tensor x) {
-        return share > 0 && parameters.training() ? torch.dropout(x, share, true) : x;
+        return drops() ? torch.dropout(x, share, true) : x;
+    }
+
+    /** Whether it does now. */
+    boolean drops() {
+        return share > 0 && parameters.training();
     }
 }

@@ -16,6 +16,14 @@ public final class LayerNorm {
         this.shape = new long[] {width};
     }
 
+    Tensor weight() {
+        return weight;
+    }
+
+    Tensor bias() {
+        return bias;
+    }
+
     public Tensor forward(Tensor x) {
         return normalise(x, shape, weight, bias);
     }

@@ -28,6 +28,14 @@ public final class Linear {
         return new Linear(parameters, in, out, bias, 1 / Math.sqrt(3.0 * in));
     }
 
+    Tensor weight() {
+        return weight;
+    }
+
+    Tensor bias() {
+        return bias;
+    }
+
     public Tensor forward(Tensor x) {
         if (!GradMode.is_enabled() && Precision.products(device) == ScalarType.BFloat16) {
             Work.add(2 * x.numel() * weight.size(0));

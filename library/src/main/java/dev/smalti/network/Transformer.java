@@ -1,6 +1,5 @@
 package dev.smalti.network;
 
-import dev.smalti.tensor.Scope;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -50,11 +49,8 @@ public final class Transformer implements Denoiser {
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
         Work.pass(xt.size(0));
         boolean lean = at != null && !parameters.training();
-        Tensor x = embed(xt, label); // [B, L, D]
-        for (Block block : lean ? blocks.subList(0, blocks.size() - 1) : blocks) {
-            Tensor before = x;
-            x = Scope.keep(() -> block.forward(before, false));
-        }
+        List<Block> whole = lean ? blocks.subList(0, blocks.size() - 1) : blocks;
+        Tensor x = Block.all(whole, parameters, embed(xt, label), false); // [B, L, D]
         if (lean) {
             x = blocks.get(blocks.size() - 1).forward(x, at); // [M, D]
         } else {

@@ -39,7 +39,12 @@ public final class Operation {
 
     /** The tensor that it returns. */
     public Tensor tensor(IValue... arguments) {
-        return new Tensor(call(arguments).get(0).toTensor()); // of its own: what the stack gives lives as long as the stack
+        return tensor(call(arguments), 0);
+    }
+
+    /** One of the tensors that a call has returned. */
+    public static Tensor tensor(IValueVector returned, int index) {
+        return new Tensor(returned.get(index).toTensor()); // of its own: what the stack gives lives as long as the stack
     }
 
     /** A tensor, or None for null. */

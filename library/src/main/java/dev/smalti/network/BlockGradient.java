@@ -1,0 +1,376 @@
+package dev.smalti.network;
+
+import dev.smalti.tensor.Operation;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.javacpp.BoolPointer;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.T_TensorTensorTensor_T;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorBase;
+import org.bytedeco.pytorch.TensorTensorHook;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * A stack of {@link Block}s in training on a CPU, with its gradient written out rather than recorded operation by operation:
+ * weights are converted once a step, activations stay in the type of the products, and each product is asked for in the order in
+ * which this CPU computes it fastest. Sums, norms and gradients of weights are float32, as under autocast.
+ *
+ * <p>To autograd the stack is one operation: what goes in has a hook that gives back the gradient of the whole.
+ *
+ * <p>Letters: B batch, L tokens, M = B·L rows, D width, H heads, d = D / H, N outputs and K inputs of a product.
+ */
+final class BlockGradient {
+    /** Numbers in the stack's input from which it gains more than it costs. */
+    static final long LEAST = 1 << 17;
+
+    private static final double EPSILON = 1e-5;
+    private static final Lazy LAZY = new Lazy();
+
+    private final List<Block> blocks;
+    private final boolean causal;
+    private final ScalarType type; // of the products
+    private final long[] shape; // B, L, D
+    private final List<Saved> saved = new ArrayList<>();
+    private Tensor gradient; // of the output, [B, L, D]
+
+    /** What has no binding of its own, looked up when the first stack is trained. */
+    private static final class Lazy {
+        private Operation softmaxBackward;
+        private Operation attention;
+        private Operation attentionBackward;
+
+        synchronized Operation softmaxBackward() {
+            if (softmaxBackward == null) {
+                softmaxBackward = new Operation("aten::_softmax_backward_data", "");
+            }
+            return softmaxBackward;
+        }
+
+        synchronized Operation attention() {
+            if (attention == null) {
+                attention = new Operation("aten::_scaled_dot_product_flash_attention_for_cpu", "");
+            }
+            return attention;
+        }
+
+        synchronized Operation attentionBackward() {
+            if (attentionBackward == null) {
+                attentionBackward = new Operation("aten::_scaled_dot_product_flash_attention_for_cpu_backward", "");
+            }
+            return attentionBackward;
+        }
+    }
+
+    /** A linear layer's weight and bias in the type of the products. */
+    private record Weight(Linear layer, Tensor weight, Tensor bias) {}
+
+    /** Layer norm's output in the type of the products [M, D], and the means and inverse deviations of its rows [M, 1]. */
+    private record Normed(Tensor output, Tensor mean, Tensor deviation) {}
+
+    /**
+     * Attention of all heads.
+     *
+     * @param q scaled where the products are bfloat16, [B, H, L, d]
+     * @param weights softmax of the scores, [B, H, L, L]; in float32 the logarithms of its sums, [B, H, L]
+     * @param output [B, H, L, d]
+     */
+    private record Mixed(Tensor q, Tensor k, Tensor v, Tensor weights, Tensor output) {}
+
+    /** What a block's backward pass needs of its forward pass. [M, D] but for {@code up} and {@code fed}, [M, 4 D] */
+    private record Saved(
+            Weight qkv,
+            Weight proj,
+            Weight up,
+            Weight down,
+            Tensor x,
+            Normed first,
+            Mixed mixed,
+            Tensor joined,
+            Tensor y,
+            Normed second,
+            Tensor raised,
+            Tensor fed) {}
+
+    private record Step(Saved saved, Tensor output) {}
+
+    private BlockGradient(List<Block> blocks, boolean causal, ScalarType type, Tensor x) {
+        this.blocks = blocks;
+        this.causal = causal;
+        this.type = type;
+        this.shape = new long[] {x.size(0), x.size(1), x.size(2)};
+    }
+
+    /**
+     * The output of all blocks, in float32, for a loss whose gradient will be asked for once.
+     *
+     * @param x [B, L, D], float32, that requires a gradient
+     * @param type of the products, float32 or bfloat16
+     */
+    static Tensor forward(List<Block> blocks, Tensor x, boolean causal, ScalarType type) {
+        BlockGradient stack = new BlockGradient(blocks, causal, type, x);
+        Tensor entry = x.view_as(x);
+        Tensor output = entry.mul(new Scalar(0.0)).add(stack.run(x.detach()));
+        stack.hook(entry, output);
+        return output;
+    }
+
+    private void hook(Tensor entry, Tensor output) {
+        List<TensorTensorHook> hooks = new ArrayList<>();
+        hooks.add(Scope.hold(new TensorTensorHook() {
+            @Override
+            public TensorBase call(TensorBase own) {
+                gradient = Scope.value(() -> Scope.hold(new Tensor(own)));
+                return own;
+            }
+        }));
+        hooks.add(Scope.hold(new TensorTensorHook() {
+            @Override
+            public TensorBase call(TensorBase nothing) {
+                Tensor all = Scope.keep(() -> {
+                    try (NoGradGuard guard = new NoGradGuard()) {
+                        return backward();
+                    }
+                });
+                hooks.forEach(Scope::release); // the graph is gone through once
+                return all;
+            }
+        }));
+        output.register_hook(hooks.get(0));
+        entry.register_hook(hooks.get(1));
+    }
+
+    // Forwards
+
+    private Tensor run(Tensor x) {
+        try (NoGradGuard guard = new NoGradGuard()) {
+            Tensor rows = x.reshape(-1, shape[2]);
+            for (Block block : blocks) {
+                Tensor input = rows;
+                Step step = Scope.keep(() -> forward(block, input));
+                hold(step.saved());
+                rows = step.output();
+            }
+            return rows.view(shape);
+        }
+    }
+
+    private Step forward(Block block, Tensor x) { // [M, D]
+        Weight qkv = weight(block.qkv);
+        Weight proj = weight(block.proj);
+        Weight up = weight(block.up);
+        Weight down = weight(block.down);
+        Normed first = norm(block.ln1, x);
+        Mixed mixed = attention(linear(first.output(), qkv), block.heads);
+        Tensor joined = mixed.output().transpose(1, 2).reshape(-1, shape[2]); // [M, D]
+        Tensor y = x.add(linear(joined, proj));
+        Normed second = norm(block.ln2, y);
+        Tensor raised = linear(second.output(), up); // [M, 4 D]
+        Tensor fed = torch.gelu(raised);
+        Saved all = new Saved(qkv, proj, up, down, x, first, mixed, joined, y, second, raised, fed);
+        return new Step(all, y.add(linear(fed, down)));
+    }
+
+    private Weight weight(Linear layer) {
+        return new Weight(
+                layer, layer.weight().detach().to(type), layer.bias().detach().to(type));
+    }
+
+    private Tensor linear(Tensor x, Weight weight) {
+        Work.add(2 * x.numel() * weight.weight().size(0));
+        return type == ScalarType.Float
+                ? OneDnn.linear(x, weight.weight(), weight.bias())
+                : torch.linear(x, weight.weight(), Tensors.optional(weight.bias()));
+    }
+
+    private Normed norm(LayerNorm layer, Tensor x) {
+        T_TensorTensorTensor_T all = torch.native_layer_norm(
+                x, new long[] {shape[2]}, Tensors.optional(layer.weight()), Tensors.optional(layer.bias()), EPSILON);
+        return new Normed(all.get0().to(type), own(all.get1()), own(all.get2()));
+    }
+
+    /** What lies in a tuple lives as long as that. */
+    private static Tensor own(Tensor inside) {
+        return new Tensor(inside);
+    }
+
+    private Mixed attention(Tensor qkv, long heads) { // [M, 3 D]
+        Tensor all = Attention.split(qkv.view(shape[0], shape[1], -1), 3, heads); // [3, B, H, L, d]
+        Work.add(Attention.work(all.select(0, 0), shape[1], causal));
+        if (type == ScalarType.Float) {
+            Tensor q = all.select(0, 0);
+            Tensor k = all.select(0, 1);
+            Tensor v = all.select(0, 2);
+            IValueVector mixed = LAZY.attention()
+                    .call(
+                            new IValue(q),
+                            new IValue(k),
+                            new IValue(v),
+                            new IValue(0.0),
+                            new IValue(causal),
+                            new IValue(),
+                            new IValue());
+            return new Mixed(q, k, v, Operation.tensor(mixed, 1), Operation.tensor(mixed, 0));
+        }
+        Tensor q = all.select(0, 0).mul(scale(heads)).contiguous();
+        Tensor k = all.select(0, 1).contiguous();
+        Tensor v = all.select(0, 2).contiguous();
+        Tensor scores = torch.matmul(q, k.transpose(-2, -1)); // [B, H, L, L]
+        Tensor weights = torch.softmax(causal ? Attention.past(scores) : scores, -1);
+        return new Mixed(q, k, v, weights, torch.matmul(weights, v));
+    }
+
+    private Scalar scale(long heads) {
+        return new Scalar(1 / Math.sqrt((double) shape[2] / heads));
+    }
+
+    // Backwards
+
+    /** Adds to the gradients of all weights, and gives that of the input. */
+    private Tensor backward() {
+        Tensor g = gradient.reshape(-1, shape[2]).to(ScalarType.Float); // [M, D]
+        Scope.release(gradient);
+        for (int i = blocks.size() - 1; i >= 0; i--) {
+            Block block = blocks.get(i);
+            Saved own = saved.remove(i);
+            Tensor after = g;
+            g = Scope.keep(() -> backward(block, own, after));
+            release(own);
+        }
+        return g.view(shape);
+    }
+
+    private Tensor backward(Block block, Saved own, Tensor g) { // of the block's output, [M, D]
+        Tensor fed = backward(own.down(), own.fed(), g.to(type)); // [M, 4 D]
+        Tensor raised = torch.gelu_backward(fed, own.raised());
+        Tensor second = backward(own.up(), own.second().output(), raised);
+        Tensor y = backward(block.ln2, own.y(), own.second(), second).add_(g);
+        Tensor joined = backward(own.proj(), own.joined(), y.to(type));
+        Tensor qkv = attention(own.mixed(), joined, block.heads);
+        Tensor first = backward(own.qkv(), own.first().output(), qkv);
+        return backward(block.ln1, own.x(), own.first(), first).add_(y);
+    }
+
+    /** Of a linear layer's output to that of its input; adds to those of weight and bias. [M, N] -> [M, K] */
+    private Tensor backward(Weight layer, Tensor x, Tensor g) {
+        accumulate(layer.layer().weight(), outer(g, x));
+        accumulate(layer.layer().bias(), g.sum(0));
+        return type == ScalarType.Float
+                ? OneDnn.linear(g, layer.weight().t(), null)
+                : torch.mm(g, layer.weight());
+    }
+
+    /** gᵀ x, turning the smaller of the two. [M, N], [M, K] -> [N, K] */
+    private Tensor outer(Tensor g, Tensor x) {
+        boolean wide = g.size(1) > x.size(1);
+        if (type == ScalarType.Float) {
+            return wide ? OneDnn.linear(x.t(), g.t(), null).t() : OneDnn.linear(g.t(), x.t(), null);
+        }
+        return wide ? torch.mm(x.t().contiguous(), g).t() : torch.mm(g.t().contiguous(), x);
+    }
+
+    private static void accumulate(Tensor weight, Tensor own) {
+        Tensor sum = weight.grad();
+        if (sum.defined()) {
+            sum.add_(own);
+        } else {
+            weight.mutable_grad().put(own.to(ScalarType.Float).contiguous());
+        }
+    }
+
+    private Tensor backward(LayerNorm layer, Tensor x, Normed normed, Tensor g) {
+        try (BoolPointer all = new BoolPointer(3)) {
+            all.put(0, true).put(1, true).put(2, true);
+            T_TensorTensorTensor_T own = torch.native_layer_norm_backward(
+                    g.to(ScalarType.Float),
+                    x,
+                    new long[] {shape[2]},
+                    normed.mean(),
+                    normed.deviation(),
+                    Tensors.optional(layer.weight()),
+                    Tensors.optional(layer.bias()),
+                    all);
+            accumulate(layer.weight(), own.get1());
+            accumulate(layer.bias(), own.get2());
+            return own(own.get0());
+        }
+    }
+
+    private Tensor attention(Mixed mixed, Tensor g, long heads) { // [M, D] -> [M, 3 D]
+        Tensor output = g.view(shape[0], shape[1], heads, -1).transpose(1, 2); // [B, H, L, d]
+        Tensor all = torch.empty(
+                new long[] {shape[0], shape[1], 3, heads, shape[2] / heads}, Tensors.options(type), null);
+        Tensor parts = all.permute(2, 0, 3, 1, 4); // [3, B, H, L, d]
+        if (type == ScalarType.Float) {
+            IValueVector own = LAZY.attentionBackward()
+                    .call(
+                            new IValue(output),
+                            new IValue(mixed.q()),
+                            new IValue(mixed.k()),
+                            new IValue(mixed.v()),
+                            new IValue(mixed.output()),
+                            new IValue(mixed.weights()),
+                            new IValue(0.0),
+                            new IValue(causal),
+                            new IValue(),
+                            new IValue());
+            for (int i = 0; i < 3; i++) {
+                parts.select(0, i).copy_(Operation.tensor(own, i));
+            }
+        } else {
+            Tensor turned = output.contiguous();
+            Tensor weights = torch.matmul(turned, mixed.v().transpose(-2, -1)); // [B, H, L, L]
+            Tensor scores = LAZY.softmaxBackward()
+                    .tensor(new IValue(weights), new IValue(mixed.weights()), new IValue(-1L), new IValue(type));
+            parts.select(0, 0).copy_(torch.matmul(scores, mixed.k()).mul_(scale(heads)));
+            parts.select(0, 1).copy_(torch.matmul(scores.transpose(-2, -1), mixed.q()));
+            parts.select(0, 2).copy_(torch.matmul(mixed.weights().transpose(-2, -1), turned));
+        }
+        return all.view(-1, 3 * shape[2]);
+    }
+
+    // Memory: what a block saves lives past the scopes of its forward pass
+
+    private void hold(Saved own) {
+        saved.add(own);
+        tensors(own).forEach(Scope::hold);
+    }
+
+    private static void release(Saved own) {
+        tensors(own).forEach(Scope::release);
+    }
+
+    private static List<Tensor> tensors(Saved own) {
+        return List.of(
+                own.qkv().weight(),
+                own.qkv().bias(),
+                own.proj().weight(),
+                own.proj().bias(),
+                own.up().weight(),
+                own.up().bias(),
+                own.down().weight(),
+                own.down().bias(),
+                own.x(),
+                own.first().output(),
+                own.first().mean(),
+                own.first().deviation(),
+                own.mixed().q(),
+                own.mixed().k(),
+                own.mixed().v(),
+                own.mixed().weights(),
+                own.mixed().output(),
+                own.joined(),
+                own.y(),
+                own.second().output(),
+                own.second().mean(),
+                own.second().deviation(),
+                own.raised(),
+                own.fed());
+    }
+}

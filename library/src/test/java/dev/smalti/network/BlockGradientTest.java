@@ -1,0 +1,109 @@
+package dev.smalti.network;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Precision;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Against the gradient that autograd records of the same blocks. */
+class BlockGradientTest {
+    private static final long[] SHAPE = {3, 10, 24}; // B, L, D
+
+    @ParameterizedTest
+    @CsvSource({"FP32,false,1e-4", "FP32,true,1e-4", "BF16,false,0.03", "BF16,true,0.03"})
+    void gives_the_output_and_all_gradients_of_autograd(Precision precision, boolean causal, double tolerance) {
+        try (Parameters parameters = new Parameters(new Seed(4), Devices.cpu())) {
+            List<Block> blocks = blocks(parameters);
+            parameters.training(true);
+            Map<String, double[]> expected = gradients(parameters, blocks, causal, precision, false);
+            Map<String, double[]> own = gradients(parameters, blocks, causal, precision, true);
+            assertThat(own.keySet()).isEqualTo(expected.keySet()).contains("output", "input", "1.attn.qkv.weight");
+            expected.forEach((name, values) ->
+                    assertThat(distance(own.get(name), values)).as(name).isLessThan(tolerance));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"FP32", "BF16"})
+    void frees_what_it_saved(Precision precision) {
+        try (Parameters parameters = new Parameters(new Seed(4), Devices.cpu())) {
+            List<Block> blocks = blocks(parameters);
+            parameters.training(true);
+            gradients(parameters, blocks, false, precision, true);
+            long before = Pointer.totalCount();
+            for (int i = 0; i < 5; i++) {
+                gradients(parameters, blocks, false, precision, true);
+            }
+            assertThat(Pointer.totalCount()).isLessThanOrEqualTo(before);
+        }
+    }
+
+    private static List<Block> blocks(Parameters parameters) {
+        TransformerConfiguration configuration = new TransformerConfiguration(2, 24, 3, 0.0, 0.2);
+        List<Block> blocks = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            blocks.add(new Block(parameters.child(i), configuration));
+        }
+        return blocks;
+    }
+
+    /** Output, gradient of the input, and those of all weights of two losses together. */
+    private static Map<String, double[]> gradients(
+            Parameters parameters, List<Block> blocks, boolean causal, Precision precision, boolean own) {
+        Map<String, double[]> all = new LinkedHashMap<>();
+        for (int part = 0; part < 2; part++) {
+            int seed = part;
+            Scope.free(() -> {
+                Tensor x = Tensors.zeros(SHAPE).normal_(0, 1, new Seed(seed).optional());
+                x.set_requires_grad(true);
+                Tensor weights = Tensors.zeros(SHAPE).normal_(0, 1, new Seed(9).optional());
+                Tensor inner = x.mul(weights); // a hook of a leaf would see what is added to it
+                Tensor y = precision.run(
+                        Devices.cpu(),
+                        () -> own
+                                ? BlockGradient.forward(
+                                        blocks, inner, causal, Precision.products(Devices.cpu()))
+                                : recorded(blocks, inner, causal));
+                y.to(ScalarType.Float).mul(weights).mul(y).sum().backward();
+                all.put("output", Tensors.toDoubles(y));
+                all.put("input", Tensors.toDoubles(x.grad()));
+            });
+        }
+        parameters.weights().forEach((name, weight) -> Scope.free(() -> {
+            all.put(name, Tensors.toDoubles(weight.grad()));
+            weight.mutable_grad().reset();
+        }));
+        return all;
+    }
+
+    private static Tensor recorded(List<Block> blocks, Tensor x, boolean causal) {
+        Tensor y = x;
+        for (Block block : blocks) {
+            y = block.forward(y, causal);
+        }
+        return y;
+    }
+
+    /** |a - b| / |b| */
+    private static double distance(double[] a, double[] b) {
+        double difference = 0;
+        double norm = 0;
+        for (int i = 0; i < b.length; i++) {
+            difference += (a[i] - b[i]) * (a[i] - b[i]);
+            norm += b[i] * b[i];
+        }
+        return Math.sqrt(difference / norm);
+    }
+}
