@@ -48,8 +48,7 @@ record Paper(
 
     /** Bond-Taylor et al. 2022: 24 layers of width 512, 16×16 tokens of 1,024 codes, 256 steps. */
     static Paper unleashing(int batch, String device, List<Precision> precisions) {
-        return new Paper(
-                new TransformerConfiguration(24, 512, 8, 0.0), 16, 1024, 0, 256, batch, device, precisions);
+        return new Paper(new TransformerConfiguration(24, 512, 8, 0.0), 16, 1024, 0, 256, batch, device, precisions);
     }
 
     /** That of {@code recipes/fruits/absorbing.yaml}. */
@@ -157,14 +156,22 @@ record Paper(
             what.add("train");
         }
         Map<String, Object> size = Map.of(
-                "layers", network.layers(),
-                "width", network.width(),
-                "heads", network.heads(),
-                "places", side * side,
-                "codes", codes,
-                "classes", classes,
-                "batch", batch,
-                "steps", steps);
+                "layers",
+                network.layers(),
+                "width",
+                network.width(),
+                "heads",
+                network.heads(),
+                "places",
+                side * side,
+                "codes",
+                codes,
+                "classes",
+                classes,
+                "batch",
+                batch,
+                "steps",
+                steps);
         Map<String, Object> request = new LinkedHashMap<>(size);
         request.put("device", device);
         request.put("precisions", precisions.stream().map(Paper::name).toList());

@@ -110,7 +110,8 @@ public interface RandomStreams {
     static RandomStreams of(List<Seed> seeds, Device device) {
         return new Counted(
                 seeds,
-                Tensors.longs(seeds.stream().mapToLong(Seed::value).toArray()).to(device, ScalarType.Long), null);
+                Tensors.longs(seeds.stream().mapToLong(Seed::value).toArray()).to(device, ScalarType.Long),
+                null);
     }
 
     /**

@@ -280,9 +280,7 @@ final class BlockGradient {
     private Tensor backward(Weight layer, Tensor x, Tensor g) {
         Scope.free(() -> accumulate(layer.layer().weight(), outer(g, x)));
         Scope.free(() -> accumulate(layer.layer().bias(), g.sum(0)));
-        return type == ScalarType.Float
-                ? OneDnn.linear(g, layer.weight().t(), null)
-                : torch.mm(g, layer.weight());
+        return type == ScalarType.Float ? OneDnn.linear(g, layer.weight().t(), null) : torch.mm(g, layer.weight());
     }
 
     /** gᵀ x, turning the smaller of the two. [M, N], [M, K] -> [N, K] */
@@ -323,8 +321,8 @@ final class BlockGradient {
 
     private Tensor attention(Mixed mixed, Tensor g, long heads) { // [M, D] -> [M, 3 D]
         Tensor output = g.view(shape[0], shape[1], heads, -1).transpose(1, 2); // [B, H, L, d]
-        Tensor all = torch.empty(
-                new long[] {shape[0], shape[1], 3, heads, shape[2] / heads}, Tensors.options(type), null);
+        Tensor all =
+                torch.empty(new long[] {shape[0], shape[1], 3, heads, shape[2] / heads}, Tensors.options(type), null);
         Tensor parts = all.permute(2, 0, 3, 1, 4); // [3, B, H, L, d]
         if (type == ScalarType.Float) {
             IValueVector own = LAZY.attentionBackward()
@@ -344,14 +342,15 @@ final class BlockGradient {
             }
         } else {
             Tensor turned = output.contiguous();
-            Scope.free(() -> parts.select(0, 2).copy_(torch.matmul(mixed.weights().transpose(-2, -1), turned)));
+            Scope.free(
+                    () -> parts.select(0, 2).copy_(torch.matmul(mixed.weights().transpose(-2, -1), turned)));
             Tensor scores = Scope.keep(() -> {
                 Tensor weights = torch.matmul(turned, mixed.v().transpose(-2, -1)); // [B, H, L, L]
                 return LAZY.softmaxBackward()
                         .tensor(new IValue(weights), new IValue(mixed.weights()), new IValue(-1L), new IValue(type));
             });
-            Scope.free(() -> parts.select(0, 0)
-                    .copy_(torch.matmul(scores, mixed.k()).mul_(scale(heads))));
+            Scope.free(() ->
+                    parts.select(0, 0).copy_(torch.matmul(scores, mixed.k()).mul_(scale(heads))));
             Scope.free(() -> parts.select(0, 1).copy_(torch.matmul(scores.transpose(-2, -1), mixed.q())));
         }
         return all.view(-1, 3 * shape[2]);

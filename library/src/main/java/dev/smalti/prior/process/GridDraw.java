@@ -409,8 +409,7 @@ public final class GridDraw {
      * @param time what the network is told
      * @return as {@link #run(double[], Denoiser, Supplier, BiFunction)}
      */
-    public Tensor reveal(
-            double[] times, Denoiser network, ToDoubleFunction<Step> share, ToDoubleFunction<Step> time) {
+    public Tensor reveal(double[] times, Denoiser network, ToDoubleFunction<Step> share, ToDoubleFunction<Step> time) {
         if (!alike(times.length - 1)) {
             return run(times, network, this::masks, (xt, step) -> {
                 Tensor revealed = coins(xt.eq(new Scalar(space.mask())), share.applyAsDouble(step), step); // [B, L]
@@ -490,8 +489,7 @@ public final class GridDraw {
         ActivePositions at = ActivePositions.of(places, space.length(), device());
         Tensor times = Devices.send(Tensors.floats(told), device(), ScalarType.Float); // [B]
         Step step = steps.get(0).streams(streams.inTurn(numbers).orElseThrow());
-        Tensor codes = inParts(
-                at, part -> pick(part.at(), part.logits(step.guided(), x, times, labels), step));
+        Tensor codes = inParts(at, part -> pick(part.at(), part.logits(step.guided(), x, times, labels), step));
         x.view(-1).index_copy_(0, at.at(), codes);
     }
 
