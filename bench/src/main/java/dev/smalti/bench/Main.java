@@ -67,8 +67,9 @@ public final class Main {
         Device device = Devices.of("auto");
         Precision precision = Precision.of("auto", device);
         results.put("precision", precision.name().toLowerCase(Locale.ROOT));
-        double peak =
-                precision == Precision.FP32 ? (double) results.get("peak_fp32_gflops") : peak(ScalarType.BFloat16, device);
+        double peak = precision == Precision.FP32
+                ? (double) results.get("peak_fp32_gflops")
+                : peak(ScalarType.BFloat16, device);
         results.put("peak_gflops", peak);
         Map<Precision, Double> peaks = new LinkedHashMap<>();
         peaks.put(precision, peak);
@@ -83,10 +84,14 @@ public final class Main {
                 case "generate" -> results.put(name, generate(priors, peak));
                 case "canvas" -> results.put(name, canvas(peak));
                 case "prior" -> results.put(name, priors.training(priors.recipe("absorbing"), 60));
-                case "paper" -> results.put(name, paper(parts, precision).measure(true, true, 10));
-                case "paper-drawing" -> results.put(name, paper(parts, precision).measure(true, false, 0));
-                case "paper-training" -> results.put(name, paper(parts, precision).measure(false, true, 5));
-                case "paper-training-fp32" -> results.put(name, paper(parts, Precision.FP32).measure(false, true, 3));
+                case "paper" ->
+                    results.put(name, paper(parts, precision).measure(true, true, device.is_cuda() ? 60 : 10));
+                case "paper-drawing" ->
+                    results.put(name, paper(parts, precision).measure(true, false, 0));
+                case "paper-training" ->
+                    results.put(name, paper(parts, precision).measure(false, true, 5));
+                case "paper-training-fp32" ->
+                    results.put(name, paper(parts, Precision.FP32).measure(false, true, 3));
                 case "fruits" ->
                     results.put(name, Paper.fruits(List.of(Precision.values())).measure(true, true, 40));
                 case "priors" -> results.put(name, priors.all());

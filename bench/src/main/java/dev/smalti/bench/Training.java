@@ -47,8 +47,8 @@ final class Training {
             boolean averaged,
             LongFunction<B> batches,
             double peak) {
-        TrainingConfiguration configuration =
-                TrainingConfiguration.of(WARM_UP + steps, base.batch(), base.learningRate(), base.precision(), base.device());
+        TrainingConfiguration configuration = TrainingConfiguration.of(
+                WARM_UP + steps, base.batch(), base.learningRate(), base.precision(), base.device());
         Device device = Devices.of(base.device());
         Clock clock = new Clock();
         List<Player<B>> players = new ArrayList<>();
@@ -56,8 +56,7 @@ final class Training {
             players.add(Player.of(objective, configuration, averaged && players.isEmpty()));
         }
         try {
-            new TrainLoop<>(players, batches, configuration, new Seed(1), device, List.of(clock), () -> false)
-                    .run(0);
+            new TrainLoop<>(players, batches, configuration, new Seed(1), device, List.of(clock), () -> false).run(0);
         } finally {
             players.forEach(Player::close);
         }

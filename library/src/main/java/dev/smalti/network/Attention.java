@@ -68,8 +68,7 @@ final class Attention {
 
     /** Scores of which the i-th query sees only the first i. [..., M, L] -> the same */
     static Tensor past(Tensor scores) {
-        Tensor later =
-                Tensors.ones(scores.size(-2), scores.size(-1)).triu(1).to(scores.device(), ScalarType.Bool);
+        Tensor later = Tensors.ones(scores.size(-2), scores.size(-1)).triu(1).to(scores.device(), ScalarType.Bool);
         return scores.masked_fill(later, new Scalar(Double.NEGATIVE_INFINITY));
     }
 }

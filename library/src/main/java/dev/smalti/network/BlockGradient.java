@@ -261,9 +261,7 @@ final class BlockGradient {
     private Tensor backward(Weight layer, Tensor x, Tensor g) {
         accumulate(layer.layer().weight(), outer(g, x));
         accumulate(layer.layer().bias(), g.sum(0));
-        return type == ScalarType.Float
-                ? OneDnn.linear(g, layer.weight().t(), null)
-                : torch.mm(g, layer.weight());
+        return type == ScalarType.Float ? OneDnn.linear(g, layer.weight().t(), null) : torch.mm(g, layer.weight());
     }
 
     /** gᵀ x, turning the smaller of the two. [M, N], [M, K] -> [N, K] */
@@ -304,8 +302,8 @@ final class BlockGradient {
 
     private Tensor attention(Mixed mixed, Tensor g, long heads) { // [M, D] -> [M, 3 D]
         Tensor output = g.view(shape[0], shape[1], heads, -1).transpose(1, 2); // [B, H, L, d]
-        Tensor all = torch.empty(
-                new long[] {shape[0], shape[1], 3, heads, shape[2] / heads}, Tensors.options(type), null);
+        Tensor all =
+                torch.empty(new long[] {shape[0], shape[1], 3, heads, shape[2] / heads}, Tensors.options(type), null);
         Tensor parts = all.permute(2, 0, 3, 1, 4); // [3, B, H, L, d]
         if (type == ScalarType.Float) {
             IValueVector own = LAZY.attentionBackward()

@@ -1,7 +1,6 @@
 package dev.smalti.network;
 
 import dev.smalti.tensor.Precision;
-import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;

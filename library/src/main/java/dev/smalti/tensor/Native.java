@@ -33,7 +33,8 @@ public final class Native {
     static {
         unlessSet("org.bytedeco.javacpp.maxbytes", "0");
         unlessSet("org.bytedeco.javacpp.maxphysicalbytes", "0");
-        unlessSet("org.bytedeco.javacpp.logger", "slf4j"); // that it serves with another OpenBLAS than its own is no news
+        unlessSet(
+                "org.bytedeco.javacpp.logger", "slf4j"); // that it serves with another OpenBLAS than its own is no news
         FAILURE = start();
     }
 

@@ -26,8 +26,7 @@ public final class Operation {
      * @throws RuntimeException if libtorch has none of that name
      */
     public Operation(String name, String overload) {
-        this.handle =
-                Scope.value(() -> Scope.hold(Dispatcher.singleton().findSchemaOrThrow(name, overload)));
+        this.handle = Scope.value(() -> Scope.hold(Dispatcher.singleton().findSchemaOrThrow(name, overload)));
     }
 
     /** What it returns, in order. */
@@ -44,7 +43,8 @@ public final class Operation {
 
     /** One of the tensors that a call has returned. */
     public static Tensor tensor(IValueVector returned, int index) {
-        return new Tensor(returned.get(index).toTensor()); // of its own: what the stack gives lives as long as the stack
+        return new Tensor(
+                returned.get(index).toTensor()); // of its own: what the stack gives lives as long as the stack
     }
 
     /** A tensor, or None for null. */
@@ -59,11 +59,7 @@ public final class Operation {
 
     /** An empty list for the argument at {@code position} of its schema, which is one. */
     public GenericList empty(long position) {
-        return new GenericList(handle.schema()
-                .arguments()
-                .getPointer(position)
-                .type()
-                .get()
-                .containedType(0));
+        return new GenericList(
+                handle.schema().arguments().getPointer(position).type().get().containedType(0));
     }
 }

@@ -73,18 +73,19 @@ class BlockGradientTest {
                 Tensor y = precision.run(
                         Devices.cpu(),
                         () -> own
-                                ? BlockGradient.forward(
-                                        blocks, inner, causal, Precision.products(Devices.cpu()))
+                                ? BlockGradient.forward(blocks, inner, causal, Precision.products(Devices.cpu()))
                                 : recorded(blocks, inner, causal));
                 y.to(ScalarType.Float).mul(weights).mul(y).sum().backward();
                 all.put("output", Tensors.toDoubles(y));
                 all.put("input", Tensors.toDoubles(x.grad()));
             });
         }
-        parameters.weights().forEach((name, weight) -> Scope.free(() -> {
-            all.put(name, Tensors.toDoubles(weight.grad()));
-            weight.mutable_grad().reset();
-        }));
+        parameters
+                .weights()
+                .forEach((name, weight) -> Scope.free(() -> {
+                    all.put(name, Tensors.toDoubles(weight.grad()));
+                    weight.mutable_grad().reset();
+                }));
         return all;
     }
 

@@ -146,10 +146,7 @@ public final class AbsorbingDiffusion implements SearchableSteps {
     /** The same with logits of {@code denoiser}, which is told t - 1 of the first t at which as many tokens are masked. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
         return draw.reveal(
-                times(draw),
-                denoiser,
-                step -> 1 - step.s() / step.t(),
-                step -> Math.ceil(step.t() * steps - 1e-9) - 1);
+                times(draw), denoiser, step -> 1 - step.s() / step.t(), step -> Math.ceil(step.t() * steps - 1e-9) - 1);
     }
 
     private double[] times(GridDraw draw) {
