@@ -93,7 +93,10 @@ public final class Main {
                 case "paper-training-fp32" ->
                     results.put(name, paper(parts, Precision.FP32).measure(false, true, 3));
                 case "fruits" ->
-                    results.put(name, Paper.fruits(List.of(Precision.values())).measure(true, true, 40));
+                    results.put(
+                            name,
+                            Paper.fruits(List.of(Precision.FP32, Precision.BF16))
+                                    .measure(true, true, 40));
                 case "priors" -> results.put(name, priors.all());
                 case "cache" -> results.put(name, priors.cache());
                 case "tokenizer" -> results.put(name, tokenizers.measure("fruits/vqgan.yaml", 40));

@@ -150,14 +150,20 @@ final class BlockGradient {
 
     private Tensor run(Tensor x) {
         try (NoGradGuard guard = new NoGradGuard()) {
-            Tensor rows = x.reshape(-1, shape[2]);
+            Tensor rows = Scope.hold(x.reshape(-1, shape[2]));
             for (Block block : blocks) {
                 Tensor input = rows;
-                Step step = Scope.keep(() -> forward(block, input));
-                hold(step.saved());
-                rows = step.output();
+                rows = Scope.value(() -> {
+                    Step step = forward(block, input);
+                    saved.add(step.saved());
+                    tensors(step.saved()).forEach(Scope::hold);
+                    return Scope.hold(step.output());
+                });
+                Scope.release(input);
             }
-            return rows.view(shape);
+            Tensor output = rows.view(shape);
+            Scope.release(rows);
+            return output;
         }
     }
 
@@ -166,15 +172,15 @@ final class BlockGradient {
         Weight proj = weight(block.proj);
         Weight up = weight(block.up);
         Weight down = weight(block.down);
-        Normed first = norm(block.ln1, x);
-        Mixed mixed = attention(linear(first.output(), qkv), block.heads);
+        Normed first = Scope.keep(() -> norm(block.ln1, x));
+        Mixed mixed = Scope.keep(() -> attention(linear(first.output(), qkv), block.heads));
         Tensor joined = mixed.output().transpose(1, 2).reshape(-1, shape[2]); // [M, D]
-        Tensor y = x.add(linear(joined, proj));
-        Normed second = norm(block.ln2, y);
+        Tensor y = Scope.keep(() -> x.add(linear(joined, proj)));
+        Normed second = Scope.keep(() -> norm(block.ln2, y));
         Tensor raised = linear(second.output(), up); // [M, 4 D]
         Tensor fed = torch.gelu(raised);
         Saved all = new Saved(qkv, proj, up, down, x, first, mixed, joined, y, second, raised, fed);
-        return new Step(all, y.add(linear(fed, down)));
+        return new Step(all, Scope.keep(() -> y.add(linear(fed, down))));
     }
 
     private Weight weight(Linear layer) {
@@ -234,33 +240,46 @@ final class BlockGradient {
 
     /** Adds to the gradients of all weights, and gives that of the input. */
     private Tensor backward() {
-        Tensor g = gradient.reshape(-1, shape[2]).to(ScalarType.Float); // [M, D]
+        Tensor g = Scope.hold(gradient.reshape(-1, shape[2]).to(ScalarType.Float)); // [M, D]
         Scope.release(gradient);
         for (int i = blocks.size() - 1; i >= 0; i--) {
             Block block = blocks.get(i);
             Saved own = saved.remove(i);
             Tensor after = g;
-            g = Scope.keep(() -> backward(block, own, after));
-            release(own);
+            g = Scope.value(() -> Scope.hold(backward(block, own, after)));
+            Scope.release(after);
+            tensors(own).forEach(Scope::release);
         }
-        return g.view(shape);
+        Tensor input = g.view(shape);
+        Scope.release(g);
+        return input;
     }
 
+    /** What is made on the way is freed as soon as it isn't needed: what comes next finds its memory still in the cache. */
     private Tensor backward(Block block, Saved own, Tensor g) { // of the block's output, [M, D]
-        Tensor fed = backward(own.down(), own.fed(), g.to(type)); // [M, 4 D]
-        Tensor raised = torch.gelu_backward(fed, own.raised());
-        Tensor second = backward(own.up(), own.second().output(), raised);
-        Tensor y = backward(block.ln2, own.y(), own.second(), second).add_(g);
-        Tensor joined = backward(own.proj(), own.joined(), y.to(type));
-        Tensor qkv = attention(own.mixed(), joined, block.heads);
-        Tensor first = backward(own.qkv(), own.first().output(), qkv);
+        Tensor second = Scope.keep(() -> {
+            Tensor raised = Scope.keep(() -> {
+                Tensor fed = backward(own.down(), own.fed(), g.to(type)); // [M, 4 D]
+                return torch.gelu_backward(fed, own.raised());
+            });
+            return backward(own.up(), own.second().output(), raised);
+        });
+        Tensor y = Scope.keep(
+                () -> backward(block.ln2, own.y(), own.second(), second).add_(g));
+        Tensor first = Scope.keep(() -> {
+            Tensor qkv = Scope.keep(() -> {
+                Tensor joined = backward(own.proj(), own.joined(), y.to(type));
+                return attention(own.mixed(), joined, block.heads);
+            });
+            return backward(own.qkv(), own.first().output(), qkv);
+        });
         return backward(block.ln1, own.x(), own.first(), first).add_(y);
     }
 
     /** Of a linear layer's output to that of its input; adds to those of weight and bias. [M, N] -> [M, K] */
     private Tensor backward(Weight layer, Tensor x, Tensor g) {
-        accumulate(layer.layer().weight(), outer(g, x));
-        accumulate(layer.layer().bias(), g.sum(0));
+        Scope.free(() -> accumulate(layer.layer().weight(), outer(g, x)));
+        Scope.free(() -> accumulate(layer.layer().bias(), g.sum(0)));
         return type == ScalarType.Float ? OneDnn.linear(g, layer.weight().t(), null) : torch.mm(g, layer.weight());
     }
 
@@ -323,26 +342,21 @@ final class BlockGradient {
             }
         } else {
             Tensor turned = output.contiguous();
-            Tensor weights = torch.matmul(turned, mixed.v().transpose(-2, -1)); // [B, H, L, L]
-            Tensor scores = LAZY.softmaxBackward()
-                    .tensor(new IValue(weights), new IValue(mixed.weights()), new IValue(-1L), new IValue(type));
-            parts.select(0, 0).copy_(torch.matmul(scores, mixed.k()).mul_(scale(heads)));
-            parts.select(0, 1).copy_(torch.matmul(scores.transpose(-2, -1), mixed.q()));
-            parts.select(0, 2).copy_(torch.matmul(mixed.weights().transpose(-2, -1), turned));
+            Scope.free(
+                    () -> parts.select(0, 2).copy_(torch.matmul(mixed.weights().transpose(-2, -1), turned)));
+            Tensor scores = Scope.keep(() -> {
+                Tensor weights = torch.matmul(turned, mixed.v().transpose(-2, -1)); // [B, H, L, L]
+                return LAZY.softmaxBackward()
+                        .tensor(new IValue(weights), new IValue(mixed.weights()), new IValue(-1L), new IValue(type));
+            });
+            Scope.free(() ->
+                    parts.select(0, 0).copy_(torch.matmul(scores, mixed.k()).mul_(scale(heads))));
+            Scope.free(() -> parts.select(0, 1).copy_(torch.matmul(scores.transpose(-2, -1), mixed.q())));
         }
         return all.view(-1, 3 * shape[2]);
     }
 
     // Memory: what a block saves lives past the scopes of its forward pass
-
-    private void hold(Saved own) {
-        saved.add(own);
-        tensors(own).forEach(Scope::hold);
-    }
-
-    private static void release(Saved own) {
-        tensors(own).forEach(Scope::release);
-    }
 
     private static List<Tensor> tensors(Saved own) {
         return List.of(

@@ -10,6 +10,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** y = x Wᵀ + b. [..., in] -> [..., out]. */
 public final class Linear {
+    private static final long LARGE = 1 << 26; // operations
+
     private final Tensor weight;
     private final Tensor bias;
     private final PackedWeight packed;
@@ -52,7 +54,36 @@ public final class Linear {
 
     /** x Wᵀ + b, counted as {@link Work}. x [..., in], weight [out, in], bias [out] or null -> [..., out] */
     static Tensor product(Tensor x, Tensor weight, Tensor bias) {
-        Work.add(2 * x.numel() * weight.size(0));
-        return torch.linear(x, weight, Tensors.optional(bias));
+        long operations = 2 * x.numel() * weight.size(0);
+        Work.add(operations);
+        if (operations < LARGE || !x.is_cpu() || x.scalar_type().intern() != ScalarType.Float || narrow(weight)) {
+            return torch.linear(x, weight, Tensors.optional(bias));
+        }
+        return GradMode.is_enabled() ? convolution(x, weight, bias) : OneDnn.linear(x, weight, bias);
+    }
+
+    private static boolean narrow(Tensor weight) {
+        return Precision.products(weight.device()) != ScalarType.Float;
+    }
+
+    /**
+     * The same as a convolution of one pixel, of views alone: oneDNN computes it and its gradients in float32 with all of OpenMP's
+     * threads.
+     */
+    private static Tensor convolution(Tensor x, Tensor weight, Tensor bias) {
+        long in = x.size(-1);
+        long out = weight.size(0);
+        Tensor pixels = x.reshape(1, -1, 1, in).permute(0, 3, 1, 2); // [1, in, M, 1]
+        Tensor y = torch.conv2d(
+                pixels,
+                weight.reshape(out, in, 1, 1),
+                Tensors.optional(bias),
+                new long[] {1, 1},
+                new long[] {0, 0},
+                new long[] {1, 1},
+                1); // [1, out, M, 1]
+        long[] shape = x.shape();
+        shape[shape.length - 1] = out;
+        return y.permute(0, 2, 3, 1).reshape(shape);
     }
 }
