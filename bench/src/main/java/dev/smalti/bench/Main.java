@@ -84,7 +84,8 @@ public final class Main {
                 case "generate" -> results.put(name, generate(priors, peak));
                 case "canvas" -> results.put(name, canvas(peak));
                 case "prior" -> results.put(name, priors.training(priors.recipe("absorbing"), 60));
-                case "paper" -> results.put(name, paper(parts, precision).measure(true, true, 10));
+                case "paper" ->
+                    results.put(name, paper(parts, precision).measure(true, true, device.is_cuda() ? 60 : 10));
                 case "paper-drawing" ->
                     results.put(name, paper(parts, precision).measure(true, false, 0));
                 case "paper-training" ->

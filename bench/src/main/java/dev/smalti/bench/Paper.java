@@ -89,7 +89,10 @@ record Paper(
 
     private Map<String, Object> drawing(Precision precision, double peak, JsonNode peer) {
         try (Prior prior = prior()) {
-            draw(prior, precision, Math.min(steps, 8));
+            draw(
+                    prior,
+                    precision,
+                    device.equals("cpu") ? Math.min(steps, 8) : steps); // a card's first draw loads its kernels
             long passes = Work.passes();
             long work = Work.done();
             long start = System.nanoTime();

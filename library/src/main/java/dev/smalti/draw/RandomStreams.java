@@ -4,11 +4,11 @@ import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -82,12 +82,30 @@ public interface RandomStreams {
     }
 
     /**
-     * The numbers of the same grids where each is at a step of its own, whatever step is asked for; empty if these can't be had so.
+     * Those of several steps.
      *
-     * @param steps from 1, [B]
+     * @return float64 [S, B, length]
      */
-    default Optional<RandomStreams> inTurn(long[] steps) {
-        return Optional.empty();
+    default Tensor uniform(Use use, long[] steps, long length) {
+        return torch.stack(new TensorVector(LongStream.of(steps)
+                .mapToObj(step -> uniform(use, step, length))
+                .toArray(Tensor[]::new)));
+    }
+
+    /** Whether {@link #inTurn} can give numbers. */
+    default boolean turns() {
+        return false;
+    }
+
+    /**
+     * The same numbers where each place is at a step of its own.
+     *
+     * @param steps from 1, of the places of each grid [B·length]
+     * @return float64 [B, length]
+     * @throws UnsupportedOperationException if these can't be had so
+     */
+    default Tensor inTurn(Use use, long[] steps) {
+        throw new UnsupportedOperationException("these draws go step by step");
     }
 
     /** The seed of each grid's Gaussian noise, for methods of a diffusion tokenizer. [B] */
@@ -103,15 +121,14 @@ public interface RandomStreams {
     /** On the CPU; grid i's numbers follow from {@code seeds.get(i)}. */
     static RandomStreams of(List<Seed> seeds) {
         return new Counted(
-                seeds, Tensors.longs(seeds.stream().mapToLong(Seed::value).toArray()), null);
+                seeds, Tensors.longs(seeds.stream().mapToLong(Seed::value).toArray()));
     }
 
     /** The same numbers on a device. */
     static RandomStreams of(List<Seed> seeds, Device device) {
         return new Counted(
                 seeds,
-                Tensors.longs(seeds.stream().mapToLong(Seed::value).toArray()).to(device, ScalarType.Long),
-                null);
+                Tensors.longs(seeds.stream().mapToLong(Seed::value).toArray()).to(device, ScalarType.Long));
     }
 
     /**
@@ -123,17 +140,10 @@ public interface RandomStreams {
 
         private final List<Seed> seeds;
         private final Tensor values; // int64 [B]
-        private final long[] steps; // of each grid; null where all are at the same
 
-        private Counted(List<Seed> seeds, Tensor values, long[] steps) {
+        private Counted(List<Seed> seeds, Tensor values) {
             this.seeds = List.copyOf(seeds);
             this.values = values;
-            this.steps = steps;
-        }
-
-        @Override
-        public Optional<RandomStreams> inTurn(long[] steps) {
-            return Optional.of(new Counted(seeds, values, steps.clone()));
         }
 
         @Override
@@ -143,9 +153,33 @@ public interface RandomStreams {
 
         @Override
         public Tensor uniform(Use use, long step, long length) {
-            Tensor used = child(values, new Scalar(Seed.hash(use.ordinal()))); // [B]
-            Tensor own = (steps == null ? child(used, new Scalar(Seed.hash(step))) : child(used, hashes()))
-                    .unsqueeze(1); // [B, 1]
+            return numbers(child(used(use), new Scalar(Seed.hash(step))).unsqueeze(1), length);
+        }
+
+        @Override
+        public Tensor uniform(Use use, long[] steps, long length) {
+            Tensor each = child(used(use).unsqueeze(0), hashes(steps).unsqueeze(1)); // [S, B]
+            return numbers(each.unsqueeze(2), length);
+        }
+
+        @Override
+        public boolean turns() {
+            return true;
+        }
+
+        @Override
+        public Tensor inTurn(Use use, long[] steps) {
+            Tensor each = child(used(use).unsqueeze(1), hashes(steps).view(grids(), -1)); // [B, length]
+            return numbers(each, each.size(1));
+        }
+
+        /** The seeds of a use. int64 [B] */
+        private Tensor used(Use use) {
+            return child(values, new Scalar(Seed.hash(use.ordinal())));
+        }
+
+        /** The n-th number of the n-th place. int64 [..., 1] or [..., length] -> float64 [..., length] */
+        private Tensor numbers(Tensor own, long length) {
             Tensor counter = torch.arange(
                             new Scalar(1L),
                             new Scalar(length + 1),
@@ -155,7 +189,7 @@ public interface RandomStreams {
             return shifted(mix(own.add(counter)), 11).to(ScalarType.Double).mul(new Scalar(0x1p-53));
         }
 
-        private Tensor hashes() {
+        private Tensor hashes(long[] steps) {
             long[] hashes = LongStream.of(steps).map(Seed::hash).toArray();
             return Devices.send(Tensors.longs(hashes), values.device(), ScalarType.Long);
         }

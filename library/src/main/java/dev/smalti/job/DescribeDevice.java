@@ -12,9 +12,12 @@ import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Context;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.global.torch;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Says what this machine computes with: the libtorch that was loaded, its cards, and why there is none. */
 public final class DescribeDevice {
+    private static final Logger LOG = LoggerFactory.getLogger(DescribeDevice.class);
     private static final Pattern VERSION = Pattern.compile("TORCH_VERSION=([^,\\s]+)");
 
     /** Facts by name, as those of {@link Describe}. */
@@ -28,10 +31,7 @@ public final class DescribeDevice {
         facts.put("threads", torch.get_num_threads());
         facts.put("cuda", Context.hasCUDART());
         if (Context.hasCUDART()) {
-            facts.put("cuda_version", decimal(Context.versionCUDART(), 1000, 10));
-            if (Context.hasCuDNN()) {
-                facts.put("cudnn_version", Context.versionCuDNN());
-            }
+            versions(facts);
         }
         facts.put("cards", (int) torch.cuda_device_count());
         List<String> cards = Cuda.cards();
@@ -40,6 +40,18 @@ public final class DescribeDevice {
         }
         Cuda.problem().ifPresent(problem -> facts.put("no_card", problem));
         return facts;
+    }
+
+    /** None where the libtorch is not that of the binding and finds another function in the place of these. */
+    private static void versions(Map<String, Object> facts) {
+        try {
+            facts.put("cuda_version", decimal(Context.versionCUDART(), 1000, 10));
+            if (Context.hasCuDNN()) {
+                facts.put("cudnn_version", Context.versionCuDNN());
+            }
+        } catch (RuntimeException e) {
+            LOG.debug("libtorch tells no versions of CUDA", e);
+        }
     }
 
     /** 13010 is CUDA 13.1. */

@@ -64,6 +64,11 @@ final class Block {
 
     /** The block's output at some positions: keys and values of all, queries and what follows of those alone. */
     Tensor forward(Tensor x, Tensor at) { // [B, L, D], [M] -> [M, D]
+        if (x.is_cuda()) { // few more queries cost less than the calls that would leave them out
+            Tensor all =
+                    Attention.self(qkv.forward(ln1.forward(x)), heads, false).reshape(-1, width);
+            return rest(x.reshape(-1, width).index_select(0, at), all.index_select(0, at));
+        }
         long length = x.size(1);
         Tensor normed = ln1.forward(x);
         Tensor kv = Attention.split(qkv.forward(normed, width, 3 * width), 2, heads); // [2, B, H, L, d]

@@ -1,7 +1,8 @@
 package dev.smalti.network;
 
-import dev.smalti.tensor.Tensors;
+import dev.smalti.tensor.Scope;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 
 /** Layer normalisation over the last dimension, eps 1e-5. [..., D] -> the same. */
@@ -9,11 +10,19 @@ public final class LayerNorm {
     private final Tensor weight;
     private final Tensor bias;
     private final long[] shape;
+    private final TensorOptional gains; // as libtorch's function takes them, made once
+    private final TensorOptional biases;
 
     public LayerNorm(Parameters parameters, long width) {
         this.weight = parameters.constant("weight", 1, width);
         this.bias = parameters.constant("bias", 0, width);
         this.shape = new long[] {width};
+        this.gains = Scope.hold(new TensorOptional(weight));
+        this.biases = Scope.hold(new TensorOptional(bias));
+        parameters.whenClosed(() -> {
+            Scope.release(gains);
+            Scope.release(biases);
+        });
     }
 
     Tensor weight() {
@@ -25,15 +34,11 @@ public final class LayerNorm {
     }
 
     public Tensor forward(Tensor x) {
-        return normalise(x, shape, weight, bias);
+        return torch.layer_norm(x, shape, gains, biases, 1e-5, false);
     }
 
     /** The same without gains and biases. */
     public static Tensor normalise(Tensor x, long width) {
-        return normalise(x, new long[] {width}, null, null);
-    }
-
-    private static Tensor normalise(Tensor x, long[] shape, Tensor weight, Tensor bias) {
-        return torch.layer_norm(x, shape, Tensors.optional(weight), Tensors.optional(bias), 1e-5, false);
+        return torch.layer_norm(x, new long[] {width}, new TensorOptional(), new TensorOptional(), 1e-5, false);
     }
 }

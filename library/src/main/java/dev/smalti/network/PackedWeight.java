@@ -3,6 +3,7 @@ package dev.smalti.network;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -15,7 +16,7 @@ final class PackedWeight {
     private final Tensor bias; // [out] or null
     private volatile Packed packed;
 
-    private record Packed(long version, Tensor weight, Tensor bias) {}
+    private record Packed(long version, Tensor weight, Tensor bias, TensorOptional optional) {}
 
     PackedWeight(Parameters parameters, Tensor weight, Tensor bias) {
         this.weight = weight;
@@ -28,7 +29,7 @@ final class PackedWeight {
         Packed now = current(x.numel() / weight.size(1));
         Tensor narrow = x.to(ScalarType.BFloat16);
         return weight.is_cuda()
-                ? torch.linear(narrow, now.weight(), Tensors.optional(now.bias()))
+                ? torch.linear(narrow, now.weight(), now.optional())
                 : OneDnn.linear(narrow, now.weight(), now.bias());
     }
 
@@ -45,10 +46,14 @@ final class PackedWeight {
     private synchronized Packed pack(long rows) {
         if (packed == null || packed.version() != version()) {
             release();
-            Scope.free(() -> packed = new Packed(
-                    version(),
-                    Scope.hold(laidOut(weight.detach().to(ScalarType.BFloat16), rows)),
-                    bias == null ? null : Scope.hold(bias.detach().to(ScalarType.BFloat16))));
+            Scope.free(() -> {
+                Tensor own = bias == null ? null : Scope.hold(bias.detach().to(ScalarType.BFloat16));
+                packed = new Packed(
+                        version(),
+                        Scope.hold(laidOut(weight.detach().to(ScalarType.BFloat16), rows)),
+                        own,
+                        Scope.hold(Tensors.optional(own)));
+            });
         }
         return packed;
     }
@@ -60,6 +65,7 @@ final class PackedWeight {
     private synchronized void release() {
         if (packed != null) {
             Scope.release(packed.weight());
+            Scope.release(packed.optional());
             if (packed.bias() != null) {
                 Scope.release(packed.bias());
             }

@@ -4,6 +4,8 @@ import dev.smalti.network.Parameters;
 import dev.smalti.tensor.Operation;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,7 +37,28 @@ final class AdamW implements AutoCloseable {
     private final double weightDecay;
     private final Map<String, Slot> slots = new LinkedHashMap<>();
 
+    private final Lists
+            all; // of all weights, made once: to make them at each step takes longer than a GPU's work on them
+
     private record Slot(Tensor average, Tensor square, Tensor step) {}
+
+    /** What the kernel takes and changes of some weights. */
+    private record Lists(GenericList weights, GenericList averages, GenericList squares, GenericList steps) {
+        Lists() {
+            this(Operation.tensors(), Operation.tensors(), Operation.tensors(), Operation.tensors());
+        }
+
+        void add(Tensor weight, Slot slot) {
+            weights.push_back(new IValue(weight));
+            averages.push_back(new IValue(slot.average()));
+            squares.push_back(new IValue(slot.square()));
+            steps.push_back(new IValue(slot.step()));
+        }
+
+        List<GenericList> each() {
+            return List.of(weights, averages, squares, steps);
+        }
+    }
 
     AdamW(Parameters parameters, List<Double> betas, double weightDecay) {
         this.weights = parameters.weights();
@@ -52,6 +75,30 @@ final class AdamW implements AutoCloseable {
                                 Scope.hold(Tensors.zeros().to(weight.device(), weight.scalar_type()))));
             }
         }));
+        this.all = Scope.value(() -> {
+            Lists lists = lists(weights.keySet());
+            lists.each().forEach(Scope::hold);
+            return lists;
+        });
+    }
+
+    private Lists lists(Collection<String> names) {
+        Lists lists = new Lists();
+        names.forEach(name -> lists.add(weights.get(name), slots.get(name)));
+        return lists;
+    }
+
+    /** Adds the gradients to a list, and says which weights have one. */
+    private List<String> gradients(GenericList gradients) {
+        List<String> names = new ArrayList<>();
+        weights.forEach((name, weight) -> {
+            Tensor gradient = weight.grad();
+            if (gradient.defined()) {
+                gradients.push_back(new IValue(gradient));
+                names.add(name);
+            }
+        });
+        return names;
     }
 
     /**
@@ -62,10 +109,7 @@ final class AdamW implements AutoCloseable {
         return Scope.keep(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 GenericList gradients = Operation.tensors();
-                weights.values().stream()
-                        .filter(AdamW::hasGradient)
-                        .forEach(weight -> gradients.push_back(new IValue(weight.grad())));
-                if (gradients.empty()) {
+                if (gradients(gradients).isEmpty()) {
                     return Tensors.zeros();
                 }
                 IValueVector norms = NORMS.call(new IValue(gradients), new IValue(new Scalar(2.0)), new IValue());
@@ -92,40 +136,25 @@ final class AdamW implements AutoCloseable {
     void step(double rate, Tensor flaw) {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
-                GenericList self = Operation.tensors();
                 GenericList gradients = Operation.tensors();
-                GenericList averages = Operation.tensors();
-                GenericList squares = Operation.tensors();
-                GenericList steps = Operation.tensors();
-                boolean any = false;
-                for (Map.Entry<String, Tensor> entry : weights.entrySet()) {
-                    Tensor weight = entry.getValue();
-                    if (hasGradient(weight)) {
-                        Slot slot = slots.get(entry.getKey());
-                        self.push_back(new IValue(weight));
-                        gradients.push_back(new IValue(weight.grad()));
-                        averages.push_back(new IValue(slot.average()));
-                        squares.push_back(new IValue(slot.square()));
-                        steps.push_back(new IValue(slot.step()));
-                        any = true;
-                    }
-                }
-                if (!any) {
+                List<String> names = gradients(gradients);
+                if (names.isEmpty()) {
                     return;
                 }
+                Lists own = names.size() == weights.size() ? all : lists(names);
                 if (flaw == null) {
-                    ADD.call(new IValue(steps), new IValue(new Scalar(1.0)));
+                    ADD.call(new IValue(own.steps()), new IValue(new Scalar(1.0)));
                 } else {
                     Tensor one = flaw.neg().add(new Scalar(1.0)).squeeze();
-                    ADD_TENSOR.call(new IValue(steps), new IValue(one), new IValue(new Scalar(1.0)));
+                    ADD_TENSOR.call(new IValue(own.steps()), new IValue(one), new IValue(new Scalar(1.0)));
                 }
                 STEP.call(
-                        new IValue(self),
+                        new IValue(own.weights()),
                         new IValue(gradients),
-                        new IValue(averages),
-                        new IValue(squares),
+                        new IValue(own.averages()),
+                        new IValue(own.squares()),
                         new IValue(Operation.tensors()),
-                        new IValue(steps),
+                        new IValue(own.steps()),
                         new IValue(rate),
                         new IValue(beta1),
                         new IValue(beta2),
@@ -135,9 +164,7 @@ final class AdamW implements AutoCloseable {
                         new IValue(false), // maximize
                         new IValue(), // grad_scale
                         flaw == null ? new IValue() : new IValue(flaw)); // found_inf
-                weights.values().stream()
-                        .filter(AdamW::hasGradient)
-                        .forEach(weight -> weight.unsafeGetTensorImpl().bump_version()); // the kernel doesn't
+                names.forEach(name -> weights.get(name).unsafeGetTensorImpl().bump_version()); // the kernel doesn't
             }
         });
     }
@@ -145,15 +172,12 @@ final class AdamW implements AutoCloseable {
     void clearGradients() {
         Scope.free(() -> {
             for (Tensor weight : weights.values()) {
-                if (hasGradient(weight)) {
-                    weight.mutable_grad().reset();
+                Tensor gradient = weight.mutable_grad();
+                if (gradient.defined()) {
+                    gradient.reset();
                 }
             }
         });
-    }
-
-    private static boolean hasGradient(Tensor weight) {
-        return Scope.value(() -> weight.grad().defined());
     }
 
     /** All state, as {@code exp_avg.<weight>}, {@code exp_avg_sq.<weight>} and {@code step.<weight>}. */
@@ -169,6 +193,7 @@ final class AdamW implements AutoCloseable {
 
     @Override
     public void close() {
+        all.each().forEach(Scope::release);
         state().values().forEach(Scope::release);
         slots.clear();
     }

@@ -73,6 +73,7 @@ public final class TrainLoop<B> {
             for (Watcher watcher : watchers) {
                 watcher.started(run);
             }
+            players.forEach(player -> player.objective().parameters().requireGradients(true));
             while (!run.complete() && !stop.getAsBoolean()) {
                 long step = run.step();
                 Map<String, Double> measures = step(step, ahead);
@@ -156,8 +157,9 @@ public final class TrainLoop<B> {
     /** Adds the gradient of one player's loss on one part of a batch; the other players' weights stand still. */
     private List<Reading> descend(Player<B> player, B batch, long step, Seed draw) {
         for (Player<B> other : players) {
-            boolean own = other == player;
-            other.objective().parameters().requireGradients(own);
+            if (players.size() > 1) {
+                other.objective().parameters().requireGradients(other == player);
+            }
             other.objective().parameters().training(true);
         }
         String name = player.objective().name();

@@ -146,6 +146,21 @@ class RandomStreamsTest {
         });
     }
 
+    @Test
+    void numbers_of_several_steps_and_of_places_at_steps_of_their_own_are_those_of_the_steps() {
+        RandomStreams streams = RandomStreams.of(List.of(new Seed(3), new Seed(4)));
+        long[] steps = {2, 1, 7};
+        double[] together = Tensors.toDoubles(streams.uniform(RandomStreams.Use.CODES, steps, 3)); // [3, 2, 3]
+        double[] own =
+                Tensors.toDoubles(streams.inTurn(RandomStreams.Use.CODES, new long[] {2, 1, 7, 7, 2, 1})); // [2, 3]
+        for (int s = 0; s < steps.length; s++) {
+            double[] one = Tensors.toDoubles(streams.uniform(RandomStreams.Use.CODES, steps[s], 3)); // [2, 3]
+            assertThat(Arrays.copyOfRange(together, 6 * s, 6 * s + 6)).containsExactly(one);
+            assertThat(own[s]).isEqualTo(one[s]);
+            assertThat(own[3 + (s + 1) % 3]).isEqualTo(one[3 + (s + 1) % 3]);
+        }
+    }
+
     /** The smallest of all uniform numbers. */
     private static final class Zeros implements RandomStreams {
         @Override

@@ -43,32 +43,51 @@ public record ActivePositions(Tensor rows, Tensor at, Tensor within, List<Long> 
     }
 
     /**
-     * Some places.
+     * Some places of each of several passes, sent to the device together.
      *
-     * @param at of each grid, ascending; of one at least
+     * @param at of each pass and grid, ascending; in each pass of one grid at least
      * @param length L
      */
-    static ActivePositions of(List<List<Integer>> at, long length, Device device) {
-        long[] rows = IntStream.range(0, at.size())
-                .filter(grid -> !at.get(grid).isEmpty())
-                .asLongStream()
-                .toArray();
-        List<Long> counts = new ArrayList<>();
-        LongStream.Builder all = LongStream.builder();
-        LongStream.Builder within = LongStream.builder();
-        for (int row = 0; row < rows.length; row++) {
-            List<Integer> places = at.get((int) rows[row]);
-            counts.add((long) places.size());
-            for (int place : places) {
-                all.add(rows[row] * length + place);
-                within.add(row * length + place);
-            }
+    static List<ActivePositions> of(List<List<List<Integer>>> at, long length, Device device) {
+        LongStream.Builder sent = LongStream.builder();
+        List<List<Long>> counts = new ArrayList<>();
+        for (List<List<Integer>> pass : at) {
+            counts.add(pass.stream()
+                    .filter(places -> !places.isEmpty())
+                    .map(places -> (long) places.size())
+                    .toList());
+            add(sent, pass, length);
         }
-        return new ActivePositions(
-                Devices.send(Tensors.longs(rows), device, ScalarType.Long),
-                Devices.send(Tensors.longs(all.build().toArray()), device, ScalarType.Long),
-                Devices.send(Tensors.longs(within.build().toArray()), device, ScalarType.Long),
-                counts);
+        Tensor all = Devices.send(Tensors.longs(sent.build().toArray()), device, ScalarType.Long);
+        List<ActivePositions> passes = new ArrayList<>();
+        long begin = 0;
+        for (List<Long> own : counts) {
+            long places = own.stream().mapToLong(Long::longValue).sum();
+            passes.add(new ActivePositions(
+                    all.narrow(0, begin, own.size()),
+                    all.narrow(0, begin + own.size(), places),
+                    all.narrow(0, begin + own.size() + places, places),
+                    own));
+            begin += own.size() + 2 * places;
+        }
+        return passes;
+    }
+
+    /** The rows, places and places within the rows of one pass. */
+    private static void add(LongStream.Builder sent, List<List<Integer>> pass, long length) {
+        int[] rows = IntStream.range(0, pass.size())
+                .filter(grid -> !pass.get(grid).isEmpty())
+                .toArray();
+        for (int row : rows) {
+            sent.add(row);
+        }
+        for (int row : rows) {
+            pass.get(row).forEach(place -> sent.add(row * length + place));
+        }
+        for (int row = 0; row < rows.length; row++) {
+            long first = row * length;
+            pass.get(rows[row]).forEach(place -> sent.add(first + place));
+        }
     }
 
     /**

@@ -55,6 +55,11 @@ public final class GridDraw {
 
     private static final long ASKED_ON_GPU = 1 << 28;
 
+    /** Random numbers that are compared at once: 2 MiB of float64, on a GPU 32 MiB. */
+    private static final long COMPARED = 1 << 18;
+
+    private static final long COMPARED_ON_GPU = 1 << 22;
+
     /** Float64 numbers of a piece: 128 MiB of them. */
     static final long PIECE = 1 << 24;
 
@@ -422,11 +427,13 @@ public final class GridDraw {
                 .toList();
         return Inference.tensor(parameters, () -> {
             Tensor x = masks(); // [B, L], written to
-            List<TreeMap<Integer, List<Integer>>> turns = turns(x, steps, share);
-            int passes = turns.stream().mapToInt(TreeMap::size).max().orElse(0);
-            for (int pass = 1; pass <= passes; pass++) {
-                int done = (int) ((long) pass * steps.size() / passes);
-                Scope.free(() -> turn(x, turns, steps, time));
+            long[] revealed = revealed(x, steps, share);
+            List<Turn> turns = turns(revealed, steps, time);
+            Step each = steps.get(0).streams(new InTurn(streams.inTurn(Use.CODES, revealed)));
+            for (int pass = 1; pass <= turns.size(); pass++) {
+                Turn turn = turns.get(pass - 1);
+                int done = (int) ((long) pass * steps.size() / turns.size());
+                Scope.free(() -> take(turn, x, each));
                 watch(x, steps.get(done - 1));
             }
             return drawn(x);
@@ -437,28 +444,67 @@ public final class GridDraw {
     private boolean alike(int steps) {
         return !watcher.looks()
                 && listener == Listener.NOBODY
-                && streams.inTurn(new long[Math.toIntExact(grids())]).isPresent()
+                && streams.turns()
                 && IntStream.rangeClosed(2, steps)
                         .allMatch(number -> sampling.weight(number, steps) == sampling.weight(1, steps)
                                 && sampling.filter(number, steps).equals(sampling.filter(1, steps)));
     }
 
-    /** The steps that reveal something in each grid, by their numbers, and where. */
-    private List<TreeMap<Integer, List<Integer>>> turns(Tensor x, List<Step> steps, ToDoubleFunction<Step> share) {
-        long[] revealed = Scope.value(() -> {
-            Tensor masked = x.eq(new Scalar(space.mask())); // [B, L], those that are left
-            Tensor numbers = torch.zeros_like(x);
-            for (Step step : steps) {
-                Scope.free(() -> {
-                    Tensor now = coins(masked, share.applyAsDouble(step), step);
-                    numbers.add_(now.mul(new Scalar((long) step.number())));
-                    masked.logical_and_(now.logical_not());
-                });
+    /** What codes are drawn with where each place is at a step of its own. float64 [B, L] */
+    private record InTurn(Tensor codes) implements RandomStreams {
+        @Override
+        public long grids() {
+            return codes.size(0);
+        }
+
+        @Override
+        public Tensor uniform(Use use, long step, long length) {
+            if (use != Use.CODES) {
+                throw new UnsupportedOperationException("there are numbers of codes alone");
             }
-            return Tensors.toLongs(numbers);
+            return codes;
+        }
+    }
+
+    /**
+     * A pass of grids that each are at a step of their own.
+     *
+     * @param times of all grids, float32 [B]
+     */
+    private record Turn(ActivePositions at, Tensor times) {}
+
+    /** The number of the step that reveals each place, 0 for none. [B·L] */
+    private long[] revealed(Tensor x, List<Step> steps, ToDoubleFunction<Step> share) {
+        long never = steps.size() + 1;
+        int together = Math.toIntExact(
+                Math.max(1, Math.min(never, (device().is_cuda() ? COMPARED_ON_GPU : COMPARED) / x.numel())));
+        return Scope.value(() -> {
+            Tensor first = torch.full_like(x, new Scalar(never));
+            for (int begin = 0; begin < steps.size(); begin += together) {
+                List<Step> own = steps.subList(begin, Math.min(steps.size(), begin + together));
+                Tensor before = first;
+                first = Scope.keep(() -> torch.minimum(before, first(own, share, never)));
+            }
+            Tensor left = x.ne(new Scalar(space.mask())).logical_or(first.eq(new Scalar(never)));
+            return Tensors.toLongs(first.masked_fill(left, new Scalar(0L)));
         });
+    }
+
+    /** The number of the first of some steps that would reveal a place that is masked. int64 [B, L] */
+    private Tensor first(List<Step> steps, ToDoubleFunction<Step> share, long never) {
+        long[] numbers = steps.stream().mapToLong(Step::number).toArray();
+        Tensor shares = Tensors.doubles(steps.stream().mapToDouble(share).toArray());
+        Tensor now = streams.uniform(Use.PLACES, numbers, space.length()) // [S, B, L]
+                .lt(Devices.send(shares, device(), ScalarType.Double).view(-1, 1, 1));
+        Tensor then =
+                Devices.send(Tensors.longs(numbers), device(), ScalarType.Long).view(-1, 1, 1);
+        return torch.where(now, then, new Scalar(never)).amin(new long[] {0}, false);
+    }
+
+    /** The first steps that reveal something in each grid, the second ones, and so on. */
+    private List<Turn> turns(long[] revealed, List<Step> steps, ToDoubleFunction<Step> time) {
         int length = Math.toIntExact(space.length());
-        List<TreeMap<Integer, List<Integer>>> turns = new ArrayList<>();
+        List<TreeMap<Integer, List<Integer>>> grids = new ArrayList<>();
         for (int grid = 0; grid < grids(); grid++) {
             TreeMap<Integer, List<Integer>> own = new TreeMap<>();
             for (int place = 0; place < length; place++) {
@@ -467,29 +513,35 @@ public final class GridDraw {
                     own.computeIfAbsent(number, none -> new ArrayList<>()).add(place);
                 }
             }
-            turns.add(own);
+            grids.add(own);
         }
-        return turns;
+        int passes = grids.stream().mapToInt(TreeMap::size).max().orElse(0);
+        float[] told = new float[passes * grids.size()];
+        List<List<List<Integer>>> places = new ArrayList<>();
+        for (int pass = 0; pass < passes; pass++) {
+            List<List<Integer>> now = new ArrayList<>();
+            for (int grid = 0; grid < grids.size(); grid++) {
+                Map.Entry<Integer, List<Integer>> next = grids.get(grid).pollFirstEntry();
+                now.add(next == null ? List.of() : next.getValue());
+                if (next != null) {
+                    told[pass * grids.size() + grid] = (float) time.applyAsDouble(steps.get(next.getKey() - 1));
+                }
+            }
+            places.add(now);
+        }
+        List<ActivePositions> at =
+                ActivePositions.of(places, length, device()); // all sent at once, for no pass to wait
+        Tensor times =
+                Devices.send(Tensors.floats(told), device(), ScalarType.Float).view(passes, grids());
+        return IntStream.range(0, passes)
+                .mapToObj(pass -> new Turn(at.get(pass), times.select(0, pass)))
+                .toList();
     }
 
-    /** Takes the next step of each grid that has one left, and takes it out of {@code turns}. */
-    private void turn(
-            Tensor x, List<TreeMap<Integer, List<Integer>>> turns, List<Step> steps, ToDoubleFunction<Step> time) {
-        long[] numbers = new long[turns.size()];
-        float[] told = new float[turns.size()];
-        List<List<Integer>> places = new ArrayList<>();
-        for (int grid = 0; grid < numbers.length; grid++) {
-            Map.Entry<Integer, List<Integer>> next = turns.get(grid).pollFirstEntry();
-            places.add(next == null ? List.of() : next.getValue());
-            if (next != null) {
-                numbers[grid] = next.getKey();
-                told[grid] = (float) time.applyAsDouble(steps.get(next.getKey() - 1));
-            }
-        }
-        ActivePositions at = ActivePositions.of(places, space.length(), device());
-        Tensor times = Devices.send(Tensors.floats(told), device(), ScalarType.Float); // [B]
-        Step step = steps.get(0).streams(streams.inTurn(numbers).orElseThrow());
-        Tensor codes = inParts(at, part -> pick(part.at(), part.logits(step.guided(), x, times, labels), step));
+    /** Writes the codes of a pass into {@code x}. */
+    private void take(Turn turn, Tensor x, Step step) {
+        ActivePositions at = turn.at();
+        Tensor codes = inParts(at, part -> pick(part.at(), part.logits(step.guided(), x, turn.times(), labels), step));
         x.view(-1).index_copy_(0, at.at(), codes);
     }
 
