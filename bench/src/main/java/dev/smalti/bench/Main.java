@@ -43,7 +43,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /**
  * Measures drawing, training steps, encoding, memory, metrics. Arguments name what to measure
  * ({@code peak start generate canvas prior priors cache paper paper-drawing paper-training paper-training-fp32 fruits tokenizer
- * tokenizer-256 encode memory metrics}); none measures generate, canvas, prior, priors, cache, tokenizer, encode and memory, since the
+ * tokenizer-256 encode memory metrics}); none measures start, generate, canvas, prior, priors, cache, tokenizer, encode and memory, since the
  * others take long. {@code paper=64} draws and trains 64 grids at once, and {@code metrics=10000} has sets of that many images in place
  * of 50,000. The ablations, which take an hour
  * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, and with the folder of {@code fruits-train.zip} and

@@ -105,7 +105,7 @@ public record TrainingPlan(
      * Where it was measured.
      *
      * @param device cpu or cuda
-     * @param precision of matrix products: fp32 or bf16
+     * @param precision of matrix products: fp32, tf32 or bf16
      * @param threads of a computation
      * @param load processes that wanted a processor in the last minute; below 0 where the system doesn't say
      */

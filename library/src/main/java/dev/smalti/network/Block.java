@@ -3,6 +3,7 @@ package dev.smalti.network;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import java.util.List;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -46,7 +47,8 @@ final class Block {
                 && x.is_cpu()
                 && x.requires_grad()
                 && x.numel() >= BlockGradient.LEAST
-                && blocks.stream().noneMatch(block -> block.dropout.drops())) {
+                && OneDnn.present()
+                && blocks.stream().allMatch(Block::plainlyTrained)) {
             return BlockGradient.forward(blocks, x, causal, Precision.products(parameters.device()));
         }
         Tensor y = x;
@@ -55,6 +57,17 @@ final class Block {
             y = Scope.keep(() -> block.forward(inner, causal));
         }
         return y;
+    }
+
+    /** Whether all of its weights are trained, and nothing is dropped. */
+    private boolean plainlyTrained() {
+        return !dropout.drops()
+                && Stream.of(qkv, proj, up, down)
+                        .allMatch(layer ->
+                                layer.weight().requires_grad() && layer.bias().requires_grad())
+                && Stream.of(ln1, ln2)
+                        .allMatch(layer ->
+                                layer.weight().requires_grad() && layer.bias().requires_grad());
     }
 
     /** @param causal whether a position sees only itself and those before it */

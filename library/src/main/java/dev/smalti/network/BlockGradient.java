@@ -3,7 +3,9 @@ package dev.smalti.network;
 import dev.smalti.tensor.Operation;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import org.bytedeco.javacpp.BoolPointer;
 import org.bytedeco.pytorch.IValue;
@@ -31,6 +33,11 @@ final class BlockGradient {
     static final long LEAST = 1 << 17;
 
     private static final double EPSILON = 1e-5;
+    private static final int MOST_WAITING = 32;
+
+    /** Stacks whose gradient wasn't asked for yet, in order. */
+    private static final Deque<BlockGradient> WAITING = new ArrayDeque<>();
+
     private static final Lazy LAZY = new Lazy();
 
     private final List<Block> blocks;
@@ -38,6 +45,7 @@ final class BlockGradient {
     private final ScalarType type; // of the products
     private final long[] shape; // B, L, D
     private final List<Saved> saved = new ArrayList<>();
+    private final List<TensorTensorHook> hooks = new ArrayList<>();
     private Tensor gradient; // of the output, [B, L, D]
 
     /** What has no binding of its own, looked up when the first stack is trained. */
@@ -115,14 +123,18 @@ final class BlockGradient {
      */
     static Tensor forward(List<Block> blocks, Tensor x, boolean causal, ScalarType type) {
         BlockGradient stack = new BlockGradient(blocks, causal, type, x);
-        Tensor entry = x.view_as(x);
-        Tensor output = entry.mul(new Scalar(0.0)).add(stack.run(x.detach()));
-        stack.hook(entry, output);
-        return output;
+        try {
+            Tensor entry = x.view_as(x);
+            Tensor output = entry.mul(new Scalar(0.0)).add(stack.run(x.detach()));
+            stack.hook(entry, output);
+            return output;
+        } catch (RuntimeException | Error e) { // such as by who asks to stop
+            stack.close();
+            throw e;
+        }
     }
 
     private void hook(Tensor entry, Tensor output) {
-        List<TensorTensorHook> hooks = new ArrayList<>();
         hooks.add(Scope.hold(new TensorTensorHook() {
             @Override
             public TensorBase call(TensorBase own) {
@@ -133,17 +145,50 @@ final class BlockGradient {
         hooks.add(Scope.hold(new TensorTensorHook() {
             @Override
             public TensorBase call(TensorBase nothing) {
-                Tensor all = Scope.keep(() -> {
-                    try (NoGradGuard guard = new NoGradGuard()) {
-                        return backward();
-                    }
-                });
-                hooks.forEach(Scope::release); // the graph is gone through once
-                return all;
+                if (gradient == null) {
+                    throw new IllegalStateException(
+                            "the gradient of these blocks was asked for before, or so many losses ago"
+                                    + " that what it needs is gone: compute the loss anew");
+                }
+                try (NoGradGuard guard = new NoGradGuard()) {
+                    return Scope.keep(BlockGradient.this::backward);
+                } finally {
+                    close();
+                }
             }
         }));
         output.register_hook(hooks.get(0));
         entry.register_hook(hooks.get(1));
+        await(this);
+    }
+
+    /** Keeps a stack, since libtorch alone would not, and gives up the one that has waited longest if there are many. */
+    private static void await(BlockGradient stack) {
+        BlockGradient oldest = null;
+        synchronized (WAITING) {
+            WAITING.addLast(stack);
+            if (WAITING.size() > MOST_WAITING) {
+                oldest = WAITING.removeFirst();
+            }
+        }
+        if (oldest != null) {
+            oldest.close();
+        }
+    }
+
+    /** Frees what was saved, and lets the hooks go. */
+    private void close() {
+        synchronized (WAITING) {
+            WAITING.remove(this);
+        }
+        saved.forEach(own -> tensors(own).forEach(Scope::release));
+        saved.clear();
+        if (gradient != null) {
+            Scope.release(gradient);
+            gradient = null;
+        }
+        hooks.forEach(Scope::release);
+        hooks.clear();
     }
 
     // Forwards
@@ -241,14 +286,14 @@ final class BlockGradient {
     /** Adds to the gradients of all weights, and gives that of the input. */
     private Tensor backward() {
         Tensor g = Scope.hold(gradient.reshape(-1, shape[2]).to(ScalarType.Float)); // [M, D]
-        Scope.release(gradient);
         for (int i = blocks.size() - 1; i >= 0; i--) {
             Block block = blocks.get(i);
-            Saved own = saved.remove(i);
+            Saved own = saved.get(i);
             Tensor after = g;
             g = Scope.value(() -> Scope.hold(backward(block, own, after)));
             Scope.release(after);
             tensors(own).forEach(Scope::release);
+            saved.remove(i);
         }
         Tensor input = g.view(shape);
         Scope.release(g);

@@ -56,7 +56,11 @@ public final class Linear {
     static Tensor product(Tensor x, Tensor weight, Tensor bias) {
         long operations = 2 * x.numel() * weight.size(0);
         Work.add(operations);
-        if (operations < LARGE || !x.is_cpu() || x.scalar_type().intern() != ScalarType.Float || narrow(weight)) {
+        if (operations < LARGE
+                || !x.is_cpu()
+                || x.scalar_type().intern() != ScalarType.Float
+                || narrow(weight)
+                || !OneDnn.present()) {
             return torch.linear(x, weight, Tensors.optional(bias));
         }
         return GradMode.is_enabled() ? convolution(x, weight, bias) : OneDnn.linear(x, weight, bias);

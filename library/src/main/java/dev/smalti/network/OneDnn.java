@@ -2,6 +2,7 @@ package dev.smalti.network;
 
 import dev.smalti.tensor.Operation;
 import dev.smalti.tensor.Scope;
+import org.bytedeco.pytorch.Context;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Tensor;
 
@@ -12,6 +13,11 @@ final class OneDnn {
     private static final Operation REORDER = new Operation("mkldnn::_reorder_linear_weight", "");
 
     private OneDnn() {}
+
+    /** Whether libtorch was built with it. */
+    static boolean present() {
+        return Context.hasMKLDNN();
+    }
 
     /** A bfloat16 weight, [out, in], as {@link #linear} multiplies so many rows with it fastest. */
     static Tensor laidOut(Tensor weight, long rows) {

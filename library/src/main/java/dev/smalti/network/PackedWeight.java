@@ -1,5 +1,6 @@
 package dev.smalti.network;
 
+import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Tensor;
@@ -28,9 +29,9 @@ final class PackedWeight {
     Tensor product(Tensor x) {
         Packed now = current(x.numel() / weight.size(1));
         Tensor narrow = x.to(ScalarType.BFloat16);
-        return weight.is_cuda()
-                ? torch.linear(narrow, now.weight(), now.optional())
-                : OneDnn.linear(narrow, now.weight(), now.bias());
+        return laysOut()
+                ? OneDnn.linear(narrow, now.weight(), now.bias())
+                : torch.linear(narrow, now.weight(), now.optional());
     }
 
     private Packed current(long rows) {
@@ -58,8 +59,12 @@ final class PackedWeight {
         return packed;
     }
 
-    private static Tensor laidOut(Tensor narrow, long rows) {
-        return narrow.is_cuda() ? narrow : OneDnn.laidOut(narrow, rows);
+    private Tensor laidOut(Tensor narrow, long rows) {
+        return laysOut() ? OneDnn.laidOut(narrow, rows) : narrow;
+    }
+
+    private boolean laysOut() {
+        return weight.is_cpu() && Precision.cpuTakesBf16() && OneDnn.present();
     }
 
     private synchronized void release() {

@@ -1,6 +1,7 @@
 package dev.smalti.tensor;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -84,7 +85,7 @@ public final class Cuda {
         try (Stream<Path> files = Files.find(
                 Loader.getCacheDir().toPath(), LIBRARIES_DEEP, (file, attributes) -> file.endsWith(inside))) {
             return files.findFirst().orElse(null);
-        } catch (IOException e) {
+        } catch (IOException | UncheckedIOException e) {
             return null;
         }
     }
@@ -115,20 +116,31 @@ public final class Cuda {
 
     /** The lines that a program prints; none if it isn't there, fails or takes too long. */
     private static List<String> says(String... command) {
+        Path said = null;
         try {
+            said = Files.createTempFile(
+                    "smalti", ".txt"); // a pipe would have to be read to its end before there is any waiting
             Process process = new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.DISCARD)
+                    .redirectOutput(said.toFile())
                     .start();
             process.getOutputStream().close();
-            String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            return process.waitFor(PATIENCE, TimeUnit.SECONDS) && process.exitValue() == 0
-                    ? said.lines().toList()
+            if (!process.waitFor(PATIENCE, TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+                return List.of();
+            }
+            return process.exitValue() == 0
+                    ? Files.readString(said, StandardCharsets.UTF_8).lines().toList()
                     : List.of();
         } catch (IOException e) {
             return List.of();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return List.of();
+        } finally {
+            if (said != null) {
+                said.toFile().delete();
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ import org.bytedeco.pytorch.global.torch;
  * they wait, against OpenBLAS's and whatever else shares the cores: unless {@code OMP_WAIT_POLICY} was set when the process
  * started, they are told to sleep, as {@link Waiting} explains.
  *
- * <p>And OpenBLAS, which multiplies float32 matrices on the CPU, waits for its threads by spinning, so one that isn't scheduled
+ * <p>And OpenBLAS, which multiplies float32 matrices on the CPU but for large layers, waits for its threads by spinning, so one that isn't scheduled
  * holds up all, several times a product. It gets as many threads as {@link #blasThreads} says, unless the environment says
  * how many.
  */

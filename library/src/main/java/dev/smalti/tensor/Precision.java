@@ -41,7 +41,10 @@ public enum Precision {
         };
     }
 
-    /** Runs {@code body} under autocast to this precision on {@code device}. */
+    /**
+     * Runs {@code body} under autocast to this precision on {@code device}. On a card whether products may be TF32 is a setting of the
+     * process, made here, that stays: the gradients of what is computed come later.
+     */
     public <R> R run(Device device, Supplier<R> body) {
         if (device.is_cuda()) {
             torch.globalContext().setAllowTF32CuBLAS(this == TF32);
@@ -67,14 +70,23 @@ public enum Precision {
     /** Runs {@code body} in float32 inside a {@link #run} of either precision. */
     public static <R> R exact(Device device, Supplier<R> body) {
         DeviceType type = device.is_cuda() ? DeviceType.CUDA : DeviceType.CPU;
-        if (!torch.is_autocast_enabled(type)) {
-            return body.get();
+        boolean within = torch.is_autocast_enabled(type);
+        boolean coarse = device.is_cuda() && torch.globalContext().allowTF32CuBLAS();
+        if (within) {
+            torch.set_autocast_enabled(type, false);
         }
-        torch.set_autocast_enabled(type, false);
+        if (coarse) {
+            torch.globalContext().setAllowTF32CuBLAS(false);
+        }
         try {
             return body.get();
         } finally {
-            torch.set_autocast_enabled(type, true);
+            if (within) {
+                torch.set_autocast_enabled(type, true);
+            }
+            if (coarse) {
+                torch.globalContext().setAllowTF32CuBLAS(true);
+            }
         }
     }
 
@@ -87,6 +99,11 @@ public enum Precision {
 
     private static boolean cpuHasBf16() {
         return CPU.contains("avx512_bf16") || CPU.contains("amx_bf16");
+    }
+
+    /** Whether oneDNN computes with bfloat16 on this CPU, be it emulated. */
+    public static boolean cpuTakesBf16() {
+        return CPU.containsAll(List.of("avx512bw", "avx512vl", "avx512dq"));
     }
 
     /** Whether the CPU multiplies matrices of bfloat16 as such: AMX. */

@@ -25,7 +25,8 @@
  * <ul>
  *   <li>The re-weighting is (T - t + 1)/T, as the paper's text; the released code's 1 - t/T, which gives no weight at all to the
  *       first step of a draw, is {@code reweighted_elbo_as_released}.
- *   <li>The network sees only grids in which a step reveals something, and its last block only the revealed positions.
+ *   <li>The network sees only grids in which a step reveals something, each of which goes on to its own next such step without
+ *       waiting for the others, and its last block only the revealed positions.
  *   <li>The bound is estimated by the number of masked tokens, drawn without replacement, rather than by t.
  *   <li>A network that knows time is told t - 1; the paper's has no use for it.
  * </ul>

@@ -159,7 +159,7 @@ public final class GridDraw {
         return this;
     }
 
-    /** Calls {@code watcher} after every step. */
+    /** Calls {@code watcher} after every step; one that only counts is told of the last, and of those that a pass reaches. */
     public GridDraw watcher(StepWatcher watcher) {
         this.watcher = watcher;
         return this;
