@@ -1,23 +1,24 @@
 package dev.smalti.train;
 
 import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Operation;
 import dev.smalti.tensor.Scope;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.bytedeco.pytorch.Dispatcher;
 import org.bytedeco.pytorch.GenericList;
 import org.bytedeco.pytorch.IValue;
-import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorList;
 
 /**
  * The exponential moving average of a network's weights; buffers are copied as they are. The decay after n updates is
  * min(decay, (1 + n) / (10 + n)).
  */
 public final class MovingAverage implements AutoCloseable {
+    /** Of all weights at once: on a GPU a call for each would take longer than the work. */
+    private static final Operation LERP = new Operation("aten::_foreach_lerp_", "Scalar");
+
     private final Parameters parameters;
     private final double decay;
     private final Map<String, Tensor> average = new LinkedHashMap<>();
@@ -38,25 +39,18 @@ public final class MovingAverage implements AutoCloseable {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 Scalar share = new Scalar(1 - now);
-                GenericList averages = new GenericList(new TensorList().elementType());
-                GenericList weights = new GenericList(new TensorList().elementType());
+                GenericList averages = Operation.tensors();
+                GenericList weights = Operation.tensors();
                 parameters.weights().forEach((name, tensor) -> {
                     averages.push_back(new IValue(average.get(name)));
                     weights.push_back(new IValue(tensor));
                 });
                 if (!weights.empty()) {
-                    lerp(averages, weights, share);
+                    LERP.call(new IValue(averages), new IValue(weights), new IValue(share));
                 }
                 parameters.buffers().forEach((name, tensor) -> average.get(name).copy_(tensor));
             }
         });
-    }
-
-    /** All at once: on a GPU a call for each would take longer than the work. */
-    private static void lerp(GenericList averages, GenericList weights, Scalar share) {
-        IValueVector stack = new IValueVector(new IValue(averages), new IValue(weights), new IValue(share));
-        Dispatcher dispatcher = Dispatcher.singleton();
-        dispatcher.callBoxed(dispatcher.findSchemaOrThrow("aten::_foreach_lerp_", "Scalar"), stack);
     }
 
     /** Runs {@code body} with the network's tensors exchanged for their averages. */
