@@ -32,13 +32,15 @@ final class BlockGradient {
     /** Numbers in the stack's input from which it gains more than it costs. */
     static final long LEAST = 1 << 17;
 
-    private static final double EPSILON = 1e-5;
     private static final int MOST_WAITING = 32;
 
     /** Stacks whose gradient wasn't asked for yet, in order. */
     private static final Deque<BlockGradient> WAITING = new ArrayDeque<>();
 
-    private static final Lazy LAZY = new Lazy();
+    private static final Operation SOFTMAX_BACKWARD = new Operation("aten::_softmax_backward_data", "");
+    private static final Operation ATTENTION = new Operation("aten::_scaled_dot_product_flash_attention_for_cpu", "");
+    private static final Operation ATTENTION_BACKWARD =
+            new Operation("aten::_scaled_dot_product_flash_attention_for_cpu_backward", "");
 
     private final List<Block> blocks;
     private final boolean causal;
@@ -47,34 +49,6 @@ final class BlockGradient {
     private final List<Saved> saved = new ArrayList<>();
     private final List<TensorTensorHook> hooks = new ArrayList<>();
     private Tensor gradient; // of the output, [B, L, D]
-
-    /** What has no binding of its own, looked up when the first stack is trained. */
-    private static final class Lazy {
-        private Operation softmaxBackward;
-        private Operation attention;
-        private Operation attentionBackward;
-
-        synchronized Operation softmaxBackward() {
-            if (softmaxBackward == null) {
-                softmaxBackward = new Operation("aten::_softmax_backward_data", "");
-            }
-            return softmaxBackward;
-        }
-
-        synchronized Operation attention() {
-            if (attention == null) {
-                attention = new Operation("aten::_scaled_dot_product_flash_attention_for_cpu", "");
-            }
-            return attention;
-        }
-
-        synchronized Operation attentionBackward() {
-            if (attentionBackward == null) {
-                attentionBackward = new Operation("aten::_scaled_dot_product_flash_attention_for_cpu_backward", "");
-            }
-            return attentionBackward;
-        }
-    }
 
     /** A linear layer's weight and bias in the type of the products. */
     private record Weight(Linear layer, Tensor weight, Tensor bias) {}
@@ -181,7 +155,7 @@ final class BlockGradient {
         synchronized (WAITING) {
             WAITING.remove(this);
         }
-        saved.forEach(own -> tensors(own).forEach(Scope::release));
+        saved.forEach(Scope::releaseAll);
         saved.clear();
         if (gradient != null) {
             Scope.release(gradient);
@@ -200,8 +174,7 @@ final class BlockGradient {
                 Tensor input = rows;
                 rows = Scope.value(() -> {
                     Step step = forward(block, input);
-                    saved.add(step.saved());
-                    tensors(step.saved()).forEach(Scope::hold);
+                    saved.add(Scope.holdAll(step.saved()));
                     return Scope.hold(step.output());
                 });
                 Scope.release(input);
@@ -242,7 +215,11 @@ final class BlockGradient {
 
     private Normed norm(LayerNorm layer, Tensor x) {
         T_TensorTensorTensor_T all = torch.native_layer_norm(
-                x, new long[] {shape[2]}, Tensors.optional(layer.weight()), Tensors.optional(layer.bias()), EPSILON);
+                x,
+                new long[] {shape[2]},
+                Tensors.optional(layer.weight()),
+                Tensors.optional(layer.bias()),
+                LayerNorm.EPSILON);
         return new Normed(all.get0().to(type), own(all.get1()), own(all.get2()));
     }
 
@@ -258,15 +235,14 @@ final class BlockGradient {
             Tensor q = all.select(0, 0);
             Tensor k = all.select(0, 1);
             Tensor v = all.select(0, 2);
-            IValueVector mixed = LAZY.attention()
-                    .call(
-                            new IValue(q),
-                            new IValue(k),
-                            new IValue(v),
-                            new IValue(0.0),
-                            new IValue(causal),
-                            new IValue(),
-                            new IValue());
+            IValueVector mixed = ATTENTION.call(
+                    new IValue(q),
+                    new IValue(k),
+                    new IValue(v),
+                    new IValue(0.0),
+                    new IValue(causal),
+                    new IValue(),
+                    new IValue());
             return new Mixed(q, k, v, Operation.tensor(mixed, 1), Operation.tensor(mixed, 0));
         }
         Tensor q = all.select(0, 0).mul(scale(heads)).contiguous();
@@ -292,7 +268,7 @@ final class BlockGradient {
             Tensor after = g;
             g = Scope.value(() -> Scope.hold(backward(block, own, after)));
             Scope.release(after);
-            tensors(own).forEach(Scope::release);
+            Scope.releaseAll(own);
             saved.remove(i);
         }
         Tensor input = g.view(shape);
@@ -370,18 +346,17 @@ final class BlockGradient {
                 torch.empty(new long[] {shape[0], shape[1], 3, heads, shape[2] / heads}, Tensors.options(type), null);
         Tensor parts = all.permute(2, 0, 3, 1, 4); // [3, B, H, L, d]
         if (type == ScalarType.Float) {
-            IValueVector own = LAZY.attentionBackward()
-                    .call(
-                            new IValue(output),
-                            new IValue(mixed.q()),
-                            new IValue(mixed.k()),
-                            new IValue(mixed.v()),
-                            new IValue(mixed.output()),
-                            new IValue(mixed.weights()),
-                            new IValue(0.0),
-                            new IValue(causal),
-                            new IValue(),
-                            new IValue());
+            IValueVector own = ATTENTION_BACKWARD.call(
+                    new IValue(output),
+                    new IValue(mixed.q()),
+                    new IValue(mixed.k()),
+                    new IValue(mixed.v()),
+                    new IValue(mixed.output()),
+                    new IValue(mixed.weights()),
+                    new IValue(0.0),
+                    new IValue(causal),
+                    new IValue(),
+                    new IValue());
             for (int i = 0; i < 3; i++) {
                 parts.select(0, i).copy_(Operation.tensor(own, i));
             }
@@ -391,43 +366,13 @@ final class BlockGradient {
                     () -> parts.select(0, 2).copy_(torch.matmul(mixed.weights().transpose(-2, -1), turned)));
             Tensor scores = Scope.keep(() -> {
                 Tensor weights = torch.matmul(turned, mixed.v().transpose(-2, -1)); // [B, H, L, L]
-                return LAZY.softmaxBackward()
-                        .tensor(new IValue(weights), new IValue(mixed.weights()), new IValue(-1L), new IValue(type));
+                return SOFTMAX_BACKWARD.tensor(
+                        new IValue(weights), new IValue(mixed.weights()), new IValue(-1L), new IValue(type));
             });
             Scope.free(() ->
                     parts.select(0, 0).copy_(torch.matmul(scores, mixed.k()).mul_(scale(heads))));
             Scope.free(() -> parts.select(0, 1).copy_(torch.matmul(scores.transpose(-2, -1), mixed.q())));
         }
         return all.view(-1, 3 * shape[2]);
-    }
-
-    // Memory: what a block saves lives past the scopes of its forward pass
-
-    private static List<Tensor> tensors(Saved own) {
-        return List.of(
-                own.qkv().weight(),
-                own.qkv().bias(),
-                own.proj().weight(),
-                own.proj().bias(),
-                own.up().weight(),
-                own.up().bias(),
-                own.down().weight(),
-                own.down().bias(),
-                own.x(),
-                own.first().output(),
-                own.first().mean(),
-                own.first().deviation(),
-                own.mixed().q(),
-                own.mixed().k(),
-                own.mixed().v(),
-                own.mixed().weights(),
-                own.mixed().output(),
-                own.joined(),
-                own.y(),
-                own.second().output(),
-                own.second().mean(),
-                own.second().deviation(),
-                own.raised(),
-                own.fed());
     }
 }

@@ -7,6 +7,8 @@ import org.bytedeco.pytorch.global.torch;
 
 /** Layer normalisation over the last dimension, eps 1e-5. [..., D] -> the same. */
 public final class LayerNorm {
+    static final double EPSILON = 1e-5;
+
     private final Tensor weight;
     private final Tensor bias;
     private final long[] shape;
@@ -34,11 +36,11 @@ public final class LayerNorm {
     }
 
     public Tensor forward(Tensor x) {
-        return torch.layer_norm(x, shape, gains, biases, 1e-5, false);
+        return torch.layer_norm(x, shape, gains, biases, EPSILON, false);
     }
 
     /** The same without gains and biases. */
     public static Tensor normalise(Tensor x, long width) {
-        return torch.layer_norm(x, new long[] {width}, new TensorOptional(), new TensorOptional(), 1e-5, false);
+        return torch.layer_norm(x, new long[] {width}, new TensorOptional(), new TensorOptional(), EPSILON, false);
     }
 }

@@ -59,15 +59,11 @@ public final class Linear {
         if (operations < LARGE
                 || !x.is_cpu()
                 || x.scalar_type().intern() != ScalarType.Float
-                || narrow(weight)
+                || Precision.products(weight.device()) != ScalarType.Float
                 || !OneDnn.present()) {
             return torch.linear(x, weight, Tensors.optional(bias));
         }
         return GradMode.is_enabled() ? convolution(x, weight, bias) : OneDnn.linear(x, weight, bias);
-    }
-
-    private static boolean narrow(Tensor weight) {
-        return Precision.products(weight.device()) != ScalarType.Float;
     }
 
     /**

@@ -9,8 +9,12 @@ import org.bytedeco.pytorch.Tensor;
 /** Products by oneDNN on a CPU, which has OpenMP's threads, without gradients. */
 final class OneDnn {
     private static final Operation LINEAR = new Operation("mkldnn::_linear_pointwise", "");
-
     private static final Operation REORDER = new Operation("mkldnn::_reorder_linear_weight", "");
+
+    /** Those of an operation that follows the product: there is none. Made at the first product. */
+    private static final class Numbers {
+        static final IValue NONE = Scope.value(() -> Scope.hold(new IValue(LINEAR.empty(4))));
+    }
 
     private OneDnn() {}
 
@@ -38,7 +42,7 @@ final class OneDnn {
                 new IValue(weight),
                 Operation.value(bias),
                 new IValue("none"),
-                new IValue(LINEAR.empty(4)),
+                Numbers.NONE,
                 new IValue()));
     }
 }

@@ -3,10 +3,9 @@ package dev.smalti.tensor;
 /**
  * Whether others want the cores: judged by how long this process waits for them.
  *
- * <p>On two cores of its own, training waits for 0.01 to 0.1 seconds a second, and now and then, while Java compiles or
- * collects, for 0.2. Beside a process that takes a third of a core it waits for 0.2, beside a busy one for 0.5, and for 0.9
- * while its threads spin. Hence the share is smoothed, and must have been low for a while before the cores count as free again: who
- * spins against others loses more than who sleeps without need.
+ * <p>A process that has the cores to itself waits now and then as well, while Java compiles or collects. Hence the share is
+ * smoothed, and must have been low for a while before the cores count as free again: who spins against others loses more than who
+ * sleeps without need (docs/natives.md).
  */
 final class Crowding {
     private static final double CROWDED = 0.2; // seconds of waiting in a second

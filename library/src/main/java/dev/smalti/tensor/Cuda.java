@@ -1,5 +1,6 @@
 package dev.smalti.tensor;
 
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -72,7 +73,7 @@ public final class Cuda {
     /** libtorch_cuda in {@code java.library.path} or in JavaCPP's folder, if it can be; else null. */
     static Path library() {
         String name = System.mapLibraryName("torch_cuda");
-        for (String folder : System.getProperty("java.library.path", "").split(java.io.File.pathSeparator)) {
+        for (String folder : System.getProperty("java.library.path", "").split(File.pathSeparator)) {
             Path file = Path.of(folder).resolve(name);
             if (!folder.isEmpty() && Files.exists(file)) {
                 return file;

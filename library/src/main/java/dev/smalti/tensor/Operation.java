@@ -18,21 +18,41 @@ public final class Operation {
         Native.load();
     }
 
-    private final OperatorHandle handle;
+    private final String name;
+    private final String overload;
+    private volatile OperatorHandle handle;
 
     /**
+     * Looked up at the first call, so that a libtorch without it does for all else.
+     *
      * @param name such as {@code aten::_fused_adamw_}
      * @param overload empty for the one without a name
-     * @throws RuntimeException if libtorch has none of that name
      */
     public Operation(String name, String overload) {
-        this.handle = Scope.value(() -> Scope.hold(Dispatcher.singleton().findSchemaOrThrow(name, overload)));
+        this.name = name;
+        this.overload = overload;
     }
 
-    /** What it returns, in order. */
+    private OperatorHandle handle() {
+        OperatorHandle found = handle;
+        return found == null ? find() : found;
+    }
+
+    private synchronized OperatorHandle find() {
+        if (handle == null) {
+            handle = Scope.value(() -> Scope.hold(Dispatcher.singleton().findSchemaOrThrow(name, overload)));
+        }
+        return handle;
+    }
+
+    /**
+     * What it returns, in order.
+     *
+     * @throws RuntimeException if libtorch has none of that name, or refuses the arguments
+     */
     public IValueVector call(IValue... arguments) {
         IValueVector stack = new IValueVector(arguments);
-        Dispatcher.singleton().callBoxed(handle, stack);
+        Dispatcher.singleton().callBoxed(handle(), stack);
         return stack;
     }
 
@@ -60,6 +80,6 @@ public final class Operation {
     /** An empty list for the argument at {@code position} of its schema, which is one. */
     public GenericList empty(long position) {
         return new GenericList(
-                handle.schema().arguments().getPointer(position).type().get().containedType(0));
+                handle().schema().arguments().getPointer(position).type().get().containedType(0));
     }
 }

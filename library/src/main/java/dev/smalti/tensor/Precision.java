@@ -25,6 +25,9 @@ public enum Precision {
     BF16;
 
     private static final Set<String> CPU = flags();
+    private static final boolean MULTIPLIES_BF16 = CPU.contains("avx512_bf16") || CPU.contains("amx_bf16");
+    private static final boolean TAKES_BF16 = CPU.containsAll(List.of("avx512bw", "avx512vl", "avx512dq"));
+    private static final boolean TILES = CPU.contains("amx_bf16");
 
     /**
      * The precision of a name: {@code fp32}, {@code tf32}, {@code bf16}, or {@code auto} for the faster on {@code device}.
@@ -36,7 +39,7 @@ public enum Precision {
             case "fp32" -> FP32;
             case "tf32" -> TF32;
             case "bf16" -> BF16;
-            case "auto" -> device.is_cuda() || cpuHasBf16() ? BF16 : FP32;
+            case "auto" -> device.is_cuda() || MULTIPLIES_BF16 ? BF16 : FP32;
             default -> throw new IllegalArgumentException("precision must be auto, fp32, tf32 or bf16, got " + name);
         };
     }
@@ -97,18 +100,14 @@ public enum Precision {
                 : ScalarType.Float;
     }
 
-    private static boolean cpuHasBf16() {
-        return CPU.contains("avx512_bf16") || CPU.contains("amx_bf16");
-    }
-
     /** Whether oneDNN computes with bfloat16 on this CPU, be it emulated. */
     public static boolean cpuTakesBf16() {
-        return CPU.containsAll(List.of("avx512bw", "avx512vl", "avx512dq"));
+        return TAKES_BF16;
     }
 
     /** Whether the CPU multiplies matrices of bfloat16 as such: AMX. */
     public static boolean cpuHasTiles() {
-        return CPU.contains("amx_bf16");
+        return TILES;
     }
 
     /** What the CPU says that it can; empty where the system doesn't tell. */

@@ -92,6 +92,21 @@ public final class Scope {
         tensor.releaseReference();
     }
 
+    /** {@link #hold} of every tensor in a result, as {@link #keep} finds them. */
+    public static <R> R holdAll(R result) {
+        List<Tensor> held = new ArrayList<>();
+        collect(result, held);
+        held.forEach(Scope::hold);
+        return result;
+    }
+
+    /** Ends {@link #holdAll}. */
+    public static void releaseAll(Object result) {
+        List<Tensor> held = new ArrayList<>();
+        collect(result, held);
+        held.forEach(Scope::release);
+    }
+
     private static void collect(Object value, List<Tensor> kept) {
         if (value instanceof Tensor tensor) {
             kept.add(tensor);

@@ -11,10 +11,9 @@ import org.bytedeco.pytorch.global.torch;
 /**
  * Lets OpenMP's threads spin while they wait, as long as nobody else wants the cores.
  *
- * <p>A thread that sleeps takes 60 microseconds to come back, one that spins eight, at each of the thousands of operations of a
- * training step: it takes 147 ms with threads that sleep and 97 with threads that spin. Beside one busy process, however, it
- * takes 166 ms with the ones and more than a second with the others, since a thread that spins keeps the core from the one that
- * it waits for. Which of them it is changes no result, so it may follow the load.
+ * <p>To wake a thread that sleeps takes longer than most operations of a training step take, of which there are thousands; but
+ * a thread that spins keeps the core from the one that it waits for, where others want the cores too ({@code bench/run generate prior}
+ * with and without, in docs/natives.md). Which of them it is changes no result, so it may follow the load.
  *
  * <p>libgomp reads how long to spin once, as it is loaded. But it spins only while its threads are no more than the cores, and
  * else as long as the wait policy says, which is {@code passive} here: not at all. It counts the threads of all pools, and each

@@ -37,8 +37,8 @@ final class AdamW implements AutoCloseable {
     private final double weightDecay;
     private final Map<String, Slot> slots = new LinkedHashMap<>();
 
-    private final Lists
-            all; // of all weights, made once: to make them at each step takes longer than a GPU's work on them
+    /** Of all weights, made once: to make them at each step takes longer than a GPU's work on them. */
+    private final Lists all;
 
     private record Slot(Tensor average, Tensor square, Tensor step) {}
 
