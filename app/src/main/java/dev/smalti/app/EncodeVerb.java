@@ -1,7 +1,9 @@
 package dev.smalti.app;
 
+import dev.smalti.data.Crop;
 import dev.smalti.job.EncodeImages;
 import dev.smalti.run.TokenOutput;
+import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -44,8 +46,26 @@ final class EncodeVerb extends Verb {
             names = "--noises",
             paramLabel = "N",
             defaultValue = "1",
-            description = "grids of each image, each with other noise, from a diffusion tokenizer (default: 1)")
+            description = "grids of each view, each with other noise, from a diffusion tokenizer (default: 1)")
     private int noises;
+
+    @Option(
+            names = "--views",
+            paramLabel = "N",
+            description =
+                    "views of each image, each of which becomes a grid: of random crops, or the image and its mirror"
+                            + " image (default: 2 with --flip, else 1)")
+    private Integer views;
+
+    @Option(names = "--flip", description = "mirror every second view of an image")
+    private boolean flip;
+
+    @Option(
+            names = "--crop",
+            paramLabel = "CROP",
+            description =
+                    "center or random, anew for each view (default: as the tokenizer was trained, but center for random)")
+    private String crop;
 
     @Option(names = "--skip-bad", description = "leave broken images out, with a warning, instead of failing")
     private boolean skipBad;
@@ -66,7 +86,8 @@ final class EncodeVerb extends Verb {
             throw new IllegalArgumentException("--shard-size must be at least 1, got " + shardSize);
         }
         TokenOutput.Target target = new TokenOutput.Target(out, shardSize == null ? 0 : shardSize, resume);
-        EncodeImages job = new EncodeImages(run, data, target, batch, skipBad, reconstruct, noises, device.name());
+        EncodeImages.Views of = new EncodeImages.Views(views != null ? views : flip ? 2 : 1, crop(), flip);
+        EncodeImages job = new EncodeImages(run, data, target, batch, skipBad, reconstruct, of, noises, device.name());
         if (resume) {
             interruption.left("the tokens so far are kept: give the same command to go on");
         }
@@ -75,6 +96,7 @@ final class EncodeVerb extends Verb {
         facts.put("out", result.tokens());
         facts.put("images", result.images());
         facts.put("encoded", result.encoded());
+        facts.put("views", of.count());
         facts.put("skipped", result.skipped());
         facts.put("grid", result.space().grid());
         facts.put("codes", result.space().codes());
@@ -83,9 +105,10 @@ final class EncodeVerb extends Verb {
         facts.putAll(result.measures());
         StringBuilder text = new StringBuilder(String.format(
                 Locale.ROOT,
-                "%s: %d images as %s tokens of %d codes in %s (%.3g images/s)",
+                "%s: %d images%s as %s tokens of %d codes in %s (%.3g images/s)",
                 result.tokens(),
                 result.images(),
+                of.count() == 1 ? "" : Phrase.of(" in %d views").with(of.count()),
                 facts.get("grid"),
                 result.space().codes(),
                 Progress.time(result.seconds()),
@@ -97,5 +120,16 @@ final class EncodeVerb extends Verb {
                 .forEach((name, value) ->
                         text.append(String.format(Locale.ROOT, "%n%s  %.5g", name.replace('_', ' '), value)));
         return new Answer(facts, text.toString());
+    }
+
+    private Crop crop() {
+        if (crop == null) {
+            return null;
+        }
+        return switch (crop) {
+            case "center" -> Crop.CENTER;
+            case "random" -> Crop.RANDOM;
+            default -> throw new IllegalArgumentException("--crop must be center or random, got " + crop);
+        };
     }
 }

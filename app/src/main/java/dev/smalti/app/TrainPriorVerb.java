@@ -6,7 +6,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-@Command(name = "train-prior", description = "Trains a prior on a token file.")
+@Command(name = "train-prior", description = "Trains a prior on a token file, or on images.")
 final class TrainPriorVerb extends Verb {
     @Mixin
     private TrainingOptions training;
@@ -14,14 +14,33 @@ final class TrainPriorVerb extends Verb {
     @Option(
             names = "--tokens",
             paramLabel = "TOKENS",
-            required = true,
             description = "token file, or a folder of them, as encode writes it")
     private Path tokens;
 
     @Option(
+            names = "--held-out",
+            paramLabel = "TOKENS",
+            description =
+                    "tokens that are measured and not trained on (default: a share of --tokens, held_out of the recipe)")
+    private Path heldOut;
+
+    @Option(
+            names = "--data",
+            paramLabel = "PATH",
+            description =
+                    "in place of --tokens: folder or zip of images, IDX, CIFAR binaries, .npz; --tokenizer encodes them"
+                            + " as they are trained on, in every epoch with other crops, flips and noise")
+    private Path data;
+
+    @Option(
+            names = "--skip-bad",
+            description = "with --data: leave broken images out, with a warning, instead of failing")
+    private boolean skipBad;
+
+    @Option(
             names = "--tokenizer",
             paramLabel = "RUN",
-            description = "run folder of the tokenizer (default: as the token file says)")
+            description = "run folder of the tokenizer (default: as the token file says; required with --data)")
     private Path tokenizer;
 
     TrainPriorVerb(Console console) {
@@ -30,8 +49,8 @@ final class TrainPriorVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        TrainPrior job = new TrainPrior(
-                training.recipe(), training.overrides(), tokens, training.out(), training.resume(), tokenizer);
+        TrainPrior.Data of = new TrainPrior.Data(tokens, heldOut, tokenizer, data, skipBad);
+        TrainPrior job = new TrainPrior(training.recipe(), training.overrides(), of, training.out(), training.resume());
         return training.answer(progress(), interruption, job::run);
     }
 }

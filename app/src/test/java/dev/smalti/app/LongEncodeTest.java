@@ -5,10 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
 import dev.smalti.job.EncodeImages;
+import dev.smalti.job.EncodeImages.Views;
 import dev.smalti.run.TokenOutput.Target;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
+import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
 import java.io.IOException;
 import java.nio.file.FileSystems;
@@ -16,9 +19,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardWatchEventKinds;
 import java.nio.file.WatchService;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -82,6 +89,63 @@ class LongEncodeTest {
                 assertThat(resumed.resolve(name)).hasSameBinaryContentAs(plain.resolve(name));
             }
         }
+    }
+
+    @Test
+    void encodes_an_image_and_its_mirror_image() {
+        Path both = fresh.resolve("both");
+        Path plain = fresh.resolve("plain");
+        Path mirrored = fresh.resolve("mirrored");
+        Path left = wide(fresh.resolve("left"), false);
+        run("encode", tokenizer, "--data", left, "--out", both, "--flip", "--batch", 3);
+        run("encode", tokenizer, "--data", left, "--out", plain);
+        run("encode", tokenizer, "--data", wide(fresh.resolve("right"), true), "--out", mirrored);
+        try (TokenFile file = TokenFile.read(both);
+                TokenFile once = TokenFile.read(plain);
+                TokenFile other = TokenFile.read(mirrored)) {
+            assertThat(file.copies()).isEqualTo(2);
+            assertThat(file.metadata()).containsOnly(Map.entry("views", "2"), Map.entry("flip", "true"));
+            assertThat(grids(file, 0, 2)).isDeepEqualTo(grids(once, 0, 1));
+            assertThat(grids(file, 1, 2)).isDeepEqualTo(grids(other, 0, 1));
+            assertThat(Tensors.toLongs(file.labels().orElseThrow()))
+                    .containsExactly(0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1);
+        }
+    }
+
+    @Test
+    void encodes_views_that_depend_on_the_image_and_their_number_alone() throws IOException {
+        Path wide = wide(fresh.resolve("wide"), false);
+        Path four = fresh.resolve("four");
+        Path again = fresh.resolve("again");
+        Object[] views = {"--crop", "random", "--flip", "--views", 4};
+        JsonNode facts = run(with(views, "encode", tokenizer, "--data", wide, "--out", four, "--json"))
+                .json();
+        assertThat(facts.get("views").asInt()).isEqualTo(4);
+        assertThat(facts.get("images").asInt()).isEqualTo(6);
+        run(with(views, "encode", tokenizer, "--data", wide, "--out", again, "--batch", 1, "--shard-size", 8));
+        try (TokenFile file = TokenFile.read(four);
+                TokenFile other = TokenFile.read(again)) {
+            assertThat(file.size()).isEqualTo(24);
+            assertThat(other.fingerprint()).isEqualTo(file.fingerprint());
+            for (int image = 0; image < 6; image++) {
+                long[][] own = Arrays.copyOfRange(grids(file, 0, 1), 4 * image, 4 * image + 4);
+                assertThat(Arrays.stream(own).map(Arrays::toString).distinct()).hasSizeGreaterThan(2);
+            }
+        }
+    }
+
+    @Test
+    void goes_on_with_views_but_not_with_others() {
+        Path resumed = fresh.resolve("resumed");
+        Path plain = fresh.resolve("plain");
+        Views views = new Views(2, null, true);
+        job(plain, 0, false, 4, views).run(Observer.NONE);
+        assertThatThrownBy(() -> job(resumed, 0, true, 4, views).run(LongEncodeTest::stopAfter20))
+                .isInstanceOf(CancellationException.class);
+        assertThatThrownBy(() -> job(resumed, 0, true, 4).run(Observer.NONE))
+                .hasMessageContaining("of another request (other: views, flip)");
+        assertThat(job(resumed, 0, true, 4, views).run(Observer.NONE).encoded()).isBetween(1L, 19L);
+        assertThat(resumed).hasSameBinaryContentAs(plain);
     }
 
     @Test
@@ -181,6 +245,14 @@ class LongEncodeTest {
         assertThatThrownBy(() -> new EncodeImages(
                         "run", images, new Target(fresh.resolve("x"), 5, false), 4, false, false, 2, "cpu"))
                 .hasMessage("shard-size must be a multiple of the 2 grids of an image, which stay together, got 5");
+        assertThatThrownBy(() -> new Views(1, null, true))
+                .hasMessage("flip needs 2 views or more, of which every second is mirrored, got 1");
+        assertThatThrownBy(() -> new Views(3, null, true))
+                .hasMessageStartingWith("views must be 2 where no crop is random")
+                .hasMessageContaining("got 3: give crop random");
+        assertThat(Command.run("encode", tokenizer, "--data", images, "--out", fresh.resolve("x"), "--crop", "middle")
+                        .err())
+                .contains("--crop must be center or random, got middle");
         Command none =
                 Command.run("encode", tokenizer, "--data", images, "--out", fresh.resolve("x"), "--shard-size", 0);
         assertThat(none.code()).isEqualTo(2);
@@ -188,8 +260,47 @@ class LongEncodeTest {
     }
 
     private static EncodeImages job(Path out, long shard, boolean resume, int batch) {
-        return new EncodeImages(
-                tokenizer.toString(), images, new Target(out, shard, resume), batch, true, false, 1, "cpu");
+        return job(out, shard, resume, batch, Views.ONE);
+    }
+
+    private static EncodeImages job(Path out, long shard, boolean resume, int batch, Views views) {
+        Target target = new Target(out, shard, resume);
+        return new EncodeImages(tokenizer.toString(), images, target, batch, true, false, views, 1, "cpu");
+    }
+
+    /** Six images of 40 × 16 in two classes. */
+    private static Path wide(Path folder, boolean mirrored) {
+        for (int i = 0; i < 6; i++) {
+            SplittableRandom random = new SplittableRandom(i);
+            byte[] rgb = new byte[3 * 40 * 16];
+            random.nextBytes(rgb);
+            for (int y = 0; y < 16 && mirrored; y++) {
+                for (int x = 0; x < 20; x++) {
+                    for (int c = 0; c < 3; c++) {
+                        int left = 3 * (40 * y + x) + c;
+                        int right = 3 * (40 * y + 39 - x) + c;
+                        byte kept = rgb[left];
+                        rgb[left] = rgb[right];
+                        rgb[right] = kept;
+                    }
+                }
+            }
+            Pictures.writePng(folder.resolve(i < 3 ? "a" : "b").resolve(i + ".png"), new Pixels(40, 16, rgb));
+        }
+        return folder;
+    }
+
+    /** The codes of every {@code step}-th grid from the {@code first} on. */
+    private static long[][] grids(TokenFile file, int first, int step) {
+        long length = file.space().size();
+        long[] codes = Tensors.toLongs(file.codes());
+        return IntStream.iterate(first, i -> i < file.size(), i -> i + step)
+                .mapToObj(i -> Arrays.copyOfRange(codes, (int) (i * length), (int) ((i + 1) * length)))
+                .toArray(long[][]::new);
+    }
+
+    private static Object[] with(Object[] last, Object... first) {
+        return Stream.concat(Arrays.stream(first), Arrays.stream(last)).toArray();
     }
 
     private static void stopAfter20(Phase phase) {

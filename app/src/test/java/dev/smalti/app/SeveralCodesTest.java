@@ -140,6 +140,17 @@ class SeveralCodesTest {
     }
 
     @Test
+    void encodes_each_view_several_times_with_other_noise() {
+        Path six = fresh.resolve("six.safetensors");
+        run("encode", tokenizer, "--data", images, "--out", six, "--noises", 3, "--flip", "--batch", 5);
+        try (TokenFile file = TokenFile.read(six)) {
+            assertThat(file.size()).isEqualTo(72);
+            assertThat(file.copies()).isEqualTo(6);
+            assertThat(Tensors.toLongs(file.noiseSeeds().orElseThrow())).doesNotHaveDuplicates();
+        }
+    }
+
+    @Test
     void draws_pictures_arrays_and_tokens_that_its_likelihood_reads_again() {
         Path png = fresh.resolve("png");
         Path npz = fresh.resolve("drawn.npz");

@@ -25,6 +25,7 @@ public final class ImageBatches implements AutoCloseable {
     private final Preparation preparation;
     private final int batch;
     private final Seed seed;
+    private final Seed orders;
     private final Loader loader;
     private final Deque<Loader.Pending> queue = new ArrayDeque<>();
     private long head; // the step that is first in the queue
@@ -35,12 +36,23 @@ public final class ImageBatches implements AutoCloseable {
         this(set, preparation, batch, seed, skipBad, THREADS);
     }
 
+    /** @param orders whose child of an epoch is that of its permutation, instead of one that grows from {@code seed} */
+    public ImageBatches(ImageSet set, Preparation preparation, int batch, Seed seed, Seed orders, boolean skipBad) {
+        this(set, preparation, batch, seed, orders, skipBad, THREADS);
+    }
+
     /** @param threads that decode in the background */
     public ImageBatches(ImageSet set, Preparation preparation, int batch, Seed seed, boolean skipBad, int threads) {
+        this(set, preparation, batch, seed, seed.child("order"), skipBad, threads);
+    }
+
+    private ImageBatches(
+            ImageSet set, Preparation preparation, int batch, Seed seed, Seed orders, boolean skipBad, int threads) {
         this.set = set;
         this.preparation = preparation;
         this.batch = batch;
         this.seed = seed;
+        this.orders = orders;
         loader = new Loader(set, preparation, batch, skipBad, threads);
     }
 
@@ -54,7 +66,17 @@ public final class ImageBatches implements AutoCloseable {
 
     /** The same from a picture on; with a multiple of {@code batch}, the batches are those of the whole pass. */
     public static ImagePass inOrder(ImageSet set, Preparation preparation, int batch, boolean skipBad, int from) {
-        return new ImagePass(set, preparation, batch, from, new Loader(set, preparation, batch, skipBad, THREADS));
+        return views(set, preparation, 1, batch, skipBad, from);
+    }
+
+    /**
+     * The same with several views of each picture, batch by batch: what is random in one follows from the picture and the
+     * number of the view, and with flips every second view is mirrored.
+     */
+    public static ImagePass views(
+            ImageSet set, Preparation preparation, int views, int batch, boolean skipBad, int from) {
+        Loader loader = new Loader(set, preparation, batch, views, skipBad, THREADS);
+        return new ImagePass(set, preparation, batch, from, views, loader);
     }
 
     /**
@@ -114,7 +136,7 @@ public final class ImageBatches implements AutoCloseable {
         if (wanted == epoch) {
             return;
         }
-        SplittableRandom random = seed.child("order").child(wanted).random();
+        SplittableRandom random = orders.child(wanted).random();
         order = order == null ? new int[set.size()] : order;
         for (int i = 0; i < order.length; i++) {
             int other = random.nextInt(i + 1);

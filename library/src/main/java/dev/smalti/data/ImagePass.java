@@ -25,22 +25,25 @@ public final class ImagePass implements Iterator<ImagePass.Batch>, AutoCloseable
     private final ImageSet set;
     private final Preparation preparation;
     private final int batch;
+    private final int views;
     private final Loader loader;
     private final Deque<Loader.Pending> queue = new ArrayDeque<>();
     private long started;
     private Loader.Pending current;
     private Loader.Loaded loaded;
+    private int view; // of what is loaded, the next
 
-    ImagePass(ImageSet set, Preparation preparation, int batch, int from, Loader loader) {
+    ImagePass(ImageSet set, Preparation preparation, int batch, int from, int views, Loader loader) {
         this.set = set;
         this.started = from;
         this.preparation = preparation;
         this.batch = batch;
+        this.views = views;
         this.loader = loader;
     }
 
     /**
-     * Some pictures.
+     * Some pictures, or one view of each: where there are several, the other views of the same pictures follow.
      *
      * @param indices which of the set they are [B]
      */
@@ -78,13 +81,16 @@ public final class ImagePass implements Iterator<ImagePass.Batch>, AutoCloseable
         int[] good = IntStream.range(0, loaded.good().length)
                 .filter(i -> loaded.good()[i])
                 .toArray();
-        byte[] rgb = good.length == loaded.good().length ? loaded.rgb() : new byte[good.length * bytes];
-        for (int i = 0; i < good.length && rgb != loaded.rgb(); i++) {
-            System.arraycopy(loaded.rgb(), good[i] * bytes, rgb, i * bytes, bytes);
+        boolean whole = views == 1 && good.length == loaded.good().length;
+        byte[] rgb = whole ? loaded.rgb() : new byte[good.length * bytes];
+        int first = view * loaded.good().length;
+        for (int i = 0; i < good.length && !whole; i++) {
+            System.arraycopy(loaded.rgb(), (first + good[i]) * bytes, rgb, i * bytes, bytes);
         }
         long[] labels = IntStream.of(good).mapToLong(i -> loaded.labels()[i]).toArray();
         int[] indices = IntStream.of(good).map(i -> current.indices[i]).toArray();
-        loaded = null;
+        view = (view + 1) % views;
+        loaded = view == 0 ? null : loaded;
         return new Batch(Images.of(rgb, labels, preparation.size()), indices);
     }
 

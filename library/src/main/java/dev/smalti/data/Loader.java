@@ -25,6 +25,7 @@ final class Loader implements AutoCloseable {
     private final ImageSet set;
     private final Preparation preparation;
     private final int batch;
+    private final int views;
     private final boolean skipBad;
     private final int threads;
     private final ExecutorService workers;
@@ -33,16 +34,26 @@ final class Loader implements AutoCloseable {
 
     /** @throws IllegalArgumentException if a batch would have no pictures, or 2 GiB of bytes */
     Loader(ImageSet set, Preparation preparation, int batch, boolean skipBad, int threads) {
+        this(set, preparation, batch, 1, skipBad, threads);
+    }
+
+    /** @param views of each picture; of more than one, all are made of what was decoded once */
+    Loader(ImageSet set, Preparation preparation, int batch, int views, boolean skipBad, int threads) {
         if (set.size() < 1 || batch < 1 || threads < 1) {
             throw new IllegalArgumentException(
                     Phrase.of("pictures, batch and threads must be at least 1, got %d, %d, %d")
                             .with(set.size(), batch, threads));
         }
-        if ((long) batch * bytes(preparation) > Bytes.MOST_IN_MEMORY) {
-            throw new IllegalArgumentException(Phrase.of("batch must be at most %d at image size %d, got %d")
-                    .with(Bytes.MOST_IN_MEMORY / bytes(preparation), preparation.size(), batch));
+        if ((long) batch * views * bytes(preparation) > Bytes.MOST_IN_MEMORY) {
+            throw new IllegalArgumentException(Phrase.of("batch must be at most %d at image size %d%s, got %d")
+                    .with(
+                            Bytes.MOST_IN_MEMORY / bytes(preparation) / views,
+                            preparation.size(),
+                            views == 1 ? "" : Phrase.of(" and %d views").with(views),
+                            batch));
         }
         this.batch = batch;
+        this.views = views;
         this.set = set;
         this.preparation = preparation;
         this.skipBad = skipBad;
@@ -68,7 +79,7 @@ final class Loader implements AutoCloseable {
             this.indices = indices;
             this.seeds = seeds;
             this.replace = replace;
-            rgb = new byte[indices.length * bytes(preparation)];
+            rgb = new byte[views * indices.length * bytes(preparation)];
             labels = new long[indices.length];
             good = new boolean[indices.length];
         }
@@ -138,8 +149,14 @@ final class Loader implements AutoCloseable {
                 return false;
             }
             try {
-                byte[] prepared = preparation.apply(set.read(index), seeds[i].random());
-                System.arraycopy(prepared, 0, rgb, i * prepared.length, prepared.length);
+                Pixels picture = set.read(index);
+                for (int view = 0; view < views; view++) {
+                    byte[] prepared = views == 1
+                            ? preparation.apply(picture, seeds[i].random())
+                            : preparation.view(picture, view, seeds[i]);
+                    int place = view * indices.length + i;
+                    System.arraycopy(prepared, 0, rgb, place * prepared.length, prepared.length);
+                }
                 labels[i] = set.label(index);
                 return true;
             } catch (DataException e) {
@@ -154,7 +171,7 @@ final class Loader implements AutoCloseable {
         }
     }
 
-    /** Prepared pictures as RGB bytes [B, size, size, 3], with their labels, and which of them are there. */
+    /** Prepared pictures as RGB bytes [V, B, size, size, 3], with their labels, and which of them are there. */
     record Loaded(byte[] rgb, long[] labels, boolean[] good) {}
 
     /** @param replace whether others take the place of broken pictures */
@@ -172,7 +189,7 @@ final class Loader implements AutoCloseable {
 
     /** How many batches to prepare in advance: four, or fewer where those would take more than 256 MB. */
     int ahead() {
-        return (int) Math.max(1, Math.min(4, (256L << 20) / ((long) batch * bytes(preparation))));
+        return (int) Math.max(1, Math.min(4, (256L << 20) / ((long) batch * views * bytes(preparation))));
     }
 
     long skipped() {

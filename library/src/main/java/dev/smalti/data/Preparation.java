@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Seed;
 import java.util.SplittableRandom;
 
 /**
@@ -21,6 +22,22 @@ public record Preparation(int size, Crop crop, boolean flip) {
         Frame frame = frame(image.width(), image.height(), random);
         byte[] rgb = Resize.window(image, frame.width, frame.height, frame.left, frame.top, size);
         if (frame.mirrored) {
+            mirror(rgb);
+        }
+        return rgb;
+    }
+
+    /**
+     * One of several views of a picture: each is cut by chance of its own, and with {@code flip} every second one is mirrored,
+     * so that an even number of views has as many of either.
+     *
+     * @param view from 0 on
+     * @param seed of the picture
+     */
+    byte[] view(Pixels image, int view, Seed seed) {
+        byte[] rgb =
+                new Preparation(size, crop, false).apply(image, seed.child(view).random());
+        if (flip && view % 2 == 1) {
             mirror(rgb);
         }
         return rgb;

@@ -67,6 +67,11 @@ public final class Subset implements ImageSet {
         return indices.length;
     }
 
+    /** Which of the whole set an image is. */
+    public int index(int index) {
+        return indices[index];
+    }
+
     @Override
     public int label(int index) {
         return all.label(indices[index]);

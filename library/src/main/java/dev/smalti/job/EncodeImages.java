@@ -1,5 +1,6 @@
 package dev.smalti.job;
 
+import dev.smalti.data.Crop;
 import dev.smalti.data.ImageBatches;
 import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
@@ -14,6 +15,7 @@ import dev.smalti.run.TokenOutput;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -29,6 +31,7 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.bytedeco.pytorch.Device;
@@ -49,7 +52,8 @@ import org.slf4j.LoggerFactory;
  * @param batch images at once
  * @param skipBad leaves broken images out instead of failing
  * @param reconstruct also decodes the tokens again and measures what comes back
- * @param noises grids of each image, each with noise of its own, from a diffusion tokenizer; else 1
+ * @param views what of each image is encoded
+ * @param noises grids of each view, each with noise of its own, from a diffusion tokenizer; else 1
  * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
  */
 public record EncodeImages(
@@ -59,12 +63,63 @@ public record EncodeImages(
         int batch,
         boolean skipBad,
         boolean reconstruct,
+        Views views,
         int noises,
         String device) {
     /** Of data, how many classes, of how many, and the first of them. */
     static final String EMPTY = "{}: {} of its {} classes have no image, {} for one";
 
     private static final Logger LOG = LoggerFactory.getLogger(EncodeImages.class);
+
+    /**
+     * Which views of an image become grids. Views of the same number are the same in every run.
+     *
+     * @param count how many, at least 1
+     * @param crop what is cut out of the longer side, random anew for each view; null as in the tokenizer's training, but from the
+     *     centre where that was random
+     * @param flip mirrors every second view
+     */
+    public record Views(int count, Crop crop, boolean flip) {
+        /** The image itself. */
+        public static final Views ONE = new Views(1, null, false);
+
+        public Views {
+            if (count < 1) {
+                throw new JobException("views must be at least 1, got " + count);
+            }
+            if (flip && count == 1) {
+                throw new JobException("flip needs 2 views or more, of which every second is mirrored, got 1");
+            }
+            int different = flip ? 2 : 1;
+            if (crop != Crop.RANDOM && count > different) {
+                throw new JobException(
+                        Phrase.of("views must be %d where no crop is random, since all others would be the"
+                                        + " same again, got %d: give crop random, or fewer views")
+                                .with(different, count));
+            }
+        }
+
+        Preparation of(RunFolder tokenizer, int size) {
+            return crop == null
+                    ? new Preparation(size, Encoding.crop(tokenizer), flip)
+                    : new Preparation(size, crop, flip);
+        }
+
+        /** What the token file says of them beside their number; nothing of the image itself. */
+        Map<String, String> metadata() {
+            Map<String, String> said = new LinkedHashMap<>();
+            if (count > 1) {
+                said.put("views", Integer.toString(count));
+            }
+            if (crop != null) {
+                said.put("crop", crop.name().toLowerCase(Locale.ROOT));
+            }
+            if (flip) {
+                said.put("flip", "true");
+            }
+            return said;
+        }
+    }
 
     public EncodeImages {
         if (batch < 1) {
@@ -73,8 +128,8 @@ public record EncodeImages(
         if (noises < 1) {
             throw new JobException("noises must be at least 1, got " + noises);
         }
-        if (out.shard() % noises != 0) {
-            throw new JobException("shard-size must be a multiple of the " + noises
+        if (out.shard() % Math.multiplyExact(noises, views.count()) != 0) {
+            throw new JobException("shard-size must be a multiple of the " + noises * views.count()
                     + " grids of an image, which stay together, got " + out.shard());
         }
         if (out.resume() && reconstruct) {
@@ -86,7 +141,25 @@ public record EncodeImages(
     /** A grid of each image, in one file. */
     public EncodeImages(
             String run, Path data, Path out, int batch, boolean skipBad, boolean reconstruct, String device) {
-        this(run, data, TokenOutput.Target.file(out), batch, skipBad, reconstruct, 1, device);
+        this(run, data, TokenOutput.Target.file(out), batch, skipBad, reconstruct, Views.ONE, 1, device);
+    }
+
+    /** Each image as it is. */
+    public EncodeImages(
+            String run,
+            Path data,
+            TokenOutput.Target out,
+            int batch,
+            boolean skipBad,
+            boolean reconstruct,
+            int noises,
+            String device) {
+        this(run, data, out, batch, skipBad, reconstruct, Views.ONE, noises, device);
+    }
+
+    /** Grids of an image. */
+    private int copies() {
+        return noises * views.count();
     }
 
     /**
@@ -124,25 +197,25 @@ public record EncodeImages(
             }
             Phase phase = Phase.of("encoding", "images", images.size());
             long started = System.nanoTime();
-            Preparation preparation = Encoding.preparation(folder, tokenizer.imageSize());
+            Preparation preparation = views.of(folder, tokenizer.imageSize());
             Reconstruction reconstruction = reconstruct ? new Reconstruction(tokenizer.space()) : null;
             Encoder encoder =
                     new Encoder(this, images, tokenizer, precision, place, Encoding.noise(images), reconstruction);
             Identity request = out.resume() ? identity(folder, images, precision, place) : null;
             try (TokenOutput output = output(folder, images, tokenizer, request);
-                    ImagePass pass = ImageBatches.inOrder(
-                            images, preparation, batch, skipBad, Math.toIntExact(output.items()))) {
-                long before = output.grids() / noises;
+                    ImagePass pass = ImageBatches.views(
+                            images, preparation, views.count(), batch, skipBad, Math.toIntExact(output.items()))) {
+                long before = output.grids() / copies();
                 observer.see(phase.done(before));
                 while (pass.hasNext()) {
                     Scope.free(() -> {
                         try (NoGradGuard guard = new NoGradGuard()) {
-                            encoder.encode(pass.next(), output);
+                            encoder.encode(pass, output);
                         }
                     });
-                    observer.see(phase.done(output.grids() / noises));
+                    observer.see(phase.done(output.grids() / copies()));
                 }
-                long done = output.grids() / noises;
+                long done = output.grids() / copies();
                 if (done == 0) {
                     throw new JobException("none of the " + images.size() + " images of " + data + " could be read");
                 }
@@ -162,12 +235,16 @@ public record EncodeImages(
         Map<String, Object> named = new LinkedHashMap<>();
         named.put("tokenizer", tokenizer.fingerprint());
         named.put("tokenizer_run", location(tokenizer));
-        named.put("crop", Encoding.crop(tokenizer).name());
+        named.put("crop", (views.crop() == null ? Encoding.crop(tokenizer) : views.crop()).name());
         named.put("data", images.fingerprint());
         named.put("reading", ImageSet.READING);
         named.put("batch", batch);
         named.put("skip_bad", skipBad);
         named.put("noises", noises);
+        if (views.count() > 1) {
+            named.put("views", views.count());
+            named.put("flip", views.flip());
+        }
         named.put("shard_size", out.shard());
         named.put("precision", precision.name());
         named.put("device", place.str().getString());
@@ -179,16 +256,18 @@ public record EncodeImages(
         TokenFile.Builder facts = TokenFile.of(tokenizer.space())
                 .codebook(new Codebook(tokenizer.codebook().detach().cpu()))
                 .tokenizer(folder.fingerprint())
-                .tokenizerRun(location(folder));
+                .tokenizerRun(location(folder))
+                .copies(copies())
+                .metadata(views.metadata());
         tokenizer.accumulation().ifPresent(each -> {
-            facts.accumulation(each).copies(noises);
+            facts.accumulation(each);
             columns.add(Column.NOISE_SEEDS);
         });
         if (!images.classNames().isEmpty()) {
             facts.classes(images.classNames().size()).classNames(images.classNames());
             columns.add(Column.LABELS);
         }
-        return new TokenOutput(out, facts, (long) images.size() * noises, columns, request);
+        return new TokenOutput(out, facts, (long) images.size() * copies(), columns, request);
     }
 
     private static String location(RunFolder folder) {
@@ -205,18 +284,18 @@ public record EncodeImages(
             Seed noise,
             Reconstruction reconstruction) {
 
-        void encode(ImagePass.Batch next, TokenOutput output) {
-            Tensor pixels = next.images().pixels().to(place, ScalarType.Float);
-            int[] indices = next.indices();
+        /** All grids of the next images. */
+        void encode(ImagePass pass, TokenOutput output) {
+            int[] indices = {};
             List<Tensor> codes = new ArrayList<>();
             List<Tensor> seeds = new ArrayList<>();
-            for (int round = 0; round < job.noises; round++) {
-                long[] own = Encoding.noise(noise, round, indices);
-                Tensor found = precision.run(place, () -> tokenizer.encode(pixels, own));
-                codes.add(found);
-                seeds.add(Tensors.longs(own));
-                if (reconstruction != null) {
-                    reconstruction.add(tokenizer, precision, pixels, found);
+            for (int view = 0; view < job.views.count(); view++) {
+                ImagePass.Batch next = pass.next();
+                indices = next.indices();
+                for (int round = 0; round < job.noises; round++) {
+                    long[] own = Encoding.noise(noise, view * job.noises + round, indices);
+                    seeds.add(Tensors.longs(own));
+                    codes.add(encode(next.images().pixels(), own));
                 }
             }
             Tensor labels = Tensors.longs(
@@ -224,12 +303,24 @@ public record EncodeImages(
             int last = indices[indices.length - 1];
             output.add(
                     together(codes),
-                    images.classNames().isEmpty() ? null : labels.repeat_interleave(job.noises),
+                    images.classNames().isEmpty() ? null : labels.repeat_interleave(job.copies()),
                     tokenizer.accumulation().isEmpty() ? null : together(seeds),
                     Math.min(images.size(), (last / job.batch + 1L) * job.batch)); // the next batch begins there
         }
 
-        /** Those of an image one after the other. A list of [B, ...], one a noise -> [B · noises, ...] */
+        /** Of one view with one noise. float32 [B, 3, H, W] -> [B, h, w] or [B, T, h, w] */
+        private Tensor encode(Tensor images, long[] noise) {
+            return Scope.keep(() -> {
+                Tensor pixels = images.to(place, ScalarType.Float);
+                Tensor found = precision.run(place, () -> tokenizer.encode(pixels, noise));
+                if (reconstruction != null) {
+                    reconstruction.add(tokenizer, precision, pixels, found);
+                }
+                return found;
+            });
+        }
+
+        /** Those of an image one after the other. A list of [B, ...], one a view and noise -> [B · copies, ...] */
         private static Tensor together(List<Tensor> rounds) {
             return torch.stack(new TensorVector(rounds.toArray(Tensor[]::new)), 1)
                     .flatten(0, 1);

@@ -2,12 +2,10 @@ package dev.smalti.job;
 
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
-import dev.smalti.data.Subset;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
 import dev.smalti.draw.Steps;
-import dev.smalti.model.Encoding;
 import dev.smalti.network.Objective;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
@@ -20,6 +18,7 @@ import dev.smalti.run.RunFolder;
 import dev.smalti.run.Sheet;
 import dev.smalti.run.TrainingRun;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -33,12 +32,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongConsumer;
-import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -48,20 +45,77 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Trains a prior on a token file.
+ * Trains a prior on a token file, or on images that are encoded as they are trained on.
  *
  * @param recipe YAML file of a {@link PriorRecipe}
  * @param overrides {@code path.to.key=value}
- * @param tokens token file, or a folder of them
+ * @param data what it is trained on
  * @param out run folder
  * @param resume continues the run in {@code out}
- * @param tokenizer run folder of the tokenizer; null for the one that the token file names
  */
-public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path out, boolean resume, Path tokenizer) {
+public record TrainPrior(Path recipe, List<String> overrides, Data data, Path out, boolean resume) {
     private static final Logger LOG = LoggerFactory.getLogger(TrainPrior.class);
     private static final int SHOWN = 16;
     private static final int FEW = 32; // steps of a preview, where the method can draw in fewer than usual
     private static final int MEASURED = 64; // grids at once, at most
+
+    /**
+     * What a prior is trained on: tokens, or images with the tokenizer that encodes them.
+     *
+     * @param tokens token file, or a folder of them; null for images
+     * @param heldOut other tokens that are measured in place of a share of these; null for the share that the recipe says
+     * @param tokenizer run folder of the tokenizer; null for the one that the token file names
+     * @param images as {@link dev.smalti.data.ImageSet#open} reads them; null for tokens
+     * @param skipBad leaves broken images out instead of failing
+     */
+    public record Data(Path tokens, Path heldOut, Path tokenizer, Path images, boolean skipBad) {
+        /** @throws JobException if it says neither or both, or what goes with the other */
+        public Data {
+            if ((tokens == null) == (images == null)) {
+                throw new JobException(
+                        "a prior is trained on tokens (--tokens TOKENS) or on images that are encoded meanwhile"
+                                + " (--tokenizer RUN --data PATH): give one of the two, got "
+                                + (tokens == null ? "neither" : "both"));
+            }
+            if (images != null && tokenizer == null) {
+                throw new JobException(
+                        "--data needs --tokenizer, the run folder of the tokenizer that encodes " + images);
+            }
+            if (images != null && heldOut != null) {
+                throw new JobException(
+                        "--held-out goes with --tokens; of --data a share is held out, held_out of the recipe:"
+                                + " leave --held-out out");
+            }
+            if (tokens != null && skipBad) {
+                throw new JobException("--skip-bad goes with --data; give it to encode, or leave it out");
+            }
+        }
+
+        /** Tokens of which a share is held out. */
+        public static Data tokens(Path tokens, Path tokenizer) {
+            return new Data(tokens, null, tokenizer, null, false);
+        }
+
+        /** Images and the tokenizer that encodes them. */
+        public static Data images(Path images, Path tokenizer) {
+            return new Data(null, null, tokenizer, images, false);
+        }
+
+        Path path() {
+            return tokens == null ? images : tokens;
+        }
+
+        TokenSource open(PriorRecipe recipe, Seed seed, Device device, Observer observer) {
+            return tokens == null
+                    ? new ImageTokens(images, tokenizer, skipBad, recipe, seed, device, observer)
+                    : new FileTokens(tokens, heldOut, tokenizer, recipe, seed, device);
+        }
+    }
+
+    /** Trains on tokens. @param tokenizer run folder; null for the one that the token file names */
+    public TrainPrior(Path recipe, List<String> overrides, Path tokens, Path out, boolean resume, Path tokenizer) {
+        this(recipe, overrides, Data.tokens(tokens, tokenizer), out, resume);
+    }
 
     /**
      * Trains to the end, or until {@code stop} says so.
@@ -79,37 +133,29 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         PriorRecipe read = RecipeFile.read(recipe, PriorRecipe.class, overrides);
         Seed seed = new Seed(read.seed());
         Device device = Devices.of(read.training().device());
-        try (TokenFile file = TokenFile.read(tokens);
-                Prior prior = build(read, file, tokens.toString(), seed.child("weights"), device)) {
-            if (file.size() < 2) {
-                throw new JobException(tokens + " has only " + file.size() + " grid; training needs more");
+        Observer observer = phase -> watchers.forEach(each -> each.seen(phase));
+        try (TokenSource source = data.open(read, seed, device, observer);
+                Prior prior = build(source.recipe(), source.facts(), source.name(), seed.child("weights"), device)) {
+            RunFolder made = source.tokenizer();
+            RunFolder folder = RunFolder.prepare(out, description(source, prior), resume);
+            if (made != null && !Files.exists(out.resolve("tokenizer").resolve("model.json"))) {
+                made.copyModel(out.resolve("tokenizer"), ScalarType.Float);
             }
-            RunFolder source = source(file);
-            RunFolder folder = RunFolder.prepare(out, description(file, prior), resume);
-            if (source != null && !Files.exists(out.resolve("tokenizer").resolve("model.json"))) {
-                source.copyModel(out.resolve("tokenizer"), ScalarType.Float);
-            }
-            Map<String, String> parents = new LinkedHashMap<>();
-            file.tokenizer().ifPresent(fingerprint -> parents.put("tokenizer", fingerprint));
-            Provenance provenance =
-                    Provenance.of(read.seed(), TrainTokenizer.name(tokens), file.fingerprint(), parents);
-            int size = Math.toIntExact(file.size());
-            int[] order = shuffled(size, file.copies(), seed.child("held out"));
-            int out = Subset.heldOutSize(size / file.copies(), read.heldOut()) * file.copies();
-            Shuffled batches = new Shuffled(Arrays.copyOfRange(order, out, size), seed.child("data"));
+            Provenance provenance = Provenance.of(
+                    read.seed(), TrainTokenizer.name(data.path()), source.fingerprint(), source.parents());
             int part = read.training().batch() / read.training().accumulation();
             List<Objective<TokenBatch>> objectives = prior.objectives();
             TrainingRun<TokenBatch> run = new TrainingRun<>(
-                    folder, read, provenance, read.training(), seed, device, objectives, watchers, stop);
-            Tokenizer decoder = source == null ? null : source.tokenizer(device);
+                    folder, source.recipe(), provenance, read.training(), seed, device, objectives, watchers, stop);
+            Tokenizer decoder = made == null ? null : made.tokenizer(device);
             try {
-                int[] held = Arrays.copyOf(order, out);
+                TokenSource.HeldOutGrids held = source.heldOut();
                 Precision precision = Precision.of(read.training().precision(), device);
                 int together = Math.min(MEASURED, part);
                 return run.run(
-                        number -> batch(file, prior, batches.batch(number, part), device),
-                        out == 0 ? null : new Held(file, prior, held, together, seed, device, precision),
-                        decoder == null ? null : new Drawn(prior, file.occurring(), decoder, seed, device));
+                        number -> taken(source.batch(number), prior),
+                        held.order().length == 0 ? null : new Held(held, prior, together, seed, device, precision),
+                        decoder == null ? null : new Drawn(prior, source.occurring(), decoder, seed, device));
             } finally {
                 if (decoder != null) {
                     decoder.close();
@@ -118,7 +164,17 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         }
     }
 
-    private RunFolder.Description description(TokenFile file, Prior prior) {
+    static TokenBatch batch(TokenFile file, Prior prior, int[] indices, Device device) {
+        return taken(FileTokens.batch(file, indices, device), prior);
+    }
+
+    /** What a prior takes of a batch: labels where it has classes. */
+    private static TokenBatch taken(TokenBatch batch, Prior prior) {
+        return prior.classes() == 0 ? new TokenBatch(batch.codes(), null, batch.noiseSeeds()) : batch;
+    }
+
+    private RunFolder.Description description(TokenSource source, Prior prior) {
+        TokenFile file = source.facts();
         boolean classes = prior.classes() > 0;
         RunFolder.Description description = RunFolder.Description.prior(
                 file.space(),
@@ -128,11 +184,11 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         if (!classes || file.labels().isEmpty()) {
             return description;
         }
-        int[] occurring = file.occurring();
+        int[] occurring = source.occurring();
         if (occurring.length < prior.classes()) {
             LOG.warn(
                     "{}: {} of its {} classes have no grid; generate will draw none of them, unless --label names one",
-                    tokens,
+                    source.name(),
                     prior.classes() - occurring.length,
                     prior.classes());
         }
@@ -165,50 +221,6 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         }
     }
 
-    /** All grids in an order of chance, those of an image together, so that none of it is both held out and trained on. */
-    private static int[] shuffled(int size, int copies, Seed seed) {
-        return Arrays.stream(Subset.shuffled(size / copies, seed))
-                .flatMap(image -> IntStream.range(image * copies, (image + 1) * copies))
-                .toArray();
-    }
-
-    /** The tokenizer's run folder; null, with a warning, if it can't be found. */
-    private RunFolder source(TokenFile file) {
-        if (tokenizer != null) {
-            return matching(file, Encoding.tokenizerOf(RunFolder.open(tokenizer)));
-        }
-        if (file.tokenizerRun().isEmpty()) {
-            return null;
-        }
-        Path named = Path.of(file.tokenizerRun().get());
-        if (!Files.exists(named.resolve("model.json"))) {
-            LOG.warn(
-                    "the tokenizer that {} names is no longer at {}: this prior will generate tokens, not images;"
-                            + " --tokenizer says where it is now",
-                    tokens,
-                    named);
-            return null;
-        }
-        return matching(file, RunFolder.open(named));
-    }
-
-    private RunFolder matching(TokenFile file, RunFolder folder) {
-        String fingerprint = folder.fingerprint();
-        if (file.tokenizer().isPresent() && !file.tokenizer().get().equals(fingerprint)) {
-            throw new JobException(
-                    tokens + " was made by tokenizer " + file.tokenizer().get() + ", and " + folder.path() + " is "
-                            + fingerprint + ": encode again, or give the right one with --tokenizer");
-        }
-        return folder;
-    }
-
-    static TokenBatch batch(TokenFile file, Prior prior, int[] indices, Device device) {
-        Tensor which = Tensors.longs(Arrays.stream(indices).asLongStream().toArray());
-        Tensor codes = Devices.send(file.batchCodes(which).flatten(1, -1), device, ScalarType.Long);
-        Tensor labels = prior.classes() == 0 ? null : Devices.send(file.batchLabels(which), device, ScalarType.Long);
-        return new TokenBatch(codes, labels, file.batchNoiseSeeds(which).orElse(null));
-    }
-
     /**
      * Grids that aren't trained on, in an order of chance.
      *
@@ -216,11 +228,11 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
      *     longer than a step
      */
     private record Held(
-            TokenFile file, Prior prior, int[] order, int together, Seed seed, Device device, Precision precision)
+            TokenSource.HeldOutGrids grids, Prior prior, int together, Seed seed, Device device, Precision precision)
             implements HeldOut {
         @Override
         public int size() {
-            return order.length;
+            return grids.order().length;
         }
 
         @Override
@@ -232,7 +244,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         public Map<String, Double> measure(int count, LongConsumer progress) {
             double nats = 0;
             for (int from = 0; from < count; from += together) {
-                int[] indices = Arrays.copyOfRange(order, from, Math.min(count, from + together));
+                int[] indices = Arrays.copyOfRange(grids.order(), from, Math.min(count, from + together));
                 Seed draw = seed.child("validation").child(from / together);
                 nats += nats(indices, draw);
                 progress.accept(from + indices.length);
@@ -244,7 +256,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         private double nats(int[] indices, Seed draw) {
             return Scope.value(() -> {
                 try (NoGradGuard guard = new NoGradGuard()) {
-                    TokenBatch batch = batch(file, prior, indices, device);
+                    TokenBatch batch = batch(grids.file(), prior, indices, device);
                     return precision
                             .run(device, () -> prior.negativeLogLikelihood(batch, draw))
                             .sum()
@@ -297,32 +309,6 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                 }
             });
             return pictures;
-        }
-    }
-
-    /** An endless stream of items, each once an epoch, in an order that follows from seed and epoch. */
-    private static final class Shuffled {
-        private final int[] items;
-        private final Seed seed;
-        private long epoch = -1;
-        private int[] order;
-
-        Shuffled(int[] items, Seed seed) {
-            this.items = items;
-            this.seed = seed;
-        }
-
-        int[] batch(long number, int size) {
-            int[] batch = new int[size];
-            for (int i = 0; i < size; i++) {
-                long place = number * size + i;
-                if (place / items.length != epoch) {
-                    epoch = place / items.length;
-                    order = Subset.shuffled(items.length, seed.child(epoch));
-                }
-                batch[i] = items[order[(int) (place % items.length)]];
-            }
-            return batch;
         }
     }
 }

@@ -14,8 +14,9 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -208,13 +209,12 @@ public final class TokenOutput implements AutoCloseable {
     }
 
     private static List<String> different(JsonNode own, JsonNode given) {
-        List<String> names = new ArrayList<>();
-        own.fieldNames().forEachRemaining(name -> {
-            if (!own.get(name).equals(given.get(name))) {
-                names.add(name);
-            }
-        });
-        return names;
+        Set<String> names = new LinkedHashSet<>();
+        own.fieldNames().forEachRemaining(names::add);
+        given.fieldNames().forEachRemaining(names::add);
+        return names.stream()
+                .filter(name -> !Objects.equals(own.get(name), given.get(name)))
+                .toList();
     }
 
     /** How many grids are there. */

@@ -131,6 +131,12 @@ record TokenFacts(
                 space, row, classes, classNames, codebook, accumulation, tokenizer, tokenizerRun, copies, metadata);
     }
 
+    /** The same with so many grids of an image. */
+    TokenFacts copies(int count) {
+        return new TokenFacts(
+                space, row, classes, classNames, codebook, accumulation, tokenizer, tokenizerRun, count, metadata);
+    }
+
     /** The same with so many classes. */
     TokenFacts classes(int count) {
         return new TokenFacts(

@@ -200,11 +200,16 @@ public final class TokenFile implements AutoCloseable {
     }
 
     private Optional<String> difference(TokenFile other) {
+        if (space().equals(other.space()) && classesSaid != other.classesSaid) {
+            return Optional.of("one says how many classes there are, and one doesn't");
+        }
+        return difference(other, classesSaid ? other.classes() : classes(), other.copies());
+    }
+
+    /** The same where the other counts as one of so many classes and copies. */
+    private Optional<String> difference(TokenFile other, int classes, int copies) {
         if (!space().equals(other.space())) {
             return Optional.of(space().text() + " and " + other.space().text());
-        }
-        if (classesSaid != other.classesSaid) {
-            return Optional.of("one says how many classes there are, and one doesn't");
         }
         if (labels.isPresent() != other.labels.isPresent()) {
             return Optional.of("one has labels, and one has none");
@@ -212,7 +217,16 @@ public final class TokenFile implements AutoCloseable {
         if (noiseSeeds.isPresent() != other.noiseSeeds.isPresent()) {
             return Optional.of("one has noise_seeds, and one has none");
         }
-        return facts.difference(classesSaid ? other.facts : other.facts.classes(facts.classes()));
+        return facts.difference(other.facts.classes(classes).copies(copies));
+    }
+
+    /**
+     * What keeps others from being measured by what is trained on these, if anything does: the alphabet and shape of grids, the
+     * tokenizer, the classes, or what comes with each grid. How many grids an image has may differ.
+     */
+    public Optional<String> mismatch(TokenFile other) {
+        boolean fewer = !(classesSaid && other.classesSaid) && other.classes() <= classes();
+        return difference(other, fewer ? classes() : other.classes(), copies());
     }
 
     /** Writes one file, codes in the smallest of U8, I16 and I32 that fits; it appears when it is complete. */
