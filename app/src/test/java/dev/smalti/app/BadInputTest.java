@@ -80,7 +80,7 @@ class BadInputTest {
         Path huge = fresh.resolve("huge.safetensors");
         Scope.free(() -> TensorFile.write(
                 huge,
-                Map.of("codes", Tensors.longs(0, 1, 2, 3).reshape(1, 2, 2)),
+                Map.of("codes", Tensors.longs(0, 1, 2, 3).reshape(2, 1, 2)),
                 Map.of("codebook_size", "2000000000")));
         Path run = fresh.resolve("run");
         refused(
@@ -150,7 +150,7 @@ class BadInputTest {
         refused(train(unknown), "lerning_rate", "learning_rate");
         refused(train(fresh.resolve("none.yaml")), "none.yaml");
         refused(train(world.priorRecipe(), "--set", "training.stepz=5"), "training.stepz", "steps");
-        refused(train(world.tokenizerRecipe()), "unknown key data", "prior");
+        refused(train(world.tokenizerRecipe()), "unknown key tokenizer", "prior");
         assertThat(fresh.resolve("run")).doesNotExist();
     }
 

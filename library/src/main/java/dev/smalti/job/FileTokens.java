@@ -95,7 +95,7 @@ final class FileTokens implements TokenSource {
     }
 
     /** All grids in an order of chance, those of an image together, so that none of it is both held out and trained on. */
-    private static int[] shuffled(int size, int copies, Seed seed) {
+    static int[] shuffled(int size, int copies, Seed seed) {
         int[] images = Subset.shuffled(size / copies, seed);
         int[] order = new int[size];
         for (int i = 0; i < size; i++) {

@@ -29,6 +29,7 @@ import org.bytedeco.pytorch.Tensor;
  */
 public final class TokenOutput implements AutoCloseable {
     private static final String STATE = "state.json";
+    private static final String ANEW = ": delete it, and all is written anew";
     private static final Pattern SHARD = Pattern.compile("\\d{5,}\\.safetensors");
     private static final long SAVED_EVERY = 10_000_000_000L; // nanoseconds
 
@@ -168,20 +169,24 @@ public final class TokenOutput implements AutoCloseable {
                                     .with(part, String.join(", ", different))
                             + " same model and options as before, or delete it");
         }
+        requireSaid(file, state.grids() >= 1 && state.grids() <= count);
         grids = state.grids();
         items = state.items();
     }
 
     private State read(Path file) {
-        String wayOut = ": delete it, and all is written anew";
         try {
             State state = KeptResults.JSON.readValue(file.toFile(), State.class);
-            if (state == null || state.request() == null || state.grids() < 1 || state.grids() > count) {
-                throw new JobException(file + " does not say how far the tokens came" + wayOut);
-            }
+            requireSaid(file, state != null && state.request() != null);
             return state;
         } catch (IOException e) {
-            throw new JobException(file + " cannot be read" + wayOut, e);
+            throw new JobException(file + " cannot be read" + ANEW, e);
+        }
+    }
+
+    private static void requireSaid(Path file, boolean said) {
+        if (!said) {
+            throw new JobException(file + " does not say how far the tokens came" + ANEW);
         }
     }
 

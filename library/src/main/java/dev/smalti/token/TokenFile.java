@@ -70,26 +70,32 @@ public final class TokenFile implements AutoCloseable {
     private final Grids grids; // [N, h, w] or [N, T, h, w]
     private final Optional<Tensor> labels; // [N]
     private final Optional<Tensor> noiseSeeds; // [N]
-    private final List<Tensor> held = new ArrayList<>();
+    private final List<Tensor> common = new ArrayList<>(); // held: what is the same for all grids
+    private final List<Tensor> columns = new ArrayList<>(); // labels and noise seeds
+    private final List<Tensor> codes = new ArrayList<>();
     private final List<TokenFile> parts;
 
     private TokenFile(Builder from, TokenFacts facts) {
-        Optional<Codebook> codebook = from.codebook.map(each -> new Codebook(own(each.vectors(), ScalarType.Float)));
+        Optional<Codebook> codebook =
+                from.codebook.map(each -> new Codebook(own(common, each.vectors(), ScalarType.Float)));
         Optional<Accumulation> accumulation = from.accumulation.map(each -> new Accumulation(
-                own(each.alpha(), ScalarType.Float),
-                each.weight().map(tensor -> own(tensor, ScalarType.Float)),
-                each.bias().map(tensor -> own(tensor, ScalarType.Float))));
+                own(common, each.alpha(), ScalarType.Float),
+                each.weight().map(tensor -> own(common, tensor, ScalarType.Float)),
+                each.bias().map(tensor -> own(common, tensor, ScalarType.Float))));
         this.facts = facts.with(codebook, accumulation);
         this.classesSaid = from.classes.isPresent() || !from.classNames.isEmpty();
         this.grids = from.grids instanceof Grids.Held memory
-                ? new Grids.Held(own(memory.codes(), facts.type()))
+                ? new Grids.Held(own(codes, memory.codes(), facts.type()))
                 : from.grids;
-        this.labels = from.labels.map(each -> own(each, ScalarType.Long));
-        this.noiseSeeds = from.noiseSeeds.map(each -> own(each, ScalarType.Long));
+        this.labels = from.labels.map(each -> own(columns, each, ScalarType.Long));
+        this.noiseSeeds = from.noiseSeeds.map(each -> own(columns, each, ScalarType.Long));
         this.parts = List.of();
     }
 
-    /** Several of the same facts, one behind the other; they are closed with this one. */
+    /**
+     * Several of the same facts, one behind the other; they are closed with this one. What this one has of them is freed in them:
+     * a hundred files would hold a hundred codebooks.
+     */
     private TokenFile(List<TokenFile> parts) {
         TokenFile first = parts.get(0);
         this.facts = first.facts.classes(
@@ -99,10 +105,12 @@ public final class TokenFile implements AutoCloseable {
         this.labels = first.labels.map(each -> joined(parts, TokenFile::labels));
         this.noiseSeeds = first.noiseSeeds.map(each -> joined(parts, TokenFile::noiseSeeds));
         this.parts = parts;
+        parts.forEach(each -> free(each.columns));
     }
 
     private Tensor joined(List<TokenFile> parts, Function<TokenFile, Optional<Tensor>> column) {
         return Scope.value(() -> own(
+                columns,
                 Tensors.cat(parts.stream()
                         .map(each -> column.apply(each).orElseThrow())
                         .toList()),
@@ -149,6 +157,9 @@ public final class TokenFile implements AutoCloseable {
                             Phrase.of("its files must be of one data set, but %s and %s differ: %s")
                                     .with(files.get(0).getFileName(), file.getFileName(), different));
                 });
+                if (parts.size() > 1) {
+                    free(part.common); // the first's are the same
+                }
             }
             return parts.size() == 1 ? parts.get(0) : new TokenFile(List.copyOf(parts));
         } catch (RuntimeException e) {
@@ -304,7 +315,7 @@ public final class TokenFile implements AutoCloseable {
         return facts.accumulation();
     }
 
-    /** How many grids, one after the other, are of the same image, each with other noise; 1 usually. */
+    /** How many grids, one after the other, are of the same image: other views of it, or with other noise; 1 usually. */
     public int copies() {
         return facts.copies();
     }
@@ -374,6 +385,10 @@ public final class TokenFile implements AutoCloseable {
     public void close() {
         parts.forEach(TokenFile::close);
         grids.close();
+        List.of(common, columns, codes).forEach(TokenFile::free);
+    }
+
+    private static void free(List<Tensor> held) {
         held.forEach(Scope::release);
         held.clear();
     }
@@ -469,7 +484,7 @@ public final class TokenFile implements AutoCloseable {
         return file.names().contains(name) ? Optional.of(file.tensor(name)) : Optional.empty();
     }
 
-    private Tensor own(Tensor tensor, ScalarType type) {
+    private static Tensor own(List<Tensor> held, Tensor tensor, ScalarType type) {
         Tensor own = Scope.value(() -> Scope.hold(tensor.detach().cpu().to(type).contiguous()));
         held.add(own);
         return own;

@@ -27,7 +27,10 @@
  * <tr><td>{@code codebook_size}</td><td>metadata: K</td></tr>
  * <tr><td>{@code classes}, {@code class_names}</td><td>metadata: a number, a JSON array of strings (optional)</td></tr>
  * <tr><td>{@code tokenizer}, {@code tokenizer_run}</td><td>metadata: its fingerprint, its run folder (optional)</td></tr>
- * <tr><td>{@code copies}</td><td>metadata: how many grids in a row are of one image, with other noise (optional, 1)</td></tr>
+ * <tr><td>{@code copies}</td><td>metadata: how many grids in a row are of one image, other views of it or with other
+ * noise (optional, 1)</td></tr>
+ * <tr><td>{@code views}, {@code crop}, {@code flip}</td><td>metadata: which views of an image {@code encode} made; for people
+ * alone (optional)</td></tr>
  * <tr><td>{@code format}</td><td>metadata: the version of this table, 1 (optional)</td></tr>
  * </table>
  *

@@ -298,7 +298,7 @@ class TrainOnImagesTest {
             assertThat(other.resolve("checkpoint-8").resolve(file))
                     .hasSameBinaryContentAs(one.resolve("checkpoint-8").resolve(file));
         }
-        assertThat(withoutTimes(other)).isEqualTo(withoutTimes(one)).hasSize(4);
+        assertThat(withoutTimes(other)).isEqualTo(withoutTimes(one)).hasSize(6);
     }
 
     private static List<String> withoutTimes(Path run) throws IOException {

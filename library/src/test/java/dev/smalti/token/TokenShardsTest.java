@@ -169,6 +169,23 @@ class TokenShardsTest {
     }
 
     @Test
+    void hold_what_is_the_same_for_all_once() {
+        long before = Pointer.totalCount();
+        long[] held = new long[2];
+        for (int i = 0; i < 2; i++) {
+            Path read = i == 0 ? whole : shards;
+            try (TokenFile file = Scope.value(() -> TokenFile.read(read, 0))) {
+                held[i] = Pointer.totalCount() - before;
+                double sum = Scope.value(
+                        () -> file.codebook().orElseThrow().vectors().sum().item_double());
+                assertThat(sum).isEqualTo(600);
+            }
+        }
+        assertThat(held[1]).isEqualTo(held[0]).isPositive();
+        assertThat(Pointer.totalCount()).isLessThanOrEqualTo(before);
+    }
+
+    @Test
     void leave_no_handles_behind() {
         Runnable round = () -> Scope.free(() -> {
             for (long most : new long[] {0, Long.MAX_VALUE}) {
