@@ -104,7 +104,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
             Tokenizer decoder = source == null ? null : source.tokenizer(device);
             try {
                 int[] held = Arrays.copyOf(order, out);
-                Precision precision = Precision.of(read.training().precision(), device);
+                Precision precision = Precision.toTrain(read.training().precision(), device);
                 int together = Math.min(MEASURED, part);
                 return run.run(
                         number -> batch(file, prior, batches.batch(number, part), device),

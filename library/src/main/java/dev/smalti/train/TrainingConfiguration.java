@@ -1,5 +1,6 @@
 package dev.smalti.train;
 
+import dev.smalti.tensor.Precision;
 import java.util.List;
 
 /**
@@ -91,9 +92,7 @@ public record TrainingConfiguration(
         if (accumulation < 1 || batch % accumulation != 0) {
             throw new IllegalArgumentException("accumulation must divide batch (" + batch + "), got " + accumulation);
         }
-        if (!List.of("auto", "fp32", "tf32", "bf16").contains(precision)) {
-            throw new IllegalArgumentException("precision must be auto, fp32, tf32 or bf16, got " + precision);
-        }
+        Precision.checkToTrain(precision);
         long tenth = Math.max(1, steps / 10);
         logEvery = logEvery == null ? 50L : logEvery;
         validateEvery = validateEvery == null ? tenth : validateEvery;
