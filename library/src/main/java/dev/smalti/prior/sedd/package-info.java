@@ -31,6 +31,8 @@
  *   <li>Learnt positions are added to the rotary ones ({@code learnt_positions: false} is the papers' network). Rotations
  *       tell only how far apart two tokens are, so an all-masked grid looks the same from every position: a network
  *       without them can't learn even the marginal distributions of the corners of a grid.
+ *   <li>Euler's steps begin where the first changes something, see {@link
+ *       dev.smalti.prior.sedd.SeddConfiguration.Predictor#EULER}.
  *   <li>The log-sin schedule is our reading of a name, see {@link dev.smalti.corruption.Noise.Shape#LOG_SIN}.
  *   <li>The last layer is float32 where the network around it is bfloat16: ln s spans tens of nats, of which bfloat16 keeps
  *       eight bits.
