@@ -191,7 +191,7 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
                                 observer)
                         .cost();
                 int held = planned.images() == 0 ? 0 : Subset.heldOutSize(planned.images(), read.heldOut());
-                Precision precision = Precision.of(read.training().precision(), device);
+                Precision precision = Precision.toTrain(read.training().precision(), device);
                 double look = held == 0
                         ? 0
                         : seconds(
@@ -321,7 +321,7 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
     private static TrainingPlan.Machine machine(TrainingConfiguration training, Device device) {
         return new TrainingPlan.Machine(
                 device.is_cuda() ? "cuda" : "cpu",
-                Precision.of(training.precision(), device).name().toLowerCase(Locale.ROOT),
+                Precision.toTrain(training.precision(), device).name().toLowerCase(Locale.ROOT),
                 torch.get_num_threads(),
                 Runtime.getRuntime().availableProcessors(),
                 ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());

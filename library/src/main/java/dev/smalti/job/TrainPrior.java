@@ -150,7 +150,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
             Tokenizer decoder = made == null ? null : made.tokenizer(device);
             try {
                 TokenSource.HeldOutGrids held = source.heldOut();
-                Precision precision = Precision.of(read.training().precision(), device);
+                Precision precision = Precision.toTrain(read.training().precision(), device);
                 int together = Math.min(MEASURED, part);
                 return run.run(
                         number -> taken(source.batch(number), prior),

@@ -89,7 +89,7 @@ public record TrainTokenizer(
                 Crop crop = read.data().crop() == Crop.RANDOM
                         ? Crop.CENTER
                         : read.data().crop();
-                Precision precision = Precision.of(read.training().precision(), device);
+                Precision precision = Precision.toTrain(read.training().precision(), device);
                 int together = Math.min(MEASURED, part);
                 Looking looking = new Looking(
                         tokenizer, parts[1], new Preparation(size, crop, false), together, device, precision);

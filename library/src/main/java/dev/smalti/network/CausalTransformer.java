@@ -46,7 +46,7 @@ public final class CausalTransformer {
             blocks.add(new Block(parameters.child("blocks").child(i), configuration));
         }
         this.last = new LayerNorm(parameters.child("ln_f"), width);
-        this.head = new Linear(parameters.child("head"), width, shape.outputs(), false, deviation);
+        this.head = Linear.head(parameters.child("head"), width, shape, false, deviation);
     }
 
     /**

@@ -55,7 +55,7 @@ public final class DiffusionTransformer implements Denoiser {
         Parameters output = parameters.child("output_layer");
         this.lastNorm = output.child("norm_final").constant("weight", 1, width);
         this.lastModulation = new Linear(output.child("adaLN_modulation"), condition, 2 * width, true, 0);
-        this.head = new Linear(output.child("linear"), width, shape.outputs(), true, 0);
+        this.head = Linear.head(output.child("linear"), width, shape, true, 0);
     }
 
     /** PyTorch's initial deviation of a layer with so many inputs. */

@@ -140,7 +140,9 @@ public final class HaltonTransformer implements Denoiser {
     /** [..., D], [..., 2 D] -> [..., K] */
     private Tensor head(Tensor x, Tensor modulation) {
         Tensor y = Condition.modulate(last.forward(x), part(modulation, SHIFT), part(modulation, SCALE));
-        return Linear.product(y, tokens.narrow(0, 0, shape.outputs()), bias.narrow(0, 0, shape.outputs()));
+        Tensor weight = tokens.narrow(0, 0, shape.outputs());
+        Tensor own = bias.narrow(0, 0, shape.outputs());
+        return shape.exact() ? Linear.exact(y, weight, own) : Linear.product(y, weight, own);
     }
 
     /** The {@code index}-th D of the last dimension. */

@@ -16,9 +16,15 @@ public final class Linear {
     private final Tensor bias;
     private final PackedWeight packed;
     private final Device device;
+    private final boolean exact;
 
     /** N(0, deviation²) weights and zero bias, as GPT-2. */
     public Linear(Parameters parameters, long in, long out, boolean bias, double deviation) {
+        this(parameters, in, out, bias, deviation, false);
+    }
+
+    private Linear(Parameters parameters, long in, long out, boolean bias, double deviation, boolean exact) {
+        this.exact = exact;
         this.weight = parameters.normal("weight", deviation, out, in);
         this.bias = bias ? parameters.constant("bias", 0, out) : null;
         this.device = parameters.device();
@@ -38,10 +44,19 @@ public final class Linear {
         return bias;
     }
 
+    /** The last layer of a network of this shape: in float32 where it wants {@linkplain NetworkShape#exact exact} logits. */
+    static Linear head(Parameters parameters, long in, NetworkShape shape, boolean bias, double deviation) {
+        return new Linear(parameters, in, shape.outputs(), bias, deviation, shape.exact());
+    }
+
     public Tensor forward(Tensor x) {
-        if (!GradMode.is_enabled() && Precision.products(device) == ScalarType.BFloat16) {
+        if (exact) {
+            return exact(x, weight, bias);
+        }
+        ScalarType type = Precision.products(device);
+        if (type != ScalarType.Float && !GradMode.is_enabled()) {
             Work.add(2 * x.numel() * weight.size(0));
-            return packed.product(x);
+            return packed.product(x, type);
         }
         return product(x, weight, bias);
     }
@@ -50,6 +65,16 @@ public final class Linear {
     public Tensor forward(Tensor x, long from, long to) {
         Tensor part = bias == null ? null : bias.narrow(0, from, to - from);
         return product(x, weight.narrow(0, from, to - from), part);
+    }
+
+    /**
+     * x Wᵀ + b in float32, whatever the products around it are in; its gradients too.
+     *
+     * @param x of any floating type, [..., in]
+     * @return float32 [..., out]
+     */
+    static Tensor exact(Tensor x, Tensor weight, Tensor bias) {
+        return Precision.exact(x.device(), () -> product(x.to(ScalarType.Float), weight, bias));
     }
 
     /** x Wᵀ + b, counted as {@link Work}. x [..., in], weight [out, in], bias [out] or null -> [..., out] */

@@ -57,7 +57,7 @@ public final class LlamaTransformer implements Denoiser {
         }
         this.last = new RmsNorm(parameters.child("last_norm"), wide, false);
         this.lastModulation = new Linear(parameters.child("last_modulation"), wide, 2 * wide, true, 0);
-        this.head = new Linear(parameters.child("head"), wide, shape.outputs(), true, 0);
+        this.head = Linear.head(parameters.child("head"), wide, shape, true, 0);
     }
 
     @Override

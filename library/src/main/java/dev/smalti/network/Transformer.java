@@ -41,7 +41,7 @@ public final class Transformer implements Denoiser {
             blocks.add(new Block(parameters.child("blocks").child(i), configuration));
         }
         this.last = new LayerNorm(parameters.child("ln_f"), width);
-        this.head = new Linear(parameters.child("head"), width, shape.outputs(), false, deviation);
+        this.head = Linear.head(parameters.child("head"), width, shape, false, deviation);
     }
 
     /** In training all blocks are computed everywhere; otherwise the last one only where its output is asked for. */

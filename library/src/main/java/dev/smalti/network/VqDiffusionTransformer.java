@@ -46,7 +46,7 @@ public final class VqDiffusionTransformer implements Denoiser {
             blocks.add(new Block(parameters.child("blocks").child(i)));
         }
         this.last = new LayerNorm(parameters.child("to_logits").child(0), width);
-        this.head = linear(parameters.child("to_logits").child(1), width, shape.outputs());
+        this.head = Linear.head(parameters.child("to_logits").child(1), width, shape, true, configuration.deviation());
     }
 
     private Tensor table(Parameters part, long size) {

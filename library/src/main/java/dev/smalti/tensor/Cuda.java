@@ -107,6 +107,11 @@ public final class Cuda {
         return missing;
     }
 
+    /** Whether the card that is used multiplies bfloat16, as those of compute capability 8.0 and later do; false without a card. */
+    static boolean hasBf16() {
+        return torch.cuda_is_available() && torch.getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8();
+    }
+
     /** What {@code nvidia-smi} says of each card: name, driver, memory, capability; empty where there is no such program. */
     public static List<String> cards() {
         return says(

@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.global.torch.DeviceType;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * The precision of products and convolutions. Weights, sums and losses stay float32 in either.
+ * The precision of products and convolutions. Weights, sums and losses stay float32 in each.
  *
  * <p>bfloat16 on a CPU pays only where the CPU multiplies it in hardware (AVX512-BF16 or AMX); without, libtorch
  * emulates it, over a hundred times slower than float32. {@link #of}({@code "auto"}) therefore looks.
@@ -22,7 +22,12 @@ public enum Precision {
     FP32,
     /** float32, but products and convolutions on a GPU read ten bits of what they multiply; on a CPU the same as float32. */
     TF32,
-    BF16;
+    BF16,
+    /**
+     * For cards without bfloat16, those before compute capability 8.0, and for drawing alone: numbers below 6·10⁻⁸ are 0, gradients
+     * among them, which would want a loss that is scaled.
+     */
+    FP16;
 
     private static final Set<String> CPU = flags();
     private static final boolean MULTIPLIES_BF16 = CPU.contains("avx512_bf16") || CPU.contains("amx_bf16");
@@ -30,18 +35,61 @@ public enum Precision {
     private static final boolean TILES = CPU.contains("amx_bf16");
 
     /**
-     * The precision of a name: {@code fp32}, {@code tf32}, {@code bf16}, or {@code auto} for the faster on {@code device}.
+     * The precision of a name: {@code fp32}, {@code tf32}, {@code bf16}, {@code fp16} on a card, or {@code auto} for the fastest on
+     * {@code device}.
      *
-     * @throws IllegalArgumentException if the name is unknown
+     * @throws IllegalArgumentException if the name is unknown, or the precision is none of the device
      */
     public static Precision of(String name, Device device) {
         return switch (name) {
             case "fp32" -> FP32;
             case "tf32" -> TF32;
             case "bf16" -> BF16;
-            case "auto" -> device.is_cuda() || MULTIPLIES_BF16 ? BF16 : FP32;
-            default -> throw new IllegalArgumentException("precision must be auto, fp32, tf32 or bf16, got " + name);
+            case "fp16" -> {
+                if (!device.is_cuda()) {
+                    throw new IllegalArgumentException(
+                            "precision fp16 is for a GPU, and this is the CPU: choose auto, bf16 or fp32");
+                }
+                yield FP16;
+            }
+            case "auto" -> fastest(device);
+            default ->
+                throw new IllegalArgumentException("precision must be auto, fp32, tf32, bf16 or fp16, got " + name);
         };
+    }
+
+    /**
+     * The same to train in: {@code auto} is float32 on a card without bfloat16.
+     *
+     * @throws IllegalArgumentException as {@link #checkToTrain}
+     */
+    public static Precision toTrain(String name, Device device) {
+        checkToTrain(name);
+        Precision precision = of(name, device);
+        return precision == FP16 ? FP32 : precision;
+    }
+
+    /**
+     * Throws unless something can be trained in the precision of this name.
+     *
+     * @throws IllegalArgumentException if the name is unknown, or is {@code fp16}
+     */
+    public static void checkToTrain(String name) {
+        if (name.equals("fp16")) {
+            throw new IllegalArgumentException(
+                    "precision fp16 is for drawing alone, since small gradients would be 0 in it:"
+                            + " train in auto, fp32, tf32 or bf16");
+        }
+        if (!List.of("auto", "fp32", "tf32", "bf16").contains(name)) {
+            throw new IllegalArgumentException("precision must be auto, fp32, tf32 or bf16, got " + name);
+        }
+    }
+
+    private static Precision fastest(Device device) {
+        if (device.is_cuda()) {
+            return Cuda.hasBf16() ? BF16 : FP16;
+        }
+        return MULTIPLIES_BF16 ? BF16 : FP32;
     }
 
     /**
@@ -53,16 +101,18 @@ public enum Precision {
             torch.globalContext().setAllowTF32CuBLAS(this == TF32);
             torch.globalContext().setAllowTF32CuDNN(this == TF32);
         }
-        if (this != BF16) {
+        if (this != BF16 && this != FP16) {
             return body.get();
         }
         DeviceType type = device.is_cuda() ? DeviceType.CUDA : DeviceType.CPU;
         boolean within = torch.is_autocast_enabled(type); // a preview in the midst of a draw
-        torch.set_autocast_dtype(type, ScalarType.BFloat16);
+        ScalarType around = torch.get_autocast_dtype(type).intern();
+        torch.set_autocast_dtype(type, this == BF16 ? ScalarType.BFloat16 : ScalarType.Half);
         torch.set_autocast_enabled(type, true);
         try {
             return body.get();
         } finally {
+            torch.set_autocast_dtype(type, around);
             if (!within) {
                 torch.set_autocast_enabled(type, false);
                 torch.clear_cache();
@@ -70,7 +120,7 @@ public enum Precision {
         }
     }
 
-    /** Runs {@code body} in float32 inside a {@link #run} of either precision. */
+    /** Runs {@code body} in float32 inside a {@link #run} of any precision. */
     public static <R> R exact(Device device, Supplier<R> body) {
         DeviceType type = device.is_cuda() ? DeviceType.CUDA : DeviceType.CPU;
         boolean within = torch.is_autocast_enabled(type);
@@ -93,11 +143,10 @@ public enum Precision {
         }
     }
 
-    /** The type that products have now on {@code device}: bfloat16 inside {@link #run} of that precision. */
+    /** The type that products have now on {@code device}: bfloat16 or float16 inside {@link #run} of that precision. */
     public static ScalarType products(Device device) {
-        return torch.is_autocast_enabled(device.is_cuda() ? DeviceType.CUDA : DeviceType.CPU)
-                ? ScalarType.BFloat16
-                : ScalarType.Float;
+        DeviceType type = device.is_cuda() ? DeviceType.CUDA : DeviceType.CPU;
+        return torch.is_autocast_enabled(type) ? torch.get_autocast_dtype(type).intern() : ScalarType.Float;
     }
 
     /** Whether oneDNN computes with bfloat16 on this CPU, be it emulated. */

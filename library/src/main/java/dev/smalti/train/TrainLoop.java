@@ -52,7 +52,7 @@ public final class TrainLoop<B> {
         this.configuration = configuration;
         this.seed = seed;
         this.device = device;
-        this.precision = Precision.of(configuration.precision(), device);
+        this.precision = Precision.toTrain(configuration.precision(), device);
         this.watchers = List.copyOf(watchers);
         this.stop = stop;
     }

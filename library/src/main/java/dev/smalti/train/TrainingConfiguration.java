@@ -1,5 +1,6 @@
 package dev.smalti.train;
 
+import dev.smalti.tensor.Precision;
 import java.util.List;
 
 /**
@@ -16,8 +17,8 @@ import java.util.List;
  * @param averaging decay of the moving average of the weights, (1 + n) / (10 + n) at step n where that is smaller; [0, 1),
  *     where 0 is no average; 0.999 if left out
  * @param accumulation parts into which a batch is split, to need less memory; at least 1, a divisor of batch; 1 if left out
- * @param precision precision of the arithmetic, with {@code auto} the faster on this machine; {@code fp32}, {@code tf32}, {@code bf16} or
- *     {@code auto}; {@code auto} if left out
+ * @param precision precision of the arithmetic, with {@code auto} {@code bf16} where the machine multiplies it and {@code fp32} elsewhere;
+ *     {@code fp32}, {@code tf32}, {@code bf16} or {@code auto}; {@code auto} if left out
  * @param device where to train, with {@code auto} a GPU if there is one; {@code cpu}, {@code cuda}, {@code cuda:N} or
  *     {@code auto}; {@code auto} if left out
  * @param logEvery steps between lines of metrics; at least 1; 50 if left out
@@ -91,9 +92,7 @@ public record TrainingConfiguration(
         if (accumulation < 1 || batch % accumulation != 0) {
             throw new IllegalArgumentException("accumulation must divide batch (" + batch + "), got " + accumulation);
         }
-        if (!List.of("auto", "fp32", "tf32", "bf16").contains(precision)) {
-            throw new IllegalArgumentException("precision must be auto, fp32, tf32 or bf16, got " + precision);
-        }
+        Precision.checkToTrain(precision);
         long tenth = Math.max(1, steps / 10);
         logEvery = logEvery == null ? 50L : logEvery;
         validateEvery = validateEvery == null ? tenth : validateEvery;

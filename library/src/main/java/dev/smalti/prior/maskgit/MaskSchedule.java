@@ -4,7 +4,8 @@ import java.util.Locale;
 
 /**
  * The share γ(r) of tokens that are masked: 1 at r = 0, falling to 0 at r = 1. Chang et al. 2022, arXiv:2202.04200, section
- * 3.3; arccos and root as in the code of Besnier et al. 2025, arXiv:2503.17076.
+ * 3.3, whose square root is {@code root} here and whose logarithmic and exponential are {@code log} and {@code exp}, as in their
+ * code; arccos as in the code of Besnier et al. 2025, arXiv:2503.17076.
  */
 public enum MaskSchedule {
     /** cos(πr/2) */
@@ -15,6 +16,13 @@ public enum MaskSchedule {
     LINEAR,
     /** 1 - r² */
     SQUARE,
+    /**
+     * (1 - r)²: what the first code of Besnier and Chen 2023, arXiv:2310.14400, trains by under the name of {@code square}, where the
+     * share that is masked is the square of a uniform number. It reveals fast at first, where the paper's reveals slowly.
+     */
+    RELEASED_SQUARE,
+    /** 1 - r³ */
+    CUBIC,
     /** 1 - √r */
     ROOT,
     /** 1 - r^exponent */
@@ -40,6 +48,8 @@ public enum MaskSchedule {
                     case ARCCOS -> Math.acos(r) * 2 / Math.PI;
                     case LINEAR -> 1 - r;
                     case SQUARE -> 1 - r * r;
+                    case RELEASED_SQUARE -> (1 - r) * (1 - r);
+                    case CUBIC -> 1 - r * r * r;
                     case ROOT -> 1 - Math.sqrt(r);
                     case POWER -> 1 - Math.pow(r, exponent);
                     case LOG -> -Math.log(r) / Math.log(Math.max(2, length));

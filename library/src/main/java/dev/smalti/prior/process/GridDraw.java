@@ -104,6 +104,11 @@ public final class GridDraw {
             return number == of;
         }
 
+        /** Whether guidance acts in it. */
+        public boolean hasGuidance() {
+            return guided instanceof Guidance;
+        }
+
         /** The same with other random numbers. */
         Step streams(RandomStreams streams) {
             return new Step(number, of, t, s, guided, filter, streams);

@@ -2,6 +2,7 @@ package dev.smalti.prior.sedd;
 
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.Steps.Listed;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
@@ -65,8 +66,8 @@ public final class Sedd implements SearchableSteps {
             case ABSORB -> new Graph.Absorb(space);
             case UNIFORM -> new Graph.Uniform(space);
         };
-        NetworkShape shape =
-                new NetworkShape(space.height(), space.width(), graph.states(), graph.states(), classes, 0);
+        NetworkShape shape = new NetworkShape(space.height(), space.width(), graph.states(), graph.states(), classes, 0)
+                .withExactLogits(); // ln s of 8 in bfloat16 is off by 3 %
         this.network = configuration.network().build(core.parameters(), shape);
         this.range = new double[] {sigma(FIRST), sigma(1)};
     }
@@ -96,7 +97,6 @@ public final class Sedd implements SearchableSteps {
      * ln s, with 0 at the token itself. σ is the time, float32 [B]. -> float32 [M, S]. Appendix C.2 of Lou et al.
      */
     Tensor logScore(Tensor x, Tensor sigma, Tensor label, Tensor at) {
-        // never bfloat16: exp would lose it
         Tensor given = Scope.keep(() -> network.logits(x, sigma, label, at).to(ScalarType.Float));
         Tensor flat = x.flatten();
         Tensor token = (at == null ? flat : flat.index_select(0, at)).unsqueeze(1); // [M, 1]
@@ -174,15 +174,22 @@ public final class Sedd implements SearchableSteps {
                 (xt, step) -> keep(draw, step(draw, xt, step), u, step.s()));
     }
 
-    /** t before each step and after the last. */
-    private double[] times(GridDraw draw) {
+    /** t before each step and after the last: where the first would be idle, the others of one step more. */
+    double[] times(GridDraw draw) {
         Integer usual = configuration.sampling().steps();
         double[] shares = draw.times(usual == null ? Math.toIntExact(draw.length()) : draw.grown(usual));
         double[] times = new double[shares.length + 1];
+        boolean late = idle() && !(draw.sampling().steps() instanceof Listed);
+        double begin = late ? (shares.length - 1.0) / shares.length : 1;
         for (int i = 0; i < shares.length; i++) {
-            times[i] = time(shares[i]);
+            times[i] = time(begin * shares[i]);
         }
         return times; // 0 after the last
+    }
+
+    /** Whether a step from t = 1 would change nothing: Euler's, where σ'(1) is 0 but for rounding. */
+    private boolean idle() {
+        return configuration.sampling().predictor() == Predictor.EULER && rate(1) < 1e-6;
     }
 
     /** The t of a share of the way. */
@@ -212,15 +219,16 @@ public final class Sedd implements SearchableSteps {
 
     private Tensor at(GridDraw draw, Tensor xt, ActivePositions all, double sigma, Way way, Step step) {
         boolean simple = simple(draw, step);
+        boolean renormalise = renormalises(step);
         return all.write(xt, draw.inParts(all, at -> {
             Tensor scores = draw.logits(at, xt, sigma, step); // [M, S]
             if (simple) {
-                return ofMasks(draw, at, scores, sigma, step);
+                return ofMasks(draw, at, scores, sigma, step, renormalise);
             }
             Tensor token = at.read(xt); // [M]
             GridDraw.Reading reading = (logScore, from) -> {
                 Tensor x = token.narrow(0, from, logScore.size(0)); // [m]
-                Tensor score = tempered(logScore.to(ScalarType.Double), x, sigma, step.filter())
+                Tensor score = tempered(logScore.to(ScalarType.Double), x, sigma, step.filter(), renormalise)
                         .exp(); // [m, S]
                 return way.back(x, score).clamp_min(new Scalar(0.0)).log();
             };
@@ -232,22 +240,34 @@ public final class Sedd implements SearchableSteps {
         return configuration.transitions() == Transitions.ABSORB
                 && (step.s() == 0 || configuration.sampling().predictor() == Predictor.ANALYTIC)
                 && step.filter().equals(LogitFilter.NONE)
-                && !configuration.sampling().renormalise()
                 && draw.simple(space.codes());
+    }
+
+    /** Whether the ratios of a step are scaled to their right total: as configured, otherwise where guidance has changed it. */
+    private boolean renormalises(Step step) {
+        Boolean wished = configuration.sampling().renormalise();
+        boolean usual = step.hasGuidance() && configuration.transitions() == Transitions.ABSORB;
+        return wished == null ? usual : wished;
     }
 
     /**
      * The analytic step of masks, in closed form: code y comes by (e^dσ - 1) s_y, and the mask stays by what that leaves of 1;
      * at the last step by none.
+     *
+     * @param renormalise whether the total of s counts as 1 / (e^σ - 1)
      */
-    private Tensor ofMasks(GridDraw draw, ActivePositions at, Tensor scores, double sigma, Step step) {
+    private Tensor ofMasks(
+            GridDraw draw, ActivePositions at, Tensor scores, double sigma, Step step, boolean renormalise) {
         double gain = Math.expm1(sigma - (step.s() == 0 ? 0 : sigma(step.s())));
-        UnaryOperator<Tensor> mask = logTotal -> logTotal.exp()
-                .mul(new Scalar(-gain))
-                .add(new Scalar(1.0))
-                .clamp_min(new Scalar(0.0))
-                .log()
-                .sub(new Scalar(Math.log(gain)));
+        double revealed = gain / Math.expm1(sigma); // the share of masks that the step reveals by rights
+        UnaryOperator<Tensor> mask = renormalise
+                ? logTotal -> logTotal.add(new Scalar(Math.log(1 - revealed) - Math.log(revealed)))
+                : logTotal -> logTotal.exp()
+                        .mul(new Scalar(-gain))
+                        .add(new Scalar(1.0))
+                        .clamp_min(new Scalar(0.0))
+                        .log()
+                        .sub(new Scalar(Math.log(gain)));
         Tensor codes = scores.narrow(1, 0, space.codes());
         return draw.pickOfMany(at.at(), codes, 1, step, step.s() == 0 ? null : mask);
     }
@@ -274,8 +294,7 @@ public final class Sedd implements SearchableSteps {
      * Temperature, top-k and nucleus change to which code a token jumps, and leave the total of the ratios, which says when,
      * as it is (or as it should be: {@code renormalise}). [M, S] -> [M, S]
      */
-    Tensor tempered(Tensor logScore, Tensor x, double sigma, LogitFilter filter) {
-        boolean renormalise = configuration.sampling().renormalise();
+    Tensor tempered(Tensor logScore, Tensor x, double sigma, LogitFilter filter, boolean renormalise) {
         if (filter.equals(LogitFilter.NONE) && !renormalise) {
             return logScore;
         }

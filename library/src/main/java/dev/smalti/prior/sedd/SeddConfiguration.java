@@ -60,7 +60,10 @@ public record SeddConfiguration(
     public enum Predictor {
         /** The exact probabilities of a step if the ratios stayed as they are while one position changes. Theorem 4.2. */
         ANALYTIC,
-        /** The first order in the step's length. */
+        /**
+         * The first order in the step's length. Where a schedule's rate is 0 at t = 1, as that of {@code log_sin} and {@code
+         * cosine_squared}, a step from there would change nothing: the steps begin one later, and are shorter by as much.
+         */
         EULER
     }
 
@@ -70,7 +73,8 @@ public record SeddConfiguration(
      * @param steps usual number of steps, besides the last, which denoises; at least 1; as many as tokens if left out
      * @param predictor the way a step back is taken; {@code analytic} if left out
      * @param renormalise whether the ratios are scaled to the total that true ones have, 1 / (e^σ - 1), so that guidance
-     *     doesn't change how fast tokens are revealed, for {@code absorb} only; false if left out
+     *     doesn't change how fast tokens are revealed, for {@code absorb} only; with {@code absorb} true in steps with guidance and
+     *     false in others if left out
      */
     public record Steps(Integer steps, Predictor predictor, Boolean renormalise) {
         public Steps {
@@ -78,7 +82,6 @@ public record SeddConfiguration(
                 throw new IllegalArgumentException("steps must be at least 1, got " + steps);
             }
             predictor = predictor == null ? Predictor.ANALYTIC : predictor;
-            renormalise = renormalise != null && renormalise;
         }
     }
 
@@ -102,7 +105,7 @@ public record SeddConfiguration(
         if (!absorb && counting) {
             throw new IllegalArgumentException("counting goes with transitions absorb only, got uniform: leave it out");
         }
-        if (!absorb && sampling.renormalise()) {
+        if (!absorb && Boolean.TRUE.equals(sampling.renormalise())) {
             throw new IllegalArgumentException(
                     "sampling.renormalise goes with transitions absorb only, got uniform: leave it out");
         }

@@ -31,9 +31,13 @@
  *   <li>Learnt positions are added to the rotary ones ({@code learnt_positions: false} is the papers' network). Rotations
  *       tell only how far apart two tokens are, so an all-masked grid looks the same from every position: a network
  *       without them can't learn even the marginal distributions of the corners of a grid.
+ *   <li>Euler's steps begin where the first changes something, see {@link
+ *       dev.smalti.prior.sedd.SeddConfiguration.Predictor#EULER}.
  *   <li>The log-sin schedule is our reading of a name, see {@link dev.smalti.corruption.Noise.Shape#LOG_SIN}.
+ *   <li>The last layer is float32 where the network around it is bfloat16: ln s spans tens of nats, of which bfloat16 keeps
+ *       eight bits.
  *   <li>Guidance mixes ln s of both halves as the paper says. The total of the ratios, which says when a token is revealed,
- *       then drifts; {@code sampling.renormalise} keeps it. Temperature, top-k and nucleus, for which the paper gives no
+ *       then drifts, so with a mask it is set to what true ratios have, unless {@code sampling.renormalise} is false. Temperature, top-k and nucleus, for which the paper gives no
  *       formula, change to which code a token jumps and never when.
  *   <li>{@code parametrisation: exact} makes the ratios of clean-token probabilities, whose total is right by
  *       construction. With a mask that is masked diffusion (MDLM, Sahoo et al. 2024, arXiv:2406.07524), and at once the bound

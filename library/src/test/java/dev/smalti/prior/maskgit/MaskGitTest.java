@@ -27,6 +27,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -84,9 +85,11 @@ class MaskGitTest {
         "ROOT, 0.292893",
         "POWER, 0.875",
         "LOG, 0.125",
-        "EXP, 0.9375"
+        "EXP, 0.9375",
+        "CUBIC, 0.875",
+        "RELEASED_SQUARE, 0.25"
     })
-    void has_the_share_of_the_paper_at_a_half(MaskSchedule schedule, double share) {
+    void has_the_share_of_the_paper_or_the_released_code_at_a_half(MaskSchedule schedule, double share) {
         Double exponent = schedule == MaskSchedule.POWER ? 3.0 : null;
         assertThat(schedule.share(0.5, exponent, 256)).isCloseTo(share, within(1e-6));
     }
@@ -95,6 +98,39 @@ class MaskGitTest {
     @Test
     void reveals_256_tokens_in_8_steps_as_the_paper() {
         assertThat(MaskGitSampling.USUAL.known(256, 8)).containsExactly(5, 20, 44, 75, 114, 159, 207, 256);
+    }
+
+    /** 256 less ⌊256 γ(s / 8)⌋ after step s: those of the paper, and last the square of the released code. */
+    @ParameterizedTest
+    @CsvSource({
+        "COSINE, 5 20 44 75 114 159 207 256",
+        "SQUARE, 4 16 36 64 100 144 196 256",
+        "CUBIC, 1 4 14 32 63 108 172 256",
+        "EXP, 2 4 8 16 32 64 128 256",
+        "LINEAR, 32 64 96 128 160 192 224 256",
+        "ROOT, 91 128 157 182 203 222 240 256",
+        "LOG, 160 192 211 224 235 243 250 256",
+        "ARCCOS, 21 42 63 86 111 139 174 256",
+        "RELEASED_SQUARE, 60 112 156 192 220 240 252 256"
+    })
+    void knows_so_many_of_256_tokens_after_each_of_8_steps(MaskSchedule schedule, String known) {
+        int[] expected = Stream.of(known.split(" ")).mapToInt(Integer::parseInt).toArray();
+        assertThat(sampling(schedule, null, Order.CONFIDENCE).known(256, 8)).containsExactly(expected);
+    }
+
+    /** The square of a uniform number, as the released code draws it. */
+    @Test
+    void the_square_of_the_released_code_masks_a_third_of_what_it_trains_on_and_that_of_the_paper_two_thirds() {
+        int n = 10_000;
+        double released = 0;
+        double paper = 0;
+        for (int i = 0; i < n; i++) {
+            double r = (i + 0.5) / n;
+            released += MaskSchedule.RELEASED_SQUARE.share(r, null, 256) / n;
+            paper += MaskSchedule.SQUARE.share(r, null, 256) / n;
+        }
+        assertThat(released).isCloseTo(1.0 / 3, within(1e-6));
+        assertThat(paper).isCloseTo(2.0 / 3, within(1e-6));
     }
 
     @Test

@@ -370,24 +370,17 @@ class SeddBruteForceTest {
     void guidance_changes_how_fast_tokens_are_revealed_unless_ratios_are_renormalised() {
         for (boolean renormalise : new boolean[] {false, true}) {
             SeddConfiguration configuration = new SeddConfiguration(
-                    new TransformerConfiguration(1, 4, 1, null),
-                    null,
-                    null,
-                    null,
-                    null,
-                    null,
-                    new Steps(null, null, renormalise),
-                    null,
-                    null);
+                    new TransformerConfiguration(1, 4, 1, null), null, null, null, null, null, null, null, null);
             try (Sedd prior = new Sedd(configuration, SPACE, 0, new Seed(1), Devices.cpu());
                     NoGradGuard guard = new NoGradGuard()) {
                 double sigma = 0.7;
                 Tensor score = Tensors.doubles(1, -2, 0.5, 0).view(1, 4); // guided: no longer of the right total
                 Tensor x = Tensors.longs(K);
-                double[] plain = Tensors.toDoubles(
-                        prior.tempered(score, x, sigma, LogitFilter.NONE).exp());
-                double[] cold = Tensors.toDoubles(prior.tempered(score, x, sigma, new LogitFilter(0.5, 0, 1))
+                double[] plain = Tensors.toDoubles(prior.tempered(score, x, sigma, LogitFilter.NONE, renormalise)
                         .exp());
+                double[] cold =
+                        Tensors.toDoubles(prior.tempered(score, x, sigma, new LogitFilter(0.5, 0, 1), renormalise)
+                                .exp());
                 double total = renormalise ? 1 / Math.expm1(sigma) : Math.exp(1) + Math.exp(-2) + Math.exp(0.5);
                 for (double[] s : List.of(plain, cold)) {
                     assertThat(s[0] + s[1] + s[2]).isCloseTo(total, within(1e-12));
@@ -396,6 +389,146 @@ class SeddBruteForceTest {
                 assertThat(plain[0] / plain[1]).isCloseTo(Math.exp(3), within(1e-9));
                 assertThat(cold[0] / cold[1]).isCloseTo(Math.exp(6), within(1e-9));
             }
+        }
+    }
+
+    /**
+     * Of a class ratios are twice what they are of none, so that with weight 1 their total is four times the right one. With many
+     * codes another way is taken.
+     */
+    @ParameterizedTest
+    @CsvSource({"3, , true", "3, true, true", "3, false, false", "200, , true", "200, true, true", "200, false, false"})
+    void guidance_leaves_the_pace_as_it_is_if_nothing_else_is_said_seed_7(int codes, Boolean wished, boolean kept) {
+        TokenSpace space = new TokenSpace(codes, 4, 4);
+        NetworkConfiguration network = (parameters, shape) -> (x, time, label, at) -> {
+            Tensor row = label.index_select(0, at.floor_divide(new Scalar(space.length())));
+            Tensor more = row.eq(new Scalar(0L)).to(ScalarType.Float).mul(new Scalar(Math.log(2)));
+            return torch.full(new long[] {at.numel(), codes + 1}, new Scalar(0.0))
+                    .add(more.unsqueeze(1)); // 0 is the right total
+        };
+        SeddConfiguration configuration =
+                new SeddConfiguration(network, null, null, null, null, null, new Steps(10, null, wished), null, null);
+        int grids = 100;
+        try (Sedd prior = new Sedd(configuration, space, 1, new Seed(1), Devices.cpu())) {
+            for (double weight : new double[] {0, 1}) {
+                List<Double> masked = new ArrayList<>();
+                RandomStreams draws = RandomStreams.of(
+                        LongStream.range(0, grids).mapToObj(new Seed(7)::child).toList());
+                Scope.free(() -> prior.sample(prior.draw(Sampling.USUAL.guidance(weight), draws)
+                        .labels(torch.zeros(new long[] {grids}, Tensors.options(ScalarType.Long)))
+                        .watcher((done, of, x) -> masked.add(x.eq(new Scalar((long) codes))
+                                .to(ScalarType.Double)
+                                .mean()
+                                .item_double()))));
+                // half of the steps leave half of the tokens; twice the ratios reveal more, without guidance, if
+                // nothing is done
+                boolean right = weight == 0 ? Boolean.TRUE.equals(wished) : kept;
+                if (right) {
+                    assertThat(masked.get(4)).as("masked at weight " + weight).isCloseTo(0.5, within(0.05));
+                } else {
+                    assertThat(masked.get(4)).as("masked at weight " + weight).isLessThan(0.4);
+                }
+            }
+        }
+    }
+
+    /** How far the law of grids drawn with the true ratios is from the truth, with the steps between these times. No chance in it. */
+    private static double distance(Sedd prior, Transitions transitions, Noise noise, double[] times) {
+        int states = transitions == Transitions.ABSORB ? K + 1 : K;
+        double[] law = new double[states * states];
+        if (transitions == Transitions.ABSORB) {
+            law[law.length - 1] = 1;
+        } else {
+            Arrays.fill(law, 1.0 / law.length);
+        }
+        for (int i = 1; i < times.length; i++) {
+            double t = times[i - 1];
+            double s = times[i];
+            double sigma = Scope.value(() -> noise.total(Tensors.doubles(t)).item_double());
+            double rate = Scope.value(() -> noise.rate(Tensors.doubles(t)).item_double());
+            double[] after = new double[law.length];
+            for (int x = 0; x < law.length; x++) {
+                if (law[x] == 0) {
+                    continue;
+                }
+                int[] tokens = {x / states, x % states};
+                double[][] p = new double[L][];
+                for (int place = 0; place < L; place++) {
+                    double[] ratio = new double[states];
+                    for (int y = 0; y < states; y++) {
+                        ratio[y] = (place == 0
+                                        ? marginal(transitions, y, tokens[1], sigma)
+                                        : marginal(transitions, tokens[0], y, sigma))
+                                / marginal(transitions, tokens[0], tokens[1], sigma);
+                    }
+                    Tensor token = Tensors.longs(tokens[place]);
+                    p[place] = Scope.value(() -> {
+                        Tensor score = Tensors.doubles(ratio).view(1, -1);
+                        Tensor back = s == 0
+                                ? prior.analytic(token, score, sigma).narrow(1, 0, K)
+                                : prior.euler(token, score, (t - s) * rate);
+                        Tensor some = back.clamp_min(new Scalar(0.0));
+                        return Tensors.toDoubles(some.div(some.sum()));
+                    });
+                }
+                for (int a = 0; a < p[0].length; a++) {
+                    for (int b = 0; b < p[1].length; b++) {
+                        after[a * states + b] += law[x] * p[0][a] * p[1][b];
+                    }
+                }
+            }
+            law = after;
+        }
+        double distance = 0;
+        for (int grid = 0; grid < P.length; grid++) {
+            distance += Math.abs(law[grid / K * states + grid % K] - P[grid]) / 2;
+        }
+        return distance;
+    }
+
+    private static double[] times(Sedd prior, int steps) {
+        RandomStreams draws = RandomStreams.of(List.of(new Seed(1)));
+        return prior.times(prior.draw(Sampling.USUAL.steps(steps), draws));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"ABSORB, LOG_SIN", "ABSORB, COSINE_SQUARED", "UNIFORM, LOG_SIN", "UNIFORM, COSINE_SQUARED"})
+    void euler_begins_where_its_first_step_does_something_and_comes_nearer_to_the_truth(
+            Transitions transitions, Noise.Shape shape) {
+        Noise noise = Noise.of(shape);
+        for (int steps : new int[] {4, 8}) {
+            try (Sedd analytic = exact(transitions, shape, Predictor.ANALYTIC, steps);
+                    Sedd euler = exact(transitions, shape, Predictor.EULER, steps)) {
+                double[] plain = times(analytic, steps);
+                double[] late = times(euler, steps);
+                assertThat(plain[0]).isEqualTo(1);
+                assertThat(late).hasSameSizeAs(plain);
+                double[] longer = times(analytic, steps + 1);
+                assertThat(late).containsExactly(Arrays.copyOfRange(longer, 1, longer.length), within(1e-12));
+                double[] idle = Arrays.copyOfRange(plain, 1, plain.length);
+
+                double before = distance(euler, transitions, noise, plain);
+                assertThat(distance(euler, transitions, noise, idle))
+                        .as("without the step from t = 1")
+                        .isCloseTo(before, within(1e-9));
+                assertThat(distance(euler, transitions, noise, late))
+                        .as("%d steps, where it was %.4f", steps, before)
+                        .isLessThan(0.95 * before);
+                RandomStreams draws = RandomStreams.of(List.of(new Seed(1)));
+                assertThat(euler.times(euler.draw(Sampling.USUAL.times(List.of(1.0, 0.5)), draws))[0])
+                        .as("a list is taken as it is")
+                        .isEqualTo(1);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Noise.Shape.class,
+            names = {"LOG_LINEAR", "GEOMETRIC", "COSINE"})
+    void euler_begins_at_1_where_the_rate_there_is_not_0(Noise.Shape shape) {
+        try (Sedd euler = exact(Transitions.ABSORB, shape, Predictor.EULER, 8)) {
+            assertThat(times(euler, 8)[0]).isEqualTo(1);
         }
     }
 
