@@ -220,7 +220,7 @@ class RdpmTest {
                 false,
                 null);
         ResidualConfiguration configuration =
-                new ResidualConfiguration(autoencoder, 3, null, null, null, null, null, null, null, null);
+                new ResidualConfiguration(autoencoder, 3, null, null, null, null, null, null, null, null, null);
         try (Parameters parameters = new Parameters(new Seed(2), Devices.cpu());
                 Tokenizer tokenizer = configuration.build(new Seed(2), Devices.cpu())) {
             ResidualQuantizer quantizer = new ResidualQuantizer(parameters, configuration);

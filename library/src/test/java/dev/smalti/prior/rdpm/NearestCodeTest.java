@@ -24,7 +24,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 
-class CodeHeadTest {
+class NearestCodeTest {
     private static final int D = 3;
     private static final int K = 7;
     private static final int T = 5;
@@ -53,7 +53,7 @@ class CodeHeadTest {
     /** @param numbers what the network must say of the map v, [R, L, D], and α_t */
     private static void namesTheCodes(CodeHead head, BiFunction<Tensor, Double, Tensor> numbers) {
         ResidualConfiguration configuration = new ResidualConfiguration(
-                autoencoder(), T, null, null, null, null, false /* no convolution */, null, null, null);
+                autoencoder(), T, null, null, null, null, false /* no convolution */, null, null, null, null);
         try (Parameters parameters = new Parameters(new Seed(1), Devices.cpu());
                 NoGradGuard guard = new NoGradGuard()) {
             ResidualQuantizer quantizer = new ResidualQuantizer(parameters, configuration);
