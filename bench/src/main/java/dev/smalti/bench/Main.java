@@ -47,7 +47,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * others take long. {@code paper=64} draws and trains 64 grids at once, and {@code metrics=10000} has sets of that many images in place
  * of 50,000. The ablations, which take an hour
  * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, and with the folder of {@code fruits-train.zip} and
- * {@code fruits-valid.zip} {@code ablation-rdpm=DIR} and {@code ablation-rdpm-sampling=DIR}.
+ * {@code fruits-valid.zip} {@code ablation-rdpm=DIR} (with {@code =ROW} behind it the rows alone whose names begin so) and
+ * {@code ablation-rdpm-sampling=DIR}.
  */
 public final class Main {
     private static final Path HOME = Path.of(System.getProperty("smalti.home", ""));
@@ -77,7 +78,7 @@ public final class Main {
         Tokenizers tokenizers = new Tokenizers(HOME, peaks);
         Priors priors = new Priors(RECIPES, RunFolder.open(MODEL).description(), precision, peak);
         for (String name : asked) {
-            String[] parts = name.split("=", 2);
+            String[] parts = name.split("=", 3);
             switch (parts[0]) {
                 case "peak" -> {}
                 case "start" -> results.put(name, Starts.measure(5));
@@ -108,13 +109,14 @@ public final class Main {
                     results.put(parts[0], Metrics.of(parts.length > 1 ? Long.parseLong(parts[1]) : 50_000));
                 case "ablation-lcmd" -> results.put(name, LcmdAblation.table());
                 case "ablation-lcmd-longer" -> results.put(name, LcmdAblation.longer());
-                case "ablation-rdpm" -> results.put(parts[0], RdpmAblation.table(folder(parts)));
+                case "ablation-rdpm" ->
+                    results.put(name, RdpmAblation.table(folder(parts), parts.length > 2 ? parts[2] : ""));
                 case "ablation-rdpm-sampling" -> results.put(parts[0], RdpmAblation.sampling(folder(parts)));
                 default ->
                     throw new IllegalArgumentException("unknown benchmark " + name
                             + "; there are peak, start, generate, canvas, prior, priors, cache, paper, paper-drawing,"
                             + " paper-training, paper-training-fp32, fruits, tokenizer, tokenizer-256, encode, memory,"
-                            + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-rdpm=DIR and"
+                            + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-rdpm=DIR[=ROW] and"
                             + " ablation-rdpm-sampling=DIR");
             }
         }

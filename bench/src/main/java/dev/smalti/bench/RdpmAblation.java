@@ -10,7 +10,11 @@ import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
+import dev.smalti.evaluate.Evaluation;
+import dev.smalti.evaluate.EvaluationRequest;
+import dev.smalti.evaluate.Fakes;
 import dev.smalti.evaluate.Likelihood;
+import dev.smalti.evaluate.Metric;
 import dev.smalti.job.EncodeImages;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.job.MeasureLikelihood;
@@ -20,9 +24,11 @@ import dev.smalti.metric.FeatureMoments;
 import dev.smalti.metric.FeatureStatistics;
 import dev.smalti.metric.FrechetDistance;
 import dev.smalti.model.Model;
+import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Scope;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -34,9 +40,9 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * Tables 2, 3 and 4 of Wu, Hu and Wei 2024 (RDPM) in small, on {@code fruits-train.zip} and {@code fruits-valid.zip} of a
- * folder.
- * What came of it is in docs/rdpm.md.
+ * Tables 2, 3 and 4 and figure 5 of Wu, Hu and Wei 2024 (RDPM) in small, on {@code fruits-train.zip} and {@code fruits-valid.zip}
+ * of a folder; reconstructions are compared by the classifier {@code fruits-features} in it, where there is one. What came of it
+ * is in docs/rdpm.md.
  */
 final class RdpmAblation {
     private static final Path RECIPES = Path.of(System.getProperty("smalti.home", ""), "recipes", "fruits");
@@ -61,7 +67,12 @@ final class RdpmAblation {
         changes.put("no convolution", "tokenizer.convolution=false");
         changes.put("neither", "tokenizer.convolution=false tokenizer.weights=one");
         changes.put("T = 3", "tokenizer.steps=3");
-        changes.put("T = 10", "tokenizer.steps=10");
+        for (int steps : new int[] {8, 10, 12, 14, 20}) {
+            changes.put("T = " + steps, "tokenizer.steps=" + steps);
+        }
+        for (double base : new double[] {0.6, 0.9}) {
+            changes.put("φ = " + base, "tokenizer.base=" + base);
+        }
         changes.put("schedule sin", "tokenizer.schedule=sin");
         changes.put("schedule linear", "tokenizer.schedule=linear");
         changes.put("δ = 0.25, the paper's", "tokenizer.autoencoder.codebook.commitment=0.25");
@@ -71,11 +82,17 @@ final class RdpmAblation {
         return changes;
     }
 
-    /** Tables 2 and 4. */
-    static List<Map<String, Object>> table(Path data) throws IOException {
+    /**
+     * Tables 2 and 4 and figure 5.
+     *
+     * @param only what the names of the rows to make begin with; empty for all
+     */
+    static List<Map<String, Object>> table(Path data, String only) throws IOException {
         List<Map<String, Object>> rows = new ArrayList<>();
         for (Map.Entry<String, String> change : CHANGES.entrySet()) {
-            rows.add(Folders.temporary(folder -> new RdpmAblation(data, folder).row(change)));
+            if (change.getKey().startsWith(only)) {
+                rows.add(Folders.temporary(folder -> new RdpmAblation(data, folder).row(change)));
+            }
         }
         return rows;
     }
@@ -86,27 +103,50 @@ final class RdpmAblation {
     }
 
     private Map<String, Object> row(Map.Entry<String, String> change) {
-        try (Model model = train(change.getValue())) {
+        Map<String, Object> row = new LinkedHashMap<>();
+        row.put("change", change.getKey());
+        trainTokenizer(change.getValue());
+        row.putAll(reconstruction());
+        System.err.println(row); // at once: the whole takes long
+        try (Model model = trainPrior()) {
             Map<String, Double> measures = encode("fruits-valid.zip", folder.resolve("valid.safetensors"), true);
             Likelihood.Estimate bits = new MeasureLikelihood(folder.resolve("valid.safetensors"), null, 1, 0, false, 0)
                     .run(model, Observer.NONE)
                     .bitsPerToken();
             int steps = model.prior().space().depth();
-            Map<String, Object> row = new LinkedHashMap<>();
-            row.put("change", change.getKey());
             for (String each : List.of("psnr", "codebook_usage", "perplexity", "perplexity_1", "perplexity_" + steps)) {
                 row.put(each, measures.get(each));
             }
             row.put("bits_per_place", steps * bits.mean());
             row.put("distance", distance(model, Sampling.USUAL));
-            System.err.println(row); // at once: the whole takes long
+            System.err.println(row);
             return row;
         }
     }
 
+    /** SSIM of the reconstructions of fruits-valid, and their Fréchet distance to it. */
+    private Map<String, Object> reconstruction() {
+        Path features = data.resolve("fruits-features");
+        Map<String, Object> measures = new LinkedHashMap<>();
+        Evaluation.of(
+                        new EvaluationRequest(
+                                new EvaluationRequest.Real(data.resolve("fruits-valid.zip"), null),
+                                new Fakes.Reconstructed(RunFolder.open(folder.resolve("tokenizer"))),
+                                List.of(Metric.FRECHET, Metric.SSIM),
+                                Files.isDirectory(features) ? features.toString() : null,
+                                null,
+                                null,
+                                new EvaluationRequest.Settings(0, 0, 0, false, "cpu")),
+                        Observer.NONE)
+                .values()
+                .forEach((name, value) -> measures.put(name, value.value()));
+        return measures;
+    }
+
     private List<Map<String, Object>> ladder() {
         List<Map<String, Object>> rows = new ArrayList<>();
-        try (Model model = train(CHANGES.get("as it is"))) {
+        trainTokenizer(CHANGES.get("as it is"));
+        try (Model model = trainPrior()) {
             LogitFilter likeliest = new LogitFilter(1, 1, 1);
             for (LogitFilter filter : List.of(likeliest, LogitFilter.NONE)) {
                 for (double weight : new double[] {0, 0.5, 1, 2}) {
@@ -131,16 +171,18 @@ final class RdpmAblation {
         return rows;
     }
 
-    /** A tokenizer with a change, and a prior of its tokens. */
-    private Model train(String override) {
+    private void trainTokenizer(String changes) {
         new TrainTokenizer(
                         RECIPES.resolve("rdpm-small-tokenizer.yaml"),
-                        List.of(override.split(" ")),
+                        List.of(changes.split(" ")),
                         data.resolve("fruits-train.zip"),
                         folder.resolve("tokenizer"),
                         false,
                         false)
                 .run(List.of(), () -> false);
+    }
+
+    private Model trainPrior() {
         encode("fruits-train.zip", folder.resolve("train.safetensors"), false);
         new TrainPrior(
                         RECIPES.resolve("rdpm-small.yaml"),

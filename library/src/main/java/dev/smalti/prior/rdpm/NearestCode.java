@@ -21,7 +21,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * <p>Letters: R rows, L places, M guesses, d dimension, K codes.
  */
-final class NearestCode {
+final class NearestCode implements CodeHead {
     private static final double MOST = 6; // |ln g|
 
     private final long guesses;
@@ -36,21 +36,18 @@ final class NearestCode {
     }
 
     /** M (d + 2), the numbers that it needs of each place. */
-    long outputs() {
+    @Override
+    public long outputs() {
         return guesses * (dimension + 2);
     }
 
     /**
      * ln p(C_t = k).
      *
-     * @param numbers what the network says, float [R, L, M (d + 2)]: v^m without {@code vectors}, ln g_m, ln w_m
-     * @param alpha α_t, float32 [R, 1, 1]
-     * @param noise ε_t, float32 [R, L, d]
-     * @param sum z'_{t-1}, float32 [R, L, d]
-     * @param codebook float32 [K, d]
-     * @return float32 [R, L, K]
+     * @param numbers v^m without {@code vectors}, ln g_m, ln w_m: float [R, L, M (d + 2)]
      */
-    Tensor logits(Tensor numbers, Tensor alpha, Tensor noise, Tensor sum, Tensor codebook) {
+    @Override
+    public Tensor logits(Tensor numbers, Tensor alpha, Tensor noise, Tensor sum, Tensor codebook) {
         return Precision.exact(numbers.device(), () -> {
             Tensor all = numbers.to(ScalarType.Float);
             long maps = guesses * dimension;
@@ -62,16 +59,13 @@ final class NearestCode {
                     .unsqueeze(3);
             Tensor w =
                     torch.log_softmax(all.narrow(2, maps + guesses, guesses), 2).unsqueeze(3);
-            Tensor beta = alpha.square()
-                    .neg()
-                    .add(new Scalar(1.0))
-                    .clamp_min(new Scalar(0.0))
-                    .sqrt();
             Tensor rest = v.sub(sum.unsqueeze(2)); // z_t
-            Tensor mixed = rest.mul(alpha.unsqueeze(3)).add(noise.mul(beta).unsqueeze(2)); // v_t
-            Tensor half = codebook.square().sum(1).mul(new Scalar(0.5)); // |e_k|² / 2; |v_t|² is the same for all k
+            Tensor mixed = rest.mul(alpha.unsqueeze(3))
+                    .add(noise.mul(CodeHead.beta(alpha)).unsqueeze(2)); // v_t
             Work.add(2 * mixed.numel() * codebook.size(0));
-            Tensor near = mixed.matmul(codebook.t()).sub(half).mul(g); // [R, L, M, K]
+            Tensor near =
+                    mixed.matmul(codebook.t()).sub(CodeHead.half(codebook)).mul(g); // |v_t|² is the same for all k
+
             return torch.logsumexp(torch.log_softmax(near, 3).add(w), 2);
         });
     }

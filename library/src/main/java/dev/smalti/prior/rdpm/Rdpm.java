@@ -26,6 +26,7 @@ import dev.smalti.token.DiffusionNoise;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
@@ -56,7 +57,7 @@ public final class Rdpm implements Prior {
     private final Tensor weight; // of φ's convolution, [d, d, 3, 3]; zero where φ is the identity
     private final Tensor bias; // [d]
     private final Tensor alpha; // [T]
-    private final NearestCode nearest; // null for none
+    private final CodeHead head; // null for logits alone
     private final Denoiser network;
 
     /** @param classes 0 for an unconditional prior */
@@ -71,15 +72,13 @@ public final class Rdpm implements Prior {
         this.weight = parameters.child("phi").buffer("weight", d, d, 3, 3);
         this.bias = parameters.child("phi").buffer("bias", d);
         this.alpha = parameters.buffer("alpha", steps);
-        this.nearest = configuration.guesses() == 0
-                ? null
-                : new NearestCode(parameters.child("guesses"), configuration.guesses(), d);
+        this.head = switch (configuration.head()) {
+            case LOGITS -> null;
+            case TIED -> new TiedCode(d);
+            case GUESSES -> new NearestCode(parameters.child("guesses"), configuration.guesses(), d);
+        };
         NetworkShape shape = NetworkShape.ofVectors(
-                space.height(),
-                space.width(),
-                2 * d,
-                space.codes() + (nearest == null ? 0 : nearest.outputs()),
-                classes);
+                space.height(), space.width(), 2 * d, space.codes() + (head == null ? 0 : head.outputs()), classes);
         this.network = configuration
                 .network()
                 .bottleneck(configuration.bottleneck())
@@ -107,9 +106,11 @@ public final class Rdpm implements Prior {
             throw new IllegalArgumentException("there are no noise_seeds, and kind rdpm needs the noise that was"
                     + " quantized: encode with a tokenizer of kind rdpm");
         }
-        if (nearest != null && tokens.accumulation().isEmpty()) {
-            throw new IllegalArgumentException("there is no alpha, and prior.guesses needs to know how much of what was"
-                    + " quantized was noise: encode with a tokenizer of kind rdpm, or leave guesses out");
+        if (head != null && tokens.accumulation().isEmpty()) {
+            throw new IllegalArgumentException("there is no alpha, and prior.head, "
+                    + configuration.head().name().toLowerCase(Locale.ROOT)
+                    + ", needs to know how much of what was quantized was noise: encode with a tokenizer of kind rdpm,"
+                    + " or give head: logits");
         }
         if (book.width() != configuration.dimension()) {
             throw new IllegalArgumentException("prior.dimension must be the width of the codebook, " + book.width()
@@ -183,14 +184,14 @@ public final class Rdpm implements Prior {
     /** ln p(C_t = k) up to a number of each place, of {@link #input}. -> [R, L, K] */
     private Tensor logits(Tensor vectors, Tensor time, Tensor label) {
         Tensor all = network.logits(vectors, time, label, null).view(vectors.size(0), vectors.size(1), -1);
-        if (nearest == null) {
+        if (head == null) {
             return all;
         }
         long d = configuration.dimension();
         Tensor at = time.to(ScalarType.Long).sub(new Scalar(1L));
         Tensor share = alpha.index_select(0, at).view(-1, 1, 1);
-        Tensor numbers = all.narrow(2, space.codes(), nearest.outputs());
-        Tensor found = nearest.logits(numbers, share, vectors.narrow(2, 0, d), vectors.narrow(2, d, d), codebook);
+        Tensor numbers = all.narrow(2, space.codes(), head.outputs());
+        Tensor found = head.logits(numbers, share, vectors.narrow(2, 0, d), vectors.narrow(2, d, d), codebook);
         return all.narrow(2, 0, space.codes()).to(ScalarType.Float).add(found);
     }
 

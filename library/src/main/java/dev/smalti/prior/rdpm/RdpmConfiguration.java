@@ -15,9 +15,10 @@ import org.bytedeco.pytorch.Device;
  * @param dimension d, the width of the tokens' codebook; at least 1
  * @param bottleneck to how many numbers the noise and the accumulated vectors of a place, 2d together, are projected before
  *     they are widened; at least 1; 2d, which loses nothing, if left out. The paper projects them "back" to d
- * @param guesses M, guesses of the tokenizer's map at each place, from which the codes' probabilities follow by arithmetic
- *     and to whose logarithms the network's own logits are added; at least 0, which is the paper's head of logits alone; 4
- *     if left out
+ * @param head how the network's last vectors become the codes' probabilities; {@code guesses} if left out, {@code logits} where
+ *     {@code guesses: 0} is given
+ * @param guesses M, guesses of the tokenizer's map at each place with {@code head: guesses}; at least 0, and 0 with another head;
+ *     4 (0 with another head) if left out
  * @param times which steps of a grid are trained on at once; {@code one} if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
  * @param labelDropping share of training grids whose class is hidden; [0, 1]; 0.1 if left out
@@ -26,11 +27,25 @@ public record RdpmConfiguration(
         LlamaTransformerConfiguration network,
         int dimension,
         Integer bottleneck,
+        Head head,
         Integer guesses,
         Times times,
         Boolean conditional,
         Double labelDropping)
         implements PriorConfiguration {
+    /** What gives the probabilities of the codes. */
+    public enum Head {
+        /** A classification layer, the paper's: logits W h + b. */
+        LOGITS,
+        /** The same layer, tied to the codebook and with noise and sum beside its input ({@link TiedCode}). Ours. */
+        TIED,
+        /**
+         * Several guesses of the tokenizer's map, of which the codes' probabilities follow by arithmetic ({@link NearestCode}); to their
+         * logarithms the logits of the classification layer are added. Ours.
+         */
+        GUESSES
+    }
+
     /** The steps t of a grid in a batch; the paper does not say. */
     public enum Times {
         /** One, drawn evenly over the batch. */
@@ -54,9 +69,20 @@ public record RdpmConfiguration(
         if (bottleneck < 1) {
             throw new IllegalArgumentException("bottleneck must be at least 1, got " + bottleneck);
         }
-        guesses = guesses == null ? 4 : guesses;
+        if (head == null) {
+            head = guesses != null && guesses == 0 ? Head.LOGITS : Head.GUESSES;
+        }
+        guesses = guesses == null ? Integer.valueOf(head == Head.GUESSES ? 4 : 0) : guesses;
         if (guesses < 0) {
             throw new IllegalArgumentException("guesses must be at least 0, got " + guesses);
+        }
+        if (head == Head.GUESSES && guesses == 0) {
+            throw new IllegalArgumentException(
+                    "guesses must be at least 1 with head: guesses, got 0: give head: logits or tied for none");
+        }
+        if (head != Head.GUESSES && guesses > 0) {
+            throw new IllegalArgumentException(
+                    "head must be guesses with guesses: " + guesses + ", got another: leave one of the two out");
         }
         times = times == null ? Times.ONE : times;
         conditional = conditional == null || conditional;

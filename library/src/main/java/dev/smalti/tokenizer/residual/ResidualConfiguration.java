@@ -32,6 +32,8 @@ import org.bytedeco.pytorch.Tensor;
  *     steps; true if left out. The paper does not say
  * @param difference what is taken of reconstruction and image in L_recon; {@code squared}, eq. 3, if left out. The mean over
  *     values, which is small beside a sum of T quantization losses: {@code absolute}, VQGAN's, weighs several times more
+ * @param reconstruction how much L_recon counts beside the others; above 0; 1, eq. 5, if left out. Eq. 3 prints a sum of squares
+ *     and VQGAN's code takes the mean, so the paper's may be any: the mean over images of sums over values is 3·size²
  */
 public record ResidualConfiguration(
         VqganConfiguration autoencoder,
@@ -43,7 +45,8 @@ public record ResidualConfiguration(
         Boolean convolution,
         Boolean stopGradients,
         Boolean detach,
-        Difference difference)
+        Difference difference,
+        Double reconstruction)
         implements TokenizerConfiguration {
     /** How much the quantization error of step t counts. */
     public enum Weights {
@@ -85,6 +88,10 @@ public record ResidualConfiguration(
         stopGradients = stopGradients == null || stopGradients;
         detach = detach == null || detach;
         difference = difference == null ? Difference.SQUARED : difference;
+        reconstruction = reconstruction == null ? 1 : reconstruction;
+        if (!(reconstruction > 0) || reconstruction.isInfinite()) {
+            throw new IllegalArgumentException("reconstruction must be above 0, got " + reconstruction);
+        }
     }
 
     /** α_t of t = 1..T. */
@@ -102,6 +109,12 @@ public record ResidualConfiguration(
         return weights == Weights.ALPHA ? alpha(t) : 1;
     }
 
+    /** What a value of a reconstruction adds to the mean that is L_recon, given its difference to the image. */
+    Tensor distance(Tensor each) {
+        Tensor size = difference == Difference.SQUARED ? each.pow(new Scalar(2)) : each.abs();
+        return reconstruction == 1 ? size : size.mul(new Scalar(reconstruction));
+    }
+
     @Override
     public int size() {
         return autoencoder.size();
@@ -115,10 +128,6 @@ public record ResidualConfiguration(
     @Override
     public Tokenizer build(Seed seed, Device device) {
         return new Vqgan(
-                autoencoder,
-                seed,
-                device,
-                difference == Difference.SQUARED ? each -> each.pow(new Scalar(2)) : Tensor::abs,
-                parameters -> new ResidualQuantizer(parameters, this));
+                autoencoder, seed, device, this::distance, parameters -> new ResidualQuantizer(parameters, this));
     }
 }

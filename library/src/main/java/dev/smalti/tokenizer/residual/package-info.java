@@ -24,6 +24,7 @@
  * <tr><td>algorithm 1</td><td>{@link dev.smalti.tokenizer.residual.ResidualQuantizer#steps}</td></tr>
  * <tr><td>L_quant, δ</td><td>{@link dev.smalti.tokenizer.residual.ResidualQuantizer.Steps#loss}, {@code
  * codebook.commitment}</td></tr>
+ * <tr><td>L_recon</td><td>{@code difference}, {@code reconstruction}</td></tr>
  * <tr><td>η</td><td>{@code adversarial.weight}</td></tr>
  * <tr><td>"bias", the shared convolution</td><td>{@code convolution}</td></tr>
  * </table>

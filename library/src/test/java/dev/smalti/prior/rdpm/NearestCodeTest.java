@@ -16,6 +16,7 @@ import dev.smalti.tokenizer.residual.ResidualQuantizer;
 import dev.smalti.tokenizer.vqgan.AdversarialConfiguration;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import java.util.List;
+import java.util.function.BiFunction;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
@@ -30,13 +31,32 @@ class NearestCodeTest {
 
     @Test
     void a_sure_guess_of_the_map_names_the_code_that_the_tokenizer_takes() {
-        ResidualConfiguration configuration = new ResidualConfiguration(
-                autoencoder(), T, null, null, null, null, false /* no convolution */, null, null, null);
-        try (Parameters parameters = new Parameters(new Seed(1), Devices.cpu());
-                NoGradGuard guard = new NoGradGuard()) {
-            ResidualQuantizer quantizer = new ResidualQuantizer(parameters.child("quantizer"), configuration);
+        try (Parameters parameters = new Parameters(new Seed(1), Devices.cpu())) {
             NearestCode nearest = new NearestCode(parameters.child("guesses"), 1, D);
             Tensor table = parameters.weights().get("guesses.vectors"); // [1, D]
+            namesTheCodes(nearest, (v, alpha) -> {
+                Tensor one = v.narrow(2, 0, 1);
+                return Tensors.cat(2, v.sub(table), torch.full_like(one, new Scalar(6.0)), one);
+            });
+        }
+    }
+
+    @Test
+    void the_tied_layer_names_them_for_its_share_of_the_map() {
+        Scalar g = new Scalar(3.0);
+        namesTheCodes(new TiedCode(D), (v, alpha) -> {
+            Tensor share = v.mul(new Scalar(alpha)).mul(g);
+            return Tensors.cat(2, share, torch.full_like(v.narrow(2, 0, 1), g));
+        });
+    }
+
+    /** @param numbers what the network must say of the map v, [R, L, D], and α_t */
+    private static void namesTheCodes(CodeHead head, BiFunction<Tensor, Double, Tensor> numbers) {
+        ResidualConfiguration configuration = new ResidualConfiguration(
+                autoencoder(), T, null, null, null, null, false /* no convolution */, null, null, null, null);
+        try (Parameters parameters = new Parameters(new Seed(1), Devices.cpu());
+                NoGradGuard guard = new NoGradGuard()) {
+            ResidualQuantizer quantizer = new ResidualQuantizer(parameters, configuration);
             Scope.free(() -> {
                 Tensor book = quantizer.codebook();
                 book.copy_(RdpmTest.random(2, K, D));
@@ -44,8 +64,6 @@ class NearestCodeTest {
                 long[] seeds = {11, 12};
                 Tensor codes = quantizer.encode(z, seeds); // [2, T, 2, 2]
                 Tensor v = LayerNorm.normalise(z.flatten(2, -1).transpose(1, 2).contiguous(), D); // [2, 4, D]
-                Tensor numbers = Tensors.cat(
-                        2, v.sub(table), torch.full_like(v.narrow(2, 0, 1), new Scalar(6.0)), v.narrow(2, 0, 1));
                 Tensor sum = torch.zeros_like(v);
                 for (int t = 1; t <= T; t++) {
                     double alpha = Math.pow(0.75, T - t);
@@ -53,14 +71,29 @@ class NearestCodeTest {
                             .flatten(2, -1)
                             .transpose(1, 2);
                     Tensor share = Tensors.floats((float) alpha, (float) alpha).view(2, 1, 1);
-                    Tensor found =
-                            nearest.logits(numbers, share, noise, sum, book).argmax(new LongOptional(2), false);
+                    Tensor found = head.logits(numbers.apply(v, alpha), share, noise, sum, book)
+                            .argmax(new LongOptional(2), false);
                     Tensor taken = codes.select(1, t - 1L).flatten(1, -1);
                     assertThat(Tensors.toLongs(found)).as("step %d", t).isEqualTo(Tensors.toLongs(taken));
                     sum = sum.add(torch.embedding(book, taken));
                 }
             });
         }
+    }
+
+    @Test
+    void the_tied_layer_adds_nothing_before_it_has_learnt() {
+        Scope.free(() -> assertThat(new TiedCode(D)
+                        .logits(
+                                Tensors.zeros(1, 1, D + 1),
+                                Tensors.floats(0.6f).view(1, 1, 1),
+                                RdpmTest.random(6, 1, 1, D),
+                                RdpmTest.random(7, 1, 1, D),
+                                RdpmTest.random(5, K, D))
+                        .abs()
+                        .max()
+                        .item_double())
+                .isZero());
     }
 
     @Test

@@ -14,6 +14,7 @@ import dev.smalti.network.LlamaTransformerConfiguration;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
+import dev.smalti.prior.rdpm.RdpmConfiguration.Head;
 import dev.smalti.prior.rdpm.RdpmConfiguration.Times;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Dims;
@@ -69,7 +70,14 @@ class RdpmTest {
     /** A prior whose weights are random where they begin as zero, so that it minds all it is told. */
     private static Rdpm prior(TokenSpace space, int classes, Times times) {
         Rdpm prior = (Rdpm) new RdpmConfiguration(
-                        new LlamaTransformerConfiguration(2, 16, 2, true, null, null), D, null, 0, times, null, 0.0)
+                        new LlamaTransformerConfiguration(2, 16, 2, true, null, null),
+                        D,
+                        null,
+                        Head.LOGITS,
+                        null,
+                        times,
+                        null,
+                        0.0)
                 .build(space, classes, new Seed(3), Devices.cpu());
         try (TokenFile tokens = tokens(space, D, true)) {
             prior.prepare(tokens);
@@ -212,7 +220,7 @@ class RdpmTest {
                 false,
                 null);
         ResidualConfiguration configuration =
-                new ResidualConfiguration(autoencoder, 3, null, null, null, null, null, null, null, null);
+                new ResidualConfiguration(autoencoder, 3, null, null, null, null, null, null, null, null, null);
         try (Parameters parameters = new Parameters(new Seed(2), Devices.cpu());
                 Tokenizer tokenizer = configuration.build(new Seed(2), Devices.cpu())) {
             ResidualQuantizer quantizer = new ResidualQuantizer(parameters, configuration);
@@ -236,7 +244,14 @@ class RdpmTest {
                         .accumulation(quantizer.accumulation().orElseThrow());
                 try (TokenFile tokens = builder.build();
                         Rdpm prior = (Rdpm) new RdpmConfiguration(
-                                        new LlamaTransformerConfiguration(1, 8, 1), D, null, 0, null, null, null)
+                                        new LlamaTransformerConfiguration(1, 8, 1),
+                                        D,
+                                        null,
+                                        Head.LOGITS,
+                                        null,
+                                        null,
+                                        null,
+                                        null)
                                 .build(space, 0, new Seed(1), Devices.cpu())) {
                     prior.prepare(tokens);
                     Tensor flat = codes.flatten(2, -1);
@@ -256,11 +271,29 @@ class RdpmTest {
     }
 
     @Test
+    void recipes_that_give_guesses_alone_mean_the_head_they_meant() {
+        assertThat(head(null, null)).isEqualTo("GUESSES 4");
+        assertThat(head(null, 7)).isEqualTo("GUESSES 7");
+        assertThat(head(null, 0)).isEqualTo("LOGITS 0");
+        assertThat(head(Head.GUESSES, null)).isEqualTo("GUESSES 4");
+        assertThat(head(Head.TIED, null)).isEqualTo("TIED 0");
+        assertThat(head(Head.TIED, 0)).isEqualTo("TIED 0");
+        assertThatThrownBy(() -> head(Head.GUESSES, 0)).hasMessageContaining("guesses must be at least 1");
+        assertThatThrownBy(() -> head(Head.TIED, 2)).hasMessageContaining("head must be guesses with guesses: 2");
+    }
+
+    private static String head(Head head, Integer guesses) {
+        RdpmConfiguration made = new RdpmConfiguration(
+                new LlamaTransformerConfiguration(1, 8, 1), D, null, head, guesses, null, null, null);
+        return made.head() + " " + made.guesses();
+    }
+
+    @Test
     void refuses_tokens_without_what_it_needs_and_steps_that_are_not_its_own() {
-        RdpmConfiguration configuration =
-                new RdpmConfiguration(new LlamaTransformerConfiguration(1, 8, 1), D, null, 0, null, null, null);
+        RdpmConfiguration configuration = new RdpmConfiguration(
+                new LlamaTransformerConfiguration(1, 8, 1), D, null, Head.LOGITS, null, null, null, null);
         RdpmConfiguration guesses =
-                new RdpmConfiguration(new LlamaTransformerConfiguration(1, 8, 1), D, null, 2, null, null, null);
+                new RdpmConfiguration(new LlamaTransformerConfiguration(1, 8, 1), D, null, null, 2, null, null, null);
         assertThatThrownBy(() -> configuration.check(new TokenSpace(2, 1, 2)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("there is one code a position");
@@ -280,7 +313,7 @@ class RdpmTest {
                 assertThatThrownBy(() -> prior.prepare(bare)).hasMessageContaining("there is no codebook");
                 assertThatThrownBy(() -> prior.prepare(silent)).hasMessageContaining("there are no noise_seeds");
                 assertThatThrownBy(() -> guessing.prepare(pure))
-                        .hasMessageContaining("there is no alpha, and prior.guesses");
+                        .hasMessageContaining("there is no alpha, and prior.head, guesses, needs");
                 assertThatThrownBy(() -> prior.prepare(wide))
                         .hasMessage("prior.dimension must be the width of the codebook, 5, got 4");
                 assertThatThrownBy(() ->

@@ -15,6 +15,7 @@ import dev.smalti.token.Accumulation;
 import dev.smalti.token.DiffusionNoise;
 import dev.smalti.tokenizer.quantize.CodebookConfiguration;
 import dev.smalti.tokenizer.quantize.VectorQuantizer.Quantized;
+import dev.smalti.tokenizer.residual.ResidualConfiguration.Difference;
 import dev.smalti.tokenizer.residual.ResidualConfiguration.Weights;
 import dev.smalti.tokenizer.residual.ResidualQuantizer.Steps;
 import dev.smalti.tokenizer.vqgan.AdversarialConfiguration;
@@ -60,13 +61,13 @@ class ResidualQuantizerTest {
     }
 
     static ResidualConfiguration asInThePaper(VqganConfiguration autoencoder, int steps) {
-        return new ResidualConfiguration(autoencoder, steps, null, null, null, null, null, null, null, null);
+        return new ResidualConfiguration(autoencoder, steps, null, null, null, null, null, null, null, null, null);
     }
 
     private static ResidualConfiguration configuration(
             Mixing schedule, Double base, boolean convolution, boolean stopGradients, boolean detach) {
         return new ResidualConfiguration(
-                autoencoder(false), STEPS, true, schedule, base, null, convolution, stopGradients, detach, null);
+                autoencoder(false), STEPS, true, schedule, base, null, convolution, stopGradients, detach, null, null);
     }
 
     private static ResidualConfiguration usual() {
@@ -342,8 +343,27 @@ class ResidualQuantizerTest {
     @Test
     void weighs_every_step_alike_for_the_ablation() {
         ResidualConfiguration alike = new ResidualConfiguration(
-                autoencoder(true), STEPS, null, null, null, Weights.ONE, null, null, null, null);
+                autoencoder(true), STEPS, null, null, null, Weights.ONE, null, null, null, null, null);
         assertThat(alike.gamma(1)).isEqualTo(1);
+    }
+
+    @Test
+    void the_reconstruction_counts_as_much_as_it_is_told_to() {
+        Scope.free(() -> {
+            Tensor difference = Tensors.floats(-0.5f, 2);
+            assertThat(Tensors.toFloats(weighed(null, null).distance(difference)))
+                    .containsExactly(0.25f, 4);
+            assertThat(Tensors.toFloats(weighed(null, 3.0).distance(difference)))
+                    .containsExactly(0.75f, 12);
+            assertThat(Tensors.toFloats(weighed(Difference.ABSOLUTE, 3.0).distance(difference)))
+                    .containsExactly(1.5f, 6);
+        });
+        assertThatThrownBy(() -> weighed(null, 0.0)).hasMessage("reconstruction must be above 0, got 0.0");
+    }
+
+    private static ResidualConfiguration weighed(Difference difference, Double reconstruction) {
+        return new ResidualConfiguration(
+                autoencoder(true), STEPS, null, null, null, null, null, null, null, difference, reconstruction);
     }
 
     private static void with(ResidualConfiguration configuration, BiConsumer<ResidualQuantizer, Parameters> body) {

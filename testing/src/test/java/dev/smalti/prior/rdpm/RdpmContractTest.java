@@ -3,6 +3,7 @@ package dev.smalti.prior.rdpm;
 import dev.smalti.network.LlamaTransformerConfiguration;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.prior.rdpm.RdpmConfiguration.Head;
 import dev.smalti.testing.PriorContract;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
@@ -24,7 +25,8 @@ class RdpmContractTest extends PriorContract {
 
     @Override
     protected PriorConfiguration configuration() {
-        return new RdpmConfiguration(new LlamaTransformerConfiguration(2, 32, 2), 4, null, 0, null, null, null);
+        return new RdpmConfiguration(
+                new LlamaTransformerConfiguration(2, 32, 2), 4, null, Head.LOGITS, null, null, null, null);
     }
 
     @Override

@@ -7,6 +7,6 @@ import dev.smalti.prior.PriorConfiguration;
 class RdpmGuessesContractTest extends RdpmContractTest {
     @Override
     protected PriorConfiguration configuration() {
-        return new RdpmConfiguration(new LlamaTransformerConfiguration(2, 32, 2), 4, null, 3, null, null, null);
+        return new RdpmConfiguration(new LlamaTransformerConfiguration(2, 32, 2), 4, null, null, 3, null, null, null);
     }
 }

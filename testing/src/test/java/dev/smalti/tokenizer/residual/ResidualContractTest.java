@@ -25,7 +25,7 @@ class ResidualContractTest extends TokenizerContract {
                 new AdversarialConfiguration(2, 0.1, null, 8, 1, null),
                 false,
                 null);
-        return new ResidualConfiguration(autoencoder, 4, null, null, null, null, null, null, null, null);
+        return new ResidualConfiguration(autoencoder, 4, null, null, null, null, null, null, null, null, null);
     }
 
     @Override
