@@ -10,6 +10,7 @@ import dev.smalti.prior.PriorCore;
 import dev.smalti.prior.PriorObjective;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Dropping;
+import dev.smalti.prior.lcmd.LcmdConfiguration.Pair;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Sampler;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Weights;
 import dev.smalti.prior.process.GridDraw;
@@ -112,10 +113,10 @@ public final class Lcmd implements Prior {
 
         @Override
         public Loss loss(TokenBatch batch, long step, Seed seed) {
-            if (step != last) {
+            if (step != last && step % configuration.consistency().every() == 0) {
                 follow(configuration.teacher());
-                last = step;
             }
+            last = step;
             PriorObjective.Method method =
                     (x0, label, generator) -> trainingLoss(x0, label, generator, step % MEASURE_EVERY == 0);
             return new PriorObjective(core, configuration.labelDropping(), method).loss(batch, step, seed);
@@ -141,21 +142,26 @@ public final class Lcmd implements Prior {
      * The random numbers of a loss.
      *
      * @param t times in [0, 1), float64 [B]
-     * @param s times from 0 to t, float64 [B]
+     * @param s times from 0, or nearer, to t, float64 [B]
      * @param ratio uniform numbers, float64 [B], from which random dropping takes its ratio
      * @param fate uniform numbers, float64 [B, L], which decide what is dropped
      * @param start noise of z_0, float32 [B, L, D]
      * @param noise noise of z_t, float32 [B, L, D]
+     * @param between noise of z_s given z_t and x, float32 [B, L, D]; null where z_s is not drawn
      */
-    record Chance(Tensor t, Tensor s, Tensor ratio, Tensor fate, Tensor start, Tensor noise) {}
+    record Chance(Tensor t, Tensor s, Tensor ratio, Tensor fate, Tensor start, Tensor noise, Tensor between) {}
 
     Chance chance(Tensor x0, Generator generator) {
         long size = x0.size(0);
         Tensor t = LowDiscrepancyTimes.numbers(generator, size);
-        Tensor s = t.mul(Tensors.uniform(generator, size));
+        Tensor least = t.sub(new Scalar(configuration.consistency().nearby())).clamp_min(new Scalar(0.0));
+        Tensor s = least.add(t.sub(least).mul(Tensors.uniform(generator, size)));
         Tensor ratio = Tensors.uniform(generator, size);
         Tensor fate = Tensors.uniform(generator, size, space.length());
-        return new Chance(t, s, ratio, fate, noise(x0, generator), noise(x0, generator));
+        Tensor start = noise(x0, generator);
+        Tensor noise = noise(x0, generator);
+        boolean drawn = teacher != null && configuration.consistency().pair() == Pair.DATA;
+        return new Chance(t, s, ratio, fate, start, noise, drawn ? noise(x0, generator) : null);
     }
 
     private Tensor noise(Tensor x0, Generator generator) { // [B, L, D]
@@ -210,8 +216,8 @@ public final class Lcmd implements Prior {
             logits = guess(now, label);
         }
         if (weights.consistency() > 0) {
-            terms.put(
-                    "consistency", divergence(target(now, configuration.noise().at(chance.s()), label), logits));
+            Tensor target = target(now, configuration.noise().at(chance.s()), chance.between(), label);
+            terms.put("consistency", divergence(target, logits));
         }
         if (weights.diffusion() > 0 || weights.variational() > 0) {
             Tensor distance = clean.sub(student.mean(logits)).square().sum(-1); // [B, L]
@@ -231,12 +237,14 @@ public final class Lcmd implements Prior {
     /**
      * Embeddings with noise.
      *
+     * @param clean what it came of, after dropping, float32 [B, L, D]
      * @param z float32 [B, L, D]
      * @param dropped bool [B, L]; null if nothing ever is
      */
-    private record Noisy(Tensor z, NoiseLevel level, Tensor dropped) {
+    private record Noisy(Tensor clean, Tensor z, NoiseLevel level, Tensor dropped) {
         Noisy and(Noisy other) {
             return new Noisy(
+                    Tensors.cat(0, clean, other.clean),
                     Tensors.cat(0, z, other.z),
                     new NoiseLevel(Tensors.cat(0, level.lambda(), other.level.lambda())),
                     dropped == null ? null : Tensors.cat(0, dropped, other.dropped));
@@ -246,7 +254,8 @@ public final class Lcmd implements Prior {
     private Noisy noisy(Tensor clean, Tensor t, Chance chance, Tensor noise) {
         NoiseLevel level = configuration.noise().at(t);
         Tensor dropped = dropped(t, chance, clean.device());
-        return new Noisy(level.noised(student.embeddings().dropped(clean, dropped), noise), level, dropped);
+        Tensor read = student.embeddings().dropped(clean, dropped);
+        return new Noisy(read, level.noised(read, noise), level, dropped);
     }
 
     private Tensor guess(Noisy noisy, Tensor label) {
@@ -289,15 +298,24 @@ public final class Lcmd implements Prior {
     }
 
     /**
-     * What the teacher says of ẑ_s, to which its own guess leads from z_t by a step of the probability flow, eq. 3. Carries no
-     * gradient. -> [B, L, K]
+     * What the teacher says of z_s, which has less noise, eq. 3: where its own guess leads from z_t by a step of the probability
+     * flow, or drawn from q(z_s | z_t, x). Carries no gradient. -> [B, L, K]
+     *
+     * @param noise of the draw, float32 [B, L, D]; null for the flow
      */
-    private Tensor target(Noisy now, NoiseLevel less, Tensor label) {
+    private Tensor target(Noisy now, NoiseLevel less, Tensor noise, Tensor label) {
         return Scope.keep(() -> evaluated(() -> {
-            Tensor guess = teacher.logits(now.z(), now.level(), label, now.dropped());
-            Tensor further = now.level().ddim(now.z(), teacher.mean(guess), less); // ẑ_s, [B, L, D]
-            return teacher.logits(further, less, label, now.dropped());
+            Tensor nearer = noise == null
+                    ? flow(now, less, label)
+                    : now.level().ancestral(now.z(), now.clean(), less, noise); // [B, L, D]
+            return teacher.logits(nearer, less, label, now.dropped());
         }));
+    }
+
+    /** ẑ_s. -> [B, L, D] */
+    private Tensor flow(Noisy now, NoiseLevel less, Tensor label) {
+        Tensor guess = teacher.logits(now.z(), now.level(), label, now.dropped());
+        return now.level().ddim(now.z(), teacher.mean(guess), less);
     }
 
     /** KL(softmax(target) ‖ softmax(logits)), mean over tokens. [B, L, K] twice -> [] */

@@ -13,6 +13,7 @@ import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.TokenBatch;
+import dev.smalti.prior.lcmd.LcmdConfiguration.Consistency;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Dropping;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Embedding;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Origin;
@@ -228,6 +229,7 @@ class LcmdTest {
                 null,
                 null,
                 null,
+                null,
                 null);
         try (Lcmd prior = build(configuration)) {
             double[] result = {terms(prior).get("reconstruction").item_double()};
@@ -267,7 +269,7 @@ class LcmdTest {
         Scope.free(() -> {
             try (Lcmd normalised = build(with(Origin.NORMALISED, null, null, 0, null));
                     Lcmd learnt = build(
-                            new LcmdConfiguration(NETWORK, null, null, null, null, null, null, null, null, null))) {
+                            new LcmdConfiguration(NETWORK, null, null, null, null, null, null, null, null, null, null))) {
                 for (double norm : Tensors.toDoubles(normalised
                         .student()
                         .embeddings()
@@ -349,7 +351,7 @@ class LcmdTest {
     void a_network_that_reads_only_tokens_is_refused() {
         NetworkConfiguration halton = new HaltonTransformerConfiguration(1, 16, 2, null, null, null, null);
         assertThatThrownBy(() ->
-                        build(new LcmdConfiguration(halton, null, null, null, null, null, null, null, null, null)))
+                        build(new LcmdConfiguration(halton, null, null, null, null, null, null, null, null, null, null)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("halton reads tokens");
     }
@@ -362,10 +364,14 @@ class LcmdTest {
         assertThatThrownBy(() -> new Dropping(null, 1.1)).hasMessage("dropping.ratio must be in [0, 1], got 1.1");
         assertThatThrownBy(() -> new Steps(0, null)).hasMessage("steps must be at least 1, got 0");
         assertThatThrownBy(() -> new Embedding(0, null, null)).hasMessage("dimension must be at least 1, got 0");
-        assertThatThrownBy(() -> new LcmdConfiguration(NETWORK, null, null, null, null, null, 1.0, null, null, null))
+        assertThatThrownBy(() -> new LcmdConfiguration(NETWORK, null, null, null, null, null, null, 1.0, null, null, null))
                 .hasMessage("teacher must be in [0, 1), got 1.0");
+        assertThatThrownBy(() -> new Consistency(null, 0.0, null))
+                .hasMessage("consistency.nearby must be above 0 and at most 1, got 0.0");
+        assertThatThrownBy(() -> new Consistency(null, null, 0))
+                .hasMessage("consistency.every must be at least 1, got 0");
         NetworkConfiguration untold = new TransformerConfiguration(1, 16, 2, null);
-        assertThatThrownBy(() -> new LcmdConfiguration(untold, null, null, null, null, null, null, null, null, null))
+        assertThatThrownBy(() -> new LcmdConfiguration(untold, null, null, null, null, null, null, null, null, null, null))
                 .hasMessageContaining("kind transformer is not told the noise");
     }
 
@@ -383,6 +389,7 @@ class LcmdTest {
                 noise,
                 weights,
                 new Dropping(null, dropping),
+                null,
                 null,
                 null,
                 steps,
