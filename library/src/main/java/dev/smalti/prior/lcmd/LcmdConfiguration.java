@@ -82,7 +82,8 @@ public record LcmdConfiguration(
      *     left out
      * @param diffusion |e(x) - x̂(z_t)|², the simplified diffusion loss; at least 0; 0.005 if left out
      * @param variational the same as the bound weighs it, and the distance of z_1 from noise, with reconstruction 1 the
-     *     bound, eq. 2; at least 0; 0 if left out
+     *     bound, eq. 2; above 0, times are drawn as densely as the bound's are, and the means over even times that the other
+     *     terms are by weighing; at least 0; 0 if left out
      * @param crossEntropy -ln p(x | z_t), the loss of Dieleman et al. 2022, arXiv:2211.15089 (CDCD); at least 0; 0 if left
      *     out
      */
@@ -166,8 +167,7 @@ public record LcmdConfiguration(
             nearby = nearby == null ? 1.0 : nearby;
             every = every == null ? 1 : every;
             if (!(nearby > 0 && nearby <= 1)) {
-                throw new IllegalArgumentException(
-                        "consistency.nearby must be above 0 and at most 1, got " + nearby);
+                throw new IllegalArgumentException("consistency.nearby must be above 0 and at most 1, got " + nearby);
             }
             if (every < 1) {
                 throw new IllegalArgumentException("consistency.every must be at least 1, got " + every);
