@@ -116,7 +116,8 @@ final class EmbeddingDistances {
         Tensor left = a.sub(a.mean());
         Tensor right = b.sub(b.mean());
         return left.mul(right).sum().item_double()
-                / Math.sqrt(left.square().sum().item_double() * right.square().sum().item_double());
+                / Math.sqrt(
+                        left.square().sum().item_double() * right.square().sum().item_double());
     }
 
     /** Small matrices with several pixels a pair. */

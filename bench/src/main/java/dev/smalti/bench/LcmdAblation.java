@@ -76,7 +76,8 @@ final class LcmdAblation {
     /** Table 8, left: weights of consistency and of the diffusion loss, with no cross-entropy at t. */
     static List<Map<String, Object>> weights() throws IOException {
         List<Row> rows = new ArrayList<>();
-        for (String[] pair : new String[][] {{"0.01", "0.01"}, {"0.01", "1"}, {"1", "1"}, {"1", "0.01"}, {"1", "0.005"}}) {
+        for (String[] pair :
+                new String[][] {{"0.01", "0.01"}, {"0.01", "1"}, {"1", "1"}, {"1", "0.01"}, {"1", "0.005"}}) {
             String weights = "prior.weights={consistency: " + pair[0] + ", diffusion: " + pair[1] + "}";
             rows.add(new Row(pair[0] + " and " + pair[1], OURS, weights));
         }
@@ -132,7 +133,8 @@ final class LcmdAblation {
 
     /** @param training changes to the recipe's training, before the row's own */
     private static Map<String, Object> measured(Row row, String... training) throws IOException {
-        String[] overrides = Stream.of(training, row.overrides).flatMap(Stream::of).toArray(String[]::new);
+        String[] overrides =
+                Stream.of(training, row.overrides).flatMap(Stream::of).toArray(String[]::new);
         return Folders.temporary(folder -> {
             JointExperiment experiment = new JointExperiment(folder);
             Path run = experiment.train(RECIPES.resolve(row.recipe + ".yaml"), overrides);

@@ -14,10 +14,10 @@ package dev.smalti.network;
  *     0.02 if left out. Narrow networks learn sooner from more: 1/√width
  * @param attentionDropout share of the attention's weights dropped in training; [0, 1); 0 if left out
  * @param positions how a token's place is told; {@code learnt} if left out
- * @param timeScale what continuous time is multiplied by before its sines and cosines are taken, of frequencies from 1 to
- *     1/10000; above 0; 4000, as the released code for time in [0, 1], if left out. {@code kind: lcmd} tells ln(σ/α), within
- *     ±7.5 by its usual limit, so there 67, by which the whole range is 1000 as in Kingma et al.'s released code, and with 4000
- *     most of the sines turn about many times from one level to the next
+ * @param timeScale what continuous time is multiplied by before its sines and cosines are taken, whose frequencies go from 1
+ *     down to 1/10000; above 0; 4000, as the released code for time in [0, 1], if left out. Kind {@code lcmd} tells ln(σ/α),
+ *     within ±7.5 by its usual limit: 67 brings that range to the length of 1000 that Kingma et al. 2021 take in their code,
+ *     where with 4000 most sines turn about several times between levels that hardly differ
  */
 public record VqDiffusionTransformerConfiguration(
         int layers,

@@ -82,8 +82,8 @@ public record LcmdConfiguration(
      *     left out
      * @param diffusion |e(x) - x̂(z_t)|², the simplified diffusion loss; at least 0; 0.005 if left out
      * @param variational the same as the bound weighs it, and the distance of z_1 from noise, with reconstruction 1 the
-     *     bound, eq. 2; above 0, times are drawn as densely as the bound's are, and the means over even times that the other
-     *     terms are by weighing; at least 0; 0 if left out
+     *     bound, eq. 2; at least 0; 0 if left out. Above 0, times are drawn as densely as the bound's are, and the other
+     *     terms weighed so that they are means over even times all the same
      * @param crossEntropy -ln p(x | z_t), the loss of Dieleman et al. 2022, arXiv:2211.15089 (CDCD); at least 0; 0 if left
      *     out
      */
