@@ -10,24 +10,26 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
- * The rows of table 1 of Nguyen et al. 2024, arXiv:2410.14758, in small: runs on the known joint, and whether embeddings
+ * Tables 1, 4 to 6 and 8 of Nguyen et al. 2024, arXiv:2410.14758, in small: runs on the known joint, and whether embeddings
  * collapse. What came of it is in docs/lcmd.md.
  */
 final class LcmdAblation {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Path RECIPES = Path.of(System.getProperty("smalti.home", ""), "recipes", "toy");
+    private static final String OURS = "lcmd-consistency"; // the recipe that is varied
     private static final String PAPER =
             "network: {kind: dit, layers: 3, width: 64, heads: 4, condition: 64}, embedding: {dimension: 16}, sampling: {steps: 50}";
 
-    private record Row(String name, String recipe, String override) {}
+    private record Row(String name, String recipe, String... overrides) {}
 
     private static final List<Row> BASELINES = List.of(
-            new Row("CSDM", "csdm", "seed=0"),
-            new Row("CSDM normalised", "csdm-normalised", "seed=0"),
-            new Row("CSDM frozen", "csdm-frozen", "seed=0"),
-            new Row("CDCD", "cdcd", "seed=0"));
+            new Row("CSDM", "csdm"),
+            new Row("CSDM normalised", "csdm-normalised"),
+            new Row("CSDM frozen", "csdm-frozen"),
+            new Row("CDCD", "cdcd"));
 
     private static final List<Row> TABLE = List.of(
             new Row("the paper's weights", "lcmd", "prior={kind: lcmd, " + PAPER + "}"),
@@ -43,8 +45,7 @@ final class LcmdAblation {
         List<Map<String, Object>> rows = new ArrayList<>();
         for (List<Row> part : List.of(TABLE, BASELINES)) {
             for (Row row : part) {
-                rows.add(measured(
-                        row, "training.steps=400", "training.batch=128", "training.validate_every=400", row.override));
+                rows.add(measured(row, "training.steps=400", "training.batch=128", "training.validate_every=400"));
             }
         }
         return rows;
@@ -56,12 +57,84 @@ final class LcmdAblation {
         all.add(0, new Row("the paper's weights", "csdm", "prior={kind: lcmd, " + PAPER + "}"));
         List<Map<String, Object>> rows = new ArrayList<>();
         for (Row row : all) {
-            rows.add(measured(row, "training.validate_every=1000", row.override));
+            rows.add(measured(row, "training.validate_every=1000"));
         }
         return rows;
     }
 
-    private static Map<String, Object> measured(Row row, String... overrides) throws IOException {
+    /** Table 6: how many tokens are dropped, and which. */
+    static List<Map<String, Object>> dropping() throws IOException {
+        List<Row> rows = new ArrayList<>();
+        rows.add(new Row("linear", OURS, "prior.dropping={share: linear}"));
+        rows.add(new Row("random", OURS, "prior.dropping={share: random}"));
+        for (String ratio : List.of("0", "0.1", "0.2", "0.3", "0.4", "0.5")) {
+            rows.add(new Row("fixed " + ratio, OURS, "prior.dropping={ratio: " + ratio + "}"));
+        }
+        return shorter(rows);
+    }
+
+    /** Table 8, left: weights of consistency and of the diffusion loss, with no cross-entropy at t. */
+    static List<Map<String, Object>> weights() throws IOException {
+        List<Row> rows = new ArrayList<>();
+        for (String[] pair :
+                new String[][] {{"0.01", "0.01"}, {"0.01", "1"}, {"1", "1"}, {"1", "0.01"}, {"1", "0.005"}}) {
+            String weights = "prior.weights={consistency: " + pair[0] + ", diffusion: " + pair[1] + "}";
+            rows.add(new Row(pair[0] + " and " + pair[1], OURS, weights));
+        }
+        return shorter(rows);
+    }
+
+    /** Table 8, right: dimensions of the embeddings. */
+    static List<Map<String, Object>> width() throws IOException {
+        List<Row> rows = new ArrayList<>();
+        for (int dimension : new int[] {4, 8, 16, 32, 64}) {
+            rows.add(new Row("D = " + dimension, OURS, "prior.embedding.dimension=" + dimension));
+        }
+        return shorter(rows);
+    }
+
+    private static List<Map<String, Object>> shorter(List<Row> rows) throws IOException {
+        List<Map<String, Object>> results = new ArrayList<>();
+        for (Row row : rows) {
+            results.add(measured(row, "training.steps=1000", "training.batch=256", "training.validate_every=1000"));
+        }
+        return results;
+    }
+
+    /** Tables 4 and 5: total variation by steps and sampler, and MaskGIT's, which has four tokens to draw. */
+    static List<Map<String, Object>> steps() throws IOException {
+        return Folders.temporary(folder -> {
+            JointExperiment experiment = new JointExperiment(folder);
+            Path run = experiment.train(RECIPES.resolve(OURS + ".yaml"));
+            Path masked = experiment.train(RECIPES.resolve("maskgit.yaml"));
+            return List.of(
+                    bySteps("ancestral", experiment, run, List.of(2, 3, 4, 5, 8, 15, 20, 50, 100, 200), "ancestral"),
+                    bySteps("ddim", experiment, run, List.of(2, 3, 4, 5, 8, 15, 20, 50, 100, 200), "ddim"),
+                    bySteps("MaskGIT", experiment, masked, List.of(1, 2, 3, 4), null));
+        });
+    }
+
+    /** @param sampler null for one that has none */
+    private static Map<String, Object> bySteps(
+            String name, JointExperiment experiment, Path run, List<Integer> steps, String sampler) {
+        Map<String, Object> result = new LinkedHashMap<>();
+        result.put("run", name);
+        for (int each : steps) {
+            String number = "prior.sampling.steps=" + each;
+            result.put(
+                    "in " + each,
+                    sampler == null
+                            ? experiment.distance(run, number)
+                            : experiment.distance(run, number, "prior.sampling.sampler=" + sampler));
+        }
+        System.err.println(result);
+        return result;
+    }
+
+    /** @param training changes to the recipe's training, before the row's own */
+    private static Map<String, Object> measured(Row row, String... training) throws IOException {
+        String[] overrides =
+                Stream.of(training, row.overrides).flatMap(Stream::of).toArray(String[]::new);
         return Folders.temporary(folder -> {
             JointExperiment experiment = new JointExperiment(folder);
             Path run = experiment.train(RECIPES.resolve(row.recipe + ".yaml"), overrides);

@@ -46,9 +46,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * tokenizer-256 encode memory metrics}); none measures start, generate, canvas, prior, priors, cache, tokenizer, encode and memory, since the
  * others take long. {@code paper=64} draws and trains 64 grids at once, and {@code metrics=10000} has sets of that many images in place
  * of 50,000. The ablations, which take an hour
- * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, and with the folder of {@code fruits-train.zip} and
- * {@code fruits-valid.zip} {@code ablation-rdpm=DIR} (with {@code =ROW} behind it the rows alone whose names begin so) and
- * {@code ablation-rdpm-sampling=DIR}.
+ * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, {@code ablation-lcmd-steps},
+ * {@code ablation-lcmd-dropping}, {@code ablation-lcmd-weights}, {@code ablation-lcmd-width}, and with the folder of {@code fruits-train.zip} and
+ * {@code fruits-valid.zip} {@code ablation-rdpm=DIR} (with {@code =ROW} behind it the rows alone whose names begin so) and {@code ablation-rdpm-sampling=DIR}. {@code lcmd-distances=RUN,TOKENS} draws
+ * matrices of distances of embeddings.
  */
 public final class Main {
     private static final Path HOME = Path.of(System.getProperty("smalti.home", ""));
@@ -109,6 +110,11 @@ public final class Main {
                     results.put(parts[0], Metrics.of(parts.length > 1 ? Long.parseLong(parts[1]) : 50_000));
                 case "ablation-lcmd" -> results.put(name, LcmdAblation.table());
                 case "ablation-lcmd-longer" -> results.put(name, LcmdAblation.longer());
+                case "ablation-lcmd-steps" -> results.put(name, LcmdAblation.steps());
+                case "ablation-lcmd-dropping" -> results.put(name, LcmdAblation.dropping());
+                case "ablation-lcmd-weights" -> results.put(name, LcmdAblation.weights());
+                case "ablation-lcmd-width" -> results.put(name, LcmdAblation.width());
+                case "lcmd-distances" -> results.put(parts[0], distances(parts));
                 case "ablation-rdpm" ->
                     results.put(name, RdpmAblation.table(folder(parts), parts.length > 2 ? parts[2] : ""));
                 case "ablation-rdpm-sampling" -> results.put(parts[0], RdpmAblation.sampling(folder(parts)));
@@ -116,8 +122,9 @@ public final class Main {
                     throw new IllegalArgumentException("unknown benchmark " + name
                             + "; there are peak, start, generate, canvas, prior, priors, cache, paper, paper-drawing,"
                             + " paper-training, paper-training-fp32, fruits, tokenizer, tokenizer-256, encode, memory,"
-                            + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-rdpm=DIR[=ROW] and"
-                            + " ablation-rdpm-sampling=DIR");
+                            + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-lcmd-steps, ablation-lcmd-dropping,"
+                            + " ablation-lcmd-weights, ablation-lcmd-width, lcmd-distances=RUN,TOKENS, ablation-rdpm=DIR[=ROW]"
+                            + " and ablation-rdpm-sampling=DIR");
             }
         }
         System.out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(results));
@@ -126,6 +133,15 @@ public final class Main {
     private static Paper paper(String[] parts, Precision precision) {
         int batch = parts.length > 1 ? Integer.parseInt(parts[1]) : 8;
         return Paper.unleashing(batch, Devices.of("auto").is_cuda() ? "cuda" : "cpu", List.of(precision));
+    }
+
+    private static Object distances(String[] parts) throws IOException {
+        String[] paths = parts.length < 2 ? new String[0] : parts[1].split(",");
+        if (paths.length != 2) {
+            throw new IllegalArgumentException("lcmd-distances must be told a run folder and the token file that it was"
+                    + " trained on: lcmd-distances=RUN,TOKENS");
+        }
+        return EmbeddingDistances.of(Path.of(paths[0]), Path.of(paths[1]));
     }
 
     private static Path folder(String[] parts) {

@@ -26,8 +26,13 @@ final class Attention {
 
     /** Queries, keys and values of the same positions. [B, L, 3·D] -> [B, L, D] */
     static Tensor self(Tensor qkv, long heads, boolean causal) {
+        return self(qkv, heads, causal, 0);
+    }
+
+    /** @param dropout share of the weights that is dropped */
+    static Tensor self(Tensor qkv, long heads, boolean causal, double dropout) {
         Tensor all = split(qkv, 3, heads);
-        return join(mix(all.select(0, 0), all.select(0, 1), all.select(0, 2), causal));
+        return join(mix(all.select(0, 0), all.select(0, 1), all.select(0, 2), causal, dropout));
     }
 
     /** @param causal whether the i-th query sees only the first i keys; M must be L then */

@@ -19,6 +19,7 @@ import org.bytedeco.pytorch.global.torch;
 public final class DiffusionTransformer implements Denoiser {
     private final DiffusionTransformerConfiguration configuration;
     private final Dropout dropout;
+    private final Dropout attentionDropout;
     private final Embedding tokens;
     private final Tensor positions;
     private final Condition told;
@@ -33,6 +34,7 @@ public final class DiffusionTransformer implements Denoiser {
             Parameters parameters, DiffusionTransformerConfiguration configuration, NetworkShape shape) {
         this.configuration = configuration;
         this.dropout = new Dropout(parameters, configuration.dropout());
+        this.attentionDropout = new Dropout(parameters, configuration.attentionDropout());
         long width = configuration.width();
         long condition = configuration.condition();
         this.tokens = new Embedding(parameters.child("vocab_embed"), "embedding", deviation(width), shape, width);
@@ -129,7 +131,7 @@ public final class DiffusionTransformer implements Denoiser {
             Tensor all = Attention.split(qkv.forward(x), 3, heads); // [3, B, H, L, d]
             Tensor q = rotary.turn(all.select(0, 0));
             Tensor k = rotary.turn(all.select(0, 1));
-            return out.forward(Attention.join(Attention.mix(q, k, all.select(0, 2), false)));
+            return out.forward(Attention.join(Attention.mix(q, k, all.select(0, 2), attentionDropout.now())));
         }
     }
 }

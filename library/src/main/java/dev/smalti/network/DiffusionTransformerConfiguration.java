@@ -15,6 +15,7 @@ import java.util.Locale;
  *     how far apart two tokens are, so without it a grid of nothing but masks looks the same from every position, and the
  *     first tokens drawn can't depend on where they are
  * @param dropout share of activations dropped in training; [0, 1); 0 if left out
+ * @param attentionDropout share of the attention's weights dropped in training; [0, 1); 0 if left out
  */
 public record DiffusionTransformerConfiguration(
         int layers,
@@ -23,7 +24,8 @@ public record DiffusionTransformerConfiguration(
         Integer condition,
         Positions positions,
         Boolean learntPositions,
-        Double dropout)
+        Double dropout,
+        Double attentionDropout)
         implements NetworkConfiguration {
     /** How a token's place is told. */
     public enum Positions {
@@ -38,6 +40,7 @@ public record DiffusionTransformerConfiguration(
         positions = positions == null ? Positions.ROTARY_1D : positions;
         learntPositions = learntPositions == null || learntPositions;
         dropout = NetworkConfiguration.dropout(dropout);
+        attentionDropout = NetworkConfiguration.dropout("attention_dropout", attentionDropout);
         NetworkConfiguration.checkSize(layers, width, heads);
         int part = positions == Positions.ROTARY_1D ? 2 : 4;
         if (width / heads % part != 0) {
@@ -47,6 +50,18 @@ public record DiffusionTransformerConfiguration(
         if (condition < 1) {
             throw new IllegalArgumentException("condition must be at least 1, got " + condition);
         }
+    }
+
+    /** With all of the attention's weights. */
+    public DiffusionTransformerConfiguration(
+            int layers,
+            int width,
+            int heads,
+            Integer condition,
+            Positions positions,
+            Boolean learntPositions,
+            Double dropout) {
+        this(layers, width, heads, condition, positions, learntPositions, dropout, null);
     }
 
     @Override

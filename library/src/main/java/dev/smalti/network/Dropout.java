@@ -13,6 +13,11 @@ public record Dropout(Parameters parameters, double share) {
         return drops() ? torch.dropout(x, share, true) : x;
     }
 
+    /** What is dropped now. */
+    double now() {
+        return drops() ? share : 0;
+    }
+
     /** Whether it does now. */
     boolean drops() {
         return share > 0 && parameters.training();

@@ -25,9 +25,14 @@ public interface NetworkConfiguration {
      * @throws IllegalArgumentException if it is not in [0, 1)
      */
     static double dropout(Double given) {
+        return dropout("dropout", given);
+    }
+
+    /** The same under the name that its recipe key has. */
+    static double dropout(String name, Double given) {
         double share = given == null ? 0 : given;
         if (!(share >= 0 && share < 1)) {
-            throw new IllegalArgumentException("dropout must be in [0, 1), got " + share);
+            throw new IllegalArgumentException(name + " must be in [0, 1), got " + share);
         }
         return share;
     }

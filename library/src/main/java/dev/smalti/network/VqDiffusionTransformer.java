@@ -1,5 +1,6 @@
 package dev.smalti.network;
 
+import dev.smalti.network.VqDiffusionTransformerConfiguration.Positions;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
@@ -11,12 +12,12 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * VQ-Diffusion's stack of pre-norm blocks over a grid of tokens, with learnt rows and columns for positions. Time
+ * VQ-Diffusion's stack of pre-norm blocks over a grid of tokens, with learnt rows and columns for positions, or sines. Time
  * scales and shifts the normalised activations before attention, the class those before the feed-forward layers; each
  * block has tables of its own for both. Gu et al. 2022, arXiv:2111.14822, section 4.2, and the released code.
  *
- * <p>Where time is continuous (or no input: then it is 0), sines and cosines of 4000 times it take the place of the
- * table.
+ * <p>Where time is continuous (or no input: then it is 0), sines and cosines of {@code time_scale} times it take the place
+ * of the table.
  *
  * <p>Letters: B batch, L tokens, D width, H heads, d = D / H, K vocabulary, M positions asked for.
  */
@@ -24,9 +25,11 @@ public final class VqDiffusionTransformer implements Denoiser {
     private final VqDiffusionTransformerConfiguration configuration;
     private final NetworkShape shape;
     private final Dropout dropout;
+    private final Dropout attentionDropout;
     private final Embedding tokens;
-    private final Tensor rows;
+    private final Tensor rows; // null where positions are sines
     private final Tensor columns;
+    private final Tensor sines;
     private final List<Block> blocks = new ArrayList<>();
     private final LayerNorm last;
     private final Linear head;
@@ -37,11 +40,14 @@ public final class VqDiffusionTransformer implements Denoiser {
         this.configuration = configuration;
         this.shape = shape;
         this.dropout = new Dropout(parameters, configuration.dropout());
+        this.attentionDropout = new Dropout(parameters, configuration.attentionDropout());
         long width = configuration.width();
         Parameters content = parameters.child("content_emb");
         this.tokens = new Embedding(content.child("emb"), "weight", configuration.deviation(), shape, width);
-        this.rows = table(content.child("height_emb"), shape.height());
-        this.columns = table(content.child("width_emb"), shape.width());
+        boolean learnt = configuration.positions() == Positions.LEARNT;
+        this.rows = learnt ? table(content.child("height_emb"), shape.height()) : null;
+        this.columns = learnt ? table(content.child("width_emb"), shape.width()) : null;
+        this.sines = learnt ? null : Scope.keep(() -> parameters.table(sines(shape.length(), width)));
         for (int i = 0; i < configuration.layers(); i++) {
             blocks.add(new Block(parameters.child("blocks").child(i)));
         }
@@ -62,8 +68,7 @@ public final class VqDiffusionTransformer implements Denoiser {
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
         Work.pass(xt.size(0));
         long width = configuration.width();
-        Tensor positions = rows.unsqueeze(1).add(columns.unsqueeze(0)).view(1, shape.length(), width);
-        Tensor x = tokens.forward(xt).add(positions); // [B, L, D]
+        Tensor x = tokens.forward(xt).add(positions()); // [B, L, D]
         Tensor now = shape.times() > 0 ? time.to(ScalarType.Long) : sinusoids(xt, time);
         for (Block block : blocks) {
             Tensor before = x;
@@ -73,7 +78,26 @@ public final class VqDiffusionTransformer implements Denoiser {
         return head.forward(last.forward(at == null ? x : x.index_select(0, at))); // [M, K]
     }
 
-    /** sin and cos of 4000 t · 10000^(-j / (D/2 - 1)). -> [B, D] */
+    /** [1, L, D] */
+    private Tensor positions() {
+        return sines != null
+                ? sines
+                : rows.unsqueeze(1).add(columns.unsqueeze(0)).view(1, shape.length(), configuration.width());
+    }
+
+    /** sin(i / 10000^(2j/D)) and cos of the same, in turn. Vaswani et al. 2017, arXiv:1706.03762. -> [1, L, D] */
+    static Tensor sines(long length, long width) {
+        Tensor frequencies = torch.arange(new Scalar(width / 2), Tensors.options(ScalarType.Double))
+                .mul(new Scalar(-2 * Math.log(10000) / width))
+                .exp();
+        Tensor phase = torch.arange(new Scalar(length), Tensors.options(ScalarType.Double))
+                .unsqueeze(1)
+                .mul(frequencies)
+                .unsqueeze(2); // [L, D/2, 1]
+        return Tensors.cat(2, phase.sin(), phase.cos()).view(1, length, width).to(ScalarType.Float);
+    }
+
+    /** sin and cos of {@code time_scale} t · 10000^(-j / (D/2 - 1)). -> [B, D] */
     private Tensor sinusoids(Tensor xt, Tensor time) {
         long half = configuration.width() / 2;
         Tensor frequencies = torch.arange(new Scalar(half), Tensors.options(ScalarType.Float, xt.device()))
@@ -82,7 +106,7 @@ public final class VqDiffusionTransformer implements Denoiser {
         Tensor t = time == null
                 ? torch.zeros(new long[] {xt.size(0)}, Tensors.options(ScalarType.Float, xt.device()))
                 : time;
-        Tensor phase = t.mul(new Scalar(4000.0)).unsqueeze(1).mul(frequencies);
+        Tensor phase = t.mul(new Scalar(configuration.timeScale())).unsqueeze(1).mul(frequencies);
         return Tensors.cat(1, phase.sin(), phase.cos());
     }
 
@@ -138,7 +162,8 @@ public final class VqDiffusionTransformer implements Denoiser {
         }
 
         Tensor forward(Tensor x, Tensor now, Tensor label) { // [B, L, D]
-            x = x.add(dropout.forward(proj.forward(Attention.self(qkv.forward(ln1.forward(x, now)), heads, false))));
+            Tensor mixed = Attention.self(qkv.forward(ln1.forward(x, now)), heads, false, attentionDropout.now());
+            x = x.add(dropout.forward(proj.forward(mixed)));
             Tensor normed = conditional == null ? plain.forward(x) : conditional.forward(x, label);
             return x.add(dropout.forward(feedForward(normed)));
         }

@@ -12,11 +12,40 @@ package dev.smalti.network;
  * @param dropout share of activations dropped in training; [0, 1); 0 if left out
  * @param deviation standard deviation of the normal distribution from which linear layers and embeddings start; above 0;
  *     0.02 if left out. Narrow networks learn sooner from more: 1/√width
+ * @param attentionDropout share of the attention's weights dropped in training; [0, 1); 0 if left out
+ * @param positions how a token's place is told; {@code learnt} if left out
+ * @param timeScale what continuous time is multiplied by before its sines and cosines are taken, whose frequencies go from 1
+ *     down to 1/10000; above 0; 4000, as the released code for time in [0, 1], if left out. Kind {@code lcmd} tells ln(σ/α),
+ *     within ±7.5 by its usual limit: 67 brings that range to the length of 1000 that Kingma et al. 2021 take in their code,
+ *     where with 4000 most sines turn about several times between levels that hardly differ
  */
 public record VqDiffusionTransformerConfiguration(
-        int layers, int width, int heads, Boolean convolution, Integer expansion, Double dropout, Double deviation)
+        int layers,
+        int width,
+        int heads,
+        Boolean convolution,
+        Integer expansion,
+        Double dropout,
+        Double deviation,
+        Double attentionDropout,
+        Positions positions,
+        Double timeScale)
         implements NetworkConfiguration {
+    /** How a token's place is told. */
+    public enum Positions {
+        /** By the sum of a learnt vector of its row and one of its column. */
+        LEARNT,
+        /** By sines and cosines of its number in raster order. Vaswani et al. 2017, arXiv:1706.03762, section 3.5. */
+        SINUSOIDAL
+    }
+
     public VqDiffusionTransformerConfiguration {
+        attentionDropout = NetworkConfiguration.dropout("attention_dropout", attentionDropout);
+        positions = positions == null ? Positions.LEARNT : positions;
+        timeScale = timeScale == null ? 4000 : timeScale;
+        if (!(timeScale > 0) || Double.isInfinite(timeScale)) {
+            throw new IllegalArgumentException("time_scale must be above 0, got " + timeScale);
+        }
         convolution = convolution == null || convolution;
         expansion = expansion == null ? 4 : expansion;
         dropout = NetworkConfiguration.dropout(dropout);
@@ -29,6 +58,18 @@ public record VqDiffusionTransformerConfiguration(
         if (expansion < 1) {
             throw new IllegalArgumentException("expansion must be at least 1, got " + expansion);
         }
+    }
+
+    /** As the released code, but for what is given. */
+    public VqDiffusionTransformerConfiguration(
+            int layers,
+            int width,
+            int heads,
+            Boolean convolution,
+            Integer expansion,
+            Double dropout,
+            Double deviation) {
+        this(layers, width, heads, convolution, expansion, dropout, deviation, null, null, null);
     }
 
     @Override

@@ -117,6 +117,24 @@ class DiffusionTransformerTest {
     }
 
     @Test
+    void drops_weights_of_attention_in_training_only() {
+        try (Parameters parameters = new Parameters(new Seed(2), Devices.cpu())) {
+            Denoiser network = new DiffusionTransformer(
+                    parameters, new DiffusionTransformerConfiguration(2, 16, 2, 8, null, null, null, 0.5), SHAPE);
+            try (NoGradGuard guard = new NoGradGuard()) {
+                parameters
+                        .weights()
+                        .forEach((name, weight) ->
+                                weight.normal_(0, 0.3, new Seed(9).child(name).optional()));
+            }
+            double[] once = logits(network, 0.5, 0, 5, 0, 1, 5, 2, 3);
+            assertThat(logits(network, 0.5, 0, 5, 0, 1, 5, 2, 3)).containsExactly(once);
+            parameters.training(true);
+            assertThat(logits(network, 0.5, 0, 5, 0, 1, 5, 2, 3)).isNotEqualTo(once);
+        }
+    }
+
+    @Test
     void refuses_heads_that_rotations_cannot_turn() {
         assertThatThrownBy(() -> new DiffusionTransformerConfiguration(1, 12, 2, null, Positions.ROTARY_2D, null, null))
                 .hasMessage("width / heads must be a multiple of 4 for rotary_2d, got 6");

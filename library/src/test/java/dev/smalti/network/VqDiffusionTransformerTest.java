@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.smalti.network.VqDiffusionTransformerConfiguration.Positions;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -123,7 +124,73 @@ class VqDiffusionTransformerTest {
     }
 
     @Test
+    void drops_weights_of_attention_in_training_only() {
+        try (Parameters parameters = new Parameters(new Seed(2), Devices.cpu())) {
+            VqDiffusionTransformer network = with(parameters, 0.5, null, null);
+            Scope.free(() -> {
+                Tensor xt = Tensors.longs(5, 0, 1, 5, 2, 3).view(1, L);
+                double[] once = first(network, xt, 1, -1);
+                assertThat(first(network, xt, 1, -1)).containsExactly(once);
+                parameters.training(true);
+                assertThat(apart(first(network, xt, 1, -1), first(network, xt, 1, -1)))
+                        .isGreaterThan(1e-3);
+            });
+        }
+    }
+
+    @Test
+    void positions_may_be_sines_and_cosines_of_the_place_in_raster_order_which_are_not_learnt() {
+        try (Parameters sines = new Parameters(new Seed(2), Devices.cpu());
+                Parameters learnt = new Parameters(new Seed(2), Devices.cpu())) {
+            VqDiffusionTransformer network = with(sines, null, Positions.SINUSOIDAL, null);
+            with(learnt, null, null, null);
+            assertThat(learnt.count() - sines.count()).isEqualTo((2 + 3) * 16); // rows and columns of width 16
+            Scope.free(() -> {
+                double[] table = Tensors.toDoubles(VqDiffusionTransformer.sines(6, 4));
+                for (int i = 0; i < 6; i++) {
+                    double[] place = {Math.sin(i), Math.cos(i), Math.sin(i / 100.0), Math.cos(i / 100.0)};
+                    assertThat(Arrays.copyOfRange(table, 4 * i, 4 * i + 4)).containsExactly(place, within(1e-6));
+                }
+                double[] before = first(network, Tensors.longs(5, 0, 1, 5, 2, 3).view(1, L), 0.1, -1);
+                double[] swapped =
+                        first(network, Tensors.longs(5, 1, 0, 5, 2, 3).view(1, L), 0.1, -1);
+                assertThat(apart(before, swapped)).isGreaterThan(1e-3);
+            });
+        }
+    }
+
+    @Test
+    void a_smaller_scale_of_time_is_a_longer_time() {
+        try (Parameters usual = new Parameters(new Seed(2), Devices.cpu());
+                Parameters scaled = new Parameters(new Seed(2), Devices.cpu())) {
+            VqDiffusionTransformer network = with(usual, null, null, null);
+            VqDiffusionTransformer slower = with(scaled, null, null, 1000.0);
+            Scope.free(() -> {
+                Tensor xt = Tensors.longs(5, 0, 1, 5, 2, 3).view(1, L);
+                assertThat(first(slower, xt, 0.5, -1)).containsExactly(first(network, xt, 0.125, -1));
+                assertThat(apart(first(slower, xt, 0.5, -1), first(network, xt, 0.5, -1)))
+                        .isGreaterThan(1e-3);
+            });
+        }
+    }
+
+    private static VqDiffusionTransformer with(
+            Parameters parameters, Double attentionDropout, Positions positions, Double timeScale) {
+        return new VqDiffusionTransformer(
+                parameters,
+                new VqDiffusionTransformerConfiguration(
+                        2, 16, 2, false, null, null, 0.3, attentionDropout, positions, timeScale),
+                new NetworkShape(2, 3, 6, K, 0, 0));
+    }
+
+    @Test
     void refuses_sizes_that_do_not_fit() {
+        assertThatThrownBy(
+                        () -> new VqDiffusionTransformerConfiguration(2, 8, 2, null, null, null, null, 1.0, null, null))
+                .hasMessage("attention_dropout must be in [0, 1), got 1.0");
+        assertThatThrownBy(
+                        () -> new VqDiffusionTransformerConfiguration(2, 8, 2, null, null, null, null, null, null, 0.0))
+                .hasMessage("time_scale must be above 0, got 0.0");
         assertThatThrownBy(() -> new VqDiffusionTransformerConfiguration(0, 8, 2, null, null, null, null))
                 .hasMessage("layers must be at least 1, got 0");
         assertThatThrownBy(() -> new VqDiffusionTransformerConfiguration(1, 9, 3, null, null, null, null))

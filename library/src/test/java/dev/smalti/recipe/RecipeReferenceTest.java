@@ -83,6 +83,7 @@ class RecipeReferenceTest {
         REQUIRED.put(LcmdConfiguration.Embedding.class, "");
         REQUIRED.put(LcmdConfiguration.Weights.class, "");
         REQUIRED.put(LcmdConfiguration.Dropping.class, "");
+        REQUIRED.put(LcmdConfiguration.Consistency.class, "");
         REQUIRED.put(LcmdConfiguration.Steps.class, "");
         REQUIRED.put(ShiftedCosine.class, "");
         REQUIRED.put(MaskGitConfiguration.class, NETWORK);

@@ -10,6 +10,7 @@ import dev.smalti.prior.PriorCore;
 import dev.smalti.prior.PriorObjective;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Dropping;
+import dev.smalti.prior.lcmd.LcmdConfiguration.Pair;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Sampler;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Weights;
 import dev.smalti.prior.process.GridDraw;
@@ -112,10 +113,10 @@ public final class Lcmd implements Prior {
 
         @Override
         public Loss loss(TokenBatch batch, long step, Seed seed) {
-            if (step != last) {
+            if (step != last && step % configuration.consistency().every() == 0) {
                 follow(configuration.teacher());
-                last = step;
             }
+            last = step;
             PriorObjective.Method method =
                     (x0, label, generator) -> trainingLoss(x0, label, generator, step % MEASURE_EVERY == 0);
             return new PriorObjective(core, configuration.labelDropping(), method).loss(batch, step, seed);
@@ -140,22 +141,29 @@ public final class Lcmd implements Prior {
     /**
      * The random numbers of a loss.
      *
-     * @param t times in [0, 1), float64 [B]
-     * @param s times from 0 to t, float64 [B]
+     * @param t times in [0, 1], float64 [B]
+     * @param s times from 0, or nearer, to t, float64 [B]
      * @param ratio uniform numbers, float64 [B], from which random dropping takes its ratio
      * @param fate uniform numbers, float64 [B, L], which decide what is dropped
      * @param start noise of z_0, float32 [B, L, D]
      * @param noise noise of z_t, float32 [B, L, D]
+     * @param between noise of z_s given z_t and x, float32 [B, L, D]; null where z_s is not drawn
      */
-    record Chance(Tensor t, Tensor s, Tensor ratio, Tensor fate, Tensor start, Tensor noise) {}
+    record Chance(Tensor t, Tensor s, Tensor ratio, Tensor fate, Tensor start, Tensor noise, Tensor between) {}
 
+    /** Those of grids as many as x0's; times even in [0, 1), or as the bound's are where it is trained. */
     Chance chance(Tensor x0, Generator generator) {
         long size = x0.size(0);
-        Tensor t = LowDiscrepancyTimes.numbers(generator, size);
-        Tensor s = t.mul(Tensors.uniform(generator, size));
+        Tensor even = LowDiscrepancyTimes.numbers(generator, size);
+        Tensor t = spread() ? configuration.noise().times(even) : even;
+        Tensor least = t.sub(new Scalar(configuration.consistency().nearby())).clamp_min(new Scalar(0.0));
+        Tensor s = least.add(t.sub(least).mul(Tensors.uniform(generator, size)));
         Tensor ratio = Tensors.uniform(generator, size);
         Tensor fate = Tensors.uniform(generator, size, space.length());
-        return new Chance(t, s, ratio, fate, noise(x0, generator), noise(x0, generator));
+        Tensor start = noise(x0, generator);
+        Tensor noise = noise(x0, generator);
+        boolean drawn = teacher != null && configuration.consistency().pair() == Pair.DATA;
+        return new Chance(t, s, ratio, fate, start, noise, drawn ? noise(x0, generator) : null);
     }
 
     private Tensor noise(Tensor x0, Generator generator) { // [B, L, D]
@@ -202,28 +210,29 @@ public final class Lcmd implements Prior {
         Tensor logits = null; // of z_t, [B, L, K]
         if (weights.reconstruction() > 0 && weights.between()) { // one call is faster than two
             Tensor both = guess(start.and(now), label == null ? null : Tensors.cat(0, label, label));
-            terms.put("reconstruction", entropy(both.narrow(0, 0, x0.size(0)), x0));
+            terms.put(
+                    "reconstruction", entropy(both.narrow(0, 0, x0.size(0)), x0).mean());
             logits = both.narrow(0, x0.size(0), x0.size(0));
         } else if (weights.reconstruction() > 0) {
-            terms.put("reconstruction", entropy(guess(start, label), x0));
+            terms.put("reconstruction", entropy(guess(start, label), x0).mean());
         } else {
             logits = guess(now, label);
         }
         if (weights.consistency() > 0) {
-            terms.put(
-                    "consistency", divergence(target(now, configuration.noise().at(chance.s()), label), logits));
+            Tensor target = target(now, configuration.noise().at(chance.s()), chance.between(), label);
+            terms.put("consistency", overTimes(divergence(target, logits), now.level()));
         }
         if (weights.diffusion() > 0 || weights.variational() > 0) {
             Tensor distance = clean.sub(student.mean(logits)).square().sum(-1); // [B, L]
             if (weights.diffusion() > 0) {
-                terms.put("diffusion", distance.mean());
+                terms.put("diffusion", overTimes(distance, now.level()));
             }
             if (weights.variational() > 0) {
-                terms.put("variational", variational(distance, clean, chance.t(), now.level()));
+                terms.put("variational", variational(distance, clean, now.level()));
             }
         }
         if (weights.crossEntropy() > 0) {
-            terms.put("cross_entropy", entropy(logits, x0));
+            terms.put("cross_entropy", overTimes(entropy(logits, x0), now.level()));
         }
         return terms;
     }
@@ -231,12 +240,14 @@ public final class Lcmd implements Prior {
     /**
      * Embeddings with noise.
      *
+     * @param clean what it came of, after dropping, float32 [B, L, D]
      * @param z float32 [B, L, D]
      * @param dropped bool [B, L]; null if nothing ever is
      */
-    private record Noisy(Tensor z, NoiseLevel level, Tensor dropped) {
+    private record Noisy(Tensor clean, Tensor z, NoiseLevel level, Tensor dropped) {
         Noisy and(Noisy other) {
             return new Noisy(
+                    Tensors.cat(0, clean, other.clean),
                     Tensors.cat(0, z, other.z),
                     new NoiseLevel(Tensors.cat(0, level.lambda(), other.level.lambda())),
                     dropped == null ? null : Tensors.cat(0, dropped, other.dropped));
@@ -246,7 +257,8 @@ public final class Lcmd implements Prior {
     private Noisy noisy(Tensor clean, Tensor t, Chance chance, Tensor noise) {
         NoiseLevel level = configuration.noise().at(t);
         Tensor dropped = dropped(t, chance, clean.device());
-        return new Noisy(level.noised(student.embeddings().dropped(clean, dropped), noise), level, dropped);
+        Tensor read = student.embeddings().dropped(clean, dropped);
+        return new Noisy(read, level.noised(read, noise), level, dropped);
     }
 
     private Tensor guess(Noisy noisy, Tensor label) {
@@ -269,41 +281,76 @@ public final class Lcmd implements Prior {
         return Devices.send(chance.fate().lt(most), device, ScalarType.Bool);
     }
 
-    /** -ln p(x), mean over tokens. [B, L, K], [B, L] -> [] */
-    private Tensor entropy(Tensor logits, Tensor x0) {
-        return torch.cross_entropy(logits.reshape(-1, space.codes()), x0.flatten());
+    /** -ln p(x). [B, L, K], [B, L] -> [B, L] */
+    private static Tensor entropy(Tensor logits, Tensor x0) {
+        return torch.log_softmax(logits, -1)
+                .gather(2, x0.unsqueeze(2))
+                .squeeze(2)
+                .neg();
+    }
+
+    /** Whether times are spread as the bound's are. */
+    private boolean spread() {
+        return configuration.weights().variational() > 0;
+    }
+
+    /** The mean over tokens and over even times, whatever times were drawn. [B, L] -> [] */
+    private Tensor overTimes(Tensor each, NoiseLevel level) {
+        return spread()
+                ? each.mul(column(configuration.noise().evenness(level), each)).mean()
+                : each.mean();
     }
 
     /**
-     * ½ -dSNR/dt |e(x) - x̂|² and the distance of z_1 from noise: the bound in continuous time but for reconstruction,
-     * Kingma et al. 2021, eq. 17, with t even in [0, 1]. Mean over tokens.
+     * ½ e^λ |e(x) - x̂|² dλ and the distance of z_1 from noise: the bound in continuous time but for reconstruction, Kingma et
+     * al. 2021, eq. 18, at levels as dense as {@link ShiftedCosine#times}. Mean over tokens.
      */
-    private Tensor variational(Tensor distance, Tensor clean, Tensor t, NoiseLevel level) {
-        Tensor slope = configuration.noise().slope(t).mul(level.lambda().exp());
-        Tensor weight = Devices.send(slope.mul(new Scalar(0.5)), distance.device(), ScalarType.Float)
-                .unsqueeze(1); // [B, 1]
-        NoiseLevel last = configuration.noise().at(torch.ones_like(t));
-        return distance.mul(weight)
+    private Tensor variational(Tensor distance, Tensor clean, NoiseLevel level) {
+        double limit = configuration.noise().limit();
+        NoiseLevel last = new NoiseLevel(torch.full_like(level.lambda(), new Scalar(-limit)));
+        return distance.mul(column(weight(level), distance))
                 .mean()
                 .add(last.divergenceFromNoise(clean).mean().to(ScalarType.Float));
     }
 
+    /** ½ e^λ over the density of levels. [B] */
+    private Tensor weight(NoiseLevel level) {
+        return level.lambda()
+                .exp()
+                .mul(new Scalar(0.5))
+                .div(configuration.noise().density(level));
+    }
+
+    /** [B] -> float32 [B, 1] */
+    private static Tensor column(Tensor numbers, Tensor like) {
+        return Devices.send(numbers, like.device(), ScalarType.Float).unsqueeze(1);
+    }
+
     /**
-     * What the teacher says of ẑ_s, to which its own guess leads from z_t by a step of the probability flow, eq. 3. Carries no
-     * gradient. -> [B, L, K]
+     * What the teacher says of z_s, which has less noise, eq. 3: where its own guess leads from z_t by a step of the probability
+     * flow, or drawn from q(z_s | z_t, x). Carries no gradient. -> [B, L, K]
+     *
+     * @param noise of the draw, float32 [B, L, D]; null for the flow
      */
-    private Tensor target(Noisy now, NoiseLevel less, Tensor label) {
+    private Tensor target(Noisy now, NoiseLevel less, Tensor noise, Tensor label) {
         return Scope.keep(() -> evaluated(() -> {
-            Tensor guess = teacher.logits(now.z(), now.level(), label, now.dropped());
-            Tensor further = now.level().ddim(now.z(), teacher.mean(guess), less); // ẑ_s, [B, L, D]
-            return teacher.logits(further, less, label, now.dropped());
+            Tensor nearer = noise == null
+                    ? flow(now, less, label)
+                    : now.level().ancestral(now.z(), now.clean(), less, noise); // [B, L, D]
+            return teacher.logits(nearer, less, label, now.dropped());
         }));
     }
 
-    /** KL(softmax(target) ‖ softmax(logits)), mean over tokens. [B, L, K] twice -> [] */
+    /** ẑ_s. -> [B, L, D] */
+    private Tensor flow(Noisy now, NoiseLevel less, Tensor label) {
+        Tensor guess = teacher.logits(now.z(), now.level(), label, now.dropped());
+        return now.level().ddim(now.z(), teacher.mean(guess), less);
+    }
+
+    /** KL(softmax(target) ‖ softmax(logits)). [B, L, K] twice -> [B, L] */
     static Tensor divergence(Tensor target, Tensor logits) {
         Tensor log = torch.log_softmax(target, -1);
-        return log.exp().mul(log.sub(torch.log_softmax(logits, -1))).sum(-1).mean();
+        return log.exp().mul(log.sub(torch.log_softmax(logits, -1))).sum(-1);
     }
 
     /** Without gradients and without dropout, in the midst of training. */
@@ -464,7 +511,7 @@ public final class Lcmd implements Prior {
             double limit = configuration.noise().limit();
             Tensor clean = Embeddings.of(student.embeddings().vectors(), codes); // [B, L, D]
             Tensor u = LowDiscrepancyTimes.numbers(generator, size);
-            NoiseLevel level = configuration.noise().spread(u);
+            NoiseLevel level = configuration.noise().at(configuration.noise().times(u));
             Tensor guess = logits(denoiser, level.noised(clean, noise(codes, generator)), level, labels);
             Tensor distance = clean.sub(student.mean(guess).view_as(clean))
                     .to(ScalarType.Double)
@@ -472,8 +519,7 @@ public final class Lcmd implements Prior {
                     .flatten(1, -1)
                     .sum(1)
                     .cpu(); // [B]
-            Tensor weight = configuration.noise().density(level).reciprocal().mul(new Scalar(0.5));
-            Tensor diffusion = level.lambda().exp().mul(distance).mul(weight); // ½ e^λ |e - x̂|² dλ
+            Tensor diffusion = weight(level).mul(distance);
             NoiseLevel start = new NoiseLevel(torch.full_like(u, new Scalar(limit)));
             Tensor first = logits(denoiser, start.noised(clean, noise(codes, generator)), start, labels);
             Tensor log = torch.log_softmax(first.to(ScalarType.Double), -1); // [B·L, K]

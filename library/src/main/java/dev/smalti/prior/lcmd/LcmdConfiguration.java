@@ -21,6 +21,7 @@ import org.bytedeco.pytorch.Device;
  *     from the formula; false, as the paper, if left out. It is added to the network's logits, which then need only tell
  *     what the other positions say; and the network reads the mean embedding under it, E[e(x_i) | z_i], instead of z_i and
  *     the noise, and a dropped token says nothing rather than being a mask
+ * @param consistency with what the guess at z_t is compared; its own defaults if left out, which are the paper's
  * @param teacher decay of the moving average of network and embeddings that gives the targets of consistency; [0, 1); 0.99
  *     if left out. The paper's value is not in its text
  * @param sampling how grids are drawn; its own defaults if left out
@@ -34,6 +35,7 @@ public record LcmdConfiguration(
         Weights weights,
         Dropping dropping,
         Boolean evidence,
+        Consistency consistency,
         Double teacher,
         Steps sampling,
         Boolean conditional,
@@ -76,11 +78,12 @@ public record LcmdConfiguration(
      * {@code diffusion}); at least 0, and not all of them 0.
      *
      * @param reconstruction -ln p(x | z_0); at least 0; 1 if left out
-     * @param consistency KL between the guesses of the teacher at ẑ_s and of the network at z_t, eq. 3; at least 0; 1 if
+     * @param consistency KL between the guesses of the teacher at z_s and of the network at z_t, eq. 3; at least 0; 1 if
      *     left out
      * @param diffusion |e(x) - x̂(z_t)|², the simplified diffusion loss; at least 0; 0.005 if left out
      * @param variational the same as the bound weighs it, and the distance of z_1 from noise, with reconstruction 1 the
-     *     bound, eq. 2; at least 0; 0 if left out
+     *     bound, eq. 2; at least 0; 0 if left out. Above 0, times are drawn as densely as the bound's are, and the other
+     *     terms weighed so that they are means over even times all the same
      * @param crossEntropy -ln p(x | z_t), the loss of Dieleman et al. 2022, arXiv:2211.15089 (CDCD); at least 0; 0 if left
      *     out
      */
@@ -137,6 +140,41 @@ public record LcmdConfiguration(
         }
     }
 
+    /** Where z_s comes from, at which the teacher's guess is the target of the guess at z_t. */
+    public enum Pair {
+        /**
+         * ẑ_s, to which the teacher's own guess leads from z_t by a step of the probability flow, as the paper. Least where the
+         * guess is the same all along a path, so that it is the token at the path's end; p(x | z_t) is not the minimum.
+         */
+        FLOW,
+        /**
+         * Drawn from q(z_s | z_t, x), the forward process between the grid's own embeddings and z_t. Then E[p(x | z_s) | z_t] =
+         * p(x | z_t), so a guess that is right at z_s asks for the right one at z_t.
+         */
+        DATA
+    }
+
+    /**
+     * With what the guess at z_t is compared.
+     *
+     * @param pair where z_s comes from; {@code flow} if left out, as the paper
+     * @param nearby how far s is from t at most, s even from max(0, t - nearby) to t; (0, 1]; 1 if left out, as the paper
+     * @param every steps of training from one move of the teacher to the next; at least 1; 1 if left out
+     */
+    public record Consistency(Pair pair, Double nearby, Integer every) {
+        public Consistency {
+            pair = pair == null ? Pair.FLOW : pair;
+            nearby = nearby == null ? 1.0 : nearby;
+            every = every == null ? 1 : every;
+            if (!(nearby > 0 && nearby <= 1)) {
+                throw new IllegalArgumentException("consistency.nearby must be above 0 and at most 1, got " + nearby);
+            }
+            if (every < 1) {
+                throw new IllegalArgumentException("consistency.every must be at least 1, got " + every);
+            }
+        }
+    }
+
     /** The way a step is taken. */
     public enum Sampler {
         /** Draws from p(z_s | z_t), eq. 1. */
@@ -174,6 +212,7 @@ public record LcmdConfiguration(
             throw new IllegalArgumentException("network: kind transformer is not told the noise, which kind lcmd needs:"
                     + " take dit or vq-diffusion, or evidence: true");
         }
+        consistency = consistency == null ? new Consistency(null, null, null) : consistency;
         teacher = teacher == null ? 0.99 : teacher;
         if (!(teacher >= 0 && teacher < 1)) {
             throw new IllegalArgumentException("teacher must be in [0, 1), got " + teacher);

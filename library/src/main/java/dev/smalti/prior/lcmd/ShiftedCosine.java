@@ -36,43 +36,45 @@ public record ShiftedCosine(Double shift, Double limit) {
         return new NoiseLevel(lambda.clamp_min(new Scalar(-limit)).clamp_max(new Scalar(limit)));
     }
 
-    /** -dλ/dt where it is not cut off, 0 where it is. float64 [B] */
-    Tensor slope(Tensor t) {
-        Tensor lambda = at(t).lambda();
-        Tensor slope = t.mul(new Scalar(Math.PI)).sin().reciprocal().mul(new Scalar(2 * Math.PI));
-        return slope.masked_fill(lambda.abs().ge(new Scalar(limit)), new Scalar(0.0));
-    }
-
     /** The time of a level that is not beyond the limit. [B] -> [B] */
     private Tensor time(Tensor lambda) {
         return lambda.mul(new Scalar(-0.5)).exp().mul(new Scalar(shift)).atan().mul(new Scalar(2 / Math.PI));
     }
 
     /**
-     * Levels for an integral over λ: half of them even in λ from -limit to limit, half even in time, where training has most
-     * of them.
+     * Times for an integral over λ: half of their levels even in λ from -limit to limit, half even in time.
      *
      * @param u even in [0, 1), float64 [B]
+     * @return float64 [B]
      */
-    NoiseLevel spread(Tensor u) {
-        Tensor even = u.mul(new Scalar(4 * limit)).sub(new Scalar(limit)); // for u below a half
+    Tensor times(Tensor u) {
+        Tensor even = time(u.mul(new Scalar(4 * limit)).sub(new Scalar(limit))); // for u below a half
         Tensor ends = time(Tensors.doubles(limit, -limit));
         Tensor t = ends.select(0, 0)
                 .add(ends.select(0, 1)
                         .sub(ends.select(0, 0))
                         .mul(u.mul(new Scalar(2.0)).sub(new Scalar(1.0))));
-        return new NoiseLevel(torch.where(
-                u.lt(new Scalar(0.5)), even, at(t.clamp_min(ends.select(0, 0))).lambda()));
+        return torch.where(u.lt(new Scalar(0.5)), even, t);
     }
 
-    /** How dense {@link #spread}'s levels are in λ. [B] -> [B] */
+    /** How dense the levels of {@link #times} are in λ. [B] -> [B] */
     Tensor density(NoiseLevel level) {
+        return perLevel(level).div(new Scalar(2 * length())).add(new Scalar(1 / (4 * limit)));
+    }
+
+    /** How dense levels of even times are, compared with those of {@link #times}; at most 2. [B] -> [B] */
+    Tensor evenness(NoiseLevel level) {
+        return perLevel(level).div(density(level));
+    }
+
+    /** -dt/dλ of a level that is not beyond the limit. [B] -> [B] */
+    Tensor perLevel(NoiseLevel level) {
+        return time(level.lambda()).mul(new Scalar(Math.PI)).sin().div(new Scalar(2 * Math.PI));
+    }
+
+    /** Time from one limit to the other, a little less than 1. */
+    private double length() {
         Tensor ends = time(Tensors.doubles(limit, -limit));
-        double length = ends.select(0, 1).sub(ends.select(0, 0)).item_double();
-        return time(level.lambda())
-                .mul(new Scalar(Math.PI))
-                .sin()
-                .div(new Scalar(4 * Math.PI * length)) // half of dt/dλ
-                .add(new Scalar(1 / (4 * limit)));
+        return ends.select(0, 1).sub(ends.select(0, 0)).item_double();
     }
 }

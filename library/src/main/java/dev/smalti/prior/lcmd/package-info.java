@@ -13,7 +13,8 @@
  * training:  x [B, L] -- {@link dev.smalti.prior.lcmd.Embeddings#of} --> e(x) [B, L, D] -- dropping, {@link
  * dev.smalti.prior.lcmd.NoiseLevel#noised} --> z_0, z_t
  *            -- network --> ln p [B, L, K] -- reconstruction at z_0; at z_t the distance of x̂ from e(x), and consistency with
- *            the teacher's guess at ẑ_s, a step of {@link dev.smalti.prior.lcmd.NoiseLevel#ddim} further --> nats a token
+ *            the teacher's guess at ẑ_s, a step of {@link dev.smalti.prior.lcmd.NoiseLevel#ddim} further, or at z_s drawn from
+ *            q(z_s | z_t, x) --> nats a token
  * sampling:  noise [B, L, D] -- (network -> p -> x̂ -> {@link dev.smalti.prior.lcmd.NoiseLevel#ancestral} or ddim), S times
  * --> z_0 -- draw of p(x | z_0) --> [B, h, w]
  * </pre>
@@ -41,8 +42,15 @@
  *   <li>Initial deviation 1/√D, shift 0.5, a teacher of decay 0.99 without dropout, λ within ±15: ours.
  *   <li>A codebook is scaled by one number to the norm that normalised embeddings have. Geometry stays, and the noise fits
  *       whatever the tokenizer's scale.
- *   <li>The network is told ln(σ/α) rather than t, so what it learns does not depend on the schedule.
- *   <li>The times of a batch are spread evenly over [0, 1].
+ *   <li>The network is told ln(σ/α) rather than t, so what it learns does not depend on the schedule. The sines of {@code kind:
+ *       vq-diffusion} were made for times in [0, 1]: give it {@code time_scale: 67}.
+ *   <li>The times of a batch are spread evenly over [0, 1]; where {@code variational} weighs anything, as densely as the bound's
+ *       levels ({@link dev.smalti.prior.lcmd.ShiftedCosine#times}), since over even times a few near 0 would weigh 9·10⁹.
+ *   <li>{@code consistency: {pair: data}}. With the flow's pair the true p(x | z_t) is no minimum: on a known joint it costs 0.16
+ *       to 0.27 nats a token, and a constant guess nothing, since the flow's end is one token and p(x | z_t) is not. With z_s
+ *       drawn from q(z_s | z_t, x), E[p(x | z_s) | z_t] = p(x | z_t), so what is learnt at less noise, from the data by
+ *       reconstruction in the end, is carried to more noise as it should be ({@code docs/lcmd.md}, where {@code
+ *       ConsistencyTest}'s enumeration is told).
  *   <li>Temperature, top-k and nucleus, which the paper does without, act on every guess p before its mean is taken, and on
  *       the last draw: so they sharpen the whole path. Guidance mixes log-probabilities before them.
  *   <li>{@code evidence}. What z_i says of its own token is known: ln N(z_i; α e_k, σ² I). Added to the logits, it leaves to the
@@ -54,7 +62,7 @@
  *   <li>{@code cross_entropy}. Consistency asks that guesses agree, not that they are right: its target at ẑ_s is made of the
  *       teacher's guess at z_t, so only the weak diffusion loss ties the noisy end to the data, and its gradient shrinks
  *       with the embeddings. Cross-entropy at every t ties it to the data directly, and has the true p(x | z_t) as its
- *       minimum, which ancestral sampling needs; consistency has another one, the flow's end point.
+ *       minimum, which ancestral sampling needs; consistency along the flow has another one, the flow's end point.
  *   <li>The bound ({@link dev.smalti.prior.lcmd.Lcmd#negativeLogLikelihood}) is the variational one in continuous time whatever was trained.
  * </ul>
  *

@@ -18,13 +18,18 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 record ExactGuess(Tensor probabilities, Tensor states, Tensor embeddings) implements Denoiser {
     /** A joint in which the tokens depend on one another. */
     static ExactGuess of(int codes, int length, Tensor embeddings, long seed) {
+        return of(codes, length, embeddings, seed, 2);
+    }
+
+    /** The same, the more so the greater the deviation of the logarithms of weights. */
+    static ExactGuess of(int codes, int length, Tensor embeddings, long seed, double strength) {
         int states = (int) Math.pow(codes, length);
         Random random = new Random(seed);
         double[] p = new double[states];
         long[] tokens = new long[states * length];
         double sum = 0;
         for (int s = 0; s < states; s++) {
-            p[s] = Math.exp(2 * random.nextGaussian());
+            p[s] = Math.exp(strength * random.nextGaussian());
             sum += p[s];
             for (int i = 0, rest = s; i < length; i++, rest /= codes) {
                 tokens[s * length + i] = rest % codes;

@@ -13,6 +13,7 @@ import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.TokenBatch;
+import dev.smalti.prior.lcmd.LcmdConfiguration.Consistency;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Dropping;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Embedding;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Origin;
@@ -36,6 +37,7 @@ import java.util.Map;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
@@ -185,6 +187,53 @@ class LcmdTest {
         });
     }
 
+    @Test
+    void reconstruction_and_the_variational_term_are_the_bound() {
+        ShiftedCosine noise = new ShiftedCosine(0.5, 3.0); // so that none weighs a thousand times as much as another
+        Scope.free(() -> {
+            try (Lcmd prior = build(with(Origin.LEARNT, noise, new Weights(1.0, 0.0, 0.0, 1.0, 0.0), 0, null))) {
+                Tensor x = batch().codes().repeat(50, 1);
+                wake(prior);
+                Map<String, Tensor> terms = prior.terms(x, null, prior.chance(x, new Seed(6).generator()));
+                Tensor nats = prior.negativeLogLikelihood(new TokenBatch(x, null), new Seed(7));
+                double error = nats.std(false).item_double() / Math.sqrt(nats.numel()) / 3;
+                double truth = nats.mean().item_double() / 3;
+                assertThat(error).isLessThan(0.03 * truth);
+                assertThat(terms.get("reconstruction").item_double()
+                                + terms.get("variational").item_double())
+                        .isCloseTo(truth, within(4 * Math.sqrt(2) * error));
+            }
+        });
+    }
+
+    @Test
+    void other_terms_beside_the_variational_one_are_means_over_even_times_all_the_same() {
+        Scope.free(() -> {
+            try (Lcmd spread = build(with(Origin.LEARNT, null, new Weights(1.0, 0.0, 0.005, 1.0, 1.0), 0, null));
+                    Lcmd even = build(with(Origin.LEARNT, null, new Weights(1.0, 0.0, 0.005, 0.0, 1.0), 0, null))) {
+                Tensor x = batch().codes().repeat(50, 1);
+                wake(spread);
+                wake(even);
+                Map<String, Tensor> some = spread.terms(x, null, spread.chance(x, new Seed(6).generator()));
+                Map<String, Tensor> others = even.terms(x, null, even.chance(x, new Seed(8).generator()));
+                for (String name : List.of("diffusion", "cross_entropy")) {
+                    double other = others.get(name).item_double();
+                    assertThat(some.get(name).item_double()).as(name).isCloseTo(other, within(0.04 * other));
+                }
+            }
+        });
+    }
+
+    /** Has an untrained network say something. */
+    private static void wake(Lcmd prior) {
+        try (var guard = new NoGradGuard()) {
+            prior.parameters()
+                    .weights()
+                    .forEach((name, weight) ->
+                            weight.normal_(0, 0.5, new Seed(9).child(name).optional()));
+        }
+    }
+
     /** A uniform guess of equally long embeddings of mean m is m, at squared distance |e(x)|² - 2 e(x)·m + |m|². */
     @Test
     void the_diffusion_loss_of_a_uniform_guess_is_the_distance_from_the_mean_embedding() {
@@ -228,6 +277,7 @@ class LcmdTest {
                 null,
                 null,
                 null,
+                null,
                 null);
         try (Lcmd prior = build(configuration)) {
             double[] result = {terms(prior).get("reconstruction").item_double()};
@@ -252,7 +302,7 @@ class LcmdTest {
                                 "entropy_at_0.9");
                 assertThat(before.get("embedding_distance").item_double()).isGreaterThan(0.5);
                 assertThat(before.get("entropy_at_0.5").item_double()).isCloseTo(Math.log(3), within(1e-6));
-                try (var guard = new org.bytedeco.pytorch.NoGradGuard()) {
+                try (var guard = new NoGradGuard()) {
                     prior.student().embeddings().vectors().fill_(new Scalar(0.5));
                 }
                 Map<String, Tensor> after = prior.collapse(batch().codes(), null, new Seed(1).generator());
@@ -266,8 +316,8 @@ class LcmdTest {
     void normalised_embeddings_have_norm_root_d_and_learnt_ones_start_near_one() {
         Scope.free(() -> {
             try (Lcmd normalised = build(with(Origin.NORMALISED, null, null, 0, null));
-                    Lcmd learnt = build(
-                            new LcmdConfiguration(NETWORK, null, null, null, null, null, null, null, null, null))) {
+                    Lcmd learnt = build(new LcmdConfiguration(
+                            NETWORK, null, null, null, null, null, null, null, null, null, null))) {
                 for (double norm : Tensors.toDoubles(normalised
                         .student()
                         .embeddings()
@@ -348,8 +398,8 @@ class LcmdTest {
     @Test
     void a_network_that_reads_only_tokens_is_refused() {
         NetworkConfiguration halton = new HaltonTransformerConfiguration(1, 16, 2, null, null, null, null);
-        assertThatThrownBy(() ->
-                        build(new LcmdConfiguration(halton, null, null, null, null, null, null, null, null, null)))
+        assertThatThrownBy(() -> build(
+                        new LcmdConfiguration(halton, null, null, null, null, null, null, null, null, null, null)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("halton reads tokens");
     }
@@ -362,10 +412,16 @@ class LcmdTest {
         assertThatThrownBy(() -> new Dropping(null, 1.1)).hasMessage("dropping.ratio must be in [0, 1], got 1.1");
         assertThatThrownBy(() -> new Steps(0, null)).hasMessage("steps must be at least 1, got 0");
         assertThatThrownBy(() -> new Embedding(0, null, null)).hasMessage("dimension must be at least 1, got 0");
-        assertThatThrownBy(() -> new LcmdConfiguration(NETWORK, null, null, null, null, null, 1.0, null, null, null))
+        assertThatThrownBy(
+                        () -> new LcmdConfiguration(NETWORK, null, null, null, null, null, null, 1.0, null, null, null))
                 .hasMessage("teacher must be in [0, 1), got 1.0");
+        assertThatThrownBy(() -> new Consistency(null, 0.0, null))
+                .hasMessage("consistency.nearby must be above 0 and at most 1, got 0.0");
+        assertThatThrownBy(() -> new Consistency(null, null, 0))
+                .hasMessage("consistency.every must be at least 1, got 0");
         NetworkConfiguration untold = new TransformerConfiguration(1, 16, 2, null);
-        assertThatThrownBy(() -> new LcmdConfiguration(untold, null, null, null, null, null, null, null, null, null))
+        assertThatThrownBy(
+                        () -> new LcmdConfiguration(untold, null, null, null, null, null, null, null, null, null, null))
                 .hasMessageContaining("kind transformer is not told the noise");
     }
 
@@ -383,6 +439,7 @@ class LcmdTest {
                 noise,
                 weights,
                 new Dropping(null, dropping),
+                null,
                 null,
                 null,
                 steps,

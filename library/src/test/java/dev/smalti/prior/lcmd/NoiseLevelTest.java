@@ -134,10 +134,8 @@ class NoiseLevelTest {
                 double ofSnr = Math.exp(value(s.lambda())) - Math.exp(value(t.lambda()));
                 assertThat(divergence).isCloseTo(ofSnr / 2 * Math.pow(clean - guess, 2), within(1e-6));
                 sum += divergence;
-                Tensor middle = Tensors.doubles((i + 0.5) / steps);
-                weighed += value(schedule.slope(middle))
-                        * Math.exp(value(schedule.at(middle).lambda()))
-                        / steps;
+                NoiseLevel middle = schedule.at(Tensors.doubles((i + 0.5) / steps));
+                weighed += Math.exp(value(middle.lambda())) / value(schedule.perLevel(middle)) / steps;
             }
             assertThat(weighed / 2 * Math.pow(clean - guess, 2)).isCloseTo(sum, within(1e-4));
         });
@@ -157,7 +155,6 @@ class NoiseLevelTest {
             ShiftedCosine schedule = new ShiftedCosine(0.5, 10.0);
             assertThat(value(schedule.at(Tensors.doubles(0)).lambda())).isEqualTo(10);
             assertThat(value(schedule.at(Tensors.doubles(1)).lambda())).isEqualTo(-10);
-            assertThat(value(schedule.slope(Tensors.doubles(0)))).isZero();
         });
     }
 
@@ -171,11 +168,16 @@ class NoiseLevelTest {
             for (int i = 0; i < n; i++) {
                 u[i] = (i + 0.5) / n;
             }
-            NoiseLevel level = schedule.spread(Tensors.doubles(u));
+            NoiseLevel level = schedule.at(schedule.times(Tensors.doubles(u)));
             Tensor weight = schedule.density(level).reciprocal();
             assertThat(weight.mean().item_double()).isCloseTo(24, within(1e-2));
             assertThat(weight.mul(level.lambda().square()).mean().item_double())
                     .isCloseTo(2 * Math.pow(12, 3) / 3, within(1.0));
+            Tensor even = schedule.evenness(level);
+            assertThat(even.max().item_double()).isLessThanOrEqualTo(2);
+            assertThat(even.mul(level.alpha()).mean().item_double())
+                    .as("the mean of α over even times")
+                    .isCloseTo(schedule.at(Tensors.doubles(u)).alpha().mean().item_double(), within(1e-3));
         });
     }
 

@@ -22,6 +22,7 @@ class CsdmContractTest extends PriorContract {
                 new Dropping(null, 0.0),
                 null,
                 null,
+                null,
                 new Steps(10, Sampler.DDIM),
                 null,
                 null);

@@ -20,6 +20,7 @@ class LcmdContractTest extends PriorContract {
                 new Dropping(null, 0.1),
                 true,
                 null,
+                null,
                 new Steps(10, null),
                 null,
                 null);
