@@ -242,7 +242,7 @@ final class CompareCells {
                 plan.features(),
                 null,
                 out.resolve("cache"),
-                new EvaluationRequest.Settings(size, resamples, plan.seed(), false, "auto"));
+                new EvaluationRequest.Settings(size, resamples, plan.neighbours(), plan.seed(), false, "auto"));
         return Evaluation.of(request, phase -> observer.see(phase.in(title)));
     }
 
@@ -256,6 +256,9 @@ final class CompareCells {
         depends.put("size", plan.size());
         if (plan.resamples() != null) {
             depends.put("resamples", plan.resamples());
+        }
+        if (plan.neighbours() > 0) {
+            depends.put("neighbours", plan.neighbours());
         }
         return depends;
     }

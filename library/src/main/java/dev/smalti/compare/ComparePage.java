@@ -361,6 +361,11 @@ final class ComparePage {
                                 each.sha256() == null
                                         ? ""
                                         : " SHA-256 of the features' weights: " + each.sha256() + ".")));
+        CompareTable.measures(result)
+                .findFirst()
+                .map(ComparePage::neighbours)
+                .filter(each -> !each.isEmpty())
+                .ifPresent(items::add);
         Set<String> machines = result.priors().stream()
                 .flatMap(each -> each.cells().stream())
                 .map(Cell::machine)
@@ -376,6 +381,15 @@ final class ComparePage {
         items.add(escape(Phrase.of("Smalti %s, libtorch's binding %s, Java %s, %s; page of %s.")
                 .with(here.smalti(), here.pytorch(), here.java(), here.os(), here.created())));
         return items;
+    }
+
+    /** {@code Neighbours, k: precision 3, density 5.}; empty where nothing was measured by them. */
+    private static String neighbours(Measures measures) {
+        String each = measures.values().entrySet().stream()
+                .filter(value -> value.getValue().neighbours() != null)
+                .map(value -> value.getKey() + " " + value.getValue().neighbours())
+                .collect(Collectors.joining(", "));
+        return each.isEmpty() ? "" : "Balls reach to the k-th neighbour, k: " + each + ".";
     }
 
     private static String span(Collection<Long> values) {

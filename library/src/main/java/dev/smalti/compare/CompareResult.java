@@ -121,15 +121,17 @@ public record CompareResult(
      * @param deviation over subsets or parts of the images; null where there are none
      * @param low end of the 95 % interval; null where there is none
      * @param high the other end
+     * @param neighbours k of precision, recall, density and coverage; null for others, and where it wasn't written down
      */
-    public record Value(double value, Double deviation, Double low, Double high) {
+    public record Value(double value, Double deviation, Double low, Double high, Integer neighbours) {
         private static Value of(EvaluationResult.Value measured) {
             Interval interval = measured.interval();
             return new Value(
                     measured.value(),
                     measured.deviation(),
                     interval == null ? null : interval.low(),
-                    interval == null ? null : interval.high());
+                    interval == null ? null : interval.high(),
+                    measured.neighbours());
         }
     }
 

@@ -34,6 +34,7 @@ import java.util.stream.Stream;
  * @param repeats estimates of the bits of each held-out grid that are averaged; at least 1; 1 if left out
  * @param resamples resamples of the draws, for the interval of a Fréchet distance, 0 for none; 0, or at least 2; as
  *     {@code evaluate} has it if left out
+ * @param neighbours k of precision, recall, density and coverage, 0 for the usual one of each; at least 0; 0 if left out
  * @param set changes to the recipe of every prior that is trained, the budget that they share; each {@code key=value}; none
  *     if left out
  * @param priors those to compare, at least one
@@ -52,6 +53,7 @@ public record ComparePlan(
         Integer grids,
         Integer repeats,
         Integer resamples,
+        Integer neighbours,
         List<String> set,
         List<Entry> priors,
         List<Sweep> sweeps) {
@@ -66,6 +68,7 @@ public record ComparePlan(
         draws = draws == null ? 1000 : draws;
         grids = grids == null ? 0 : grids;
         repeats = repeats == null ? 1 : repeats;
+        neighbours = neighbours == null ? 0 : neighbours;
         set = set == null ? List.of() : List.copyOf(set);
         sweeps = sweeps == null ? List.of(Sweep.NONE) : List.copyOf(sweeps);
         Objects.requireNonNull(real, "real");
@@ -83,6 +86,10 @@ public record ComparePlan(
         }
         if (resamples != null && (resamples < 0 || resamples == 1)) {
             throw new IllegalArgumentException("resamples must be 0 for no interval, or at least 2, got " + resamples);
+        }
+        if (neighbours < 0) {
+            throw new IllegalArgumentException(
+                    "neighbours must be at least 1, or 0 for the usual ones, got " + neighbours);
         }
         if (priors.isEmpty()) {
             throw new IllegalArgumentException(

@@ -47,7 +47,7 @@ class ComparePageTest {
                 10,
                 10,
                 0,
-                Map.of("frechet", new Value(frechet, null, null, null)),
+                Map.of("frechet", new Value(frechet, null, null, null, null)),
                 List.of());
     }
 }

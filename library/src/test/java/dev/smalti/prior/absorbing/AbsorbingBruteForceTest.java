@@ -69,8 +69,12 @@ class AbsorbingBruteForceTest {
     }
 
     private static AbsorbingDiffusion build(AbsorbingConfiguration.Loss loss, Masking masking) {
-        AbsorbingConfiguration configuration =
-                new AbsorbingConfiguration(new TransformerConfiguration(2, 8, 2, null), T, loss, masking, null, null);
+        return build(loss, masking, T);
+    }
+
+    private static AbsorbingDiffusion build(AbsorbingConfiguration.Loss loss, Masking masking, int steps) {
+        AbsorbingConfiguration configuration = new AbsorbingConfiguration(
+                new TransformerConfiguration(2, 8, 2, null), steps, loss, masking, null, null);
         AbsorbingDiffusion made =
                 new AbsorbingDiffusion(configuration, new TokenSpace(K, 1, L), CLASSES, new Seed(1), Devices.cpu());
         Scope.free(() -> {
@@ -118,14 +122,7 @@ class AbsorbingBruteForceTest {
 
     @Test
     void seed_6_estimates_the_bound_by_drawing_a_time() {
-        double exact = 0;
-        for (int t = 1; t <= T; t++) {
-            for (int lost = 0; lost < 1 << L; lost++) {
-                int m = Integer.bitCount(lost);
-                double weight = Math.pow((double) t / T, m) * Math.pow(1 - (double) t / T, L - m);
-                exact += weight * entropy(lost) / t;
-            }
-        }
+        double exact = bound(T);
         int rows = 500;
         double toBits = L * Math.log(2);
         Seed seed = new Seed(6);
@@ -181,16 +178,41 @@ class AbsorbingBruteForceTest {
                         .item_double()));
     }
 
+    @Test
+    void seed_8_estimates_the_bound_in_steps_by_drawing_how_many_are_lost() {
+        for (int steps : new int[] {1, T, 7}) {
+            Seed seed = new Seed(8).child(steps);
+            long[] part = {0};
+            try (AbsorbingDiffusion own = build(AbsorbingConfiguration.Loss.ELBO, Masking.FIXED, steps)) {
+                assertThat(own.steps()).isEqualTo(steps);
+                estimate(
+                        bound(steps),
+                        100,
+                        () -> Scope.value(() -> own.negativeLogLikelihoodInSteps(
+                                        new TokenBatch(grids(500), Tensors.filled(LABEL, 500)), seed.child(part[0]++))
+                                .mean()
+                                .item_double()));
+            }
+        }
+    }
+
+    /** Σ_t E[S_t] / t over t = 1..T, all sets of lost tokens with their probabilities. */
+    private static double bound(int steps) {
+        double exact = 0;
+        for (int t = 1; t <= steps; t++) {
+            double share = (double) t / steps;
+            for (int lost = 0; lost < 1 << L; lost++) {
+                int m = Integer.bitCount(lost);
+                exact += Math.pow(share, m) * Math.pow(1 - share, L - m) * entropy(lost) / t;
+            }
+        }
+        return exact;
+    }
+
     /** The T-step bound is above -ln p of the T-step chain, whatever the network. */
     @Test
     void has_a_bound_above_the_nats_of_its_own_chain() {
-        double exact = 0;
-        for (int t = 1; t <= T; t++) {
-            for (int lost = 0; lost < 1 << L; lost++) {
-                int m = Integer.bitCount(lost);
-                exact += Math.pow((double) t / T, m) * Math.pow(1 - (double) t / T, L - m) * entropy(lost) / t;
-            }
-        }
+        double exact = bound(T);
         double nats = -Math.log(chain(T, 0, GuidanceSchedule.CONSTANT, LogitFilter.NONE, LABEL)[state(0)]);
         assertThat(exact).isGreaterThan(nats);
     }
