@@ -83,9 +83,7 @@ class EvaluateTest {
     @Test
     void balls_reach_as_far_as_neighbours_says_and_result_and_card_say_it() {
         JsonNode usual = evaluate(images, noised).get("metrics");
-        JsonNode ones = ok(run("evaluate", "--real", images, "--fake", noised, "--neighbours", 1, "--json"))
-                .json()
-                .get("metrics");
+        JsonNode ones = evaluate(images, noised, "--neighbours", 1).get("metrics");
         assertThat(usual.get("precision").get("neighbours").asInt()).isEqualTo(3);
         assertThat(usual.get("coverage").get("neighbours").asInt()).isEqualTo(5);
         assertThat(usual.get("frechet").has("neighbours")).isFalse();
@@ -93,13 +91,9 @@ class EvaluateTest {
             assertThat(ones.get(each).get("neighbours").asInt()).as(each).isEqualTo(1);
             assertThat(value(ones, each)).as(each).isNotEqualTo(value(usual, each));
         }
-        assertThat(ok(run("evaluate", "--real", images, "--fake", noised, "--neighbours", 1))
-                        .out())
-                .contains("density (k = 1): ");
-        refused(run("evaluate", "--real", images, "--fake", noised, "--neighbours", 0), "--neighbours", "0");
-        refused(
-                run("evaluate", "--real", images, "--fake", noised, "--neighbours", 99, "--metrics", "recall"),
-                "recall needs at least 100 images");
+        assertThat(run(images, noised, "--neighbours", 1).out()).contains("density (k = 1): ");
+        refused(run(images, noised, "--neighbours", 0), "--neighbours", "0");
+        refused(run(images, noised, "--neighbours", 99, "--metrics", "recall"), "recall needs at least 100 images");
     }
 
     @Test
