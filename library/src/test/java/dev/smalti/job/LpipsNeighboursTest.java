@@ -19,6 +19,7 @@ import dev.smalti.tensor.Scope;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -26,7 +27,19 @@ class LpipsNeighboursTest {
     private static final int SIZE = 32;
 
     @TempDir
+    private static Path files;
+
+    private static Path backbone;
+    private static Path linear;
+
+    @TempDir
     private Path folder;
+
+    @BeforeAll
+    static void writes_weights() {
+        backbone = LpipsFiles.backbone(Net.ALEX, files);
+        linear = LpipsFiles.linear(Net.ALEX, files);
+    }
 
     @Test
     void finds_copies_at_distance_0_and_gives_the_distances_of_the_others() {
@@ -36,8 +49,6 @@ class LpipsNeighboursTest {
                 Pictures.writePng(folder.resolve("samples").resolve(i + ".png"), image(i));
             }
         }
-        Path backbone = LpipsFiles.backbone(Net.ALEX, folder);
-        Path linear = LpipsFiles.linear(Net.ALEX, folder);
         FindNeighbours.Result result = new FindNeighbours(
                         folder.resolve("samples"),
                         folder.resolve("data"),
@@ -76,8 +87,6 @@ class LpipsNeighboursTest {
             Pictures.writePng(folder.resolve("data").resolve(i + ".png"), image(i, size));
         }
         Pictures.writePng(folder.resolve("samples").resolve("0.png"), image(2, size));
-        Path backbone = LpipsFiles.backbone(Net.ALEX, folder);
-        Path linear = LpipsFiles.linear(Net.ALEX, folder);
         FindNeighbours.Result result = find(By.LPIPS, new LpipsWeights(backbone, linear));
         assertThat(result.side()).isEqualTo(size);
         try (Lpips lpips = Lpips.open(Net.ALEX, backbone, linear, Devices.cpu())) {
