@@ -17,7 +17,7 @@ import picocli.CommandLine.Parameters;
         name = "compare",
         description = {
             "Trains several priors by one budget, draws from each in many settings, and writes a table, plots and a page of what"
-                    + " that gives and costs. What is there already is not made again; a run that was stopped goes on."
+                    + " that gives and costs; or several tokenizers, and what they give back. What is there already is not made again; a run that was stopped goes on."
         })
 final class CompareVerb extends Verb {
     @Parameters(paramLabel = "PLAN", description = "YAML file, see recipes/compare/")
@@ -73,6 +73,13 @@ final class CompareVerb extends Verb {
                             prior.steps(),
                             prior.cells().size() - skipped,
                             skipped == 0 ? "" : ", " + skipped + " that it can't do"));
+        }
+        for (CompareResult.Tokenizer tokenizer : result.tokenizers()) {
+            lines.add(Phrase.of("%s: %d steps of training, PSNR %.2f dB")
+                    .with(
+                            tokenizer.name(),
+                            tokenizer.steps(),
+                            tokenizer.measures().values().get("psnr").value()));
         }
         if (!result.missing().isEmpty()) {
             lines.add("another process is at work on " + String.join(", ", result.missing())

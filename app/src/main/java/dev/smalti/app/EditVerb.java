@@ -67,12 +67,8 @@ final class EditVerb extends Verb {
             description = "bring the image to the model's size though it could be edited at its own")
     private boolean resize;
 
-    @Option(
-            names = "--stride",
-            paramLabel = "S",
-            description = "tokens from one window to the next where the grid is larger than in training"
-                    + " (default: half a window)")
-    private Integer stride;
+    @Mixin
+    private WindowOptions windows;
 
     @Mixin
     private SamplingOptions options;
@@ -99,16 +95,14 @@ final class EditVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        if (stride != null && stride < 1) {
-            throw new IllegalArgumentException("--stride must be at least 1, got " + stride);
-        }
+        int stride = windows.stride();
         Extension extension = extend == null ? Extension.NONE : Extension.parse(extend);
         EditImage.Source source = new EditImage.Source(image, mask, extension, feather, resize);
         GenerateImages.Output output = new GenerateImages.Output(out, format, grid);
         EditImage.Result result;
         try (Model open = model.open()) {
-            EditImage.Request request = new EditImage.Request(
-                    count, label, options.seed(), options.sampling(open), stride == null ? 0 : stride);
+            EditImage.Request request =
+                    new EditImage.Request(count, label, options.seed(), windows.of(options.sampling(open)), stride);
             result = new EditImage(source, request, output, batch).run(open, progress());
         }
         if (result.resized() != null) {

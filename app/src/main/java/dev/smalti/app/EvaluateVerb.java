@@ -108,6 +108,15 @@ final class EvaluateVerb extends Verb {
             })
     private int resamples;
 
+    @Option(
+            names = "--neighbours",
+            paramLabel = "K",
+            description = {
+                "to which neighbour the balls of precision, recall, density and coverage reach (default: 3 for the first two, 5"
+                        + " for the others, as in their papers)"
+            })
+    private Integer neighbours;
+
     @Option(names = "--skip-bad", description = "leave broken images out, with a notice, instead of failing")
     private boolean skipBad;
 
@@ -150,6 +159,9 @@ final class EvaluateVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         List<Metric> wanted = Metric.named(metrics);
+        if (neighbours != null && neighbours < 1) {
+            throw new IllegalArgumentException("--neighbours must be at least 1, got " + neighbours);
+        }
         Fakes.Kind kind = Fakes.kind(fake);
         if (kind != Fakes.Kind.MODEL) {
             refuseSampling();
@@ -175,7 +187,8 @@ final class EvaluateVerb extends Verb {
                 features,
                 lpips.weights(),
                 cache,
-                new EvaluationRequest.Settings(size, resamples, options.seed(), skipBad, device.name()));
+                new EvaluationRequest.Settings(
+                        size, resamples, neighbours == null ? 0 : neighbours, options.seed(), skipBad, device.name()));
         EvaluateImages job = new EvaluateImages(request, out, card);
         EvaluationResult result = job.run(progress());
         return new Answer(result.facts(), new EvaluationCard(result).text());

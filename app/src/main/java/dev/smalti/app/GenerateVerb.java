@@ -43,12 +43,8 @@ final class GenerateVerb extends Verb {
             description = "pixels, at least those of training (default: as trained)")
     private String size;
 
-    @Option(
-            names = "--stride",
-            paramLabel = "S",
-            description =
-                    "with --size, tokens between the windows that the model looks through (default: half a window)")
-    private Integer stride;
+    @Mixin
+    private WindowOptions windows;
 
     @Option(
             names = "--format",
@@ -79,9 +75,7 @@ final class GenerateVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        if (stride != null && stride < 1) {
-            throw new IllegalArgumentException("--stride must be at least 1, got " + stride);
-        }
+        int stride = windows.stride();
         GenerateImages.Size wanted = size == null ? null : GenerateImages.Size.parse(size);
         GenerateImages.Output output = new GenerateImages.Output(out, format, grid, resume);
         GenerateImages.Result result;
@@ -90,7 +84,7 @@ final class GenerateVerb extends Verb {
         }
         try (Model open = model.open()) {
             GenerateImages.Request request = new GenerateImages.Request(
-                    count, labels, options.seed(), options.sampling(open), wanted, stride == null ? 0 : stride);
+                    count, labels, options.seed(), windows.of(options.sampling(open)), wanted, stride);
             result = new GenerateImages(model.name(), model.device(), request, output, batch).run(open, progress());
         }
         String kind = format.name().toLowerCase(Locale.ROOT);

@@ -4,6 +4,7 @@ import dev.smalti.evaluate.Likelihood;
 import dev.smalti.evaluate.Likelihood.Estimate;
 import dev.smalti.job.MeasureLikelihood;
 import dev.smalti.model.Model;
+import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -63,7 +64,7 @@ final class LikelihoodVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        MeasureLikelihood job = new MeasureLikelihood(source.tokens, source.data, repeats, seed, skipBad, grids);
+        MeasureLikelihood job = new MeasureLikelihood(source.tokens, source.data, repeats, seed, skipBad, grids, true);
         Likelihood.Result result;
         int depth;
         try (Model open = model.open()) {
@@ -73,17 +74,42 @@ final class LikelihoodVerb extends Verb {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("grids", result.grids());
         facts.put("exact", result.exact());
+        facts.put("bound", result.exact() ? null : result.steps() == 0 ? "continuous" : "steps");
+        facts.put("steps", result.steps() == 0 ? null : result.steps());
+        facts.putAll(bits(result));
+        String text = text(result, depth);
+        if (result.inSteps() != null) {
+            Map<String, Object> inSteps = new LinkedHashMap<>();
+            inSteps.put("steps", result.inSteps().steps());
+            inSteps.putAll(bits(result.inSteps()));
+            facts.put("bound_in_steps", inSteps);
+            text += "\n" + text(result.inSteps(), depth);
+        }
+        return new Answer(facts, text + "\nover " + result.grids() + " grids");
+    }
+
+    private static Map<String, Object> bits(Likelihood.Result result) {
+        Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("bits_per_token", facts(result.bitsPerToken()));
         facts.put("bits_per_dimension", facts(result.bitsPerDimension()));
         facts.put("bits_per_dimension_5_bit", facts(result.bitsPerDimensionOf5Bits()));
+        return facts;
+    }
+
+    private static String text(Likelihood.Result result, int depth) {
         String bound = result.exact() ? "" : "at most ";
         String unit = depth == 1 ? "bits per token" : "bits per token given the noise, " + depth + " tokens a place";
         String text = bound + text(result.bitsPerToken(), unit);
+        if (!result.exact()) {
+            text += result.steps() == 0
+                    ? ", the bound of continuous time"
+                    : Phrase.of(", the bound of %,d steps").with(result.steps());
+        }
         if (result.bitsPerDimension() != null) {
             text += "\n" + bound + text(result.bitsPerDimension(), "bits per pixel dimension");
             text += "\n" + bound + text(result.bitsPerDimensionOf5Bits(), "bits per pixel dimension of 5-bit pixels");
         }
-        return new Answer(facts, text + "\nover " + result.grids() + " grids");
+        return text;
     }
 
     private static Map<String, Object> facts(Estimate estimate) {

@@ -43,7 +43,7 @@ final class NeighboursVerb extends Verb {
             defaultValue = "pixels",
             description =
                     "pixels, compared at 64 x 64 at most, codes of a model, features, which --features names, or lpips, as AlexNet"
-                            + " or VGG16 see images of 32 x 32 or 64 x 64 (default: pixels)")
+                            + " or VGG16 see images of 32 x 32 or 64 x 64, or with --full-size whole (default: pixels)")
     private By by;
 
     @Option(names = "--count", paramLabel = "K", defaultValue = "5", description = "of each sample (default: 5)")
@@ -66,6 +66,13 @@ final class NeighboursVerb extends Verb {
     @Mixin
     private LpipsOption lpips;
 
+    @Option(
+            names = "--full-size",
+            description =
+                    "for pixels and lpips: compare images at their own size, at most 1,024 pixels, instead of 64; where the"
+                            + " samples don't fit into memory then, the data are read several times")
+    private boolean fullSize;
+
     @Option(names = "--skip-bad", description = "leave broken images out, with a warning, instead of failing")
     private boolean skipBad;
 
@@ -79,7 +86,7 @@ final class NeighboursVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         FindNeighbours job = new FindNeighbours(
-                samples, data, out, by, count, model, features, lpips.weights(), skipBad, device.name());
+                samples, data, out, by, count, model, features, lpips.weights(), fullSize, skipBad, device.name());
         FindNeighbours.Result result = job.run(progress());
         double nearest = result.found().stream()
                 .mapToDouble(each -> each.neighbours().get(0).distance())

@@ -4,6 +4,7 @@ import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidanceSettings.Interval;
+import dev.smalti.draw.Order;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Temperatures;
 import dev.smalti.model.Model;
@@ -77,6 +78,14 @@ final class SamplingOptions {
             description = "class from which the guidance leads away (default: from no class)")
     private String negative;
 
+    @Option(
+            names = "--order",
+            paramLabel = "ORDER",
+            defaultValue = "usual",
+            description = "in which tokens are drawn: usual, for absorbing diffusion at random, or raster, row by row"
+                    + " (default: usual)")
+    private Order order;
+
     long seed() {
         return seed;
     }
@@ -99,7 +108,8 @@ final class SamplingOptions {
                 .steps(steps == null ? 0 : steps)
                 .temperatures(new Temperatures(temperature, lastTemperature == null ? temperature : lastTemperature))
                 .filters(new Filters(topK == null ? 0 : topK, topP, typical))
-                .guidance(new GuidanceSettings(guidance, schedule, within, away));
+                .guidance(new GuidanceSettings(guidance, schedule, within, away))
+                .order(order);
     }
 
     private static Interval interval(String text) {

@@ -137,7 +137,25 @@ class EvaluateModelTest {
                 .as("images drawn for the likelihood")
                 .isZero();
         assertThat(bits.get("notices").toString()).contains("bounds");
-        assertThat(ok(run("likelihood", model, "--data", images)).out()).contains("of 5-bit pixels");
+    }
+
+    @Test
+    void likelihood_says_which_bound_a_number_is_and_gives_that_of_the_steps_of_training_too() {
+        JsonNode found = ok(run("likelihood", model, "--data", images, "--repeats", 20, "--json"))
+                .json();
+        JsonNode inSteps = found.get("bound_in_steps");
+        assertThat(found.get("bound").asText()).isEqualTo("continuous");
+        assertThat(found.get("steps").isNull()).isTrue();
+        assertThat(inSteps.get("steps").asInt()).isEqualTo(16);
+        double pixels = found.get("bits_per_dimension").get("mean").asDouble();
+        double tokens = found.get("bits_per_token").get("mean").asDouble();
+        assertThat(inSteps.get("bits_per_token").get("mean").asDouble()).isNotEqualTo(tokens);
+        assertThat(inSteps.get("bits_per_dimension").get("mean").asDouble() - pixels)
+                .isCloseTo(
+                        (inSteps.get("bits_per_token").get("mean").asDouble() - tokens) * 16 / (3 * 16 * 16),
+                        within(1e-6));
+        assertThat(ok(run("likelihood", model, "--data", images)).out())
+                .contains("of 5-bit pixels", "the bound of continuous time", "the bound of 16 steps");
     }
 
     @Test

@@ -81,6 +81,22 @@ class EvaluateTest {
     }
 
     @Test
+    void balls_reach_as_far_as_neighbours_says_and_result_and_card_say_it() {
+        JsonNode usual = evaluate(images, noised).get("metrics");
+        JsonNode ones = evaluate(images, noised, "--neighbours", 1).get("metrics");
+        assertThat(usual.get("precision").get("neighbours").asInt()).isEqualTo(3);
+        assertThat(usual.get("coverage").get("neighbours").asInt()).isEqualTo(5);
+        assertThat(usual.get("frechet").has("neighbours")).isFalse();
+        for (String each : new String[] {"precision", "recall", "density", "coverage"}) {
+            assertThat(ones.get(each).get("neighbours").asInt()).as(each).isEqualTo(1);
+            assertThat(value(ones, each)).as(each).isNotEqualTo(value(usual, each));
+        }
+        assertThat(run(images, noised, "--neighbours", 1).out()).contains("density (k = 1): ");
+        refused(run(images, noised, "--neighbours", 0), "--neighbours", "0");
+        refused(run(images, noised, "--neighbours", 99, "--metrics", "recall"), "recall needs at least 100 images");
+    }
+
+    @Test
     void tells_of_every_phase_and_stops_in_each_of_them() {
         Path out = fresh.resolve("result.json");
         Set<String> phases = new LinkedHashSet<>();
@@ -117,7 +133,7 @@ class EvaluateTest {
                 null,
                 null,
                 null,
-                new EvaluationRequest.Settings(0, 10, 0, false, "cpu"));
+                new EvaluationRequest.Settings(0, 10, 0, 0, false, "cpu"));
         return new EvaluateImages(request, out, null);
     }
 

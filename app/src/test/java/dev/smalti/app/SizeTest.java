@@ -12,6 +12,7 @@ import dev.smalti.token.TokenSpace;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -61,6 +62,25 @@ class SizeTest {
             assertThat(set.read(4).width()).isEqualTo(40);
             assertThat(set.read(4).height()).isEqualTo(24);
         }
+    }
+
+    @Test
+    void looks_through_all_windows_or_random_ones_and_draws_at_random_or_row_by_row() throws IOException {
+        Path ones = wide("ones", "--stride", 1);
+        Path random = wide("random", "--windows", "random");
+        assertThat(Files.mismatch(wide("all", "--windows", "all"), ones)).isEqualTo(-1);
+        assertThat(Files.mismatch(wide("singly", "--windows", "random", "--batch", 1), random))
+                .isEqualTo(-1);
+        assertThat(Files.mismatch(random, ones)).isNotEqualTo(-1);
+        assertThat(Files.mismatch(wide("raster", "--stride", 1, "--order", "raster"), ones))
+                .isNotEqualTo(-1);
+    }
+
+    private Path wide(String name, Object... more) {
+        Path out = fresh.resolve(name + ".npz");
+        Object[] first = {"--size", "24x40", "--format", "npz", "--count", 3, "--json"};
+        draw(out, Stream.concat(Stream.of(first), Stream.of(more)).toArray());
+        return out;
     }
 
     @Test

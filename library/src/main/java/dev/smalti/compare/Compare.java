@@ -5,11 +5,14 @@ import dev.smalti.model.Model;
 import dev.smalti.recipe.ComparePlan;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.RecipeFile;
+import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.KeptResults;
 import dev.smalti.run.Outputs;
+import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.AtomicFile;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Phrase;
@@ -17,6 +20,7 @@ import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.Stopping.StoppedWorkException;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
+import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.train.Checkpoints;
 import dev.smalti.train.TrainingPhases;
 import dev.smalti.train.Watcher;
@@ -33,10 +37,11 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 
 /**
  * Trains several priors by one budget, draws from each in many settings, and shows side by side how near the draws come to real
- * images and what they cost.
+ * images and what they cost; or several tokenizers, and shows how near what they give back comes to the real images.
  *
  * <p>The folder holds {@code runs/<name>}, as {@code train-prior} writes them, so a run trained elsewhere by the same recipe on the
  * same tokens can be put there; {@code cells/<name>-<key>.json}, a measurement each under a hash of all that it depends on;
@@ -45,7 +50,7 @@ import java.util.function.BooleanSupplier;
  * stopped goes on, and a plan that was changed costs what is new in it. A
  * recipe that was changed under a run is refused.
  *
- * <p>Several processes may work on one folder: each takes priors that no other holds.
+ * <p>Several processes may work on one folder: each takes priors or tokenizers that no other holds.
  *
  * @param plan YAML file of a {@link ComparePlan}
  * @param overrides changes to it
@@ -70,8 +75,9 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             throw new JobException("--out " + out + " is a file, and a folder is to be written: choose another --out");
         }
         Path runs = out.resolve("runs");
-        List<ComparedRun> all = read.priors().stream()
-                .map(each -> new ComparedRun(read, each, runs))
+        List<Compared> all = Stream.concat(
+                        read.priors().stream().map(each -> new ComparedRun(read, each, runs)),
+                        read.tokenizers().stream().map(each -> new ComparedTokenizer(read, each, runs)))
                 .toList();
         for (ComparePlan.Entry each : read.priors()) {
             requireTokens(read.heldOut(each));
@@ -87,7 +93,8 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         }
         CompareCells cells = new CompareCells(read, out, observer);
         try {
-            return Optional.of(Stopping.value(Stopping.when(stop), () -> run(read, all, cells, observer, stop)));
+            return Optional.of(
+                    Stopping.value(Stopping.when(stop), () -> new Work(read, all, cells, observer, stop).run()));
         } catch (StoppedWorkException e) {
             return Optional.empty();
         }
@@ -104,93 +111,138 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         }
     }
 
-    private CompareResult run(
-            ComparePlan read, List<ComparedRun> all, CompareCells cells, Observer observer, BooleanSupplier stop) {
-        Map<Integer, CompareResult.Prior> done = new TreeMap<>();
-        Map<String, CompareResult.Reference> references = new LinkedHashMap<>();
-        List<Integer> pending = new ArrayList<>();
-        for (int i = 0; i < all.size(); i++) {
-            pending.add(i);
+    /** What is left to do, and what is done. */
+    private final class Work {
+        private final ComparePlan plan;
+        private final List<Compared> all;
+        private final CompareCells cells;
+        private final Observer observer;
+        private final BooleanSupplier stop;
+        private final Map<Integer, CompareResult.Prior> priors = new TreeMap<>();
+        private final Map<Integer, CompareResult.Tokenizer> tokenizers = new TreeMap<>();
+        private final Map<String, CompareResult.Reference> references = new LinkedHashMap<>();
+
+        Work(ComparePlan plan, List<Compared> all, CompareCells cells, Observer observer, BooleanSupplier stop) {
+            this.plan = plan;
+            this.all = all;
+            this.cells = cells;
+            this.observer = observer;
+            this.stop = stop;
         }
-        CompareResult result = null;
-        Set<String> others = new LinkedHashSet<>();
-        boolean more = true;
-        while (more) {
-            more = false;
-            for (Iterator<Integer> each = pending.iterator(); each.hasNext(); ) {
-                int number = each.next();
-                Optional<CompareResult.Prior> prior;
-                Path lock = out.resolve("locks").resolve(all.get(number).entry().name());
-                try (Claim claim = Claim.of(out, lock)) {
-                    prior = Optional.of(measured(read, all, number, cells, references, observer, stop));
-                } catch (Claim.HeldException e) {
-                    others.add(e.getMessage());
-                    prior = Optional.empty();
-                }
-                if (prior.isPresent()) {
-                    done.put(number, prior.get());
+
+        CompareResult run() {
+            List<Integer> pending = new ArrayList<>();
+            for (int i = 0; i < all.size(); i++) {
+                pending.add(i);
+            }
+            CompareResult result = null;
+            Set<String> others = new LinkedHashSet<>();
+            boolean more = true;
+            while (more) {
+                more = false;
+                for (Iterator<Integer> each = pending.iterator(); each.hasNext(); ) {
+                    int number = each.next();
+                    Path lock = out.resolve("locks").resolve(all.get(number).name());
+                    try (Claim claim = Claim.of(out, lock)) {
+                        measure(number);
+                    } catch (Claim.HeldException e) {
+                        others.add(e.getMessage());
+                        continue;
+                    }
                     each.remove();
                     more = true;
-                    List<String> missing =
-                            pending.stream().map(i -> all.get(i).entry().name()).toList();
-                    result = new CompareResult(
-                            out,
-                            out.resolve("index.html"),
-                            List.copyOf(done.values()),
-                            List.copyOf(references.values()),
-                            missing,
-                            cells.computed());
+                    result = result(pending);
                     observer.see(Phase.of("writing"));
-                    report(read, result);
+                    report(plan, result);
                 }
             }
+            if (result == null) {
+                throw new JobException(Phrase.of(
+                                "%s has no %s that another process isn't at work on (%s): wait for it, and run this again")
+                        .with(out, kind(), String.join("; ", others)));
+            }
+            return result;
         }
-        if (result == null) {
-            throw new JobException(Phrase.of(
-                            "%s has no prior that another process isn't at work on (%s): wait for it, and run this again")
-                    .with(out, String.join("; ", others)));
-        }
-        return result;
-    }
 
-    private CompareResult.Prior measured(
-            ComparePlan read,
-            List<ComparedRun> all,
-            int number,
-            CompareCells cells,
-            Map<String, CompareResult.Reference> references,
-            Observer observer,
-            BooleanSupplier stop) {
-        ComparedRun run = all.get(number);
-        ComparePlan.Entry entry = run.entry();
-        String title = Phrase.of("%s (prior %d of %d)").with(entry.name(), number + 1, all.size());
-        boolean trained = run.train(watching(title, observer), stop);
-        Stopping.check();
-        if (!trained) {
-            throw new IllegalStateException(run.folder() + " is not trained to its end");
+        private String kind() {
+            return plan.tokenizers().isEmpty() ? "prior" : "tokenizer";
         }
-        try (Model model = Model.open(run.folder().toString())) {
-            if (read.train() != null && !references.containsKey("train")) {
-                int side = model.prior().space().height() * model.patch();
-                references.put("train", cells.train(side));
+
+        private CompareResult result(List<Integer> pending) {
+            return new CompareResult(
+                    out,
+                    out.resolve("index.html"),
+                    List.copyOf(priors.values()),
+                    List.copyOf(tokenizers.values()),
+                    List.copyOf(references.values()),
+                    pending.stream().map(i -> all.get(i).name()).toList(),
+                    cells.computed());
+        }
+
+        private void measure(int number) {
+            Compared row = all.get(number);
+            String title = Phrase.of("%s (%s %d of %d)").with(row.name(), kind(), number + 1, all.size());
+            boolean trained = row.train(watching(title, observer), stop);
+            Stopping.check();
+            if (!trained) {
+                throw new IllegalStateException(row.folder() + " is not trained to its end");
             }
-            Map<String, Object> identity = identity(run, model);
-            Path heldOut = read.heldOut(entry);
-            CompareResult.Bits bits = null;
-            if (heldOut != null) {
-                bits = cells.bits(entry.name(), identity, model, heldOut, title);
-                String of = heldOut.equals(read.heldOut()) ? null : entry.name();
-                CompareResult.Reference reference = cells.tokenizer(model, heldOut, of, title);
-                references.putIfAbsent(reference.what(), reference);
+            if (row instanceof ComparedRun run) {
+                priors.put(number, prior(run, title));
+            } else {
+                tokenizers.put(number, tokenizer((ComparedTokenizer) row, title));
             }
-            String grid = cells.grid(entry.name(), identity, model, title);
-            List<CompareResult.Cell> measured = new ArrayList<>();
-            List<Sampling> settings = read.settings(entry);
-            for (Sampling setting : settings) {
-                String which = Phrase.of("%s, setting %d of %d").with(title, measured.size() + 1, settings.size());
-                measured.add(cells.cell(entry.name(), identity, model, setting, which));
+        }
+
+        private CompareResult.Tokenizer tokenizer(ComparedTokenizer row, String title) {
+            RunFolder folder = RunFolder.open(row.folder().toString());
+            TokenizerRecipe recipe = row.recipe();
+            TrainingHistory history = TrainingHistory.of(row.folder(), TrainingHistory.PSNR);
+            String shown = cells.shown(row.name(), folder, title);
+            CompareResult.Measures measures = cells.reconstructions(row.name(), folder, title);
+            try (Tokenizer open = folder.tokenizer(Devices.cpu())) {
+                return new CompareResult.Tokenizer(
+                        row.name(),
+                        RecipeFile.kind(recipe.tokenizer()),
+                        row.folder().toString(),
+                        row.taken(),
+                        open.space().grid(),
+                        open.space().codes(),
+                        open.parameters().count(),
+                        Checkpoints.step(folder.checkpoint()),
+                        recipe.training().batch(),
+                        history.seconds(),
+                        history.heldOut(),
+                        shown,
+                        measures);
             }
-            return prior(read, run, model, bits, grid, measured);
+        }
+
+        private CompareResult.Prior prior(ComparedRun run, String title) {
+            ComparePlan.Entry entry = run.entry();
+            try (Model model = Model.open(run.folder().toString())) {
+                if (plan.train() != null && !references.containsKey("train")) {
+                    int side = model.prior().space().height() * model.patch();
+                    references.put("train", cells.train(side));
+                }
+                Map<String, Object> identity = identity(run, model);
+                Path heldOut = plan.heldOut(entry);
+                CompareResult.Bits bits = null;
+                if (heldOut != null) {
+                    bits = cells.bits(entry.name(), identity, model, heldOut, title);
+                    String of = heldOut.equals(plan.heldOut()) ? null : entry.name();
+                    CompareResult.Reference reference = cells.tokenizer(model, heldOut, of, title);
+                    references.putIfAbsent(reference.what(), reference);
+                }
+                String grid = cells.grid(entry.name(), identity, model, title);
+                List<CompareResult.Cell> measured = new ArrayList<>();
+                List<Sampling> settings = plan.settings(entry);
+                for (Sampling setting : settings) {
+                    String which = Phrase.of("%s, setting %d of %d").with(title, measured.size() + 1, settings.size());
+                    measured.add(cells.cell(entry.name(), identity, model, setting, which));
+                }
+                return Compare.prior(plan, run, model, bits, grid, measured);
+            }
         }
     }
 
@@ -212,7 +264,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             String grid,
             List<CompareResult.Cell> cells) {
         PriorRecipe recipe = run.recipe();
-        TrainingHistory history = TrainingHistory.of(run.folder());
+        TrainingHistory history = TrainingHistory.of(run.folder(), TrainingHistory.BITS);
         return new CompareResult.Prior(
                 run.entry().name(),
                 RecipeFile.kind(recipe.prior()),
@@ -253,9 +305,14 @@ public record Compare(Path plan, List<String> overrides, Path out) {
     private void report(ComparePlan read, CompareResult result) {
         try (Claim claim = Claim.waiting(out)) { // so that what lies there is of one process
             KeptResults.keep(out.resolve("results.json"), result.facts());
-            write(out.resolve("table.csv"), CompareTable.csv(result));
             List<String> plots = ComparePlots.write(out, result);
-            write(out.resolve("index.html"), ComparePage.html(plan, read, result, plots));
+            boolean priors = result.tokenizers().isEmpty();
+            write(out.resolve("table.csv"), priors ? CompareTable.csv(result) : CompareTable.tokenizers(result));
+            write(
+                    out.resolve("index.html"),
+                    priors
+                            ? ComparePage.html(plan, read, result, plots)
+                            : TokenizersPage.html(plan, read, result, plots));
         }
     }
 

@@ -11,7 +11,10 @@ import dev.smalti.evaluate.EvaluationResult;
 import dev.smalti.evaluate.Fakes;
 import dev.smalti.evaluate.ImageFeatures;
 import dev.smalti.evaluate.Likelihood;
+import dev.smalti.evaluate.LpipsWeights;
+import dev.smalti.evaluate.Reconstructions;
 import dev.smalti.job.MeasureLikelihood;
+import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.Model;
 import dev.smalti.recipe.ComparePlan;
@@ -19,6 +22,7 @@ import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
 import dev.smalti.run.JobException;
 import dev.smalti.run.KeptResults;
+import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
@@ -45,6 +49,7 @@ final class CompareCells {
     private final KeptResults kept;
     private final String real;
     private final String features;
+    private final Map<String, String> lpips; // null without
     private int computed;
 
     /** @throws JobException if images or features aren't there */
@@ -61,6 +66,19 @@ final class CompareCells {
         if (plan.train() != null) {
             ImageSet.open(plan.train()).close();
         }
+        if (plan.lpips().isEmpty()) {
+            this.lpips = null;
+        } else {
+            try (Lpips network = weights().open(Devices.cpu())) {
+                this.lpips = network.facts();
+            }
+        }
+    }
+
+    private LpipsWeights weights() {
+        return plan.lpips().isEmpty()
+                ? null
+                : new LpipsWeights(plan.lpips().get(0), plan.lpips().get(1));
     }
 
     /** How many measurements were made, and not found. */
@@ -175,6 +193,11 @@ final class CompareCells {
 
     private CompareResult.Reference reference(
             String name, String of, String what, Map<String, Object> depends, Fakes fakes, int side, String title) {
+        return new CompareResult.Reference(name, of, what, measures(name, depends, fakes, side, title));
+    }
+
+    private CompareResult.Measures measures(
+            String name, Map<String, Object> depends, Fakes fakes, int side, String title) {
         Path file = kept.file(name, depends);
         CompareResult.Measures there =
                 kept.find(file, CompareResult.Measures.class).orElse(null);
@@ -183,7 +206,33 @@ final class CompareCells {
             computed++;
             keep(file, there);
         }
-        return new CompareResult.Reference(name, of, what, there);
+        return there;
+    }
+
+    /** What comes back of the real images. */
+    CompareResult.Measures reconstructions(String name, RunFolder tokenizer, String title) {
+        Map<String, Object> depends = images("reconstructions");
+        depends.put("tokenizer", tokenizer.fingerprint());
+        depends.put("seed", plan.seed());
+        if (lpips != null) {
+            depends.put("lpips", lpips);
+        }
+        return measures(name, depends, new Fakes.Reconstructed(tokenizer), 0, title);
+    }
+
+    /** A picture of some of the real images, each over what comes back of it; its path relative to the folder. */
+    String shown(String name, RunFolder tokenizer, String title) {
+        Map<String, Object> depends = Map.of("tokenizer", tokenizer.fingerprint(), "real", real, "shown", SHOWN);
+        Path file =
+                out.resolve("grids").resolve(name + "-" + Identity.of(depends).sha256(16) + ".png");
+        if (!Files.exists(file)) {
+            observer.see(Phase.of("reconstructions").in(title));
+            List<Pixels> pairs = new Reconstructions(tokenizer).pairs(plan.real(), SHOWN);
+            try (Claim claim = Claim.waiting(out)) {
+                Pictures.writePng(file, Pictures.grid(pairs, SHOWN / 2, 2));
+            }
+        }
+        return "grids/" + file.getFileName();
     }
 
     /** Bits per held-out token. */
@@ -231,18 +280,18 @@ final class CompareCells {
         return "grids/" + file.getFileName();
     }
 
-    /** @param side of the images, in pixels */
+    /** @param side of the images, in pixels; 0 for that of a tokenizer */
     private EvaluationResult evaluated(Fakes fakes, int side, String title) {
-        int size = plan.size() > 0 ? plan.size() : Math.max(8, Integer.highestOneBit(side));
+        int size = plan.size() > 0 || side == 0 ? plan.size() : Math.max(8, Integer.highestOneBit(side));
         int resamples = plan.resamples() == null ? -1 : plan.resamples();
         EvaluationRequest request = new EvaluationRequest(
                 new EvaluationRequest.Real(plan.real(), null),
                 fakes,
                 List.of(),
                 plan.features(),
-                null,
+                weights(),
                 out.resolve("cache"),
-                new EvaluationRequest.Settings(size, resamples, plan.seed(), false, "auto"));
+                new EvaluationRequest.Settings(size, resamples, plan.neighbours(), plan.seed(), false, "auto"));
         return Evaluation.of(request, phase -> observer.see(phase.in(title)));
     }
 
@@ -256,6 +305,9 @@ final class CompareCells {
         depends.put("size", plan.size());
         if (plan.resamples() != null) {
             depends.put("resamples", plan.resamples());
+        }
+        if (plan.neighbours() > 0) {
+            depends.put("neighbours", plan.neighbours());
         }
         return depends;
     }

@@ -1,12 +1,23 @@
 package dev.smalti.compare;
 
+import static dev.smalti.compare.Html.digits;
+import static dev.smalti.compare.Html.division;
+import static dev.smalti.compare.Html.escape;
+import static dev.smalti.compare.Html.figure;
+import static dev.smalti.compare.Html.list;
+import static dev.smalti.compare.Html.page;
+import static dev.smalti.compare.Html.row;
+import static dev.smalti.compare.Html.section;
+import static dev.smalti.compare.Html.table;
+import static dev.smalti.compare.Html.time;
+import static dev.smalti.compare.Html.value;
+import static dev.smalti.compare.Html.whole;
+
 import dev.smalti.compare.CompareResult.Bits;
 import dev.smalti.compare.CompareResult.Cell;
 import dev.smalti.compare.CompareResult.Measures;
 import dev.smalti.compare.CompareResult.Prior;
-import dev.smalti.compare.CompareResult.Value;
 import dev.smalti.recipe.ComparePlan;
-import dev.smalti.recipe.Provenance;
 import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,7 +25,6 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -24,68 +34,6 @@ import java.util.stream.Collectors;
 /** The page of a {@link Compare}. Its pictures lie beside it, in {@code plots} and {@code grids}. */
 final class ComparePage {
     private static final Set<String> DISTANCES = Set.of("frechet", "kernel", "fid", "sfid", "kid");
-    private static final String PAGE = """
-        <!DOCTYPE html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>%1$s</title>
-        <style>
-        body { font: 16px/1.5 system-ui, sans-serif; max-width: 88rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-        h1, h2, h3 { line-height: 1.2; }
-        h2 { margin-top: 3rem; }
-        .lead { max-width: 46rem; }
-        ul { max-width: 46rem; padding-left: 1.2rem; }
-        li { margin: .3rem 0; }
-        figure { margin: 0; }
-        figcaption { color: #555; margin-top: .4rem; }
-        img { max-width: 100%%; height: auto; }
-        .wide { overflow-x: auto; background: linear-gradient(to left, #fff 2rem, #fff0) right, linear-gradient(to left, #0003, #0000) right;
-          background-size: 4rem 100%%, 1rem 100%%; background-repeat: no-repeat; background-attachment: local, scroll; }
-        .plots, .grids { display: grid; gap: 2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%%, 30rem), 1fr)); }
-        .grids img { image-rendering: auto; width: 100%%; }
-        table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .85rem; }
-        th, td { text-align: right; padding: .3rem .5rem; white-space: nowrap; border-bottom: 1px solid #e4e4e4; }
-        th { color: #555; font-weight: normal; white-space: normal; vertical-align: bottom; border-bottom: 2px solid #bbb; }
-        th:first-child, td:first-child, td.text { text-align: left; }
-        td:first-child { position: sticky; left: 0; background: #fff; }
-        tr.first td { border-top: 2px solid #bbb; }
-        tr.reference td { color: #666; font-style: italic; }
-        .best { font-weight: 600; }
-        .skipped { color: #777; white-space: normal; text-align: left; min-width: 20rem; }
-        small { color: #777; }
-        @media (max-width: 90rem) { td small { display: block; line-height: 1.2; } }
-        </style>
-        </head>
-        <body>
-        <h1>%1$s</h1>
-        <p class="lead">%2$s</p>
-        %3$s
-        <h2>At a glance</h2>
-        %4$s
-        <h2>Plots</h2>
-        <div class="plots">
-        %5$s
-        </div>
-        <h2>All settings</h2>
-        %6$s
-        <h2>Draws</h2>
-        <p class="lead">The first %7$s of each prior as trained, by one seed; nobody picked them.</p>
-        <div class="grids">
-        %8$s
-        </div>
-        <h2>What follows from this, and what doesn't</h2>
-        <ul>
-        %9$s
-        </ul>
-        <h2>How it was measured</h2>
-        <ul>
-        %10$s
-        </ul>
-        </body>
-        </html>
-        """;
 
     private final ComparePlan plan;
     private final CompareResult result;
@@ -110,18 +58,18 @@ final class ComparePage {
                 : Phrase.of("<p class=\"lead\"><b>Not all is here yet:</b> %s.")
                                 .with(escape(String.join(", ", result.missing())))
                         + "</p>";
-        return Phrase.of(PAGE)
-                .with(
-                        title,
-                        lead(file),
-                        missing,
-                        glance(),
-                        plots.stream().map(this::plot).collect(Collectors.joining("\n")),
-                        settings(),
-                        32,
-                        result.priors().stream().map(ComparePage::grid).collect(Collectors.joining("\n")),
-                        items(follows()),
-                        items(measured()));
+        return page(
+                title,
+                lead(file) + "</p>" + missing,
+                section("At a glance", glance()),
+                section("Plots", division("plots", plots.stream().map(ComparePage::plot))),
+                section("All settings", settings()),
+                section(
+                        "Draws",
+                        "<p class=\"lead\">The first 32 of each prior as trained, by one seed; nobody picked them.</p>"
+                                + division("grids", result.priors().stream().map(ComparePage::grid))),
+                section("What follows from this, and what doesn't", list(follows())),
+                section("How it was measured", list(measured())));
     }
 
     private String lead(Path file) {
@@ -222,7 +170,7 @@ final class ComparePage {
                         prior.ownScale() ? " *" : "");
     }
 
-    private String plot(String file) {
+    private static String plot(String file) {
         String caption =
                 switch (file) {
                     case ComparePlots.STEPS ->
@@ -250,12 +198,6 @@ final class ComparePage {
         return Phrase.of("<div><h3>%s</h3>%s</div>").with(escape(prior.name()), figure(prior.grid(), caption));
     }
 
-    private static String figure(String file, String caption) {
-        return Phrase.of(
-                        "<figure><a href=\"%1$s\"><img loading=\"lazy\" alt=\"%1$s\" src=\"%1$s\"></a><figcaption>%2$s</figcaption></figure>")
-                .with(escape(file), caption);
-    }
-
     private String settings() {
         List<String> metrics = CompareTable.metrics(result);
         List<String> head = new ArrayList<>(List.of("prior", "setting", "steps"));
@@ -271,7 +213,7 @@ final class ComparePage {
         for (Prior prior : result.priors()) {
             boolean first = true;
             for (Cell cell : prior.cells()) {
-                String row = cell.skipped() != null ? skipped(prior, cell, head.size()) : row(prior, cell, metrics);
+                String row = cell.skipped() != null ? skipped(prior, cell, head.size()) : setting(prior, cell, metrics);
                 rows.append(first ? row.replaceFirst("<tr>", "<tr class=\"first\">") : row);
                 first = false;
             }
@@ -279,7 +221,7 @@ final class ComparePage {
         return table(rows);
     }
 
-    private static String row(Prior prior, Cell cell, List<String> metrics) {
+    private static String setting(Prior prior, Cell cell, List<String> metrics) {
         List<String> cells = new ArrayList<>(List.of(escape(prior.name()), escape(cell.text()), whole(cell.steps())));
         metrics.forEach(each -> cells.add(value(cell.measures(), each)));
         cells.add(digits(1000 * cell.secondsPerImage()));
@@ -361,6 +303,11 @@ final class ComparePage {
                                 each.sha256() == null
                                         ? ""
                                         : " SHA-256 of the features' weights: " + each.sha256() + ".")));
+        CompareTable.measures(result)
+                .findFirst()
+                .map(ComparePage::neighbours)
+                .filter(each -> !each.isEmpty())
+                .ifPresent(items::add);
         Set<String> machines = result.priors().stream()
                 .flatMap(each -> each.cells().stream())
                 .map(Cell::machine)
@@ -372,67 +319,22 @@ final class ComparePage {
                 items.add(escape(prior.name() + " was trained before, as " + prior.run() + " says."));
             }
         }
-        Provenance here = Provenance.of(plan.seed(), "", "", Map.of());
-        items.add(escape(Phrase.of("Smalti %s, libtorch's binding %s, Java %s, %s; page of %s.")
-                .with(here.smalti(), here.pytorch(), here.java(), here.os(), here.created())));
+        items.add(Html.origin(plan.seed()));
         return items;
+    }
+
+    /** {@code Neighbours, k: precision 3, density 5.}; empty where nothing was measured by them. */
+    private static String neighbours(Measures measures) {
+        String each = measures.values().entrySet().stream()
+                .filter(value -> value.getValue().neighbours() != null)
+                .map(value -> value.getKey() + " " + value.getValue().neighbours())
+                .collect(Collectors.joining(", "));
+        return each.isEmpty() ? "" : "Balls reach to the k-th neighbour, k: " + each + ".";
     }
 
     private static String span(Collection<Long> values) {
         long least = values.stream().min(Comparator.naturalOrder()).orElse(0L);
         long most = values.stream().max(Comparator.naturalOrder()).orElse(0L);
         return least == most ? whole(least) : whole(least) + " to " + whole(most);
-    }
-
-    private static String value(Measures measures, String metric) {
-        Value value = measures.values().get(metric);
-        if (value == null) {
-            return "–";
-        }
-        return value.low() == null
-                ? digits(value.value())
-                : digits(value.value()) + " <small>" + digits(value.low()) + "–" + digits(value.high()) + "</small>";
-    }
-
-    private static String digits(double value) {
-        if (!Double.isFinite(value)) {
-            return "–";
-        }
-        double size = Math.abs(value);
-        return String.format(
-                Locale.ROOT, size >= 100 ? "%.0f" : size >= 10 ? "%.1f" : size >= 1 ? "%.2f" : "%.3g", value);
-    }
-
-    private static String whole(long value) {
-        return String.format(Locale.ROOT, "%,d", value);
-    }
-
-    private static String time(double seconds) {
-        return seconds < 60
-                ? String.format(Locale.ROOT, "%.1f s", seconds)
-                : seconds < 7200
-                        ? String.format(Locale.ROOT, "%.0f min", seconds / 60)
-                        : String.format(Locale.ROOT, "%.1f h", seconds / 3600);
-    }
-
-    private static String row(String tag, List<String> cells) {
-        return cells.stream()
-                .map(each -> "<" + tag + ">" + each + "</" + tag + ">")
-                .collect(Collectors.joining("", "<tr>", "</tr>\n"));
-    }
-
-    private static String table(CharSequence rows) {
-        return "<div class=\"wide\"><table>\n" + rows + "</table></div>\n";
-    }
-
-    private static String items(List<String> items) {
-        return items.stream().map(each -> "<li>" + each + "</li>").collect(Collectors.joining("\n"));
-    }
-
-    private static String escape(String text) {
-        return text.replace("&", "&amp;")
-                .replace("<", "&lt;")
-                .replace(">", "&gt;")
-                .replace("\"", "&quot;");
     }
 }

@@ -31,12 +31,14 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The plots of a {@link Compare}: a colour for each prior, the same in all. */
+/** The plots of a {@link Compare}: a colour for each prior or tokenizer, the same in all. */
 final class ComparePlots {
     static final String STEPS = "steps.png";
     static final String SECONDS = "seconds.png";
     static final String VARIETY = "variety.png";
     static final String BITS = "bits.png";
+    static final String PSNR = "psnr.png";
+    static final String RETURNED = "returned.png";
 
     private static final Logger LOG = LoggerFactory.getLogger(ComparePlots.class);
     private static final int WIDTH = 1050;
@@ -84,6 +86,8 @@ final class ComparePlots {
                 write(out, VARIETY, variety, written);
             }
             write(out, BITS, bits(result), written);
+            write(out, RETURNED, returned(result, quality), written);
+            write(out, PSNR, decibels(result), written);
         } catch (RuntimeException | LinkageError e) {
             LOG.warn("not all plots could be drawn: {}", e.toString()); // a machine without fonts can still measure
         }
@@ -194,10 +198,7 @@ final class ComparePlots {
             if (prior.curve().size() < 2) {
                 continue;
             }
-            XYSeries series = chart.addSeries(
-                    prior.name() + (prior.ownScale() ? " (own scale)" : ""),
-                    prior.curve().stream().mapToDouble(Point::step).toArray(),
-                    prior.curve().stream().mapToDouble(Point::value).toArray());
+            XYSeries series = curve(chart, prior.name() + (prior.ownScale() ? " (own scale)" : ""), prior.curve());
             style(series, own);
             if (prior.ownScale()) {
                 series.setLineStyle(new BasicStroke(
@@ -205,6 +206,38 @@ final class ComparePlots {
             }
         }
         return chart;
+    }
+
+    /** A point for each tokenizer. */
+    private static XYChart returned(CompareResult result, String quality) {
+        XYChart chart = chart("PSNR, dB (higher is better)", quality + " (lower is better)", false, false);
+        int number = 0;
+        for (CompareResult.Tokenizer each : result.tokenizers()) {
+            double[] x = {each.measures().value("psnr")};
+            double[] y = {each.measures().value(quality)};
+            style(chart.addSeries(each.name(), x, y), number++)
+                    .setXYSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter);
+        }
+        return chart;
+    }
+
+    private static XYChart decibels(CompareResult result) {
+        XYChart chart = chart("training step", "PSNR of held-out images, dB", false, false);
+        int number = 0;
+        for (CompareResult.Tokenizer each : result.tokenizers()) {
+            int own = number++;
+            if (each.curve().size() > 1) {
+                style(curve(chart, each.name(), each.curve()), own);
+            }
+        }
+        return chart;
+    }
+
+    private static XYSeries curve(XYChart chart, String name, List<Point> points) {
+        return chart.addSeries(
+                name,
+                points.stream().mapToDouble(Point::step).toArray(),
+                points.stream().mapToDouble(Point::value).toArray());
     }
 
     private static XYChart chart(String x, String y, boolean logarithmicX, boolean logarithmicY) {

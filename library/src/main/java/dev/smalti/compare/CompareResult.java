@@ -13,12 +13,19 @@ import java.util.Map;
  * What a {@link Compare} found.
  *
  * @param page {@code index.html}, the one to open
+ * @param tokenizers those that were compared instead of priors
  * @param references what no prior is to be held against: training images, and tokens of held-out images, decoded
- * @param missing priors that another process is at work on
+ * @param missing priors or tokenizers that another process is at work on
  * @param computed measurements that were made this time; 0 if all was there
  */
 public record CompareResult(
-        Path out, Path page, List<Prior> priors, List<Reference> references, List<String> missing, int computed) {
+        Path out,
+        Path page,
+        List<Prior> priors,
+        List<Tokenizer> tokenizers,
+        List<Reference> references,
+        List<String> missing,
+        int computed) {
     /**
      * A prior, trained.
      *
@@ -53,6 +60,35 @@ public record CompareResult(
             return steps * batch;
         }
     }
+
+    /**
+     * A tokenizer, trained.
+     *
+     * @param kind as the recipe says
+     * @param taken whether it was trained elsewhere
+     * @param grid {@code 8x8}, or {@code 6x8x8} with several codes a place
+     * @param codes K
+     * @param steps of its training
+     * @param batch images of a step
+     * @param seconds of its training, by its log; null where there is none
+     * @param curve PSNR of images that were kept out of the training, in dB, over its steps
+     * @param shown picture of some real images, each over what comes back of it, relative to the folder
+     * @param measures of the reconstructions of all real images
+     */
+    public record Tokenizer(
+            String name,
+            String kind,
+            String run,
+            boolean taken,
+            String grid,
+            long codes,
+            long parameters,
+            long steps,
+            long batch,
+            Double seconds,
+            List<Point> curve,
+            String shown,
+            Measures measures) {}
 
     /**
      * Bits per held-out token.
@@ -121,15 +157,17 @@ public record CompareResult(
      * @param deviation over subsets or parts of the images; null where there are none
      * @param low end of the 95 % interval; null where there is none
      * @param high the other end
+     * @param neighbours k of precision, recall, density and coverage; null for others, and where it wasn't written down
      */
-    public record Value(double value, Double deviation, Double low, Double high) {
+    public record Value(double value, Double deviation, Double low, Double high, Integer neighbours) {
         private static Value of(EvaluationResult.Value measured) {
             Interval interval = measured.interval();
             return new Value(
                     measured.value(),
                     measured.deviation(),
                     interval == null ? null : interval.low(),
-                    interval == null ? null : interval.high());
+                    interval == null ? null : interval.high(),
+                    measured.neighbours());
         }
     }
 

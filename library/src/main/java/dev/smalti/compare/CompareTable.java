@@ -14,7 +14,7 @@ import java.util.stream.Stream;
 
 /**
  * The measurements of a {@link Compare} as comma-separated values, RFC 4180: a row for each setting of each prior and for
- * each reference.
+ * each reference, or a row for each tokenizer.
  */
 final class CompareTable {
     private static final List<String> SETTINGS =
@@ -56,6 +56,38 @@ final class CompareTable {
             fill(row, head.size());
             rows.add(row);
         }
+        return text(rows);
+    }
+
+    /** A row for each tokenizer. */
+    static String tokenizers(CompareResult result) {
+        List<String> metrics = metrics(result);
+        List<Object> head = new ArrayList<>(
+                List.of("tokenizer", "kind", "grid", "codes", "parameters", "training_steps", "training_images"));
+        head.addAll(List.of("training_seconds", "images"));
+        for (String metric : metrics) {
+            head.addAll(List.of(metric, metric + "_low", metric + "_high"));
+        }
+        List<List<Object>> rows = new ArrayList<>();
+        rows.add(head);
+        for (CompareResult.Tokenizer each : result.tokenizers()) {
+            List<Object> row = new ArrayList<>(List.of(
+                    each.name(),
+                    each.kind(),
+                    each.grid(),
+                    each.codes(),
+                    each.parameters(),
+                    each.steps(),
+                    each.steps() * each.batch()));
+            row.add(each.seconds());
+            row.add(each.measures().images());
+            add(row, each.measures(), metrics);
+            rows.add(row);
+        }
+        return text(rows);
+    }
+
+    private static String text(List<List<Object>> rows) {
         return rows.stream()
                 .map(row -> row.stream().map(CompareTable::quoted).collect(Collectors.joining(",")))
                 .collect(Collectors.joining("\r\n", "", "\r\n"));
@@ -68,14 +100,15 @@ final class CompareTable {
         return List.copyOf(names);
     }
 
-    /** Of all settings and references. */
+    /** Of all settings, tokenizers and references. */
     static Stream<Measures> measures(CompareResult result) {
-        return Stream.concat(
+        Stream<Measures> priors = Stream.concat(
                         result.priors().stream()
                                 .flatMap(each -> each.cells().stream())
                                 .map(Cell::measures),
                         result.references().stream().map(CompareResult.Reference::measures))
                 .filter(Objects::nonNull);
+        return Stream.concat(priors, result.tokenizers().stream().map(CompareResult.Tokenizer::measures));
     }
 
     private static List<Object> row(Prior prior, Cell cell, List<String> metrics) {

@@ -3,14 +3,12 @@ package dev.smalti.compare;
 import dev.smalti.job.TrainPrior;
 import dev.smalti.recipe.ComparePlan;
 import dev.smalti.recipe.PriorRecipe;
-import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.token.TokenFile;
-import dev.smalti.train.Checkpoints;
 import dev.smalti.train.Run;
 import dev.smalti.train.Watcher;
 import java.nio.file.Files;
@@ -19,7 +17,7 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /** A prior of a plan and its run folder, which is trained to the end if it isn't yet. */
-final class ComparedRun {
+final class ComparedRun implements Compared {
     private final ComparePlan plan;
     private final ComparePlan.Entry entry;
     private final Path folder;
@@ -54,7 +52,7 @@ final class ComparedRun {
             if (!Files.exists(folder.resolve("tokenizer").resolve("model.json"))) {
                 requireTokenizer(tokens);
             }
-            requireSame(tokens);
+            Compared.requireSame(folder, recipe, PriorRecipe.class, tokens.fingerprint(), "tokens", plan.tokens(entry));
         } catch (IllegalArgumentException e) {
             throw e instanceof BadFileException ? e : new JobException(entry.name() + ": " + e.getMessage(), e);
         }
@@ -77,37 +75,22 @@ final class ComparedRun {
         }
     }
 
-    /** A run is gone on with only by its own recipe and on its own tokens. */
-    private void requireSame(TokenFile tokens) {
-        Path there = folder.resolve("recipe.yaml");
-        if (!Files.exists(there)) {
-            return;
-        }
-        List<String> changed = RecipeFile.differences(recipe, RecipeFile.read(there, PriorRecipe.class, List.of()));
-        String wayOut = ": give this prior a new name, or move the folder away";
-        if (!changed.isEmpty()) {
-            throw new JobException(Phrase.of("%s was trained by another recipe (%s)%s")
-                    .with(folder, String.join("; ", changed), wayOut));
-        }
-        Path origin = folder.resolve("provenance.json");
-        if (Files.exists(origin)) {
-            String fingerprint = Provenance.read(origin).dataFingerprint();
-            if (!fingerprint.equals(Provenance.UNKNOWN) && !fingerprint.equals(tokens.fingerprint())) {
-                throw new JobException(
-                        Phrase.of("%s was trained on other tokens than %s%s").with(folder, plan.tokens(entry), wayOut));
-            }
-        }
+    @Override
+    public String name() {
+        return entry.name();
     }
 
     ComparePlan.Entry entry() {
         return entry;
     }
 
-    Path folder() {
+    @Override
+    public Path folder() {
         return folder;
     }
 
-    boolean taken() {
+    @Override
+    public boolean taken() {
         return recipe == null;
     }
 
@@ -115,28 +98,10 @@ final class ComparedRun {
         return recipe == null ? RecipeFile.read(folder.resolve("recipe.yaml"), PriorRecipe.class, List.of()) : recipe;
     }
 
-    boolean trained() {
-        return taken()
-                || Checkpoints.latest(folder)
-                                .map(last -> Checkpoints.step(last)
-                                        >= recipe.training().steps())
-                                .orElse(false)
-                        && measured();
-    }
-
-    /** Whether the last held-out measure is there; what was stopped in it goes on with it. */
-    private boolean measured() {
-        List<CompareResult.Point> points = TrainingHistory.of(folder).heldOut();
-        return recipe.heldOut() == 0
-                || !Files.exists(folder.resolve("metrics.jsonl"))
-                || !points.isEmpty()
-                        && points.get(points.size() - 1).step()
-                                >= recipe.training().steps();
-    }
-
-    /** Trains what is left of the run; false if it was stopped before the end. */
-    boolean train(Watcher watcher, BooleanSupplier stop) {
-        if (trained()) {
+    @Override
+    public boolean train(Watcher watcher, BooleanSupplier stop) {
+        if (taken()
+                || Compared.trained(folder, recipe.training().steps(), recipe.heldOut() != 0, TrainingHistory.BITS)) {
             return true;
         }
         Path tokens = plan.tokens(entry);

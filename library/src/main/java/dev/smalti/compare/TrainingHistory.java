@@ -14,13 +14,20 @@ import java.util.Optional;
  *
  * @param seconds of training in all processes together; null where it doesn't say
  * @param loss the last, of the first player; null where it doesn't say
- * @param heldOut bits per token over the steps
+ * @param heldOut a measure of what was kept out of the training, over the steps: bits per token of a prior, PSNR of a tokenizer
  */
 record TrainingHistory(Double seconds, Double loss, List<CompareResult.Point> heldOut) {
-    /** Of a run folder; empty if it has no log. */
-    static TrainingHistory of(Path run) {
+    static final String BITS = "bits_per_token";
+    static final String PSNR = "psnr";
+
+    /**
+     * Of a run folder; empty if it has no log.
+     *
+     * @param measure of what was kept out
+     */
+    static TrainingHistory of(Path run, String measure) {
         Path file = run.resolve("metrics.jsonl");
-        Reading reading = new Reading();
+        Reading reading = new Reading("held_out." + measure);
         try {
             MetricsFile.forEach(file, reading::line);
         } catch (IOException e) {
@@ -32,10 +39,15 @@ record TrainingHistory(Double seconds, Double loss, List<CompareResult.Point> he
 
     /** What the lines so far have said. */
     private static final class Reading {
+        private final String measure;
         private final List<CompareResult.Point> heldOut = new ArrayList<>();
         private Double loss;
         private double before;
         private double last = Double.NaN;
+
+        Reading(String measure) {
+            this.measure = measure;
+        }
 
         void line(JsonNode node) {
             if (node.path("seconds").isNumber()) {
@@ -44,9 +56,9 @@ record TrainingHistory(Double seconds, Double loss, List<CompareResult.Point> he
                 last = now;
             }
             loss = lossOf(node).orElse(loss);
-            JsonNode bits = node.path("held_out.bits_per_token");
-            if (bits.isNumber()) {
-                heldOut.add(new CompareResult.Point(node.path("step").asLong(), bits.asDouble()));
+            JsonNode value = node.path(measure);
+            if (value.isNumber()) {
+                heldOut.add(new CompareResult.Point(node.path("step").asLong(), value.asDouble()));
             }
         }
 

@@ -7,13 +7,13 @@ import java.util.SplittableRandom;
  * How pictures become equal squares: the shorter side is resized to {@code size} (see {@link Resize}), a part of the
  * longer one is kept, and half of the pictures are mirrored if {@code flip} says so.
  *
- * @param size a power of two, at least 8
+ * @param size at least 8
  */
 public record Preparation(int size, Crop crop, boolean flip) {
     /** @throws IllegalArgumentException naming the size that is none */
     public Preparation {
-        if (size < 8 || Integer.bitCount(size) != 1) {
-            throw new IllegalArgumentException("image size must be a power of two, at least 8, got " + size);
+        if (size < 8) {
+            throw new IllegalArgumentException("image size must be at least 8, got " + size);
         }
     }
 

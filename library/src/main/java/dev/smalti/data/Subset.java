@@ -45,6 +45,11 @@ public final class Subset implements ImageSet {
         return new Subset(all, IntStream.range(0, Math.min(count, all.size())).toArray());
     }
 
+    /** Those from one number on, up to another one that is left out. */
+    public static Subset part(ImageSet all, int from, int to) {
+        return new Subset(all, IntStream.range(from, to).toArray());
+    }
+
     /** At most 1,000, at least one where a share is asked for, and never all. */
     public static int heldOutSize(int size, double share) {
         int wanted = share == 0 ? 0 : Math.max(1, (int) Math.min(1000, Math.round(size * share)));

@@ -31,6 +31,12 @@ public record Guidance(Denoiser inner, long against, double weight) implements D
         return mix(with, without, weight);
     }
 
+    @Override
+    public Denoiser of(Tensor which) {
+        Denoiser own = inner.of(which);
+        return own == inner ? this : new Guidance(own, against, weight);
+    }
+
     /** (1 + w) ℓ_c - w ℓ_u */
     public static Tensor mix(Tensor with, Tensor without, double weight) {
         return with.mul(new Scalar(1 + weight)).sub(without.mul(new Scalar(weight)));

@@ -31,7 +31,9 @@ public interface RandomStreams {
         /** The noise of a step of a continuous process. */
         NOISE,
         /** What becomes of known tokens. */
-        KNOWN
+        KNOWN,
+        /** Through which window a place is seen. */
+        WINDOWS
     }
 
     /** B, the number of grids. */

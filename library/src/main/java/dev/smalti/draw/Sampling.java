@@ -12,13 +12,21 @@ import java.util.Map;
  * @param temperatures of the logits over the steps
  * @param filters which codes are left out
  * @param guidance to the classes
+ * @param order of the places
+ * @param looking through which windows, where the canvas is larger than in training
  * @param canvas the size of the grids; null for that of training
  */
 public record Sampling(
-        Steps steps, Temperatures temperatures, Filters filters, GuidanceSettings guidance, Canvas canvas) {
+        Steps steps,
+        Temperatures temperatures,
+        Filters filters,
+        GuidanceSettings guidance,
+        Order order,
+        Looking looking,
+        Canvas canvas) {
     /** The method's usual number of steps, and draws from the model as it is. */
-    public static final Sampling USUAL =
-            new Sampling(Steps.USUAL, Temperatures.ONE, Filters.NONE, GuidanceSettings.NONE, null);
+    public static final Sampling USUAL = new Sampling(
+            Steps.USUAL, Temperatures.ONE, Filters.NONE, GuidanceSettings.NONE, Order.USUAL, Looking.STRIDED, null);
 
     /**
      * The weight of guidance at a step.
@@ -50,7 +58,7 @@ public record Sampling(
 
     /** In other steps. */
     public Sampling steps(Steps steps) {
-        return new Sampling(steps, temperatures, filters, guidance, canvas);
+        return new Sampling(steps, temperatures, filters, guidance, order, looking, canvas);
     }
 
     /** @param times the share of the noise before each step */
@@ -65,7 +73,7 @@ public record Sampling(
 
     /** With other guidance. */
     public Sampling guidance(GuidanceSettings guidance) {
-        return new Sampling(steps, temperatures, filters, guidance, canvas);
+        return new Sampling(steps, temperatures, filters, guidance, order, looking, canvas);
     }
 
     /** With one temperature throughout: whatever the last one was. */
@@ -80,12 +88,12 @@ public record Sampling(
 
     /** With other temperatures. */
     public Sampling temperatures(Temperatures temperatures) {
-        return new Sampling(steps, temperatures, filters, guidance, canvas);
+        return new Sampling(steps, temperatures, filters, guidance, order, looking, canvas);
     }
 
     /** With other filters. */
     public Sampling filters(Filters filters) {
-        return new Sampling(steps, temperatures, filters, guidance, canvas);
+        return new Sampling(steps, temperatures, filters, guidance, order, looking, canvas);
     }
 
     /** With the temperature and the filters of {@code filter} in every step: whatever the last temperature was. */
@@ -93,9 +101,19 @@ public record Sampling(
         return temperature(filter.temperature()).filters(filter.filters());
     }
 
+    /** In another order. */
+    public Sampling order(Order order) {
+        return new Sampling(steps, temperatures, filters, guidance, order, looking, canvas);
+    }
+
+    /** Through other windows. */
+    public Sampling looking(Looking looking) {
+        return new Sampling(steps, temperatures, filters, guidance, order, looking, canvas);
+    }
+
     /** On a canvas; null for the size of training. */
     public Sampling canvas(Canvas canvas) {
-        return new Sampling(steps, temperatures, filters, guidance, canvas);
+        return new Sampling(steps, temperatures, filters, guidance, order, looking, canvas);
     }
 
     /** What isn't as usual, by the names of the command line's options, for results and for what depends on it. */
@@ -120,6 +138,12 @@ public record Sampling(
         put(named, "top_k", filters.topK(), 0);
         put(named, "top_p", filters.topP(), 1.0);
         put(named, "typical", filters.typical(), 1.0);
+        if (order != Order.USUAL) {
+            named.put("order", order.name().toLowerCase(Locale.ROOT));
+        }
+        if (looking != Looking.STRIDED) {
+            named.put("windows", looking.name().toLowerCase(Locale.ROOT));
+        }
         if (canvas != null) {
             named.put("canvas", List.of(canvas.height(), canvas.width(), canvas.stride()));
         }

@@ -22,6 +22,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * positions asked for, and a whole draw costs in proportion to the area. The mean is taken in float64, since in float32 what is
  * rarer than e⁻¹⁰³ would be lost, and guidance would make it ∞ - ∞.
  *
+ * <p>With {@link Looking#RANDOM} each place is seen through one window alone, drawn at random from all that contain it: an unbiased
+ * estimate of the mean over all, which the paper takes for extremely large images.
+ *
  * <p>Letters: N windows in one call, L = h·w tokens in a window, L' = h'·w' on the canvas, M positions asked for.
  */
 public final class Windows implements Denoiser {
@@ -34,6 +37,7 @@ public final class Windows implements Denoiser {
     private final Canvas canvas;
     private final boolean scores;
     private final int[] corners;
+    private final Tensor random; // float64 [B, L'] in [0, 1), which window shows a place; null for all
 
     /**
      * @param height of the grids that {@code inner} was trained on, in tokens
@@ -55,6 +59,7 @@ public final class Windows implements Denoiser {
                     Phrase.of("stride must be at most %d, the smaller side of the grids of training (%d × %d), got %d")
                             .with(least, height, width, canvas.stride()));
         }
+        this.random = null;
         this.inner = inner;
         this.height = height;
         this.width = width;
@@ -65,6 +70,31 @@ public final class Windows implements Denoiser {
         this.corners = Arrays.stream(starts(canvas.height(), height, stride))
                 .flatMap(top -> Arrays.stream(left).map(x -> top * canvas.width() + x))
                 .toArray();
+    }
+
+    private Windows(Windows like, Tensor random) {
+        this.inner = like.inner;
+        this.height = like.height;
+        this.width = like.width;
+        this.canvas = like.canvas;
+        this.scores = like.scores;
+        this.corners = like.corners;
+        this.random = random;
+    }
+
+    /**
+     * With one window a place, whatever the stride.
+     *
+     * @param random which of those that contain it, float64 [B, L'] in [0, 1); calls may be of B rows, or of 2B, where both halves
+     *     see the same
+     */
+    public Windows random(Tensor random) {
+        return new Windows(this, random);
+    }
+
+    @Override
+    public Denoiser of(Tensor which) {
+        return random == null ? this : new Windows(this, random.index_select(0, which));
     }
 
     /** 0, s, 2s, ... and at last side - window. */
@@ -109,7 +139,8 @@ public final class Windows implements Denoiser {
         private final Tensor whole; // [B, L'] or [B, L', E]
         private final int[] number; // of each of the B·L' positions among the M asked for, -1 for the others
         private final long[] seen; // [M], through how many windows so far
-        private final int windows;
+        private final int[] chosen; // [M], the corner among the B·L' of the one window that shows it; null for all
+        private final int[] windows; // corners among the B·L'
         private int next;
 
         private long[] grids; // [N]
@@ -127,7 +158,31 @@ public final class Windows implements Denoiser {
                 number[Math.toIntExact(asked[m])] = m;
             }
             seen = new long[asked.length];
-            windows = Math.toIntExact(xt.size(0) * corners.length);
+            chosen = random == null || asked.length == 0 ? null : chosen(asked);
+            int area = canvas.height() * canvas.width();
+            windows = chosen != null
+                    ? Arrays.stream(chosen).sorted().distinct().toArray()
+                    : IntStream.range(0, Math.toIntExact(xt.size(0)))
+                            .flatMap(grid -> Arrays.stream(corners).map(corner -> grid * area + corner))
+                            .toArray();
+        }
+
+        /** A window for each place, of equal probability each. */
+        private int[] chosen(long[] asked) {
+            double[] u = Tensors.toDoubles(random);
+            int area = canvas.height() * canvas.width();
+            return Arrays.stream(asked)
+                    .mapToInt(position -> {
+                        int grid = (int) (position / area);
+                        int place = (int) (position % area);
+                        int top = Math.max(0, place / canvas.width() - height + 1);
+                        int left = Math.max(0, place % canvas.width() - width + 1);
+                        int down = Math.min(place / canvas.width(), canvas.height() - height) - top + 1;
+                        int across = Math.min(place % canvas.width(), canvas.width() - width) - left + 1;
+                        int which = (int) (u[(int) (position % u.length)] * down * across);
+                        return grid * area + (top + which / across) * canvas.width() + left + which % across;
+                    })
+                    .toArray();
         }
 
         /** Goes on to the next N; false if there are no more. */
@@ -139,14 +194,13 @@ public final class Windows implements Denoiser {
             target = new long[TOGETHER * length];
             int n = 0;
             int m = 0;
-            for (; next < windows && n < TOGETHER; next++) {
-                int grid = next / corners.length;
-                int corner = grid * canvas.height() * canvas.width() + corners[next % corners.length];
+            for (; next < windows.length && n < TOGETHER; next++) {
+                int corner = windows[next];
                 int before = m;
                 for (int i = 0; i < length; i++) {
                     int position = corner + i / width * canvas.width() + i % width;
                     source[n * length + i] = position;
-                    if (number[position] >= 0) {
+                    if (number[position] >= 0 && (chosen == null || chosen[number[position]] == corner)) {
                         within[m] = (long) n * length + i;
                         target[m] = number[position];
                         seen[number[position]]++;
@@ -154,7 +208,7 @@ public final class Windows implements Denoiser {
                     }
                 }
                 if (m > before || (seen.length == 0 && next == 0)) { // asked for nothing, one window tells K
-                    grids[n++] = grid;
+                    grids[n++] = corner / (canvas.height() * canvas.width());
                 }
             }
             grids = Arrays.copyOf(grids, n);

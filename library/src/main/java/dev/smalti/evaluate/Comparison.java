@@ -17,7 +17,6 @@ import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.Tensors;
 import java.util.EnumMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -30,16 +29,15 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * Measures how near two sets are by their features.
  *
  * @param resamples of the fake images for the interval of a Fréchet distance; 0 for no intervals
+ * @param neighbours k of precision, recall, density and coverage; 0 for the usual one of each
  * @param observer told of each measure
  */
-record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, Observer observer) {
+record Comparison(SetFeatures real, SetFeatures fake, int resamples, int neighbours, Seed seed, Observer observer) {
     /** Fewer images than these are taken at once for a kernel distance. */
     static final int SUBSET = 1000;
 
     private static final int SUBSETS = 100;
     private static final int SPLITS = 10;
-    private static final int NEAR = 3; // Kynkäänniemi et al. 2019
-    private static final int NEAR_OF_DENSITY = 5; // Naeem et al. 2020
     private static final int RESAMPLES_OF_SHARES = 1000; // which cost little
 
     /** @param wanted of which those that aren't of features are left out */
@@ -56,7 +54,6 @@ record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, 
             }
         }
         manifolds(wanted, values);
-        values.keySet().retainAll(wanted);
         return values;
     }
 
@@ -66,28 +63,33 @@ record Comparison(SetFeatures real, SetFeatures fake, int resamples, Seed seed, 
         return value.get();
     }
 
-    /** Both numbers of neighbours in one pass over the distances. */
+    /** All numbers of neighbours in one pass over the distances. */
     private void manifolds(List<Metric> wanted, Map<Metric, Value> values) {
-        Map<Integer, List<Metric>> named = new LinkedHashMap<>();
-        named.put(NEAR, List.of(Metric.PRECISION, Metric.RECALL));
-        named.put(NEAR_OF_DENSITY, List.of(Metric.DENSITY, Metric.COVERAGE));
-        named.values().removeIf(names -> names.stream().noneMatch(wanted::contains));
+        List<Metric> named =
+                wanted.stream().filter(each -> each.neighbours(neighbours) > 0).toList();
         if (named.isEmpty()) {
             return;
         }
-        List<Integer> neighbours = List.copyOf(named.keySet());
+        List<Integer> reach = named.stream()
+                .map(each -> each.neighbours(neighbours))
+                .distinct()
+                .toList();
         Phase phase = Phase.of("neighbours", "rows", Manifolds.rows(real.pool(), fake.pool()));
-        List<Manifolds.Members> all = Manifolds.members(real.pool(), fake.pool(), neighbours, observer.counting(phase));
-        for (int i = 0; i < all.size(); i++) {
-            Manifolds.Members members = all.get(i);
-            if (neighbours.get(i) == NEAR) {
-                values.put(Metric.PRECISION, share(members.precise(), "fake", "precision"));
-                values.put(Metric.RECALL, share(members.recalled(), "real", "recall"));
-            } else {
-                values.put(Metric.DENSITY, share(members.dense(), "fake", "density"));
-                values.put(Metric.COVERAGE, share(members.covered(), "real", "coverage"));
-            }
+        List<Manifolds.Members> all = Manifolds.members(real.pool(), fake.pool(), reach, observer.counting(phase));
+        for (Metric each : named) {
+            int k = each.neighbours(neighbours);
+            values.put(each, share(each, all.get(reach.indexOf(k))).neighbours(k));
         }
+    }
+
+    private Value share(Metric metric, Manifolds.Members members) {
+        return switch (metric) {
+            case PRECISION -> share(members.precise(), "fake", "precision");
+            case RECALL -> share(members.recalled(), "real", "recall");
+            case DENSITY -> share(members.dense(), "fake", "density");
+            case COVERAGE -> share(members.covered(), "real", "coverage");
+            default -> throw new IllegalStateException(metric + " has no neighbours");
+        };
     }
 
     private Value pooled(Metric metric) {

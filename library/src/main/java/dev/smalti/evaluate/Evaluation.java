@@ -123,7 +123,7 @@ public final class Evaluation {
         List<Metric> metrics = chosen(ours.set().images(), theirs.set().images()); // now without broken images
         Map<String, Value> values = new LinkedHashMap<>();
         Seed seed = new Seed(request.settings().seed());
-        new Comparison(ours.features(), theirs.features(), resamples, seed, observer)
+        new Comparison(ours.features(), theirs.features(), resamples, neighbours(), seed, observer)
                 .of(metrics)
                 .forEach((metric, value) -> values.put(metric.label(request.fake()), value));
         if (fakes instanceof StoredImages others && wants(Metric.Of.PAIRS)) {
@@ -220,7 +220,7 @@ public final class Evaluation {
             if (!enough(each, reals, fakes)) {
                 throw new JobException(
                         Phrase.of("%s needs at least %d images in each set, got %d real and %d fake: add images")
-                                .with(each.label(), each.least(), reals, fakes));
+                                .with(each.label(), each.least(neighbours()), reals, fakes));
             }
             if (each.of() == Metric.Of.PAIRS && reals != fakes) {
                 throw new JobException(
@@ -256,9 +256,14 @@ public final class Evaluation {
         }
     }
 
-    private static boolean enough(Metric metric, long reals, long fakes) {
+    private int neighbours() {
+        return request.settings().neighbours();
+    }
+
+    private boolean enough(Metric metric, long reals, long fakes) {
         boolean ofReals = metric.of() == Metric.Of.MODEL;
-        return (metric.ofFakes() || reals >= metric.least()) && (ofReals || fakes >= metric.least());
+        int least = metric.least(neighbours());
+        return (metric.ofFakes() || reals >= least) && (ofReals || fakes >= least);
     }
 
     /** @return whether they are the likelihood itself rather than bounds from above */

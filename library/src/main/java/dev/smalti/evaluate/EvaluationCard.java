@@ -28,7 +28,7 @@ public final class EvaluationCard {
             String spread = value.deviation() == null
                     ? ""
                     : Phrase.of(", deviation %s over parts").with(deviation(value));
-            lines.add(name + ": " + number(value.value()) + spread
+            lines.add(named(name, value) + ": " + number(value.value()) + spread
                     + (interval.isEmpty() ? "" : ", 95 %: " + interval + " (" + value.from() + ")"));
         });
         result.notices().forEach(each -> lines.add("note: " + each));
@@ -42,7 +42,7 @@ public final class EvaluationCard {
         result.values()
                 .forEach((name, value) -> page.append(Phrase.of("| %s | %s | %s | %s |\n")
                         .with(
-                                name,
+                                named(name, value),
                                 number(value.value()),
                                 value.interval() == null ? "" : interval(value) + ", " + value.from(),
                                 value.deviation() == null ? "" : deviation(value))));
@@ -112,6 +112,11 @@ public final class EvaluationCard {
         return text.append(Phrase.of("; %.3g forward passes an image, drawn in %.1f s")
                         .with(draw.cost().passes(), draw.seconds()))
                 .toString();
+    }
+
+    /** {@code precision (k = 3)} */
+    private static String named(String name, Value value) {
+        return value.neighbours() == null ? name : Phrase.of("%s (k = %d)").with(name, value.neighbours());
     }
 
     private static String interval(Value value) {

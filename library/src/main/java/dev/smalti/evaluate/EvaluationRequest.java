@@ -65,15 +65,23 @@ public record EvaluationRequest(
      *     the first fake image, up to 1,024
      * @param resamples of the fake images, for the interval of a Fréchet distance; 0 for no intervals by resampling, negative
      *     for the default
+     * @param neighbours k of precision, recall, density and coverage; 0 for the usual one of each, 3 for the first two and 5
+     *     for the others
      * @param seed of subsets, resamples, the order for the Inception score, and draws
      * @param skipBad leaves broken images out instead of failing
      * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
      */
-    public record Settings(int size, int resamples, long seed, boolean skipBad, String device) {
-        /** @throws JobException if {@code resamples} is 1, which has no deviation, or {@code size} is none */
+    public record Settings(int size, int resamples, int neighbours, long seed, boolean skipBad, String device) {
+        /**
+         * @throws JobException if {@code resamples} is 1, which has no deviation, {@code neighbours} is negative or
+         *     {@code size} is none
+         */
         public Settings {
             if (resamples == 1) {
                 throw new JobException("resamples must be 0 for no interval, or at least 2, got 1");
+            }
+            if (neighbours < 0) {
+                throw new JobException("neighbours must be at least 1, or 0 for the usual ones, got " + neighbours);
             }
             if (size != 0 && (size < 8 || Integer.bitCount(size) != 1)) {
                 throw new JobException("size must be a power of two, at least 8, got " + size);

@@ -59,20 +59,22 @@ public record EvaluationResult(
      *     density goes from one quantile to the other of resamples of the fakes, and that of recall and coverage of resamples
      *     of the reals, where the fakes stay as they are; that of a mean over images is ± 1.96 standard errors
      * @param from what the interval is from, for people; null without
+     * @param neighbours to which neighbour balls reach, of {@linkplain dev.smalti.metric.Manifolds precision, recall, density and
+     *     coverage}; null for others
      */
-    public record Value(double value, Double deviation, Interval interval, String from) {
+    public record Value(double value, Double deviation, Interval interval, String from, Integer neighbours) {
         static final String OVER_IMAGES = "the standard error over images";
 
         static Value of(double value) {
-            return new Value(value, null, null, null);
+            return new Value(value, null, null, null, null);
         }
 
         static Value of(Estimate estimate) {
-            return new Value(estimate.mean(), estimate.deviation(), null, null);
+            return new Value(estimate.mean(), estimate.deviation(), null, null, null);
         }
 
         static Value of(double value, Interval interval, String from) {
-            return new Value(value, null, interval, from);
+            return new Value(value, null, interval, from, null);
         }
 
         /** Of a mean over images, with the interval of its standard error where there are several. */
@@ -81,9 +83,17 @@ public record EvaluationResult(
             return each.length < 2 ? of(mean) : of(mean, Interval.ofMean(each), OVER_IMAGES);
         }
 
+        /** The same, said to be of so many. */
+        Value neighbours(int neighbours) {
+            return new Value(value, deviation, interval, from, neighbours);
+        }
+
         private Map<String, Object> facts() {
             Map<String, Object> facts = new LinkedHashMap<>();
             facts.put("value", value);
+            if (neighbours != null) {
+                facts.put("neighbours", neighbours);
+            }
             if (deviation != null) {
                 facts.put("deviation", deviation);
             }

@@ -6,6 +6,7 @@ import dev.smalti.data.ImageSet;
 import dev.smalti.data.Preparation;
 import dev.smalti.model.Encoding;
 import dev.smalti.model.Model;
+import dev.smalti.prior.BoundInSteps;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.run.JobException;
@@ -28,14 +29,21 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * @param repeats estimates of each grid that are averaged; at least 1
  * @param seed of the estimates
+ * @param inSteps whether to estimate the bound of T steps too, where the method has {@linkplain BoundInSteps both}, for twice
+ *     the time
  */
-public record Likelihood(Model model, int repeats, long seed) {
+public record Likelihood(Model model, int repeats, long seed, boolean inSteps) {
     private static final int BATCH = 64;
 
     public Likelihood {
         if (repeats < 1) {
             throw new JobException("repeats must be at least 1, got " + repeats);
         }
+    }
+
+    /** One bound: that of continuous time where the method has both. */
+    public Likelihood(Model model, int repeats, long seed) {
+        this(model, repeats, seed, false);
     }
 
     /**
@@ -58,16 +66,70 @@ public record Likelihood(Model model, int repeats, long seed) {
      * What was found.
      *
      * @param exact false if the values are bounds from above
+     * @param steps T of the process that they are bounds of; 0 for continuous time, T → ∞, and for exact values
      * @param bitsPerDimension of 8-bit pixels, tokens included; null without images or without a model of pixels
      * @param bitsPerDimensionOf5Bits the same of 5-bit pixels, which some papers report: 3 bits below, since the density of
      *     the pixels is that of the 8-bit images in both
+     * @param inSteps the same as bounds of the method's T steps; null unless it was asked for and the method has both
      */
     public record Result(
             long grids,
             boolean exact,
+            int steps,
             Estimate bitsPerToken,
             Estimate bitsPerDimension,
-            Estimate bitsPerDimensionOf5Bits) {}
+            Estimate bitsPerDimensionOf5Bits,
+            Result inSteps) {}
+
+    /** What is found grid by grid: by one bound, or where {@code steps} says so by that of T steps. */
+    private final class Values {
+        private final BoundInSteps steps; // null for the usual one
+        private final List<Double> bits = new ArrayList<>(); // per token
+        private final List<Double> nats = new ArrayList<>(); // per dimension
+
+        Values(BoundInSteps steps) {
+            this.steps = steps;
+        }
+
+        /**
+         * @param first number of the first of these grids
+         * @param pixels nats of the pixels of each given its codes; null without
+         * @param values of an image
+         */
+        void add(Tensor codes, Tensor labels, Tensor noise, long first, double[] pixels, double values) {
+            double[] each = negativeLogLikelihood(codes, labels, noise, first, steps);
+            for (int i = 0; i < each.length; i++) {
+                bits.add(bitsPerToken(each[i]));
+                if (pixels != null) {
+                    nats.add((each[i] + pixels[i]) / values);
+                }
+            }
+        }
+
+        Result result(Result inSteps) {
+            return new Result(
+                    bits.size(),
+                    model.prior().exact(),
+                    steps == null ? model.prior().boundSteps() : steps.steps(),
+                    Estimate.of(bits),
+                    bitsPerDimension(nats, 8),
+                    bitsPerDimension(nats, 5),
+                    inSteps);
+        }
+    }
+
+    /** Those of the usual bound, and of T steps where they are wanted. */
+    private List<Values> values() {
+        Values usual = new Values(null);
+        return inSteps && model.prior() instanceof BoundInSteps both
+                ? List.of(usual, new Values(both))
+                : List.of(usual);
+    }
+
+    private static Result result(List<Values> values) {
+        Result more = values.size() > 1 ? values.get(1).result(null) : null;
+        return values.get(0).result(more);
+    }
 
     /**
      * Of grids that are the model's {@linkplain Model#requireOwn own}.
@@ -75,7 +137,7 @@ public record Likelihood(Model model, int repeats, long seed) {
      * @param count of them, evenly spread over all
      */
     public Result ofTokens(TokenFile file, long count, LongConsumer progress) {
-        List<Double> bits = new ArrayList<>();
+        List<Values> values = values();
         for (long from = 0; from < count; from += BATCH) {
             long begin = from;
             long end = Math.min(count, from + BATCH);
@@ -85,13 +147,12 @@ public record Likelihood(Model model, int repeats, long seed) {
                         .toArray());
                 Tensor labels = file.labels().isEmpty() ? null : file.batchLabels(which);
                 Tensor noise = file.batchNoiseSeeds(which).orElse(null);
-                for (double nats : negativeLogLikelihood(file.batchCodes(which), labels, noise, begin)) {
-                    bits.add(bitsPerToken(nats));
-                }
+                Tensor codes = file.batchCodes(which);
+                values.forEach(each -> each.add(codes, labels, noise, begin, null, 1));
             });
             progress.accept(end);
         }
-        return new Result(count, model.prior().exact(), Estimate.of(bits), null, null);
+        return result(values);
     }
 
     /** @throws JobException if the model has no tokenizer */
@@ -101,21 +162,16 @@ public record Likelihood(Model model, int repeats, long seed) {
         }
         int size = model.tokenizer().imageSize();
         Preparation preparation = Encoding.preparation(model.folder().tokenizerFolder(), size);
-        List<Double> bits = new ArrayList<>();
-        List<Double> nats = new ArrayList<>(); // per dimension
+        List<Values> values = values();
+        long[] done = {0};
         Seed noise = Encoding.noise(images);
         try (ImagePass pass = ImageBatches.inOrder(images, preparation, BATCH, skipBad)) {
             while (pass.hasNext()) {
-                Scope.free(() -> add(images, noise, pass.next(), bits, nats));
-                progress.accept(bits.size());
+                Scope.free(() -> done[0] += add(images, noise, pass.next(), done[0], values));
+                progress.accept(done[0]);
             }
         }
-        return new Result(
-                bits.size(),
-                model.prior().exact(),
-                Estimate.of(bits),
-                bitsPerDimension(nats, 8),
-                bitsPerDimension(nats, 5));
+        return result(values);
     }
 
     /**
@@ -129,7 +185,7 @@ public record Likelihood(Model model, int repeats, long seed) {
                         nats.stream().map(each -> each / Math.log(2) + bits - 1).toList());
     }
 
-    private void add(ImageSet images, Seed noise, ImagePass.Batch batch, List<Double> bits, List<Double> dimensions) {
+    private int add(ImageSet images, Seed noise, ImagePass.Batch batch, long first, List<Values> values) {
         try (NoGradGuard guard = new NoGradGuard()) {
             Tensor pixels = batch.images().pixels().to(model.device(), ScalarType.Float);
             long[] seeds = Encoding.noise(noise, 0, batch.indices());
@@ -139,17 +195,12 @@ public record Likelihood(Model model, int repeats, long seed) {
                     : Tensors.longs(LongStream.range(0, batch.indices().length)
                             .map(i -> label(images, batch.indices()[(int) i]))
                             .toArray());
-            double[] nats = negativeLogLikelihood(codes, labels, Tensors.longs(seeds), bits.size());
             Tensor density = model.tokenizer().pixelNats(pixels, codes);
             double[] given = density == null ? null : Tensors.toDoubles(density);
-            double values =
+            double dimensions =
                     3.0 * model.tokenizer().imageSize() * model.tokenizer().imageSize();
-            for (int i = 0; i < nats.length; i++) {
-                bits.add(bitsPerToken(nats[i]));
-                if (given != null) {
-                    dimensions.add((nats[i] + given[i]) / values);
-                }
-            }
+            values.forEach(each -> each.add(codes, labels, Tensors.longs(seeds), first, given, dimensions));
+            return seeds.length;
         }
     }
 
@@ -162,7 +213,7 @@ public record Likelihood(Model model, int repeats, long seed) {
     }
 
     /** [B] means over the repeats */
-    private double[] negativeLogLikelihood(Tensor codes, Tensor labels, Tensor noise, long first) {
+    private double[] negativeLogLikelihood(Tensor codes, Tensor labels, Tensor noise, long first, BoundInSteps steps) {
         Prior prior = model.prior();
         return Scope.value(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
@@ -176,8 +227,12 @@ public record Likelihood(Model model, int repeats, long seed) {
                 for (int repeat = 0; repeat < repeats; repeat++) {
                     Seed draw = new Seed(seed).child(first).child(repeat);
                     TokenBatch batch = new TokenBatch(flat, known, noise);
-                    double[] each = Tensors.toDoubles(
-                            model.precision().run(model.device(), () -> prior.negativeLogLikelihood(batch, draw)));
+                    double[] each = Tensors.toDoubles(model.precision()
+                            .run(
+                                    model.device(),
+                                    () -> steps == null
+                                            ? prior.negativeLogLikelihood(batch, draw)
+                                            : steps.negativeLogLikelihoodInSteps(batch, draw)));
                     for (int i = 0; i < sum.length; i++) {
                         sum[i] += each[i] / repeats;
                     }

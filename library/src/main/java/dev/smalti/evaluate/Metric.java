@@ -27,14 +27,14 @@ public enum Metric {
     KID(Of.INCEPTION, 2),
     /** Inception score of the fake images in 10 parts, shuffled by the seed. */
     IS(Of.INCEPTION, 10),
-    /** The share of fakes among the reals, k = 3. */
-    PRECISION(Of.ANY, 4),
-    /** The share of reals among the fakes, k = 3. */
-    RECALL(Of.ANY, 4),
-    /** How densely reals lie around fakes, k = 5. */
-    DENSITY(Of.ANY, 6),
-    /** The share of reals with fakes around, k = 5. */
-    COVERAGE(Of.ANY, 6),
+    /** The share of fakes among the reals, k = 3 as in Kynkäänniemi et al. 2019 unless another is asked for. */
+    PRECISION(3),
+    /** The share of reals among the fakes, the same k. */
+    RECALL(3),
+    /** How densely reals lie around fakes, k = 5 as in Naeem et al. 2020 unless another is asked for. */
+    DENSITY(5),
+    /** The share of reals with fakes around, the same k. */
+    COVERAGE(5),
     /** Of pairs in the order of both sets, in dB. */
     PSNR(Of.PAIRS, 1),
     /** Of pairs in the order of both sets. */
@@ -59,10 +59,18 @@ public enum Metric {
 
     private final Of of;
     private final int least;
+    private final int neighbours; // k where none is asked for; 0 where there is none
 
     Metric(Of of, int least) {
         this.of = of;
         this.least = least;
+        this.neighbours = 0;
+    }
+
+    Metric(int neighbours) {
+        this.of = Of.ANY;
+        this.least = neighbours + 1;
+        this.neighbours = neighbours;
     }
 
     Of of() {
@@ -135,9 +143,18 @@ public enum Metric {
         return this == SCORE || this == ACCURACY || this == IS;
     }
 
-    /** How many images a set must have. */
-    int least() {
-        return least;
+    /**
+     * k: to which neighbour the balls of {@link dev.smalti.metric.Manifolds} reach; 0 for a metric that has none.
+     *
+     * @param asked for all metrics that have it; 0 for the usual one of each
+     */
+    int neighbours(int asked) {
+        return neighbours == 0 || asked == 0 ? neighbours : asked;
+    }
+
+    /** How many images a set must have, where balls reach to the neighbour that is {@code asked} for. */
+    int least(int asked) {
+        return neighbours == 0 ? least : neighbours(asked) + 1;
     }
 
     /** {@code fid} */

@@ -8,6 +8,7 @@ import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.Pixels;
 import dev.smalti.data.Preparation;
+import dev.smalti.data.Subset;
 import dev.smalti.evaluate.ImageFeatures;
 import dev.smalti.evaluate.LpipsWeights;
 import dev.smalti.metric.lpips.Lpips;
@@ -42,8 +43,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * Looks for the images of a data set that are nearest to samples, as a check on whether a model has learnt its images by
  * heart: a picture with a row for each sample, the sample first and its neighbours beside it, nearest first.
  *
- * <p>Distances are exact, so that a copy has distance 0 (but for rounding, of features and LPIPS). The data are read once; in memory are the samples, one batch and the
- * distances between both.
+ * <p>Distances are exact, so that a copy has distance 0 (but for rounding, of features and LPIPS). In memory are the samples, one
+ * batch and the distances between both. The data are read once, but where more of the samples' numbers would be needed than 2 GiB
+ * hold: then once for each part of the samples that fits.
  *
  * @param samples images, as {@link ImageSet#open} reads them; at most 1,024
  * @param data the same, as many as there are
@@ -54,6 +56,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *     the name of a bundled model; else null
  * @param features for {@link By#FEATURES}, as {@link EvaluateImages} takes them; null for the others
  * @param lpips for {@link By#LPIPS}; null for the others
+ * @param fullSize compares images at the whole shorter side of the first sample, at most 1,024 pixels, rather than at 64; for {@link
+ *     By#PIXELS} and {@link By#LPIPS}
  * @param skipBad leaves broken images out instead of failing
  * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
  */
@@ -66,12 +70,16 @@ public record FindNeighbours(
         String model,
         String features,
         LpipsWeights lpips,
+        boolean fullSize,
         boolean skipBad,
         String device) {
     private static final int BATCH = 64;
     private static final int MOST_SAMPLES = 1024;
     private static final int MOST_SIDE = 64;
     private static final int MOST_FEATURED = 1024;
+    private static final int MOST_FULL = 1024;
+    private static final long HELD = 1L << 29; // numbers of samples, 2 GiB of float32
+    private static final long AT_ONCE = 1L << 25; // numbers of a batch, 128 MiB
     private static final int LEAST_SEEN = 32; // by LPIPS
 
     /** What is compared. */
@@ -85,7 +93,7 @@ public record FindNeighbours(
         CODES,
         /** The distance of the features by which sets are compared. */
         FEATURES,
-        /** {@link dev.smalti.metric.lpips LPIPS} of squares of 32 or 64 pixels. */
+        /** {@link dev.smalti.metric.lpips LPIPS} of squares of 32 or 64 pixels, or of all pixels. */
         LPIPS
     }
 
@@ -107,6 +115,12 @@ public record FindNeighbours(
                     by == By.LPIPS
                             ? "to compare by LPIPS needs its weights: give --lpips with both files"
                             : "--lpips gives weights of LPIPS: add --by lpips, or leave it out");
+        }
+        if (fullSize && by != By.PIXELS && by != By.LPIPS) {
+            throw new JobException(
+                    by == By.CODES
+                            ? "--full-size is of pixels and lpips, and codes are of the tokenizer's own size: leave it out"
+                            : "--full-size is of pixels and lpips, and features are taken at up to 1,024 pixels as it is: leave it out");
         }
     }
 
@@ -153,6 +167,11 @@ public record FindNeighbours(
 
     /** @param observer told of the samples and of the images of the data looked at so far */
     public Result run(Observer observer) {
+        return run(observer, HELD);
+    }
+
+    /** @param held numbers of samples that are held at once, unless one has more */
+    Result run(Observer observer, long held) {
         Outputs.png("--out", out);
         Device place = Devices.of(device);
         RunFolder folder = by == By.CODES ? Encoding.tokenizerOf(RunFolder.open(model)) : null;
@@ -179,7 +198,7 @@ public record FindNeighbours(
                         case LPIPS -> new OfLpips(seen);
                     };
             Map<String, String> files = seen == null ? null : seen.facts();
-            return Scope.value(() -> compare(ours, theirs, preparation, means, files, observer, started));
+            return Scope.value(() -> compare(ours, theirs, preparation, means, files, observer, held, started));
         }
     }
 
@@ -190,7 +209,11 @@ public record FindNeighbours(
         for (int i = 0; ; i++) {
             try {
                 Pixels first = ours.read(i);
-                int side = Integer.highestOneBit(Math.min(first.width(), first.height()));
+                int shorter = Math.min(first.width(), first.height());
+                if (fullSize) {
+                    return full(ours.name(i), shorter);
+                }
+                int side = Integer.highestOneBit(shorter);
                 return Math.max(least, Math.min(most, side));
             } catch (DataException e) {
                 if (!skipBad || i == ours.size() - 1) {
@@ -200,6 +223,16 @@ public record FindNeighbours(
         }
     }
 
+    private static int full(String name, int side) {
+        if (side < LEAST_SEEN || side > MOST_FULL) {
+            throw new JobException(
+                    Phrase.of("--full-size compares images with a shorter side from %d to %,d pixels, and"
+                                    + " that of %s is %,d: leave it out, or resize the samples")
+                            .with(LEAST_SEEN, MOST_FULL, name, side));
+        }
+        return side;
+    }
+
     private Result compare(
             ImageSet ours,
             ImageSet theirs,
@@ -207,49 +240,30 @@ public record FindNeighbours(
             Features features,
             Map<String, String> files,
             Observer observer,
+            long held,
             long started) {
-        List<Integer> indices = new ArrayList<>();
-        List<Tensor> parts = new ArrayList<>();
-        Phase phase = Phase.of("reading the samples", "images", ours.size());
-        observer.see(phase);
-        long skipped;
-        try (ImagePass pass = ImageBatches.inOrder(ours, preparation, BATCH, skipBad)) {
-            while (pass.hasNext()) {
-                parts.add(Scope.keep(() -> {
-                    ImagePass.Batch batch = pass.next();
-                    Arrays.stream(batch.indices()).forEach(indices::add);
-                    return features.of(batch.images().pixels());
-                }));
-                observer.see(phase.done(indices.size() + pass.skipped()));
-            }
-            skipped = pass.skipped();
+        int side = preparation.size();
+        long numbers =
+                Scope.value(() -> features.of(Tensors.zeros(1, 3, side, side)).numel());
+        int batch = (int) Math.max(1, Math.min(BATCH, AT_ONCE / numbers));
+        int together = (int) Math.max(1, Math.min(ours.size(), held / numbers));
+        int passes = (ours.size() + together - 1) / together;
+        Search search = new Search(theirs, preparation, features, batch, observer);
+        for (int pass = 0; pass < passes; pass++) {
+            int from = pass * together;
+            String title = passes == 1 ? "comparing" : "comparing, pass " + (pass + 1) + " of " + passes;
+            ImageSet some = Subset.part(ours, from, Math.min(from + together, ours.size()));
+            Scope.free(() -> search.pass(some, from, title));
         }
+        List<Integer> indices = search.indices;
+        long compared = search.compared;
         if (indices.isEmpty()) {
             throw new JobException("none of the " + ours.size() + " images of " + samples + " could be read");
-        }
-        Tensor own = Tensors.cat(parts); // [S, F]
-        Nearest nearest = new Nearest(indices.size(), count);
-        Phase comparing = Phase.of("comparing", "images", theirs.size());
-        observer.see(comparing);
-        long compared = 0;
-        try (ImagePass pass = ImageBatches.inOrder(theirs, preparation, BATCH, skipBad)) {
-            while (pass.hasNext()) {
-                compared += Scope.value(() -> {
-                    ImagePass.Batch batch = pass.next();
-                    Tensor distances =
-                            features.distances(own, features.of(batch.images().pixels())); // [S, B]
-                    nearest.add(Tensors.toDoubles(distances), batch.indices());
-                    return batch.indices().length;
-                });
-                observer.see(comparing.done(compared + pass.skipped()));
-            }
-            skipped += pass.skipped();
         }
         if (compared == 0) {
             throw new JobException("none of the " + theirs.size() + " images of " + data + " could be read");
         }
         int columns = 1 + (int) Math.min(count, compared);
-        int side = preparation.size();
         List<Found> found = new ArrayList<>();
         Phase writing = Phase.of("writing the picture", "rows", indices.size());
         try (GridFile grid = new GridFile(out, columns * indices.size(), columns, 2, side, side)) {
@@ -258,7 +272,7 @@ public record FindNeighbours(
                 observer.see(writing.done(i));
                 grid.add(square(ours, indices.get(i), preparation));
                 List<Neighbour> neighbours = new ArrayList<>();
-                for (Nearest.Place each : nearest.of(i)) {
+                for (Nearest.Place each : search.places.get(i)) {
                     neighbours.add(new Neighbour(each.index(), theirs.name(each.index()), each.distance()));
                     grid.add(square(theirs, each.index(), preparation));
                 }
@@ -267,12 +281,78 @@ public record FindNeighbours(
             grid.finish();
         }
         double seconds = (System.nanoTime() - started) / 1e9;
-        return new Result(out, preparation.size(), found, compared, skipped, files, seconds);
+        return new Result(out, preparation.size(), found, compared, search.skipped, files, seconds);
     }
 
     private static Pixels square(ImageSet images, int index, Preparation preparation) {
         byte[] rgb = preparation.apply(images.read(index), new SplittableRandom(0));
         return new Pixels(preparation.size(), preparation.size(), rgb);
+    }
+
+    /** Goes through the data, for some samples after the others. */
+    private final class Search {
+        private final ImageSet data;
+        private final Preparation preparation;
+        private final Features features;
+        private final int batch;
+        private final Observer observer;
+        private final List<Integer> indices = new ArrayList<>(); // of the samples that could be read
+        private final List<List<Nearest.Place>> places = new ArrayList<>(); // of each of them
+        private long skipped;
+        private long compared;
+
+        Search(ImageSet data, Preparation preparation, Features features, int batch, Observer observer) {
+            this.data = data;
+            this.preparation = preparation;
+            this.features = features;
+            this.batch = batch;
+            this.observer = observer;
+        }
+
+        /** @param from number of the first of these among all samples */
+        void pass(ImageSet samples, int from, String title) {
+            List<Tensor> parts = new ArrayList<>();
+            int before = indices.size();
+            Phase phase = Phase.of("reading the samples", "images", samples.size());
+            observer.see(phase);
+            try (ImagePass pass = ImageBatches.inOrder(samples, preparation, batch, skipBad)) {
+                while (pass.hasNext()) {
+                    parts.add(Scope.keep(() -> {
+                        ImagePass.Batch next = pass.next();
+                        Arrays.stream(next.indices()).forEach(index -> indices.add(from + index));
+                        return features.of(next.images().pixels());
+                    }));
+                    observer.see(phase.done(indices.size() - before + pass.skipped()));
+                }
+                skipped += pass.skipped();
+            }
+            if (!parts.isEmpty()) {
+                Tensor own = parts.size() == 1 ? parts.get(0) : Tensors.cat(parts); // [S, F]
+                compare(own, title);
+            }
+        }
+
+        private void compare(Tensor own, String title) {
+            Nearest nearest = new Nearest((int) own.size(0), count);
+            Phase phase = Phase.of(title, "images", data.size());
+            observer.see(phase);
+            boolean first = places.isEmpty(); // later passes see the same images
+            compared = 0;
+            try (ImagePass pass = ImageBatches.inOrder(data, preparation, batch, skipBad)) {
+                while (pass.hasNext()) {
+                    compared += Scope.value(() -> {
+                        ImagePass.Batch next = pass.next();
+                        Tensor distances = features.distances(
+                                own, features.of(next.images().pixels())); // [S, B]
+                        nearest.add(Tensors.toDoubles(distances), next.indices());
+                        return next.indices().length;
+                    });
+                    observer.see(phase.done(compared + pass.skipped()));
+                }
+                skipped += first ? pass.skipped() : 0;
+            }
+            places.addAll(nearest.places);
+        }
     }
 
     /** The nearest so far of each sample. */
@@ -307,10 +387,6 @@ public record FindNeighbours(
                     nearest.remove(count);
                 }
             }
-        }
-
-        List<Place> of(int sample) {
-            return places.get(sample);
         }
     }
 
@@ -350,10 +426,11 @@ public record FindNeighbours(
             Tensor b = data.to(ScalarType.Double); // [B, F]
             Tensor bb = b.mul(b).sum(1);
             List<Tensor> rows = new ArrayList<>();
-            for (long from = 0; from < samples.size(0); from += BATCH) {
+            long most = Math.max(1, Math.min(BATCH, AT_ONCE / samples.size(1)));
+            for (long from = 0; from < samples.size(0); from += most) {
                 long start = from;
                 Stopping.check();
-                long size = Math.min(BATCH, samples.size(0) - from);
+                long size = Math.min(most, samples.size(0) - from);
                 rows.add(Scope.keep(() -> {
                     Tensor a = samples.narrow(0, start, size).to(ScalarType.Double);
                     Tensor aa = a.mul(a).sum(1).unsqueeze(1);

@@ -1,6 +1,7 @@
 package dev.smalti.job;
 
 import dev.smalti.data.GridFile;
+import dev.smalti.draw.Looking;
 import dev.smalti.draw.Sampling;
 import dev.smalti.model.Decoding;
 import dev.smalti.model.Drawing;
@@ -65,6 +66,10 @@ public record GenerateImages(String model, String device, Request request, Outpu
             if (stride != 0 && size == null) {
                 throw new JobException(
                         "stride needs a size: there are windows only on a canvas larger than in training");
+            }
+            if (sampling.looking() != Looking.STRIDED && size == null && sampling.canvas() == null) {
+                throw new JobException(
+                        "random windows need a size: there are windows only on a canvas larger than in" + " training");
             }
             if (size != null && sampling.canvas() != null) {
                 throw new JobException("the size must be given once, as pixels or as a canvas of tokens, got both");

@@ -18,8 +18,10 @@ import java.nio.file.Path;
  * @param repeats estimates of each grid that are averaged; at least 1
  * @param seed of the estimates
  * @param grids how many are measured, evenly spread over all; 0 for all
+ * @param inSteps whether to measure the bound of T steps too, where the method has both
  */
-public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, boolean skipBad, int grids) {
+public record MeasureLikelihood(
+        Path tokens, Path data, int repeats, long seed, boolean skipBad, int grids, boolean inSteps) {
     public MeasureLikelihood {
         if ((tokens == null) == (data == null)) {
             throw new JobException("likelihood needs either --tokens or --data");
@@ -32,9 +34,14 @@ public record MeasureLikelihood(Path tokens, Path data, int repeats, long seed, 
         }
     }
 
+    /** One bound: that of continuous time where the method has both. */
+    public MeasureLikelihood(Path tokens, Path data, int repeats, long seed, boolean skipBad, int grids) {
+        this(tokens, data, repeats, seed, skipBad, grids, false);
+    }
+
     /** @param observer told of the grids measured so far */
     public Likelihood.Result run(Model model, Observer observer) {
-        Likelihood likelihood = new Likelihood(model, repeats, seed);
+        Likelihood likelihood = new Likelihood(model, repeats, seed, inSteps);
         if (tokens != null) {
             try (TokenFile file = TokenFile.read(tokens)) {
                 model.requireOwn(file, tokens);

@@ -18,4 +18,13 @@ public interface Denoiser {
      * @return [M, K]
      */
     Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at);
+
+    /**
+     * The same for some of the grids it is for, where it is one of certain grids: one that sees them through windows of their own.
+     *
+     * @param which grids, int64 [B']
+     */
+    default Denoiser of(Tensor which) {
+        return this;
+    }
 }

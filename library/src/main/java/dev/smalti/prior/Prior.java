@@ -71,6 +71,14 @@ public interface Prior extends AutoCloseable {
      */
     Tensor negativeLogLikelihood(TokenBatch batch, Seed seed);
 
+    /**
+     * The steps T of the process whose bound {@link #negativeLogLikelihood} is; 0 where its time is continuous, which is T → ∞,
+     * or the likelihood exact.
+     */
+    default int boundSteps() {
+        return 0;
+    }
+
     /** Whether {@link #negativeLogLikelihood} is the likelihood rather than a bound from above. */
     boolean exact();
 

@@ -17,16 +17,20 @@ import java.util.stream.Stream;
 
 /**
  * The plan of {@code compare}: which priors, how they are trained, how they are drawn from, and what the draws are compared
- * with. Paths are relative to the working directory.
+ * with; or which tokenizers, how they are trained, and whose reconstructions are measured. Paths are relative to the working
+ * directory.
  *
  * @param seed seed of all draws and estimates; any; 0 if left out
  * @param tokens token file on which every prior is trained that has none of its own; none if left out
  * @param tokenizer run folder of their tokenizer; the one that the token file names if left out
  * @param heldOut token file whose bits are measured, and which the tokenizer decodes to show what it costs; none if left out
- * @param real images that draws are compared with
- * @param train images of the training, whose distance to the real ones no prior is expected to fall below; none if left out
+ * @param real images that draws are compared with; of tokenizers those that they give back
+ * @param train images of the training, whose distance to the real ones no prior is expected to fall below, and on which
+ *     tokenizers are trained; none if left out
  * @param features what images are compared by, as {@code evaluate} takes them; {@code pixels}, a file or a folder; averaged
  *     pixels if left out
+ * @param lpips two files with the weights of LPIPS, of the network and of the distance, as {@code evaluate} takes them, for
+ *     tokenizers; none if left out
  * @param size side to which all images are brought before they are compared, 0 for that of the draws; 0, or a power of two
  *     and at least 8; 0 if left out
  * @param draws images that are drawn in each setting; at least 2; 1000 if left out
@@ -34,9 +38,11 @@ import java.util.stream.Stream;
  * @param repeats estimates of the bits of each held-out grid that are averaged; at least 1; 1 if left out
  * @param resamples resamples of the draws, for the interval of a Fréchet distance, 0 for none; 0, or at least 2; as
  *     {@code evaluate} has it if left out
- * @param set changes to the recipe of every prior that is trained, the budget that they share; each {@code key=value}; none
- *     if left out
- * @param priors those to compare, at least one
+ * @param neighbours k of precision, recall, density and coverage, 0 for the usual one of each; at least 0; 0 if left out
+ * @param set changes to the recipe of all that is trained, the budget that they share; each {@code key=value}; none if left
+ *     out
+ * @param priors those to compare, at least one unless there are tokenizers; none if left out
+ * @param tokenizers those to compare instead of priors; none if left out
  * @param sweeps the settings, for every prior that has no sweeps of its own; one draw as trained if left out
  */
 public record ComparePlan(
@@ -47,13 +53,16 @@ public record ComparePlan(
         Path real,
         Path train,
         String features,
+        List<Path> lpips,
         Integer size,
         Integer draws,
         Integer grids,
         Integer repeats,
         Integer resamples,
+        Integer neighbours,
         List<String> set,
         List<Entry> priors,
+        List<TokenizerEntry> tokenizers,
         List<Sweep> sweeps) {
     /** The most settings of a prior, each of which draws and measures {@code draws} images. */
     public static final int MOST_SETTINGS = 1000;
@@ -66,11 +75,13 @@ public record ComparePlan(
         draws = draws == null ? 1000 : draws;
         grids = grids == null ? 0 : grids;
         repeats = repeats == null ? 1 : repeats;
+        neighbours = neighbours == null ? 0 : neighbours;
         set = set == null ? List.of() : List.copyOf(set);
         sweeps = sweeps == null ? List.of(Sweep.NONE) : List.copyOf(sweeps);
         Objects.requireNonNull(real, "real");
-        Objects.requireNonNull(priors, "priors");
-        priors = List.copyOf(priors);
+        lpips = lpips == null ? List.of() : List.copyOf(lpips);
+        priors = priors == null ? List.of() : List.copyOf(priors);
+        tokenizers = tokenizers == null ? List.of() : List.copyOf(tokenizers);
         if (size != 0 && (size < 8 || Integer.bitCount(size) != 1)) {
             throw new IllegalArgumentException("size must be a power of two, at least 8, got " + size);
         }
@@ -84,11 +95,26 @@ public record ComparePlan(
         if (resamples != null && (resamples < 0 || resamples == 1)) {
             throw new IllegalArgumentException("resamples must be 0 for no interval, or at least 2, got " + resamples);
         }
-        if (priors.isEmpty()) {
+        if (neighbours < 0) {
             throw new IllegalArgumentException(
-                    "priors must have at least one, such as {name: absorbing, recipe: recipes/fruits/absorbing.yaml}");
+                    "neighbours must be at least 1, or 0 for the usual ones, got " + neighbours);
+        }
+        if (priors.isEmpty() && tokenizers.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "priors must have at least one, such as {name: absorbing, recipe: recipes/fruits/absorbing.yaml},"
+                            + " or tokenizers");
+        }
+        if (!priors.isEmpty() && !tokenizers.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "a plan is of priors or of tokenizers, which different figures compare, and"
+                            + " has both: give each a plan of its own");
+        }
+        if (!lpips.isEmpty() && (lpips.size() != 2 || tokenizers.isEmpty())) {
+            throw new IllegalArgumentException(
+                    "lpips must be two files, for tokenizers, whose reconstructions are pairs; got " + lpips);
         }
         check(priors, tokens != null);
+        check(tokenizers, train, size);
         checkCount(sweeps);
     }
 
@@ -102,13 +128,39 @@ public record ComparePlan(
         }
     }
 
+    private static void check(List<TokenizerEntry> tokenizers, Path train, int size) {
+        Set<String> names = new HashSet<>();
+        for (TokenizerEntry each : tokenizers) {
+            checkOwn("tokenizers", each.name(), names);
+            if (each.recipe() != null && train == null) {
+                throw new IllegalArgumentException("train is missing, the images on which " + each.name()
+                        + " is to be trained: give the plan some");
+            }
+        }
+        if (!tokenizers.isEmpty() && size != 0) {
+            throw new IllegalArgumentException(
+                    "size is of draws, and reconstructions have that of their tokenizer: leave it out, got " + size);
+        }
+    }
+
+    private static void checkOwn(String all, String name, Set<String> names) {
+        if (!names.add(name.toLowerCase(Locale.ROOT))) { // folders of some systems know no capitals
+            throw new IllegalArgumentException(
+                    all + " must have names of their own, and two are called " + name + ": rename one");
+        }
+    }
+
+    private static void checkName(String name) {
+        if (!name.matches(NAME)) {
+            throw new IllegalArgumentException(
+                    "name must be letters, digits, dots, underscores and hyphens, at most 64, got " + name);
+        }
+    }
+
     private static void check(List<Entry> priors, boolean tokens) {
         Set<String> names = new HashSet<>();
         for (Entry each : priors) {
-            if (!names.add(each.name().toLowerCase(Locale.ROOT))) { // folders of some systems know no capitals
-                throw new IllegalArgumentException(
-                        "priors must have names of their own, and two are called " + each.name() + ": rename one");
-            }
+            checkOwn("priors", each.name(), names);
             if (each.recipe() != null && each.tokens() == null && !tokens) {
                 throw new IllegalArgumentException("tokens are missing, on which " + each.name()
                         + " is to be trained: give the plan tokens, or this prior its own");
@@ -145,10 +197,7 @@ public record ComparePlan(
             set = set == null ? List.of() : List.copyOf(set);
             sweeps = sweeps == null ? null : List.copyOf(sweeps);
             checkCount(sweeps == null ? List.of() : sweeps);
-            if (!name.matches(NAME)) {
-                throw new IllegalArgumentException(
-                        "name must be letters, digits, dots, underscores and hyphens, at most 64, got " + name);
-            }
+            checkName(name);
             if ((recipe == null) == (run == null)) {
                 throw new IllegalArgumentException(name
                         + " must have either a recipe, by which it is trained, or a run," + " which is taken as it is");
@@ -156,6 +205,30 @@ public record ComparePlan(
             if (run != null && (tokens != null || tokenizer != null || !set.isEmpty())) {
                 throw new IllegalArgumentException(name + " is a run, which is taken as it is: leave tokens, tokenizer"
                         + " and set out, or give a recipe");
+            }
+        }
+    }
+
+    /**
+     * A tokenizer.
+     *
+     * @param name name of its run folder and in tables; letters, digits, dots, underscores and hyphens, at most 64
+     * @param recipe recipe to train it by, needed unless there is a {@code run}; none if left out
+     * @param run one that is trained already, instead of a recipe; a run folder of {@code train-tokenizer}; none if left out
+     * @param set further changes to its recipe; each {@code key=value}; none if left out
+     */
+    public record TokenizerEntry(String name, Path recipe, String run, List<String> set) {
+        public TokenizerEntry {
+            Objects.requireNonNull(name, "name");
+            set = set == null ? List.of() : List.copyOf(set);
+            checkName(name);
+            if ((recipe == null) == (run == null)) {
+                throw new IllegalArgumentException(
+                        name + " must have either a recipe, by which it is trained, or a run, which is taken as it is");
+            }
+            if (run != null && !set.isEmpty()) {
+                throw new IllegalArgumentException(
+                        name + " is a run, which is taken as it is: leave set out, or give a recipe");
             }
         }
     }
@@ -314,5 +387,10 @@ public record ComparePlan(
     /** All changes to the recipe of a prior, in their order. */
     public List<String> overrides(Entry prior) {
         return Stream.concat(set.stream(), prior.set().stream()).toList();
+    }
+
+    /** All changes to the recipe of a tokenizer, in their order. */
+    public List<String> overrides(TokenizerEntry tokenizer) {
+        return Stream.concat(set.stream(), tokenizer.set().stream()).toList();
     }
 }

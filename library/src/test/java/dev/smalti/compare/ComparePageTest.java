@@ -24,7 +24,13 @@ class ComparePageTest {
         Reference shared = new Reference("tokenizer", null, "the images of a", measures(3));
         Reference own = new Reference("tokenizer", "rdpm", "the images of b", measures(4));
         CompareResult result = new CompareResult(
-                folder, folder.resolve("index.html"), List.of(prior("rdpm")), List.of(shared, own), List.of(), 0);
+                folder,
+                folder.resolve("index.html"),
+                List.of(prior("rdpm")),
+                List.of(),
+                List.of(shared, own),
+                List.of(),
+                0);
         ComparePlan plan = RecipeFile.parse(
                 "{real: images, priors: [{name: rdpm, run: rdpm}]}", "plan", ComparePlan.class, List.of());
         assertThat(ComparePage.html(folder.resolve("plan.yaml"), plan, result, List.of()))
@@ -47,7 +53,7 @@ class ComparePageTest {
                 10,
                 10,
                 0,
-                Map.of("frechet", new Value(frechet, null, null, null)),
+                Map.of("frechet", new Value(frechet, null, null, null, null)),
                 List.of());
     }
 }

@@ -25,7 +25,7 @@ class TrainingHistoryTest {
                 {"step":8,"prior.loss":2.0,"seconds":2.5}
                 {"step":8,"held_out.bits_per_token":1.5}
                 {"step":10,"prior.lo""");
-        TrainingHistory history = TrainingHistory.of(run);
+        TrainingHistory history = TrainingHistory.of(run, TrainingHistory.BITS);
         assertThat(history.seconds()).isEqualTo(8.5);
         assertThat(history.loss()).isEqualTo(2.0);
         assertThat(history.heldOut()).containsExactly(new CompareResult.Point(4, 2.5), new CompareResult.Point(8, 1.5));
@@ -38,11 +38,11 @@ class TrainingHistoryTest {
         log.writeBytes(("{\"x\":\"" + "y".repeat(2 << 20) + "\"}\n").getBytes(StandardCharsets.UTF_8));
         log.writeBytes("{\"step\":2,\"prior.loss\":5.0,\"seconds\":3.0}".getBytes(StandardCharsets.UTF_8));
         Files.write(run.resolve("metrics.jsonl"), log.toByteArray());
-        assertThat(TrainingHistory.of(run)).isEqualTo(new TrainingHistory(3.0, 5.0, List.of()));
+        assertThat(TrainingHistory.of(run, TrainingHistory.BITS)).isEqualTo(new TrainingHistory(3.0, 5.0, List.of()));
     }
 
     @Test
     void a_run_without_a_log_has_no_history() {
-        assertThat(TrainingHistory.of(run)).isEqualTo(new TrainingHistory(null, null, List.of()));
+        assertThat(TrainingHistory.of(run, TrainingHistory.BITS)).isEqualTo(new TrainingHistory(null, null, List.of()));
     }
 }

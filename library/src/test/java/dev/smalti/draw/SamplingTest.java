@@ -75,6 +75,8 @@ class SamplingTest {
                 .filter(new LogitFilter(1.5, 2, 0.5))
                 .lastTemperature(0.7)
                 .guidance(guidance)
+                .order(Order.RASTER)
+                .looking(Looking.RANDOM)
                 .canvas(new Canvas(1, 2));
         assertThat(all)
                 .isEqualTo(new Sampling(
@@ -82,6 +84,8 @@ class SamplingTest {
                         new Temperatures(1.5, 0.7),
                         new Filters(2, 0.5, 1),
                         guidance,
+                        Order.RASTER,
+                        Looking.RANDOM,
                         new Canvas(1, 2)));
         assertThat(all.guidance(0.5).guidance().schedule()).isEqualTo(GuidanceSchedule.COSINE);
     }
@@ -94,6 +98,8 @@ class SamplingTest {
                 .filter(new LogitFilter(1.5, 2, 0.5, 0.25))
                 .lastTemperature(0.7)
                 .guidance(new GuidanceSettings(2, GuidanceSchedule.COSINE, new Interval(0.1, 0.9), 4L))
+                .order(Order.RASTER)
+                .looking(Looking.RANDOM)
                 .canvas(new Canvas(1, 2, 3));
         assertThat(all.named())
                 .isEqualTo(Map.ofEntries(
@@ -108,6 +114,8 @@ class SamplingTest {
                         Map.entry("guidance_schedule", "cosine"),
                         Map.entry("guidance_interval", List.of(0.1, 0.9)),
                         Map.entry("negative", 4L),
+                        Map.entry("order", "raster"),
+                        Map.entry("windows", "random"),
                         Map.entry("canvas", List.of(1, 2, 3))));
     }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.network.Denoiser;
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -14,7 +15,9 @@ import java.util.Random;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -131,6 +134,57 @@ class WindowsTest {
                 assertClose(some, expected, Arrays.stream(at));
             });
         }
+    }
+
+    /** So a code that is drawn through a random window has the law of the mean of all windows. */
+    @Test
+    void the_mean_over_all_that_random_windows_may_be_is_the_mean_of_all_windows() {
+        Canvas canvas = new Canvas(5, 6);
+        int area = 30;
+        double[][] x = random(2, area);
+        double[] time = {0.5, -1};
+        double[] label = {2, 0};
+        double[][] expected = bruteForce(x, time, label, canvas, 1, false);
+        int most = 12; // a multiple of 1, 2, 3, 4 and 6, the numbers of windows that contain a place
+        Windows strided = new Windows(new Recorder(), HEIGHT, WIDTH, canvas, false);
+        Scope.free(() -> {
+            Tensor sum = Tensors.zeros(2L * area, CODES).to(ScalarType.Double);
+            for (int i = 0; i < most; i++) {
+                Recorder inner = new Recorder();
+                Windows random = new Windows(inner, HEIGHT, WIDTH, canvas, false)
+                        .random(Tensors.doubles(filled(2 * area, (i + 0.5) / most))
+                                .view(2, area));
+                Tensor each = random.logits(tokens(x), floats(time), Tensors.longs(2, 0), null);
+                assertThat(inner.positions.stream().mapToInt(at -> at.length).sum())
+                        .as("places seen, each through one window")
+                        .isEqualTo(2 * area);
+                sum = sum.add(each.to(ScalarType.Double).exp());
+            }
+            assertClose(sum.div(new Scalar((double) most)).log(), expected, LongStream.range(0, 2L * area));
+            assertThat(strided.of(Tensors.longs(1))).isSameAs(strided);
+        });
+    }
+
+    @Test
+    void random_windows_belong_to_their_grids_and_both_halves_of_guidance_see_the_same() {
+        Canvas canvas = new Canvas(4, 5);
+        double[][] x = random(3, 20);
+        Scope.free(() -> {
+            Tensor u = torch.rand(new long[] {3, 20}, new Seed(5).optional(), Tensors.options(ScalarType.Double));
+            Windows all = new Windows(new Recorder(), HEIGHT, WIDTH, canvas, false).random(u);
+            Tensor every =
+                    all.logits(tokens(x), null, Tensors.longs(1, 2, 0), null).view(3, 20, CODES);
+            Tensor some = all.of(Tensors.longs(2, 0))
+                    .logits(tokens(new double[][] {x[2], x[0]}), null, Tensors.longs(0, 1), null);
+            assertThat(Tensors.toDoubles(some))
+                    .isEqualTo(Tensors.toDoubles(every.index_select(0, Tensors.longs(2, 0))));
+            Guidance guidance = new Guidance(all, 1, 2);
+            Tensor with = all.logits(tokens(x), null, Tensors.longs(2, 2, 2), null);
+            Tensor against = all.logits(tokens(x), null, Tensors.longs(1, 1, 1), null);
+            Tensor guided = guidance.logits(tokens(x), null, Tensors.longs(2, 2, 2), null);
+            assertThat(Tensors.toDoubles(guided))
+                    .containsExactly(Tensors.toDoubles(Guidance.mix(with, against, 2)), within(1e-5));
+        });
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.metric.FeatureStatistics;
 import dev.smalti.metric.FrechetDistance;
+import dev.smalti.metric.Manifolds;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -61,6 +62,9 @@ class ComparisonTest {
         public void close() {}
     }
 
+    private static final List<Metric> MANIFOLD =
+            List.of(Metric.PRECISION, Metric.RECALL, Metric.DENSITY, Metric.COVERAGE);
+
     private static SetFeatures gathered(Tensor features, boolean rows) {
         SetFeatures.Wanted wanted = new SetFeatures.Wanted(true, false, true, rows);
         try (SetFeatures.Gatherer gatherer = new SetFeatures.Gatherer(new Slices(4), 500, wanted, null)) {
@@ -73,7 +77,12 @@ class ComparisonTest {
     }
 
     private static Map<Metric, EvaluationResult.Value> compare(SetFeatures real, SetFeatures fake, int resamples) {
-        return new Comparison(real, fake, resamples, new Seed(7), Observer.NONE)
+        return compare(real, fake, resamples, 0);
+    }
+
+    private static Map<Metric, EvaluationResult.Value> compare(
+            SetFeatures real, SetFeatures fake, int resamples, int neighbours) {
+        return new Comparison(real, fake, resamples, neighbours, new Seed(7), Observer.NONE)
                 .of(List.of(Metric.FID, Metric.SFID, Metric.PRECISION, Metric.RECALL, Metric.DENSITY, Metric.COVERAGE));
     }
 
@@ -123,6 +132,29 @@ class ComparisonTest {
     }
 
     @Test
+    void balls_reach_to_the_neighbour_that_is_asked_for_and_the_numbers_say_which() {
+        Tensor real = normal(1, 60, 7);
+        Tensor fake = normal(2, 50, 7);
+        SetFeatures reals = gathered(real, false);
+        SetFeatures fakes = gathered(fake, false);
+        Map<Metric, EvaluationResult.Value> usual = compare(reals, fakes, 0);
+        Map<Metric, EvaluationResult.Value> papers = compare(reals, fakes, 0, 2);
+        Manifolds near = Manifolds.of(real.narrow(1, 0, 4), fake.narrow(1, 0, 4), 2);
+        Manifolds three = Manifolds.of(real.narrow(1, 0, 4), fake.narrow(1, 0, 4), 3);
+        Manifolds five = Manifolds.of(real.narrow(1, 0, 4), fake.narrow(1, 0, 4), 5);
+        assertThat(values(papers)).containsExactly(near.precision(), near.recall(), near.density(), near.coverage());
+        assertThat(values(usual)).containsExactly(three.precision(), three.recall(), five.density(), five.coverage());
+        assertThat(values(papers)).isNotEqualTo(values(usual));
+        assertThat(MANIFOLD).extracting(each -> papers.get(each).neighbours()).containsExactly(2, 2, 2, 2);
+        assertThat(MANIFOLD).extracting(each -> usual.get(each).neighbours()).containsExactly(3, 3, 5, 5);
+        assertThat(papers.get(Metric.FID).neighbours()).isNull();
+    }
+
+    private static List<Double> values(Map<Metric, EvaluationResult.Value> measured) {
+        return MANIFOLD.stream().map(each -> measured.get(each).value()).toList();
+    }
+
+    @Test
     void shares_stay_shares() {
         SetFeatures reals = gathered(normal(1, 200, 7), false);
         Map<Metric, EvaluationResult.Value> same = compare(reals, gathered(normal(1, 200, 7), true), 20);
@@ -145,7 +177,7 @@ class ComparisonTest {
         long[] classes = new long[40];
         Arrays.fill(classes, 0, 30, 2);
         SetFeatures fakes = new SetFeatures(pool, logits, classes, null, null);
-        EvaluationResult.Value accuracy = new Comparison(fakes, fakes, 10, new Seed(0), Observer.NONE)
+        EvaluationResult.Value accuracy = new Comparison(fakes, fakes, 10, 0, new Seed(0), Observer.NONE)
                 .of(List.of(Metric.ACCURACY))
                 .get(Metric.ACCURACY);
         assertThat(accuracy.value()).isEqualTo(0.75);

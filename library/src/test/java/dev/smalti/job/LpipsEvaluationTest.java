@@ -90,7 +90,7 @@ class LpipsEvaluationTest {
                 null,
                 weights,
                 null,
-                new EvaluationRequest.Settings(size, 0, 0, false, "cpu"));
+                new EvaluationRequest.Settings(size, 0, 0, 0, false, "cpu"));
         return Evaluation.of(request, Observer.NONE);
     }
 

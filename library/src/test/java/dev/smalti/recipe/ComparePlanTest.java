@@ -102,6 +102,9 @@ class ComparePlanTest {
             priors=[{name: a/b, run: b}]                    | name must be letters
             priors=[{run: b}]                               | missing required key priors[0].name
             tokens=                                         | tokens are missing, on which one is to be trained
+            tokenizers=[{name: a, run: b}]                  | priors or of tokenizers
+            lpips=[a.pth, b.pth]                            | for tokenizers
+            neighbours=-1                                   | neighbours must be at least 1, or 0
             draws=1                                         | draws must be at least 2
             size=12                                         | size must be a power of two
             resamples=1                                     | resamples must be 0 for no interval
@@ -119,6 +122,27 @@ class ComparePlanTest {
                 .isInstanceOf(RecipeException.class)
                 .hasMessageContaining("plan.yaml")
                 .hasMessageContaining(message);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            train=                                          | train is missing
+            tokenizers=[]                                   | or tokenizers
+            tokenizers=[{name: a, run: b}, {name: A, run: c}] | two are called A
+            tokenizers=[{name: a, run: b, recipe: c}]       | either a recipe
+            tokenizers=[{name: a, run: b, set: [x=1]}]      | leave set out
+            tokenizers=[{name: a/b, run: b}]                | name must be letters
+            size=64                                         | size is of draws
+            lpips=[a.pth]                                   | two files
+            """)
+    void refuses_what_makes_no_plan_of_tokenizers(String change, String message) {
+        String text =
+                "real: valid\ntrain: train\ntokenizers: [{name: one, recipe: one.yaml, set: [x=1]}]\nset: [y=2]\n";
+        assertThatThrownBy(() -> RecipeFile.parse(text, "plan.yaml", ComparePlan.class, List.of(change)))
+                .isInstanceOf(RecipeException.class)
+                .hasMessageContaining(message);
+        ComparePlan plan = plan(text);
+        assertThat(plan.overrides(plan.tokenizers().get(0))).containsExactly("y=2", "x=1");
     }
 
     private static ComparePlan plan(String text) {

@@ -65,8 +65,9 @@ class RecipeReferenceTest {
         REQUIRED.put(TokenizerRecipe.class, "tokenizer: {kind: vqgan, " + VQGAN + "}, " + TRAINING);
         REQUIRED.put(PriorRecipe.class, "prior: {kind: absorbing, " + NETWORK + "}, " + TRAINING);
         REQUIRED.put(FeaturesRecipe.class, "classifier: {" + CLASSIFIER + "}, " + TRAINING);
-        REQUIRED.put(ComparePlan.class, "real: a.zip, priors: [{name: a, run: b}]");
+        REQUIRED.put(ComparePlan.class, "real: a.zip");
         REQUIRED.put(ComparePlan.Entry.class, "name: a");
+        REQUIRED.put(ComparePlan.TokenizerEntry.class, "name: a");
         REQUIRED.put(ComparePlan.Sweep.class, "");
         REQUIRED.put(DataRecipe.class, "");
         REQUIRED.put(TrainingConfiguration.class, "steps: 100, batch: 8, learning_rate: 0.001");
@@ -279,7 +280,11 @@ class RecipeReferenceTest {
     /** The required keys, and for {@code key} a value, which may be empty. */
     private static Record read(Section section, Key key, String value, String... with) {
         List<String> overrides = new ArrayList<>(List.of(with));
-        if (section.record() == ComparePlan.Entry.class) { // one of these two
+        if (section.record() == ComparePlan.class) { // one of these two
+            overrides.add((key.name().equals("priors") ? "tokenizers" : "priors") + "=[{name: a, run: b}]");
+        }
+        if (section.record() == ComparePlan.Entry.class
+                || section.record() == ComparePlan.TokenizerEntry.class) { // one of these two
             overrides.add(key.name().equals("recipe") ? "run=b" : "recipe=a");
         }
         overrides.add(key.name() + "=" + value);

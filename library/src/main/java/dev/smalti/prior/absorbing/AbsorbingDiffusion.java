@@ -7,6 +7,7 @@ import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
+import dev.smalti.prior.BoundInSteps;
 import dev.smalti.prior.PriorCore;
 import dev.smalti.prior.PriorObjective;
 import dev.smalti.prior.SearchableSteps;
@@ -37,7 +38,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>Letters: B batch, L tokens, K codes, M positions, T steps of the model, T' steps of a draw, S_t the cross-entropy in
  * nats summed over the tokens that are masked at time t.
  */
-public final class AbsorbingDiffusion implements SearchableSteps {
+public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
     private final AbsorbingConfiguration configuration;
     private final PriorCore core;
     private final TokenSpace space;
@@ -159,7 +160,27 @@ public final class AbsorbingDiffusion implements SearchableSteps {
         return draw.unknownYet(draw.times(most), share -> share);
     }
 
-    /** One estimate of {@link MaskedBound}. */
+    @Override
+    public int steps() {
+        return steps;
+    }
+
+    /** Σ_t E[S_t] / t over t = 1..T, with tokens masked one by one however training masks them. Equation 6. */
+    @Override
+    public Tensor negativeLogLikelihoodInSteps(TokenBatch batch, Seed seed) {
+        Tensor codes = batch.codes();
+        return core.negativeLogLikelihood(
+                batch,
+                () -> MaskedBound.negativeLogLikelihoodInSteps(
+                        codes.size(0),
+                        space.length(),
+                        steps,
+                        codes.device(),
+                        seed.generator(),
+                        entropy(codes, batch.labels())));
+    }
+
+    /** One estimate of {@link MaskedBound}: T → ∞, where each t has a token of its own. */
     @Override
     public Tensor negativeLogLikelihood(TokenBatch batch, Seed seed) {
         Tensor codes = batch.codes();

@@ -115,6 +115,11 @@ public final class D3pm implements SearchableSteps {
     }
 
     @Override
+    public int boundSteps() {
+        return reverse.steps();
+    }
+
+    @Override
     public boolean exact() {
         return false;
     }

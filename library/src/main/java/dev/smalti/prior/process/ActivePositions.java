@@ -148,7 +148,7 @@ public record ActivePositions(Tensor rows, Tensor at, Tensor within, List<Long> 
 
     private Tensor asked(Denoiser denoiser, Tensor xt, Tensor times, Tensor labels) {
         Tensor own = labels == null ? null : labels.index_select(0, rows);
-        return denoiser.logits(xt.index_select(0, rows), times, own, within);
+        return denoiser.of(rows).logits(xt.index_select(0, rows), times, own, within);
     }
 
     /** The tokens at these places. int64 [B, L] -> [M] */

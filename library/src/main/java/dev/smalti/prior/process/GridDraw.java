@@ -6,6 +6,8 @@ import dev.smalti.draw.Filters;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.Looking;
+import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.draw.Sampling;
@@ -23,6 +25,7 @@ import dev.smalti.token.TokenSpace;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
@@ -345,6 +348,7 @@ public final class GridDraw {
      * @throws ArithmeticException if the network gives what is no number; on a GPU at the end
      */
     public Tensor run(double[] times, Denoiser network, Supplier<Tensor> start, BiFunction<Tensor, Step, Tensor> step) {
+        checkOrder();
         return run(times, network, false, start, step);
     }
 
@@ -354,6 +358,7 @@ public final class GridDraw {
      */
     public Tensor runScores(
             double[] times, Denoiser network, Supplier<Tensor> start, BiFunction<Tensor, Step, Tensor> step) {
+        checkOrder();
         return run(times, network, true, start, step);
     }
 
@@ -372,7 +377,7 @@ public final class GridDraw {
                 for (int number = 1; number <= steps; number++) {
                     Tensor before = x;
                     Step now = step(number, steps, times[number - 1], times[number], seen);
-                    x = Scope.value(() -> Scope.hold(step.apply(before, now)));
+                    x = Scope.value(() -> Scope.hold(step.apply(before, windowed(now, seen))));
                     if (own != null) {
                         Scope.release(own);
                     }
@@ -398,6 +403,17 @@ public final class GridDraw {
                 : network;
     }
 
+    /** The same step through random windows of its own, where it is to look through such. */
+    private Step windowed(Step now, Denoiser seen) {
+        return randomWindows(seen)
+                ? step(now.number(), now.of(), now.t(), now.s(), ((Windows) seen).random(uniform(Use.WINDOWS, now)))
+                : now;
+    }
+
+    private boolean randomWindows(Denoiser seen) {
+        return seen instanceof Windows && sampling.looking() == Looking.RANDOM;
+    }
+
     private Tensor drawn(Tensor x) {
         Tensor drawn = space.grids(x).cpu().clone();
         if (flaw.item_bool()) {
@@ -408,20 +424,28 @@ public final class GridDraw {
 
     /**
      * Draws from masks, of which each step reveals some whatever the codes are: each that is masked with a probability of the
-     * step's.
+     * step's. In {@link Order#RASTER} as many as are expected to be, the first ones row by row.
      *
      * <p>Grids don't wait for each other: where every step is as the others but for its time, each goes on to the next
      * step that reveals something in it, so that almost every pass is one of all grids, and there are as many as the grid with the most
      * such steps has. Random numbers are those of the steps, so that the grids are the same either way.
      *
-     * @param times before the first step and after each, in the method's own unit
+     * @param times before the first step and after each, shares of masked tokens
      * @param share the probability of being revealed in a step
      * @param time what the network is told
      * @return as {@link #run(double[], Denoiser, Supplier, BiFunction)}
      */
     public Tensor reveal(double[] times, Denoiser network, ToDoubleFunction<Step> share, ToDoubleFunction<Step> time) {
+        if (sampling.order() == Order.RASTER) {
+            return run(
+                    times,
+                    network,
+                    false,
+                    this::masks,
+                    (xt, step) -> fill(xt, nextInRaster(xt, step), time.applyAsDouble(step), step));
+        }
         if (!alike(times.length - 1)) {
-            return run(times, network, this::masks, (xt, step) -> {
+            return run(times, network, false, this::masks, (xt, step) -> {
                 Tensor revealed = coins(xt.eq(new Scalar(space.mask())), share.applyAsDouble(step), step); // [B, L]
                 return fill(xt, revealed, time.applyAsDouble(step), step);
             });
@@ -434,7 +458,9 @@ public final class GridDraw {
             Tensor x = masks(); // [B, L], written to
             long[] revealed = revealed(x, steps, share);
             List<Turn> turns = turns(revealed, steps, time);
-            Step each = steps.get(0).streams(new InTurn(streams.inTurn(Use.CODES, revealed)));
+            Denoiser own = randomWindows(seen) ? ((Windows) seen).random(streams.inTurn(Use.WINDOWS, revealed)) : seen;
+            Step each = step(1, steps.size(), times[0], times[1], own)
+                    .streams(new InTurn(streams.inTurn(Use.CODES, revealed)));
             for (int pass = 1; pass <= turns.size(); pass++) {
                 Turn turn = turns.get(pass - 1);
                 int done = (int) ((long) pass * steps.size() / turns.size());
@@ -443,6 +469,22 @@ public final class GridDraw {
             }
             return drawn(x);
         });
+    }
+
+    /** The places still masked that come first row by row, so that a share s of all is masked after it. bool [B, L] */
+    private Tensor nextInRaster(Tensor xt, Step step) {
+        long left = Math.min(unknown, Math.round(step.s() * space.length()));
+        Tensor number = open.cumsum(1); // 1.. among the open places, [1, L]
+        return xt.eq(new Scalar(space.mask())).logical_and(number.le(new Scalar(unknown - left)));
+    }
+
+    private void checkOrder() {
+        if (sampling.order() != Order.USUAL) {
+            throw new UnsupportedSamplingException(
+                    "this prior draws in an order of its own, and order "
+                            + sampling.order().name().toLowerCase(Locale.ROOT)
+                            + " is one of absorbing diffusion: leave it out; MaskGIT's stands in its recipe, prior.sampling.order");
+        }
     }
 
     /** Whether steps differ by their time alone, and nobody sees the grids between them. */

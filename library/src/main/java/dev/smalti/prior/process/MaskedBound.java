@@ -4,6 +4,7 @@ import dev.smalti.corruption.Absorbing;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
+import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Scalar;
@@ -41,6 +42,51 @@ public final class MaskedBound {
         Tensor share = u.masked_fill(lost.logical_not(), new Scalar(0.0)).amax(new long[] {1}, false); // m-th smallest
         Tensor nats = entropy.sum(Devices.send(lost, device, ScalarType.Bool), share);
         return nats.mul(m.reciprocal().mul(new Scalar((double) length)).to(device, nats.scalar_type()));
+    }
+
+    /**
+     * One estimate a grid of the bound in T steps, Σ_t E[S_t] / t over t = 1..T where each token is masked with probability
+     * t / T, in nats (Bond-Taylor et al. 2022, equation 6). With L! / m! (L - m)! (t/T)^m (1 - t/T)^(L-m) / t = w_tm it is
+     * Σ_m E_m[S_m] Σ_t w_tm: so m is drawn as above and weighs L Σ_t w_tm, which is L / m as T grows, and t is drawn with
+     * probability w_tm / Σ_t w_tm for methods that know time.
+     *
+     * @param steps T
+     * @param entropy is told the share (t - 1/2) / T
+     * @return [B] on {@code device}
+     */
+    public static Tensor negativeLogLikelihoodInSteps(
+            long batch, long length, int steps, Device device, Generator generator, Entropy entropy) {
+        Tensor m = LowDiscrepancyTimes.times(generator, batch, length); // [B]
+        Tensor lost = Absorbing.exactly(m, Tensors.uniform(generator, batch, length)); // [B, L]
+        long[] masked = Tensors.toLongs(m);
+        double[] u = Tensors.toDoubles(Tensors.uniform(generator, batch));
+        double[] share = new double[masked.length];
+        double[] weight = new double[masked.length];
+        for (int i = 0; i < masked.length; i++) {
+            double[] weights = weights(masked[i], length, steps); // w_tm for t = 1..T
+            double all = DoubleStream.of(weights).sum();
+            int t = 1;
+            for (double rest = u[i] * all - weights[0]; rest >= 0 && t < steps; rest -= weights[t++]) {}
+            share[i] = (t - 0.5) / steps;
+            weight[i] = length * all;
+        }
+        Tensor nats = entropy.sum(Devices.send(lost, device, ScalarType.Bool), Tensors.doubles(share));
+        return nats.mul(Tensors.doubles(weight).to(device, nats.scalar_type()));
+    }
+
+    /** w_tm for t = 1..T. [T] */
+    static double[] weights(long m, long length, int steps) {
+        double choose = 0; // ln L! / m! (L - m)!
+        for (long i = 1; i <= length - m; i++) {
+            choose += Math.log((double) (m + i) / i);
+        }
+        double[] weights = new double[steps];
+        for (int t = 1; t <= steps; t++) {
+            double share = (double) t / steps;
+            double kept = m == length ? 0 : (length - m) * Math.log1p(-share);
+            weights[t - 1] = Math.exp(choose + m * Math.log(share) + kept) / t;
+        }
+        return weights;
     }
 
     /**

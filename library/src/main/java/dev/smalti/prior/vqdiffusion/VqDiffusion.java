@@ -234,6 +234,11 @@ public final class VqDiffusion implements SearchableSteps {
     }
 
     @Override
+    public int boundSteps() {
+        return reverse.steps();
+    }
+
+    @Override
     public boolean exact() {
         return false;
     }

@@ -160,7 +160,7 @@ class InceptionTest {
                 file.toString(),
                 null,
                 null,
-                new EvaluationRequest.Settings(0, 0, 0, false, "cpu"));
+                new EvaluationRequest.Settings(0, 0, 0, 0, false, "cpu"));
         EvaluationResult result = Evaluation.of(request, Observer.NONE);
         assertThat(result.features()).isEqualTo(Inception.NAME);
         assertThat(result.sha256()).isEqualTo(network.sha256());

@@ -3,10 +3,13 @@ package dev.smalti.prior.absorbing;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.smalti.draw.Canvas;
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.Looking;
+import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
@@ -20,7 +23,9 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.DoubleSupplier;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -69,8 +74,12 @@ class AbsorbingBruteForceTest {
     }
 
     private static AbsorbingDiffusion build(AbsorbingConfiguration.Loss loss, Masking masking) {
-        AbsorbingConfiguration configuration =
-                new AbsorbingConfiguration(new TransformerConfiguration(2, 8, 2, null), T, loss, masking, null, null);
+        return build(loss, masking, T);
+    }
+
+    private static AbsorbingDiffusion build(AbsorbingConfiguration.Loss loss, Masking masking, int steps) {
+        AbsorbingConfiguration configuration = new AbsorbingConfiguration(
+                new TransformerConfiguration(2, 8, 2, null), steps, loss, masking, null, null);
         AbsorbingDiffusion made =
                 new AbsorbingDiffusion(configuration, new TokenSpace(K, 1, L), CLASSES, new Seed(1), Devices.cpu());
         Scope.free(() -> {
@@ -118,14 +127,7 @@ class AbsorbingBruteForceTest {
 
     @Test
     void seed_6_estimates_the_bound_by_drawing_a_time() {
-        double exact = 0;
-        for (int t = 1; t <= T; t++) {
-            for (int lost = 0; lost < 1 << L; lost++) {
-                int m = Integer.bitCount(lost);
-                double weight = Math.pow((double) t / T, m) * Math.pow(1 - (double) t / T, L - m);
-                exact += weight * entropy(lost) / t;
-            }
-        }
+        double exact = bound(T);
         int rows = 500;
         double toBits = L * Math.log(2);
         Seed seed = new Seed(6);
@@ -181,16 +183,41 @@ class AbsorbingBruteForceTest {
                         .item_double()));
     }
 
+    @Test
+    void seed_8_estimates_the_bound_in_steps_by_drawing_how_many_are_lost() {
+        for (int steps : new int[] {1, T, 7}) {
+            Seed seed = new Seed(8).child(steps);
+            long[] part = {0};
+            try (AbsorbingDiffusion own = build(AbsorbingConfiguration.Loss.ELBO, Masking.FIXED, steps)) {
+                assertThat(own.steps()).isEqualTo(steps);
+                estimate(
+                        bound(steps),
+                        100,
+                        () -> Scope.value(() -> own.negativeLogLikelihoodInSteps(
+                                        new TokenBatch(grids(500), Tensors.filled(LABEL, 500)), seed.child(part[0]++))
+                                .mean()
+                                .item_double()));
+            }
+        }
+    }
+
+    /** Σ_t E[S_t] / t over t = 1..T, all sets of lost tokens with their probabilities. */
+    private static double bound(int steps) {
+        double exact = 0;
+        for (int t = 1; t <= steps; t++) {
+            double share = (double) t / steps;
+            for (int lost = 0; lost < 1 << L; lost++) {
+                int m = Integer.bitCount(lost);
+                exact += Math.pow(share, m) * Math.pow(1 - share, L - m) * entropy(lost) / t;
+            }
+        }
+        return exact;
+    }
+
     /** The T-step bound is above -ln p of the T-step chain, whatever the network. */
     @Test
     void has_a_bound_above_the_nats_of_its_own_chain() {
-        double exact = 0;
-        for (int t = 1; t <= T; t++) {
-            for (int lost = 0; lost < 1 << L; lost++) {
-                int m = Integer.bitCount(lost);
-                exact += Math.pow((double) t / T, m) * Math.pow(1 - (double) t / T, L - m) * entropy(lost) / t;
-            }
-        }
+        double exact = bound(T);
         double nats = -Math.log(chain(T, 0, GuidanceSchedule.CONSTANT, LogitFilter.NONE, LABEL)[state(0)]);
         assertThat(exact).isGreaterThan(nats);
     }
@@ -280,10 +307,81 @@ class AbsorbingBruteForceTest {
         compare(Sampling.USUAL.steps(1), 35, 12_000);
     }
 
+    /** In 2 steps the first place, since 1.5 places rounded are left, and then both others at once. */
+    @Test
+    void seed_36_draws_row_by_row_from_the_exact_distribution() {
+        compare(Sampling.USUAL.order(Order.RASTER), raster(List.of(1, 2, 4)), 36, 12_000);
+        compare(Sampling.USUAL.order(Order.RASTER).steps(2), raster(List.of(1, 6)), 37, 12_000);
+    }
+
+    /** Where these sets of places are drawn in turn. */
+    private static double[] raster(List<Integer> sets) {
+        double[] p = new double[STATES];
+        p[STATES - 1] = 1;
+        for (int set : sets) {
+            double[] next = new double[STATES];
+            for (int s = 0; s < STATES; s++) {
+                if (p[s] > 0) {
+                    List<Integer> masks = masks(s).stream()
+                            .filter(place -> (set >> place & 1) == 1)
+                            .toList();
+                    spread(next, s, p[s], masks, 0, 1, distributions(s, 0, LogitFilter.NONE, LABEL));
+                }
+            }
+            p = next;
+        }
+        return p;
+    }
+
+    /** On 1 × 4 tokens with windows of 1 × 3 the places within are seen through both, the outer ones through one. */
+    @Test
+    void seed_38_draws_through_random_windows_from_the_mean_of_all_windows() {
+        double[][] one = distributions(STATES - 1, 0, LogitFilter.NONE, LABEL);
+        double[][] mean = new double[L + 1][K];
+        for (int i = 0; i <= L; i++) {
+            for (int k = 0; k < K; k++) {
+                double first = i < L ? one[i][k] : one[i - 1][k];
+                double second = i > 0 ? one[i - 1][k] : one[i][k];
+                mean[i][k] = (first + second) / 2;
+            }
+        }
+        int draws = 20_000;
+        Map<Looking, double[]> found = new EnumMap<>(Looking.class);
+        for (Looking looking : Looking.values()) {
+            Sampling sampling =
+                    Sampling.USUAL.steps(1).canvas(new Canvas(1, L + 1, 1)).looking(looking);
+            double[] counts = new double[81];
+            Scope.free(() -> {
+                List<Seed> seeds =
+                        LongStream.range(0, draws).mapToObj(new Seed(38)::child).toList();
+                long[] codes = Tensors.toLongs(prior.sample(
+                        prior.draw(sampling, RandomStreams.of(seeds)).labels(Tensors.filled(LABEL, draws))));
+                for (int i = 0; i < codes.length; i += L + 1) {
+                    counts[(int) (codes[i] + 3 * codes[i + 1] + 9 * codes[i + 2] + 27 * codes[i + 3])] += 1.0 / draws;
+                }
+            });
+            found.put(looking, counts);
+        }
+        double[] exact = new double[81];
+        double expected = 0;
+        for (int s = 0; s < 81; s++) {
+            exact[s] = mean[0][s % 3] * mean[1][s / 3 % 3] * mean[2][s / 9 % 3] * mean[3][s / 27];
+            expected += Math.sqrt(exact[s] * (1 - exact[s]) / draws) / 2;
+        }
+        double bound = expected + Math.sqrt(Math.log(1e6) / 2 / draws);
+        found.forEach((looking, counts) ->
+                assertThat(variation(counts, exact)).as("%s", looking).isLessThan(bound));
+        assertThat(found.get(Looking.RANDOM)).isNotEqualTo(found.get(Looking.STRIDED));
+    }
+
     private static void compare(Sampling sampling, long seed, int draws) {
         int steps = sampling.steps().count() == 0 ? T : sampling.steps().count();
         double[] exact = chain(
                 steps, sampling.guidance().weight(), sampling.guidance().schedule(), sampling.filter(1, steps), LABEL);
+        compare(sampling, exact, seed, draws);
+    }
+
+    private static void compare(Sampling sampling, double[] exact, long seed, int draws) {
         assertThat(Arrays.stream(exact).sum()).isCloseTo(1, within(1e-9));
         double[] found = new double[STATES];
         for (int from = 0; from < draws; from += 4000) {

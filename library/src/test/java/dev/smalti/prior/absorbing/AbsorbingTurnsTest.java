@@ -3,6 +3,7 @@ package dev.smalti.prior.absorbing;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.smalti.draw.Canvas;
+import dev.smalti.draw.Looking;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
@@ -30,7 +31,9 @@ class AbsorbingTurnsTest {
                 Sampling.USUAL.steps(5),
                 Sampling.USUAL.steps(1),
                 Sampling.USUAL.steps(7).guidance(1.5),
-                Sampling.USUAL.canvas(new Canvas(6, 5)));
+                Sampling.USUAL.canvas(new Canvas(6, 5)),
+                Sampling.USUAL.canvas(new Canvas(6, 5)).looking(Looking.RANDOM),
+                Sampling.USUAL.canvas(new Canvas(6, 5)).looking(Looking.RANDOM).guidance(0.5));
     }
 
     @ParameterizedTest

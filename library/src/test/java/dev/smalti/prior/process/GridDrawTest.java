@@ -1,13 +1,17 @@
 package dev.smalti.prior.process;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
+import dev.smalti.draw.UnsupportedSamplingException;
+import dev.smalti.network.Denoiser;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.tensor.Devices;
@@ -61,6 +65,35 @@ class GridDrawTest {
                 draw.run(new double[] {1, 0.5, 0}, null, draw::masks, (x, step) -> x);
             }
             assertThat(seen).containsExactly("1/2 true", "2/2 true", "1/2 false", "2/2 false");
+        });
+    }
+
+    /** Of 8 places 3 are open; a share of 0.25 are 2 of 8, which are left. */
+    @Test
+    void reveals_row_by_row_what_is_masked_and_leaves_what_is_known() {
+        Denoiser sure = (xt, time, label, at) -> Tensors.cat(
+                1, Tensors.zeros(at.size(0), 1), Tensors.filled(30, at.size(0), 1), Tensors.zeros(at.size(0), 5));
+        Scope.free(() -> {
+            List<long[]> seen = new ArrayList<>();
+            draw(SPACE, Sampling.USUAL.order(Order.RASTER))
+                    .known(known(3))
+                    .watcher((done, of, xt) -> seen.add(Tensors.toLongs(xt.select(0, 0))))
+                    .reveal(new double[] {0.375, 0.25, 0.125, 0}, sure, step -> 1 - step.s() / step.t(), Step::t);
+            assertThat(seen)
+                    .containsExactly(
+                            new long[] {0, 0, 0, 0, 0, 1, 7, 7},
+                            new long[] {0, 0, 0, 0, 0, 1, 1, 7},
+                            new long[] {0, 0, 0, 0, 0, 1, 1, 1});
+        });
+    }
+
+    @Test
+    void refuses_an_order_where_a_prior_draws_in_its_own() {
+        Scope.free(() -> {
+            GridDraw draw = draw(SPACE, Sampling.USUAL.order(Order.RASTER));
+            assertThatThrownBy(() -> draw.run(new double[] {1, 0}, null, draw::masks, (x, step) -> x))
+                    .isInstanceOf(UnsupportedSamplingException.class)
+                    .hasMessageContainingAll("order raster", "leave it out", "prior.sampling.order");
         });
     }
 

@@ -1,0 +1,71 @@
+package dev.smalti.compare;
+
+import dev.smalti.recipe.Provenance;
+import dev.smalti.recipe.RecipeFile;
+import dev.smalti.run.JobException;
+import dev.smalti.tensor.Phrase;
+import dev.smalti.train.Checkpoints;
+import dev.smalti.train.Watcher;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+
+/** A row of a plan: its run folder, which is trained to the end if it isn't yet. */
+interface Compared {
+    String name();
+
+    Path folder();
+
+    /** Whether it was trained elsewhere. */
+    boolean taken();
+
+    /** Trains what is left of the run; false if it was stopped before the end. */
+    boolean train(Watcher watcher, BooleanSupplier stop);
+
+    /**
+     * Whether a run is trained to its end, the last measure of what was kept out included, if there is to be any; what was stopped
+     * in it goes on with it.
+     */
+    static boolean trained(Path folder, long steps, boolean measured, String measure) {
+        return Checkpoints.latest(folder)
+                .filter(last -> Checkpoints.step(last) >= steps)
+                .filter(last -> {
+                    List<CompareResult.Point> points =
+                            TrainingHistory.of(folder, measure).heldOut();
+                    return !measured
+                            || !Files.exists(folder.resolve("metrics.jsonl"))
+                            || !points.isEmpty()
+                                    && points.get(points.size() - 1).step() >= steps;
+                })
+                .isPresent();
+    }
+
+    /**
+     * A run is gone on with only by its own recipe and on its own data.
+     *
+     * @param data what the data are called
+     * @throws JobException if there is another one in the folder
+     */
+    static <R extends Record> void requireSame(
+            Path folder, R recipe, Class<R> type, String fingerprint, String kind, Path data) {
+        Path there = folder.resolve("recipe.yaml");
+        if (!Files.exists(there)) {
+            return;
+        }
+        List<String> changed = RecipeFile.differences(recipe, RecipeFile.read(there, type, List.of()));
+        String wayOut = ": give it a new name, or move the folder away";
+        if (!changed.isEmpty()) {
+            throw new JobException(Phrase.of("%s was trained by another recipe (%s)%s")
+                    .with(folder, String.join("; ", changed), wayOut));
+        }
+        Path origin = folder.resolve("provenance.json");
+        if (Files.exists(origin)) {
+            String known = Provenance.read(origin).dataFingerprint();
+            if (!known.equals(Provenance.UNKNOWN) && !known.equals(fingerprint)) {
+                throw new JobException(
+                        Phrase.of("%s was trained on other %s than %s%s").with(folder, kind, data, wayOut));
+            }
+        }
+    }
+}
