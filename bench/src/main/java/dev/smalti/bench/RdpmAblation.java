@@ -136,7 +136,7 @@ final class RdpmAblation {
                                 Files.isDirectory(features) ? features.toString() : null,
                                 null,
                                 null,
-                                new EvaluationRequest.Settings(0, 0, 0, false, "cpu")),
+                                new EvaluationRequest.Settings(0, 0, 0, 0, false, "cpu")),
                         Observer.NONE)
                 .values()
                 .forEach((name, value) -> measures.put(name, value.value()));
