@@ -54,7 +54,7 @@ final class EncodeVerb extends Verb {
     private int batch;
 
     @Mixin
-    private DeviceOption device;
+    private OpeningOptions how;
 
     EncodeVerb(Console console) {
         super(console);
@@ -66,7 +66,7 @@ final class EncodeVerb extends Verb {
             throw new IllegalArgumentException("--shard-size must be at least 1, got " + shardSize);
         }
         TokenOutput.Target target = new TokenOutput.Target(out, shardSize == null ? 0 : shardSize, resume);
-        EncodeImages job = new EncodeImages(run, data, target, batch, skipBad, reconstruct, noises, device.name());
+        EncodeImages job = new EncodeImages(run, data, target, batch, skipBad, reconstruct, noises, how.opening());
         if (resume) {
             interruption.left("the tokens so far are kept: give the same command to go on");
         }

@@ -70,7 +70,7 @@ final class NeighboursVerb extends Verb {
     private boolean skipBad;
 
     @Mixin
-    private DeviceOption device;
+    private OpeningOptions how;
 
     NeighboursVerb(Console console) {
         super(console);
@@ -79,7 +79,7 @@ final class NeighboursVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         FindNeighbours job = new FindNeighbours(
-                samples, data, out, by, count, model, features, lpips.weights(), skipBad, device.name());
+                samples, data, out, by, count, model, features, lpips.weights(), skipBad, how.opening());
         FindNeighbours.Result result = job.run(progress());
         double nearest = result.found().stream()
                 .mapToDouble(each -> each.neighbours().get(0).distance())

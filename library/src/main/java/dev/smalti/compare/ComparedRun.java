@@ -10,6 +10,7 @@ import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.token.TokenFile;
+import dev.smalti.train.Best;
 import dev.smalti.train.Checkpoints;
 import dev.smalti.train.Run;
 import dev.smalti.train.Watcher;
@@ -118,20 +119,20 @@ final class ComparedRun {
     boolean trained() {
         return taken()
                 || Checkpoints.latest(folder)
-                                .map(last -> Checkpoints.step(last)
-                                        >= recipe.training().steps())
-                                .orElse(false)
-                        && measured();
+                        .map(last -> ended(Checkpoints.step(last)))
+                        .orElse(false);
     }
 
-    /** Whether the last held-out measure is there; what was stopped in it goes on with it. */
-    private boolean measured() {
+    /** Whether nothing is left to do from that step: all are taken and the last is measured, or patience ended it there. */
+    private boolean ended(long step) {
         List<CompareResult.Point> points = TrainingHistory.of(folder).heldOut();
-        return recipe.heldOut() == 0
-                || !Files.exists(folder.resolve("metrics.jsonl"))
-                || !points.isEmpty()
-                        && points.get(points.size() - 1).step()
-                                >= recipe.training().steps();
+        long measured = points.isEmpty() ? -1 : points.get(points.size() - 1).step();
+        Best best = new Best(recipe.training().patience(), 0);
+        points.stream().filter(each -> each.step() <= step).forEach(each -> best.see(each.step(), each.value()));
+        boolean unmeasured = recipe.heldOut() == 0 || !Files.exists(folder.resolve("metrics.jsonl"));
+        return step >= recipe.training().steps()
+                        && (unmeasured || measured >= recipe.training().steps())
+                || best.outOfPatience();
     }
 
     /** Trains what is left of the run; false if it was stopped before the end. */

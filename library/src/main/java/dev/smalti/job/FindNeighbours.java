@@ -12,11 +12,11 @@ import dev.smalti.evaluate.ImageFeatures;
 import dev.smalti.evaluate.LpipsWeights;
 import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.model.Encoding;
+import dev.smalti.model.Opening;
 import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.run.RunFolder;
-import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Phrase;
@@ -55,7 +55,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param features for {@link By#FEATURES}, as {@link EvaluateImages} takes them; null for the others
  * @param lpips for {@link By#LPIPS}; null for the others
  * @param skipBad leaves broken images out instead of failing
- * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
+ * @param opening how the model is opened, and where all else is computed
  */
 public record FindNeighbours(
         Path samples,
@@ -67,7 +67,7 @@ public record FindNeighbours(
         String features,
         LpipsWeights lpips,
         boolean skipBad,
-        String device) {
+        Opening opening) {
     private static final int BATCH = 64;
     private static final int MOST_SAMPLES = 1024;
     private static final int MOST_SIDE = 64;
@@ -108,6 +108,21 @@ public record FindNeighbours(
                             ? "to compare by LPIPS needs its weights: give --lpips with both files"
                             : "--lpips gives weights of LPIPS: add --by lpips, or leave it out");
         }
+    }
+
+    /** With the model as usual. @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N} */
+    public FindNeighbours(
+            Path samples,
+            Path data,
+            Path out,
+            By by,
+            int count,
+            String model,
+            String features,
+            LpipsWeights lpips,
+            boolean skipBad,
+            String device) {
+        this(samples, data, out, by, count, model, features, lpips, skipBad, Opening.on(device));
     }
 
     /**
@@ -154,8 +169,9 @@ public record FindNeighbours(
     /** @param observer told of the samples and of the images of the data looked at so far */
     public Result run(Observer observer) {
         Outputs.png("--out", out);
-        Device place = Devices.of(device);
-        RunFolder folder = by == By.CODES ? Encoding.tokenizerOf(RunFolder.open(model)) : null;
+        Device place = opening.place();
+        RunFolder folder =
+                by == By.CODES ? Encoding.tokenizerOf(RunFolder.open(model)).at(opening.checkpoint()) : null;
         try (Claim claim = Claim.beside(out);
                 ImageSet ours = ImageSet.open(samples);
                 ImageSet theirs = ImageSet.open(data);
@@ -174,7 +190,7 @@ public record FindNeighbours(
             Features means =
                     switch (by) {
                         case PIXELS -> new OfPixels(place);
-                        case CODES -> new OfCodes(tokenizer, place);
+                        case CODES -> new OfCodes(tokenizer, place, opening.precisionOn(place));
                         case FEATURES -> new OfFeatures(compared, place);
                         case LPIPS -> new OfLpips(seen);
                     };
@@ -365,7 +381,7 @@ public record FindNeighbours(
     }
 
     /** The tokens at all places. */
-    private record OfCodes(Tokenizer tokenizer, Device place) implements Features {
+    private record OfCodes(Tokenizer tokenizer, Device place, Precision precision) implements Features {
         @Override
         public Tensor of(Tensor images) {
             return Scope.keep(() -> {
@@ -373,7 +389,7 @@ public record FindNeighbours(
                     tokenizer.parameters().training(false);
                     Tensor pixels = images.to(place, ScalarType.Float);
                     long[] noise = new long[(int) images.size(0)]; // of the same seed
-                    return Precision.of("auto", place)
+                    return precision
                             .run(place, () -> tokenizer.encode(pixels, noise))
                             .flatten(1, -1);
                 }

@@ -59,6 +59,7 @@ import org.slf4j.LoggerFactory;
  */
 public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path out, boolean resume, Path tokenizer) {
     private static final Logger LOG = LoggerFactory.getLogger(TrainPrior.class);
+    private static final String BITS = "bits_per_token";
     private static final int SHOWN = 16;
     private static final int FEW = 32; // steps of a preview, where the method can draw in fewer than usual
     private static final int MEASURED = 64; // grids at once, at most
@@ -193,13 +194,13 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
     }
 
     private RunFolder matching(TokenFile file, RunFolder folder) {
-        String fingerprint = folder.fingerprint();
-        if (file.tokenizer().isPresent() && !file.tokenizer().get().equals(fingerprint)) {
-            throw new JobException(
-                    tokens + " was made by tokenizer " + file.tokenizer().get() + ", and " + folder.path() + " is "
-                            + fingerprint + ": encode again, or give the right one with --tokenizer");
+        if (file.tokenizer().isEmpty()) {
+            return folder;
         }
-        return folder;
+        String made = file.tokenizer().get();
+        return folder.withFingerprint(made) // whichever checkpoint it was
+                .orElseThrow(() -> new JobException(tokens + " was made by tokenizer " + made + ", and " + folder.path()
+                        + " is " + folder.fingerprint() + ": encode again, or give the right one with --tokenizer"));
     }
 
     static TokenBatch batch(TokenFile file, Prior prior, int[] indices, Device device) {
@@ -229,6 +230,11 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
         }
 
         @Override
+        public String decides() {
+            return BITS;
+        }
+
+        @Override
         public Map<String, Double> measure(int count, LongConsumer progress) {
             double nats = 0;
             for (int from = 0; from < count; from += together) {
@@ -237,8 +243,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Path tokens, Path 
                 nats += nats(indices, draw);
                 progress.accept(from + indices.length);
             }
-            return Map.of(
-                    "bits_per_token", nats / Math.log(2) / count / prior.space().size());
+            return Map.of(BITS, nats / Math.log(2) / count / prior.space().size());
         }
 
         private double nats(int[] indices, Seed draw) {
