@@ -22,7 +22,7 @@ final class DemoVerb extends Verb {
     private long seed;
 
     @Mixin
-    private DeviceOption device;
+    private OpeningOptions how;
 
     @Option(names = "--model", paramLabel = "MODEL", hidden = true, defaultValue = Demo.MODEL)
     private String model;
@@ -34,7 +34,7 @@ final class DemoVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         interruption.left("what was drawn so far lies in " + out);
-        Demo.Result result = new Demo(model, out, seed, Sampling.USUAL, device.name()).run(progress());
+        Demo.Result result = new Demo(model, out, seed, Sampling.USUAL, how.opening()).run(progress());
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", result.out());
         facts.put("files", result.files());

@@ -5,6 +5,7 @@ import dev.smalti.job.Extension;
 import dev.smalti.job.GenerateImages;
 import dev.smalti.model.Model;
 import dev.smalti.tensor.Phrase;
+import dev.smalti.tensor.Precision;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -100,7 +101,11 @@ final class EditVerb extends Verb {
         EditImage.Source source = new EditImage.Source(image, mask, extension, feather, resize);
         GenerateImages.Output output = new GenerateImages.Output(out, format, grid);
         EditImage.Result result;
+        long step;
+        Precision precision;
         try (Model open = model.open()) {
+            step = open.step();
+            precision = open.precision();
             EditImage.Request request =
                     new EditImage.Request(count, label, options.seed(), windows.of(options.sampling(open)), stride);
             result = new EditImage(source, request, output, batch).run(open, progress());
@@ -116,6 +121,8 @@ final class EditVerb extends Verb {
         facts.put("format", format.name().toLowerCase(Locale.ROOT));
         facts.put("count", result.count());
         facts.put("model", model.name());
+        facts.put("checkpoint", step);
+        facts.put("precision", precision.name().toLowerCase(Locale.ROOT));
         facts.put("set", model.overrides());
         facts.put("seed", options.seed());
         facts.put("label", label);

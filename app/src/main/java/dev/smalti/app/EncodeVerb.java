@@ -74,7 +74,7 @@ final class EncodeVerb extends Verb {
     private int batch;
 
     @Mixin
-    private DeviceOption device;
+    private OpeningOptions how;
 
     EncodeVerb(Console console) {
         super(console);
@@ -87,7 +87,8 @@ final class EncodeVerb extends Verb {
         }
         TokenOutput.Target target = new TokenOutput.Target(out, shardSize == null ? 0 : shardSize, resume);
         EncodeImages.Views of = new EncodeImages.Views(views != null ? views : flip ? 2 : 1, crop(), flip);
-        EncodeImages job = new EncodeImages(run, data, target, batch, skipBad, reconstruct, of, noises, device.name());
+        EncodeImages job =
+                new EncodeImages(run, data, target, batch, skipBad, reconstruct, of, noises, how.opening());
         if (resume) {
             interruption.left("the tokens so far are kept: give the same command to go on");
         }

@@ -7,6 +7,7 @@ import dev.smalti.evaluate.Fakes;
 import dev.smalti.evaluate.Metric;
 import dev.smalti.job.EvaluateImages;
 import dev.smalti.model.Model;
+import dev.smalti.model.Opening;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
@@ -121,7 +122,7 @@ final class EvaluateVerb extends Verb {
     private boolean skipBad;
 
     @Mixin
-    private DeviceOption device;
+    private OpeningOptions how;
 
     @Option(
             names = "--count",
@@ -163,18 +164,23 @@ final class EvaluateVerb extends Verb {
             throw new IllegalArgumentException("--neighbours must be at least 1, got " + neighbours);
         }
         Fakes.Kind kind = Fakes.kind(fake);
+        Opening opening = how.opening();
+        if (kind == Fakes.Kind.IMAGES) {
+            refuseOpening();
+        }
         if (kind != Fakes.Kind.MODEL) {
             refuseSampling();
             return answer(
                     wanted,
                     kind == Fakes.Kind.IMAGES
                             ? new Fakes.Stored(Path.of(fake))
-                            : new Fakes.Reconstructed(RunFolder.open(fake)));
+                            : new Fakes.Reconstructed(
+                                    RunFolder.open(fake).at(opening.checkpoint()), opening.precision()));
         }
         if (spec.commandLine().getParseResult().hasMatchedOption("--count") && count < 1) {
             throw new IllegalArgumentException("--count must be at least 1, got " + count);
         }
-        try (Model model = Model.open(fake, device.name(), overrides)) {
+        try (Model model = Model.open(fake, opening, overrides)) {
             return answer(wanted, new Fakes.Drawn(model, fake, count, labels, options.sampling(model)));
         }
     }
@@ -188,10 +194,26 @@ final class EvaluateVerb extends Verb {
                 lpips.weights(),
                 cache,
                 new EvaluationRequest.Settings(
-                        size, resamples, neighbours == null ? 0 : neighbours, options.seed(), skipBad, device.name()));
+                        size,
+                        resamples,
+                        neighbours == null ? 0 : neighbours,
+                        options.seed(),
+                        skipBad,
+                        how.opening().device()));
         EvaluateImages job = new EvaluateImages(request, out, card);
         EvaluationResult result = job.run(progress());
         return new Answer(result.facts(), new EvaluationCard(result).text());
+    }
+
+    /** What says how a model is opened has no meaning where there is none. */
+    private void refuseOpening() {
+        for (String each : List.of("--checkpoint", "--precision")) {
+            if (spec.commandLine().getParseResult().hasMatchedOption(each)) {
+                throw new IllegalArgumentException(
+                        Phrase.of("%s says how a model is opened, and --fake %s is none: give a model, or leave it out")
+                                .with(each, fake));
+            }
+        }
     }
 
     /** What says how images are drawn has no meaning where none are. */

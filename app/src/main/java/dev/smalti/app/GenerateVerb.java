@@ -2,6 +2,7 @@ package dev.smalti.app;
 
 import dev.smalti.job.GenerateImages;
 import dev.smalti.model.Model;
+import dev.smalti.tensor.Precision;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -79,13 +80,17 @@ final class GenerateVerb extends Verb {
         GenerateImages.Size wanted = size == null ? null : GenerateImages.Size.parse(size);
         GenerateImages.Output output = new GenerateImages.Output(out, format, grid, resume);
         GenerateImages.Result result;
+        long step;
+        Precision precision;
         if (resume) {
             interruption.left("what is there so far is kept: give the same command to go on");
         }
         try (Model open = model.open()) {
+            step = open.step();
+            precision = open.precision();
             GenerateImages.Request request = new GenerateImages.Request(
                     count, labels, options.seed(), windows.of(options.sampling(open)), wanted, stride);
-            result = new GenerateImages(model.name(), model.device(), request, output, batch).run(open, progress());
+            result = new GenerateImages(model.name(), model.opening(), request, output, batch).run(open, progress());
         }
         String kind = format.name().toLowerCase(Locale.ROOT);
         double rate = result.drawn() / result.seconds();
@@ -95,6 +100,8 @@ final class GenerateVerb extends Verb {
         facts.put("format", kind);
         facts.put("count", result.count());
         facts.put("model", model.name());
+        facts.put("checkpoint", step);
+        facts.put("precision", precision.name().toLowerCase(Locale.ROOT));
         facts.put("set", model.overrides());
         facts.put("seed", options.seed());
         facts.put("size", result.size() == null ? null : result.size().toString());

@@ -67,11 +67,13 @@ final class LikelihoodVerb extends Verb {
         MeasureLikelihood job = new MeasureLikelihood(source.tokens, source.data, repeats, seed, skipBad, grids, true);
         Likelihood.Result result;
         int depth;
+        Map<String, Object> facts = new LinkedHashMap<>();
         try (Model open = model.open()) {
+            facts.put("checkpoint", open.step());
+            facts.put("precision", open.precision().name().toLowerCase(Locale.ROOT));
             depth = open.prior().space().depth();
             result = job.run(open, progress());
         }
-        Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("grids", result.grids());
         facts.put("exact", result.exact());
         facts.put("bound", result.exact() ? null : result.steps() == 0 ? "continuous" : "steps");

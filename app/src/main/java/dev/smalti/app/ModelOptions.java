@@ -1,13 +1,14 @@
 package dev.smalti.app;
 
 import dev.smalti.model.Model;
+import dev.smalti.model.Opening;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Which model is used, where, and what of its recipe is different this time. */
+/** Which model is used, how it is opened, and what of its recipe is different this time. */
 final class ModelOptions {
     @Parameters(paramLabel = "MODEL", description = "run folder of train-prior, or the name of a bundled model")
     private String name;
@@ -19,14 +20,14 @@ final class ModelOptions {
     private List<String> overrides = new ArrayList<>();
 
     @Mixin
-    private DeviceOption device;
+    private OpeningOptions how;
 
     String name() {
         return name;
     }
 
-    String device() {
-        return device.name();
+    Opening opening() {
+        return how.opening();
     }
 
     List<String> overrides() {
@@ -34,6 +35,6 @@ final class ModelOptions {
     }
 
     Model open() {
-        return Model.open(name, device.name(), overrides);
+        return Model.open(name, how.opening(), overrides);
     }
 }

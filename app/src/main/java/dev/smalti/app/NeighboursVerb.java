@@ -77,7 +77,7 @@ final class NeighboursVerb extends Verb {
     private boolean skipBad;
 
     @Mixin
-    private DeviceOption device;
+    private OpeningOptions how;
 
     NeighboursVerb(Console console) {
         super(console);
@@ -86,7 +86,7 @@ final class NeighboursVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         FindNeighbours job = new FindNeighbours(
-                samples, data, out, by, count, model, features, lpips.weights(), fullSize, skipBad, device.name());
+                samples, data, out, by, count, model, features, lpips.weights(), fullSize, skipBad, how.opening());
         FindNeighbours.Result result = job.run(progress());
         double nearest = result.found().stream()
                 .mapToDouble(each -> each.neighbours().get(0).distance())

@@ -1,6 +1,7 @@
 package dev.smalti.app;
 
 import dev.smalti.job.PackModel;
+import dev.smalti.model.Opening;
 import dev.smalti.tensor.Phase;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -20,6 +21,15 @@ final class PackVerb extends Verb {
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "new folder")
     private Path out;
 
+    @Option(
+            names = "--checkpoint",
+            paramLabel = "WHICH",
+            defaultValue = Opening.AUTO,
+            description =
+                    "auto, the best where training kept it and else the last; best, last, or a step that info lists"
+                            + " (default: auto)")
+    private String checkpoint;
+
     PackVerb(Console console) {
         super(console);
     }
@@ -27,7 +37,7 @@ final class PackVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         progress().see(Phase.of("packing"));
-        long bytes = new PackModel(run, out).run();
+        long bytes = new PackModel(run, out, checkpoint).run();
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", out);
         facts.put("bytes", bytes);

@@ -84,7 +84,7 @@ final class PlanVerb extends Verb {
                 "%s; weights, gradients, averages alone are %s",
                 plan.cost().memory() == 0 ? "not known here" : bytes(plan.cost().memory()) + " resident at most",
                 bytes(plan.stateBytes())));
-        lines.add(line("checkpoint", "%s; the newest %d stay", bytes(plan.checkpointBytes()), training.kept()));
+        lines.add(line("checkpoint", "%s; at most %d stay", bytes(plan.checkpointBytes()), training.kept()));
         data(plan, lines);
         lines.add(line(
                 "measured",

@@ -59,11 +59,16 @@ final class TrainingOptions {
         facts.put("steps", run.step());
         facts.put("steps_planned", run.of());
         facts.put("complete", complete);
+        facts.put("ended", run.ended());
         facts.put("checkpoint", checkpoint);
+        facts.put("best_checkpoint", Checkpoints.best(out).orElse(null));
         facts.put("items", run.items());
         facts.put("seconds", run.seconds());
         facts.put("items_per_second", run.itemsPerSecond());
         facts.put("measures", run.measures());
+        if (complete && run.ended() != null) {
+            return new Verb.Answer(facts, ended(run));
+        }
         if (complete) {
             String text = run.step() == run.begun()
                     ? Phrase.of("%s has all its %d steps already: nothing to do")
@@ -86,5 +91,18 @@ final class TrainingOptions {
                                 "stopped at step %d of %d; the checkpoint is %s, and the same command with --resume goes on from it")
                         .with(run.step(), run.of(), checkpoint);
         return new Verb.Answer(Failure.STOPPED, facts, text);
+    }
+
+    /** What patience has ended: now, or before. */
+    private String ended(Run run) {
+        String best = Checkpoints.best(out)
+                .map(each -> "; weights in " + each)
+                .orElse("; the last weights are in " + Checkpoints.latest(out).orElseThrow());
+        return run.step() == run.begun()
+                ? Phrase.of(
+                                "%s has ended at step %d of %d: %s; nothing to do: a larger training.patience goes on, or 0%s")
+                        .with(out, run.step(), run.of(), run.ended(), best)
+                : Phrase.of("%s: ended at step %d of %d after %s: %s%s")
+                        .with(out, run.step(), run.of(), Progress.time(run.seconds()), run.ended(), best);
     }
 }

@@ -24,7 +24,7 @@ public final class Kills {
     private static final int MOST = 3; // kills a trial
     private static final String TRAINING =
             "training: {steps: %d, batch: 4, learning_rate: 1.0e-3, precision: fp32, averaging: 0.9, log_every: 4,"
-                    + " checkpoint_every: 3, validate_every: 8, preview_every: 8}\n";
+                    + " checkpoint_every: 3, validate_every: 4, keep_best: true, preview_every: 8}\n";
     private static final String TOKENIZER = """
         seed: 1
         data: {held_out: 0.1}

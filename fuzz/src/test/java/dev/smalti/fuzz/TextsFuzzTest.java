@@ -7,6 +7,7 @@ import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.run.RunFolder;
+import dev.smalti.train.Checkpoints;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -41,6 +42,11 @@ class TextsFuzzTest {
     void modelJson(byte[] text) {
         Outcome.ofFile(text, "run/model.json", MOST, file -> RunFolder.open(file.getParent())
                 .description());
+    }
+
+    @FuzzTest
+    void bestJson(byte[] text) {
+        Outcome.ofFile(text, "run/best.json", MOST, file -> Checkpoints.usual(file.getParent()));
     }
 
     private static void recipe(byte[] text, Class<? extends Record> type) {

@@ -265,13 +265,15 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             List<CompareResult.Cell> cells) {
         PriorRecipe recipe = run.recipe();
         TrainingHistory history = TrainingHistory.of(run.folder(), TrainingHistory.BITS);
+        long steps = Checkpoints.latest(run.folder()).map(Checkpoints::step).orElseThrow();
         return new CompareResult.Prior(
                 run.entry().name(),
                 RecipeFile.kind(recipe.prior()),
                 run.folder().toString(),
                 run.taken(),
                 model.prior().parameters().count(),
-                Checkpoints.step(model.folder().checkpoint()),
+                steps,
+                model.step() == steps ? null : model.step(),
                 recipe.training().batch(),
                 history.seconds(),
                 history.loss(),

@@ -126,7 +126,10 @@ final class ComparePage {
                     escape(prior.name())
                             + (prior.name().equals(prior.kind()) ? "" : " <small>" + escape(prior.kind()) + "</small>"),
                     Phrase.of("%.2f M").with(prior.parameters() / 1e6),
-                    whole(prior.steps()),
+                    whole(prior.steps())
+                            + (prior.checkpoint() == null
+                                    ? ""
+                                    : " <small>best: " + whole(prior.checkpoint()) + "</small>"),
                     whole(prior.grids()),
                     prior.seconds() == null ? "–" : time(prior.seconds()),
                     prior.loss() == null ? "–" : digits(prior.loss()),

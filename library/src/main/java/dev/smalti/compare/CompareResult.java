@@ -32,6 +32,7 @@ public record CompareResult(
      * @param kind as the recipe says
      * @param taken whether it was trained elsewhere
      * @param steps of its training
+     * @param checkpoint the step whose weights draw, where training kept the best; null where it is the last
      * @param batch grids of a step
      * @param seconds of its training, by its log; null where there is none
      * @param loss the last that was logged, a mean over some steps; null where there is none
@@ -47,6 +48,7 @@ public record CompareResult(
             boolean taken,
             long parameters,
             long steps,
+            Long checkpoint,
             long batch,
             Double seconds,
             Double loss,

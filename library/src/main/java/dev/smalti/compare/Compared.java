@@ -4,6 +4,7 @@ import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.run.JobException;
 import dev.smalti.tensor.Phrase;
+import dev.smalti.train.Best;
 import dev.smalti.train.Checkpoints;
 import dev.smalti.train.Watcher;
 import java.nio.file.Files;
@@ -24,19 +25,24 @@ interface Compared {
     boolean train(Watcher watcher, BooleanSupplier stop);
 
     /**
-     * Whether a run is trained to its end, the last measure of what was kept out included, if there is to be any; what was stopped
-     * in it goes on with it.
+     * Whether nothing is left to do: all steps are taken and the last measure of what was kept out is there, if there is to be any
+     * (what was stopped in it goes on with it); or patience ended the run.
+     *
+     * @param best of the recipe's patience
      */
-    static boolean trained(Path folder, long steps, boolean measured, String measure) {
+    static boolean trained(Path folder, long steps, boolean measured, Best best, String measure) {
         return Checkpoints.latest(folder)
-                .filter(last -> Checkpoints.step(last) >= steps)
+                .map(Checkpoints::step)
                 .filter(last -> {
                     List<CompareResult.Point> points =
                             TrainingHistory.of(folder, measure).heldOut();
-                    return !measured
-                            || !Files.exists(folder.resolve("metrics.jsonl"))
-                            || !points.isEmpty()
-                                    && points.get(points.size() - 1).step() >= steps;
+                    long lastMeasured =
+                            points.isEmpty() ? -1 : points.get(points.size() - 1).step();
+                    points.stream()
+                            .filter(each -> each.step() <= last)
+                            .forEach(each -> best.see(each.step(), each.value()));
+                    boolean unmeasured = !measured || !Files.exists(folder.resolve("metrics.jsonl"));
+                    return last >= steps && (unmeasured || lastMeasured >= steps) || best.outOfPatience();
                 })
                 .isPresent();
     }

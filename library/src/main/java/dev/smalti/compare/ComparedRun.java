@@ -9,6 +9,7 @@ import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.token.TokenFile;
+import dev.smalti.train.Best;
 import dev.smalti.train.Run;
 import dev.smalti.train.Watcher;
 import java.nio.file.Files;
@@ -101,7 +102,12 @@ final class ComparedRun implements Compared {
     @Override
     public boolean train(Watcher watcher, BooleanSupplier stop) {
         if (taken()
-                || Compared.trained(folder, recipe.training().steps(), recipe.heldOut() != 0, TrainingHistory.BITS)) {
+                || Compared.trained(
+                        folder,
+                        recipe.training().steps(),
+                        recipe.heldOut() != 0,
+                        new Best(recipe.training().patience(), 0),
+                        TrainingHistory.BITS)) {
             return true;
         }
         Path tokens = plan.tokens(entry);

@@ -7,6 +7,7 @@ import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
+import dev.smalti.train.Best;
 import dev.smalti.train.Watcher;
 import java.nio.file.Path;
 import java.util.List;
@@ -74,6 +75,7 @@ final class ComparedTokenizer implements Compared {
                         folder,
                         recipe.training().steps(),
                         recipe.data().heldOut() != 0 && recipe.training().validateEvery() != 0,
+                        new Best(0, 0), // the measure that decides is not in its history: it is gone on with, and says so
                         TrainingHistory.PSNR)) {
             return true;
         }

@@ -100,6 +100,8 @@ final class DrawnImages implements ImageSource {
                 request.name(),
                 weights,
                 model.folder().description().tokenizer(),
+                model.step(),
+                model.precision(),
                 model.overrides(),
                 request.labels(),
                 seed,

@@ -76,7 +76,7 @@ public final class Evaluation {
             return new DrawnImages(drawn, count, settings.seed(), place);
         }
         if (request.fake() instanceof Fakes.Reconstructed reconstructed) {
-            return new ReconstructedImages(reconstructed.run(), reals, place);
+            return new ReconstructedImages(reconstructed, reals, place);
         }
         if (request.fake() instanceof Fakes.Decoded decoded) {
             return new DecodedTokens(decoded, place);

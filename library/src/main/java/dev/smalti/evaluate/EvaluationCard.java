@@ -109,6 +109,8 @@ public final class EvaluationCard {
         if (!draw.overrides().isEmpty()) {
             text.append(", set ").append(String.join(" ", draw.overrides()));
         }
+        text.append(Phrase.of(", step %d of the training, %s")
+                .with(draw.checkpoint(), draw.precision().name().toLowerCase(Locale.ROOT)));
         return text.append(Phrase.of("; %.3g forward passes an image, drawn in %.1f s")
                         .with(draw.cost().passes(), draw.seconds()))
                 .toString();

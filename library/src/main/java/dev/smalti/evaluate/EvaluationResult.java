@@ -4,6 +4,7 @@ import dev.smalti.draw.Sampling;
 import dev.smalti.metric.Estimate;
 import dev.smalti.metric.Interval;
 import dev.smalti.model.Drawing;
+import dev.smalti.tensor.Precision;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -135,6 +136,8 @@ public record EvaluationResult(
      * @param model what the user called it
      * @param fingerprint of the prior's weights
      * @param tokenizer fingerprint of the tokenizer's weights; null where the model doesn't know it
+     * @param checkpoint the step of these weights
+     * @param precision of products
      * @param overrides of the model's recipe
      * @param labels names of classes in turn; empty for all classes evenly
      * @param seed of the draws
@@ -146,6 +149,8 @@ public record EvaluationResult(
             String model,
             String fingerprint,
             String tokenizer,
+            long checkpoint,
+            Precision precision,
             List<String> overrides,
             List<String> labels,
             long seed,
@@ -157,6 +162,8 @@ public record EvaluationResult(
             facts.put("model", model);
             facts.put("fingerprint", fingerprint);
             facts.put("tokenizer", tokenizer);
+            facts.put("checkpoint", checkpoint);
+            facts.put("precision", precision.name().toLowerCase(Locale.ROOT));
             facts.put("set", overrides);
             facts.put("labels", labels.isEmpty() ? "all, evenly" : labels);
             facts.put("seed", seed);

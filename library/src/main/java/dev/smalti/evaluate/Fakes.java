@@ -2,6 +2,7 @@ package dev.smalti.evaluate;
 
 import dev.smalti.draw.Sampling;
 import dev.smalti.model.Model;
+import dev.smalti.model.Opening;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Phrase;
@@ -89,9 +90,15 @@ public sealed interface Fakes {
     /**
      * The real images themselves, encoded and decoded again, each beside its original.
      *
-     * @param run folder of {@code train-tokenizer}
+     * @param run folder of {@code train-tokenizer}, {@linkplain RunFolder#at at} the checkpoint that is measured
+     * @param precision as {@link dev.smalti.tensor.Precision#of} has it
      */
-    record Reconstructed(RunFolder run) implements Fakes {
+    record Reconstructed(RunFolder run, String precision) implements Fakes {
+        /** In the faster precision. */
+        public Reconstructed(RunFolder run) {
+            this(run, Opening.AUTO);
+        }
+
         /** @throws JobException if the folder holds something else */
         public Reconstructed {
             if (!run.isTokenizer()) {

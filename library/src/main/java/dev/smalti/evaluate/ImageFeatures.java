@@ -204,7 +204,7 @@ public interface ImageFeatures extends AutoCloseable {
     record OfClassifier(String name, String sha256, List<String> classNames, Classifier classifier)
             implements ImageFeatures {
         static OfClassifier open(Path folder, Device device) {
-            RunFolder run = RunFolder.open(folder);
+            RunFolder run = RunFolder.open(folder).at("auto"); // and that to the end
             Classifier classifier = run.classifier(device);
             String name = "classifier:" + folder.toAbsolutePath().normalize().getFileName();
             return new OfClassifier(name, run.sha256(), run.description().classNames(), classifier);

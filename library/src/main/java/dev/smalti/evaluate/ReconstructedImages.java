@@ -25,12 +25,12 @@ final class ReconstructedImages implements ImageSource {
     private final CodeUses uses;
     private PairMeasures pairs = new PairMeasures(List.of(), null);
 
-    ReconstructedImages(RunFolder run, StoredImages reals, Device place) {
-        this.run = run;
+    ReconstructedImages(Fakes.Reconstructed request, StoredImages reals, Device place) {
+        this.run = request.run();
         this.reals = reals;
         this.place = place;
         this.tokenizer = run.tokenizer(place);
-        this.precision = Precision.of("auto", place);
+        this.precision = Precision.of(request.precision(), place);
         this.uses = new CodeUses(tokenizer.space());
         tokenizer.parameters().training(false);
     }

@@ -27,8 +27,12 @@ public final class Reconstruction {
 
     /** [B, 3, H, W] in [-1, 1], int64 [B, h, w] or [B, T, h, w] */
     public void add(Tokenizer tokenizer, Precision precision, Tensor pixels, Tensor codes) {
+        Scope.free(() -> add(pixels, codes, decoded(tokenizer, precision, pixels, codes)));
+    }
+
+    /** The same, with what comes {@linkplain #decoded back} of the images. */
+    public void add(Tensor pixels, Tensor codes, Tensor decoded) {
         Scope.free(() -> {
-            Tensor decoded = decoded(tokenizer, precision, pixels, codes);
             for (double each : PeakSignalToNoise.of(levels(pixels), decoded, 255)) {
                 decibels += each;
                 images++;
@@ -40,7 +44,7 @@ public final class Reconstruction {
     /**
      * What comes back of images, in 8 bits. [B, 3, H, W] in [-1, 1] and their codes -> whole numbers in 0..255, [B, 3, H, W]
      */
-    static Tensor decoded(Tokenizer tokenizer, Precision precision, Tensor pixels, Tensor codes) {
+    public static Tensor decoded(Tokenizer tokenizer, Precision precision, Tensor pixels, Tensor codes) {
         return Scope.keep(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 return levels(precision.run(pixels.device(), () -> tokenizer.decode(codes)));

@@ -7,6 +7,7 @@ import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.GridBatch;
 import dev.smalti.model.Model;
+import dev.smalti.model.Opening;
 import dev.smalti.model.Preview;
 import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
@@ -38,9 +39,9 @@ import org.slf4j.LoggerFactory;
  *
  * @param model run folder of {@code train-prior}, or the name of a bundled model
  * @param out files of an earlier demo in it are replaced
- * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
+ * @param opening how the model is opened
  */
-public record Demo(String model, Path out, long seed, Sampling sampling, String device) {
+public record Demo(String model, Path out, long seed, Sampling sampling, Opening opening) {
     /** The bundled model of the demo. */
     public static final String MODEL = "fruits-64";
 
@@ -73,7 +74,7 @@ public record Demo(String model, Path out, long seed, Sampling sampling, String 
 
     private Result claimed(Observer observer) {
         Stopwatch watch = new Stopwatch();
-        try (Model open = Model.open(model, device)) {
+        try (Model open = Model.open(model, opening)) {
             if (open.tokenizer() == null) {
                 throw new JobException(model + " has no tokenizer, so it draws tokens and no images to show");
             }

@@ -15,6 +15,7 @@ import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
+import dev.smalti.train.BestCheckpoint;
 import dev.smalti.train.Checkpoints;
 import dev.smalti.train.MetricsFile;
 import java.io.IOException;
@@ -83,6 +84,8 @@ public record Describe(String pathOrName) {
             facts.put("steps_planned", training.get("steps"));
         }
         checkpoint.ifPresent(last -> facts.put("checkpoint", last.getFileName().toString()));
+        checkpoint.ifPresent(last -> facts.put("checkpoints", Checkpoints.steps(folder.path())));
+        BestCheckpoint.of(folder.path()).ifPresent(best -> facts.put("best_checkpoint", facts(best)));
         checkpoint.ifPresent(last -> facts.put("parameters", parameters(last)));
         if (folder.isTokenizer()) {
             checkpoint.ifPresent(last -> facts.put("fingerprint", folder.fingerprint()));
@@ -118,6 +121,13 @@ public record Describe(String pathOrName) {
         if (Files.exists(provenance)) {
             facts.put("provenance", readJson(provenance));
         }
+        return facts;
+    }
+
+    private static Map<String, Object> facts(BestCheckpoint best) {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("step", best.step());
+        facts.put(best.measure(), best.value());
         return facts;
     }
 

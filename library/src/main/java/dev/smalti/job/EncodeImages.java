@@ -7,12 +7,12 @@ import dev.smalti.data.ImageSet;
 import dev.smalti.data.Preparation;
 import dev.smalti.evaluate.Reconstruction;
 import dev.smalti.model.Encoding;
+import dev.smalti.model.Opening;
 import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.run.TokenOutput;
-import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Phrase;
@@ -54,7 +54,7 @@ import org.slf4j.LoggerFactory;
  * @param reconstruct also decodes the tokens again and measures what comes back
  * @param views what of each image is encoded
  * @param noises grids of each view, each with noise of its own, from a diffusion tokenizer; else 1
- * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
+ * @param opening how the tokenizer is opened
  */
 public record EncodeImages(
         String run,
@@ -65,7 +65,7 @@ public record EncodeImages(
         boolean reconstruct,
         Views views,
         int noises,
-        String device) {
+        Opening opening) {
     /** Of data, how many classes, of how many, and the first of them. */
     static final String EMPTY = "{}: {} of its {} classes have no image, {} for one";
 
@@ -138,6 +138,19 @@ public record EncodeImages(
         }
     }
 
+    /** With the tokenizer as usual. @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N} */
+    public EncodeImages(
+            String run,
+            Path data,
+            TokenOutput.Target out,
+            int batch,
+            boolean skipBad,
+            boolean reconstruct,
+            int noises,
+            String device) {
+        this(run, data, out, batch, skipBad, reconstruct, noises, Opening.on(device));
+    }
+
     /** A grid of each image, in one file. */
     public EncodeImages(
             String run, Path data, Path out, int batch, boolean skipBad, boolean reconstruct, String device) {
@@ -182,9 +195,9 @@ public record EncodeImages(
     public Result run(Observer observer) {
         out.check();
         Claim.beside(out.path()).close(); // refuses now, and not after all images are listed
-        RunFolder folder = Encoding.tokenizerOf(RunFolder.open(run));
-        Device place = Devices.of(device);
-        Precision precision = Precision.of("auto", place);
+        RunFolder folder = Encoding.tokenizerOf(RunFolder.open(run)).at(opening.checkpoint());
+        Device place = opening.place();
+        Precision precision = opening.precisionOn(place);
         try (ImageSet images = ImageSet.open(data);
                 Tokenizer tokenizer = folder.tokenizer(place)) {
             if (noises > 1 && tokenizer.space().depth() == 1) {

@@ -125,13 +125,13 @@ final class FileTokens implements TokenSource {
     }
 
     private RunFolder matching(RunFolder folder) {
-        String fingerprint = folder.fingerprint();
-        if (file.tokenizer().isPresent() && !file.tokenizer().get().equals(fingerprint)) {
-            throw new JobException(
-                    tokens + " was made by tokenizer " + file.tokenizer().get() + ", and " + folder.path() + " is "
-                            + fingerprint + ": encode again, or give the right one with --tokenizer");
+        if (file.tokenizer().isEmpty()) {
+            return folder;
         }
-        return folder;
+        String made = file.tokenizer().get();
+        return folder.withFingerprint(made) // whichever checkpoint it was
+                .orElseThrow(() -> new JobException(tokens + " was made by tokenizer " + made + ", and " + folder.path()
+                        + " is " + folder.fingerprint() + ": encode again, or give the right one with --tokenizer"));
     }
 
     @Override

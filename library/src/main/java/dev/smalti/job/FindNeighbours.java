@@ -13,11 +13,11 @@ import dev.smalti.evaluate.ImageFeatures;
 import dev.smalti.evaluate.LpipsWeights;
 import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.model.Encoding;
+import dev.smalti.model.Opening;
 import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.run.RunFolder;
-import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Phrase;
@@ -59,7 +59,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param fullSize compares images at the whole shorter side of the first sample, at most 1,024 pixels, rather than at 64; for {@link
  *     By#PIXELS} and {@link By#LPIPS}
  * @param skipBad leaves broken images out instead of failing
- * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
+ * @param opening how the model is opened, and where all else is computed
  */
 public record FindNeighbours(
         Path samples,
@@ -72,7 +72,7 @@ public record FindNeighbours(
         LpipsWeights lpips,
         boolean fullSize,
         boolean skipBad,
-        String device) {
+        Opening opening) {
     private static final int BATCH = 64;
     private static final int MOST_SAMPLES = 1024;
     private static final int MOST_SIDE = 64;
@@ -124,6 +124,21 @@ public record FindNeighbours(
         }
     }
 
+    /** With the model as usual. @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N} */
+    public FindNeighbours(
+            Path samples,
+            Path data,
+            Path out,
+            By by,
+            int count,
+            String model,
+            String features,
+            LpipsWeights lpips,
+            boolean skipBad,
+            String device) {
+        this(samples, data, out, by, count, model, features, lpips, skipBad, Opening.on(device));
+    }
+
     /**
      * An image of the data.
      *
@@ -173,8 +188,9 @@ public record FindNeighbours(
     /** @param held numbers of samples that are held at once, unless one has more */
     Result run(Observer observer, long held) {
         Outputs.png("--out", out);
-        Device place = Devices.of(device);
-        RunFolder folder = by == By.CODES ? Encoding.tokenizerOf(RunFolder.open(model)) : null;
+        Device place = opening.place();
+        RunFolder folder =
+                by == By.CODES ? Encoding.tokenizerOf(RunFolder.open(model)).at(opening.checkpoint()) : null;
         try (Claim claim = Claim.beside(out);
                 ImageSet ours = ImageSet.open(samples);
                 ImageSet theirs = ImageSet.open(data);
@@ -193,7 +209,7 @@ public record FindNeighbours(
             Features means =
                     switch (by) {
                         case PIXELS -> new OfPixels(place);
-                        case CODES -> new OfCodes(tokenizer, place);
+                        case CODES -> new OfCodes(tokenizer, place, opening.precisionOn(place));
                         case FEATURES -> new OfFeatures(compared, place);
                         case LPIPS -> new OfLpips(seen);
                     };
@@ -442,7 +458,7 @@ public record FindNeighbours(
     }
 
     /** The tokens at all places. */
-    private record OfCodes(Tokenizer tokenizer, Device place) implements Features {
+    private record OfCodes(Tokenizer tokenizer, Device place, Precision precision) implements Features {
         @Override
         public Tensor of(Tensor images) {
             return Scope.keep(() -> {
@@ -450,7 +466,7 @@ public record FindNeighbours(
                     tokenizer.parameters().training(false);
                     Tensor pixels = images.to(place, ScalarType.Float);
                     long[] noise = new long[(int) images.size(0)]; // of the same seed
-                    return Precision.of("auto", place)
+                    return precision
                             .run(place, () -> tokenizer.encode(pixels, noise))
                             .flatten(1, -1);
                 }

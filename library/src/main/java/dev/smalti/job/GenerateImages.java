@@ -6,6 +6,7 @@ import dev.smalti.draw.Sampling;
 import dev.smalti.model.Decoding;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.Model;
+import dev.smalti.model.Opening;
 import dev.smalti.model.TokenSink;
 import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
@@ -35,14 +36,19 @@ import java.util.regex.Pattern;
  * }</pre>
  *
  * @param model run folder of {@code train-prior}, or the name of a bundled model
- * @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N}
+ * @param opening how it is opened
  * @param batch images drawn at once; what is drawn does not depend on it
  */
-public record GenerateImages(String model, String device, Request request, Output output, int batch) {
+public record GenerateImages(String model, Opening opening, Request request, Output output, int batch) {
     public GenerateImages {
         if (batch < 1) {
             throw new JobException("batch must be at least 1, got " + batch);
         }
+    }
+
+    /** With the model as usual. @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N} */
+    public GenerateImages(String model, String device, Request request, Output output, int batch) {
+        this(model, Opening.on(device), request, output, batch);
     }
 
     /** In batches of 64. */
@@ -196,7 +202,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
      */
     public Result run(Observer observer) {
         output.check();
-        try (Model open = Model.open(model, device)) {
+        try (Model open = Model.open(model, opening)) {
             return run(open, observer);
         }
     }
@@ -318,6 +324,7 @@ public record GenerateImages(String model, String device, Request request, Outpu
         named.put("model", open.folder().fingerprint());
         named.put("tokenizer", open.folder().description().tokenizer());
         named.put("set", open.overrides());
+        named.put("precision", open.precision().name());
         named.put("count", request.count());
         named.put("labels", request.labels());
         named.put("seed", request.seed());

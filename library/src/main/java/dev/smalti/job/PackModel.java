@@ -1,5 +1,6 @@
 package dev.smalti.job;
 
+import dev.smalti.model.Opening;
 import dev.smalti.run.Claim;
 import dev.smalti.run.Outputs;
 import dev.smalti.run.RunFolder;
@@ -15,11 +16,17 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * @param model run folder of {@code train-prior}, {@code train-tokenizer} or {@code train-features}
  * @param out new folder
+ * @param checkpoint {@code auto}, {@code best}, {@code last} or a step, as {@link Opening} has it
  */
-public record PackModel(Path model, Path out) {
+public record PackModel(Path model, Path out, String checkpoint) {
+    /** The best checkpoint where training kept one, else the newest. */
+    public PackModel(Path model, Path out) {
+        this(model, out, Opening.AUTO);
+    }
+
     /** @return bytes written */
     public long run() {
-        RunFolder folder = RunFolder.open(model);
+        RunFolder folder = RunFolder.open(model).at(checkpoint);
         Outputs.emptyFolder("--out", out);
         Outputs.makeFolder("--out", out.toAbsolutePath().getParent());
         try (Claim claim = Claim.beside(out)) {

@@ -309,7 +309,12 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
                 ? 0
                 : averaged.all().values().stream().mapToLong(Tensor::numel).sum();
         return new TrainingPlan.Training(
-                training.steps(), training.batch(), looks, items * look, numbers, training.keep());
+                training.steps(),
+                training.batch(),
+                looks,
+                items * look,
+                numbers,
+                training.keep() + (training.keepBest() ? 1 : 0));
     }
 
     private TrainingPlan.Data data(ImageSet images, int trained) {

@@ -96,7 +96,8 @@ public record SearchSteps(Path tokens, List<Integer> steps, int grids, int share
                             : file.batchLabels(which).to(model.device(), ScalarType.Long);
                     TokenBatch batch = new TokenBatch(
                             codes, labels, file.batchNoiseSeeds(which).orElse(null));
-                    double[][] own = prior.stepCosts(batch, times, new Seed(seed).child(begin));
+                    double[][] own = model.precision()
+                            .run(model.device(), () -> prior.stepCosts(batch, times, new Seed(seed).child(begin)));
                     if (begin / BATCH % 2 == 1) {
                         measured[0] += end - begin;
                     }

@@ -135,6 +135,11 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
         }
 
         @Override
+        public String decides() {
+            return "loss";
+        }
+
+        @Override
         public Map<String, Double> measure(int count, LongConsumer progress) {
             double[] sums = new double[3]; // images, those recognised, nats
             Subset first = Subset.first(images, count);

@@ -55,6 +55,7 @@ import org.slf4j.LoggerFactory;
  */
 public record TrainPrior(Path recipe, List<String> overrides, Data data, Path out, boolean resume) {
     private static final Logger LOG = LoggerFactory.getLogger(TrainPrior.class);
+    private static final String BITS = "bits_per_token";
     private static final int SHOWN = 16;
     private static final int FEW = 32; // steps of a preview, where the method can draw in fewer than usual
     private static final int MEASURED = 64; // grids at once, at most
@@ -241,6 +242,11 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
         }
 
         @Override
+        public String decides() {
+            return BITS;
+        }
+
+        @Override
         public Map<String, Double> measure(int count, LongConsumer progress) {
             double nats = 0;
             for (int from = 0; from < count; from += together) {
@@ -249,8 +255,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
                 nats += nats(indices, draw);
                 progress.accept(from + indices.length);
             }
-            return Map.of(
-                    "bits_per_token", nats / Math.log(2) / count / prior.space().size());
+            return Map.of(BITS, nats / Math.log(2) / count / prior.space().size());
         }
 
         private double nats(int[] indices, Seed draw) {

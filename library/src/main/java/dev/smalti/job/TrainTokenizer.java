@@ -29,12 +29,14 @@ import dev.smalti.train.Run;
 import dev.smalti.train.Watcher;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -50,6 +52,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public record TrainTokenizer(
         Path recipe, List<String> overrides, Path data, Path out, boolean resume, boolean skipBad) {
+    private static final String DISTORTION = "distortion";
     private static final int SHOWN = 16;
     private static final int MEASURED = 32; // images at once, at most
 
@@ -129,6 +132,17 @@ public record TrainTokenizer(
         Tensor decode(Tensor codes) {
             return precision.run(device, () -> tokenizer.decode(codes));
         }
+
+        /** The sum over images. @param decoded whole numbers in 0..255 */
+        double distortion(Tensor pixels, Tensor decoded) {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                Tensor back = decoded.div(new Scalar(127.5)).sub(new Scalar(1.0));
+                return precision
+                        .run(device, () -> tokenizer.distortion(pixels, back))
+                        .sum()
+                        .item_double();
+            }
+        }
     }
 
     /** Measures what comes back of held-out images. */
@@ -144,22 +158,35 @@ public record TrainTokenizer(
         }
 
         @Override
+        public String decides() {
+            return DISTORTION;
+        }
+
+        @Override
         public Map<String, Double> measure(int count, LongConsumer progress) {
             Reconstruction reconstruction =
                     new Reconstruction(looking.tokenizer().space());
             Subset first = Subset.first(looking.images(), count);
+            double[] sums = new double[2]; // distortion, images
             try (ImagePass pass = ImageBatches.inOrder(first, looking.preparation(), looking.together(), skipBad)) {
                 while (pass.hasNext()) {
                     Scope.free(() -> {
                         ImagePass.Batch next = pass.next();
                         Tensor pixels = looking.pixels(next);
                         Tensor codes = looking.encode(pixels, next.indices());
-                        reconstruction.add(looking.tokenizer(), looking.precision(), pixels, codes);
+                        Tensor decoded =
+                                Reconstruction.decoded(looking.tokenizer(), looking.precision(), pixels, codes);
+                        reconstruction.add(pixels, codes, decoded);
+                        sums[0] += looking.distortion(pixels, decoded);
+                        sums[1] += pixels.size(0);
                         progress.accept(next.indices()[next.indices().length - 1] + 1L);
                     });
                 }
             }
-            return reconstruction.measures();
+            Map<String, Double> measures = new LinkedHashMap<>();
+            measures.put(DISTORTION, sums[0] / sums[1]);
+            measures.putAll(reconstruction.measures());
+            return measures;
         }
     }
 

@@ -85,7 +85,7 @@ public record TrainingPlan(
      * @param looks how often held-out data are measured
      * @param lookSeconds of one of these, by a batch that was measured
      * @param averaged numbers of which there is a moving average; 0 without
-     * @param kept newest checkpoints that stay
+     * @param kept checkpoints that stay, at most
      */
     public record Training(long steps, int batch, long looks, double lookSeconds, long averaged, int kept) {}
 

@@ -11,7 +11,6 @@ import dev.smalti.prior.process.GridDraw;
 import dev.smalti.recipe.Nearest;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
-import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Native;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Precision;
@@ -21,6 +20,7 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.train.Checkpoints;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -74,11 +74,11 @@ public final class Model implements Painter, AutoCloseable {
     private volatile boolean closed;
     private boolean freed;
 
-    private Model(RunFolder folder, Device device, List<String> overrides) {
+    private Model(RunFolder folder, Device device, Precision precision, List<String> overrides) {
         this.overrides = List.copyOf(overrides);
         this.folder = folder;
         this.device = device;
-        this.precision = Precision.of("auto", device);
+        this.precision = precision;
         this.searched = SearchedSteps.read(folder.path());
         this.prior = folder.prior(device, overrides);
         try {
@@ -104,18 +104,30 @@ public final class Model implements Painter, AutoCloseable {
         return open(pathOrName, device, List.of());
     }
 
+    /** {@link #open(String, String)} with changes to the prior's recipe, which its weights must fit. */
+    public static Model open(String pathOrName, String device, List<String> overrides) {
+        return open(pathOrName, Opening.on(device), overrides);
+    }
+
+    /** {@link #open(String)} on a device, in a precision, with the weights of a checkpoint. */
+    public static Model open(String pathOrName, Opening opening) {
+        return open(pathOrName, opening, List.of());
+    }
+
     /**
-     * {@link #open(String, String)} with changes to the prior's recipe, which its weights must fit.
+     * {@link #open(String, Opening)} with changes to the prior's recipe, which its weights must fit.
      *
      * @param overrides such as {@code prior.steps=100}
+     * @throws JobException if it is no prior's run folder, or has no such checkpoint
+     * @throws IllegalArgumentException if the machine has no such device, or the device no such precision
      * @throws dev.smalti.recipe.RecipeException if the recipe has no such key or it can't have such a value
      * @throws dev.smalti.tensor.NativeLibrariesException if the native libraries can't be unpacked or loaded
      */
-    public static Model open(String pathOrName, String device, List<String> overrides) {
-        RunFolder folder = RunFolder.open(pathOrName);
+    public static Model open(String pathOrName, Opening opening, List<String> overrides) {
+        RunFolder folder = RunFolder.open(pathOrName).at(opening.checkpoint());
         Native.load(); // else whoever comes first fails with its class
-        Device place = Scope.hold(Devices.of(device));
-        return new Model(folder, place, overrides);
+        Device place = Scope.hold(opening.place());
+        return new Model(folder, place, opening.precisionOn(place), overrides);
     }
 
     /**
@@ -206,8 +218,14 @@ public final class Model implements Painter, AutoCloseable {
         return tokenizer;
     }
 
+    /** At the checkpoint that was opened. */
     public RunFolder folder() {
         return folder;
+    }
+
+    /** The step of the checkpoint that was opened. */
+    public long step() {
+        return Checkpoints.step(folder.checkpoint());
     }
 
     /** Changes to the recipe that it was opened with. */

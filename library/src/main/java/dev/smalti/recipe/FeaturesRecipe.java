@@ -29,13 +29,11 @@ public record FeaturesRecipe(
     /**
      * The trained classifier of a run folder, with its averaged weights, which don't learn any more.
      *
-     * @throws RecipeException if the folder is none of {@code train-features}, or has no checkpoint yet
+     * @param checkpoint one of its checkpoints
+     * @throws RecipeException if the folder is none of {@code train-features}
      */
-    public static Classifier open(Path run, Device device) {
+    public static Classifier open(Path run, Path checkpoint, Device device) {
         FeaturesRecipe recipe = RecipeFile.read(run.resolve("recipe.yaml"), FeaturesRecipe.class, List.of());
-        Path checkpoint = Checkpoints.latest(run)
-                .orElseThrow(
-                        () -> new RecipeException(run + " has no checkpoint yet: train it further, with --resume"));
         return Classifier.open(recipe.classifier(), Checkpoints.weights(checkpoint), device);
     }
 }

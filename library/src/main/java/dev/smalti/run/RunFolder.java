@@ -36,6 +36,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.text.Normalizer;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -53,7 +54,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * The folder of a run: {@code recipe.yaml}, {@code provenance.json}, {@code model.json}, {@code metrics.jsonl},
- * {@code checkpoint-<step>/}, previews and plots; a prior's also has the {@code tokenizer/} of its tokens, a run folder
+ * {@code checkpoint-<step>/}, {@code best.json} where the best of these is kept, previews and plots; a prior's also has the {@code tokenizer/} of its tokens, a run folder
  * again, with only what decoding needs.
  */
 public final class RunFolder {
@@ -71,6 +72,7 @@ public final class RunFolder {
 
     private final Path path;
     private final Description description;
+    private final Path checkpoint; // null: the usual one, whenever it is asked for
 
     /**
      * What {@code model.json} says.
@@ -195,9 +197,10 @@ public final class RunFolder {
         }
     }
 
-    private RunFolder(Path path, Description description) {
+    private RunFolder(Path path, Description description, Path checkpoint) {
         this.path = path;
         this.description = description;
+        this.checkpoint = checkpoint;
     }
 
     /**
@@ -281,7 +284,8 @@ public final class RunFolder {
                         file + " has format " + Excerpt.of(tree.path("format").asText("0"))
                                 + ", and this version reads " + FORMAT + ": use the version that wrote it");
             }
-            return new RunFolder(path, JsonFile.convert(file, tree, JSON.constructType(Description.class), JSON));
+            Description description = JsonFile.convert(file, tree, JSON.constructType(Description.class), JSON);
+            return new RunFolder(path, description, null);
         } catch (BadFileException e) {
             throw new JobException(e.getMessage() + "; give a folder as a training writes it", e);
         }
@@ -335,7 +339,7 @@ public final class RunFolder {
                 JSON.writerWithDefaultPrettyPrinter().writeValue(beside.path().toFile(), description);
                 beside.commit();
             }
-            return new RunFolder(path, description);
+            return new RunFolder(path, description, null);
         } catch (IOException e) {
             throw new IllegalStateException("run folder " + path + " cannot be made: " + e, e);
         }
@@ -364,7 +368,7 @@ public final class RunFolder {
     /** The classifier of this run, with its averaged weights, which don't learn any more. */
     public Classifier classifier(Device device) {
         require("features", "train-features");
-        return FeaturesRecipe.open(path, device);
+        return FeaturesRecipe.open(path, checkpoint(), device);
     }
 
     /** SHA-256 of the file with the weights that are used, in hexadecimal. */
@@ -482,10 +486,41 @@ public final class RunFolder {
         return Checkpoints.weights(checkpoint());
     }
 
-    /** The newest checkpoint. */
+    /** The checkpoint whose weights are used: the one that was {@linkplain #at chosen}, else the {@linkplain Checkpoints#usual usual} one. */
     public Path checkpoint() {
-        return Checkpoints.latest(path)
-                .orElseThrow(() -> new JobException(path + " has no checkpoint yet: train it further, with --resume"));
+        return checkpoint == null ? Checkpoints.usual(path).orElseThrow(this::untrained) : checkpoint;
+    }
+
+    private JobException untrained() {
+        return new JobException(path + " has no checkpoint yet: train it further, with --resume");
+    }
+
+    /**
+     * The same run, of which everything is of one checkpoint from now on, though others be written. A tokenizer inside keeps its own.
+     *
+     * @param which {@code auto} for the best where one is marked and else the newest, {@code best}, {@code last}, or a step
+     * @throws JobException listing the checkpoints that are there if this one isn't
+     */
+    public RunFolder at(String which) {
+        if (Checkpoints.latest(path).isEmpty()) {
+            throw untrained();
+        }
+        try {
+            return new RunFolder(path, description, Checkpoints.chosen(path, which));
+        } catch (IllegalArgumentException e) {
+            throw new JobException(e.getMessage(), e);
+        }
+    }
+
+    /** The same tokenizer at the checkpoint of that {@link #fingerprint}, the usual one first; empty if there is none. */
+    public Optional<RunFolder> withFingerprint(String fingerprint) {
+        List<String> all = new ArrayList<>();
+        all.add("auto");
+        Checkpoints.steps(path).forEach(step -> all.add(Long.toString(step)));
+        return all.stream()
+                .map(this::at)
+                .filter(each -> each.fingerprint().equals(fingerprint))
+                .findFirst();
     }
 
     /**

@@ -4,8 +4,10 @@ import dev.smalti.network.Objective;
 import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.tensor.Phase;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Stopping;
+import dev.smalti.train.Best;
 import dev.smalti.train.Checkpoints;
 import dev.smalti.train.HeldOut;
 import dev.smalti.train.MeasureSums;
@@ -67,8 +69,14 @@ public final class TrainingRun<B> {
      *
      * @param heldOut null for none
      * @param sheet of previews; null for none
+     * @return complete at an earlier step than the last where patience ended it
+     * @throws JobException if the best checkpoint is to be kept and there is nothing to know it by
      */
     public Run run(LongFunction<B> batches, HeldOut heldOut, Sheet sheet) {
+        if (heldOut == null && configuration.keepBest()) {
+            throw new JobException("training.keep_best and training.patience go by held-out data, and there are none:"
+                    + " set held_out above 0, or leave them out");
+        }
         List<Player<B>> players = new ArrayList<>();
         for (Objective<B> objective : objectives) {
             players.add(Player.of(objective, configuration, players.isEmpty()));
@@ -88,16 +96,19 @@ public final class TrainingRun<B> {
             MetricsLog log = new MetricsLog(folder.path(), configuration, sums);
             all.add(log);
             all.add(checkpoints); // before what takes long and may be stopped
+            Best best = new Best(configuration.patience(), joined());
             if (heldOut != null) {
-                all.add(log.validations(new Watched(heldOut, average)));
+                all.add(log.validations(new Watched(heldOut, average), best, checkpoints));
             }
             if (sheet != null && configuration.previewEvery() > 0) {
                 long every = configuration.previewEvery();
                 all.add(new Previews(folder.path(), every, average, sheet, this::tell, stop, System::nanoTime));
             }
+            BooleanSupplier end = () -> stop.getAsBoolean() || best.outOfPatience();
             TrainLoop<B> loop =
-                    new TrainLoop<>(players, batches, configuration, seed.child("training"), device, all, stop);
-            return Stopping.value(() -> {}, () -> loop.run(begin)); // a step that was begun is finished
+                    new TrainLoop<>(players, batches, configuration, seed.child("training"), device, all, end);
+            Run run = Stopping.value(() -> {}, () -> loop.run(begin)); // a step that was begun is finished
+            return run.complete() || !best.outOfPatience() ? run : run.ended(why(heldOut, best));
         } catch (NotFiniteException e) {
             throw new IllegalStateException(
                     e.getMessage() + ": training stopped before applying it. "
@@ -110,6 +121,20 @@ public final class TrainingRun<B> {
         } finally {
             players.forEach(Player::close);
         }
+    }
+
+    /** The step at which the last of those that join this run at all does. */
+    private long joined() {
+        return objectives.stream()
+                .mapToLong(Objective::begins)
+                .filter(each -> each < configuration.steps())
+                .max()
+                .orElse(0);
+    }
+
+    private String why(HeldOut heldOut, Best best) {
+        return Phrase.of("held-out %s has not been below the %.4g of step %d in %d measures (training.patience)")
+                .with(heldOut.decides(), best.value(), best.step(), configuration.patience());
     }
 
     /** Looks with the averaged weights, says how far it is, and ends where it is asked to. */
@@ -130,6 +155,11 @@ public final class TrainingRun<B> {
         @Override
         public String unit() {
             return heldOut.unit();
+        }
+
+        @Override
+        public String decides() {
+            return heldOut.decides();
         }
 
         @Override

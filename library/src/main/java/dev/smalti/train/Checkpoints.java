@@ -30,7 +30,8 @@ import org.bytedeco.pytorch.Tensor;
  * {@code optimizer.safetensors} and {@code state.json} with the step and the seed from which all randomness grows. The
  * first player's tensors have their plain names, those of the others begin with the player's name and a slash.
  *
- * <p>A checkpoint is written beside its place and then renamed, so one that is there is whole.
+ * <p>A checkpoint is written beside its place and then renamed, so one that is there is whole. {@link BestCheckpoint} says which is
+ * the best, where that is kept.
  */
 public final class Checkpoints implements Watcher {
     private static final int FORMAT = 1;
@@ -57,6 +58,16 @@ public final class Checkpoints implements Watcher {
         this.sums = sums;
     }
 
+    /** Clears what a killed process was about to. */
+    @Override
+    public void started(Run run) {
+        try {
+            prune();
+        } catch (IOException e) {
+            throw new UncheckedIOException(this.run + " cannot be cleared of old checkpoints", e);
+        }
+    }
+
     @Override
     public void stepped(Run run) {
         if (run.step() % configuration.checkpointEvery() == 0 || run.complete()) {
@@ -71,8 +82,21 @@ public final class Checkpoints implements Watcher {
         }
     }
 
+    /** Marks the checkpoint of a step as the best, and writes it first if it isn't there yet. The one that was the best may go. */
+    void keepBest(BestCheckpoint best) {
+        if (best.step() != newest) {
+            write(best.step());
+        }
+        try {
+            best.write(run);
+            prune();
+        } catch (IOException e) {
+            throw new IllegalStateException("the best checkpoint of " + run + " could not be marked: " + reason(e), e);
+        }
+    }
+
     private void write(long step) {
-        Path folder = run.resolve(PREFIX + step);
+        Path folder = path(run, step);
         Path beside = run.resolve(PREFIX + step + ".partial");
         try {
             delete(beside);
@@ -139,10 +163,14 @@ public final class Checkpoints implements Watcher {
         }
     }
 
+    /** Leaves the newest, and the best wherever it is. */
     private void prune() throws IOException {
         List<Path> all = all(run);
+        Path best = best(run).orElse(null);
         for (Path old : all.subList(0, Math.max(0, all.size() - configuration.keep()))) {
-            delete(old);
+            if (!old.equals(best)) {
+                delete(old);
+            }
         }
     }
 
@@ -244,6 +272,62 @@ public final class Checkpoints implements Watcher {
     public static Optional<Path> latest(Path run) {
         List<Path> all = all(run);
         return all.isEmpty() ? Optional.empty() : Optional.of(all.get(all.size() - 1));
+    }
+
+    /** The one that is marked as the best; empty where none is. */
+    public static Optional<Path> best(Path run) {
+        return BestCheckpoint.of(run).map(best -> best.path(run));
+    }
+
+    /** The one that is opened where nothing else is asked for: the best where one is marked, else the newest. */
+    public static Optional<Path> usual(Path run) {
+        return best(run).or(() -> latest(run));
+    }
+
+    /**
+     * The one of a run folder that has some.
+     *
+     * @param which {@code auto} for the {@linkplain #usual usual} one, {@code best}, {@code last}, or a step
+     * @throws IllegalArgumentException listing those that are there if this one isn't
+     */
+    public static Path chosen(Path run, String which) {
+        Optional<Path> found =
+                switch (which) {
+                    case "auto" -> usual(run);
+                    case "best" -> best(run);
+                    case "last" -> latest(run);
+                    default ->
+                        all(run).stream()
+                                .filter(each -> which.equals(Long.toString(step(each))))
+                                .findFirst();
+                };
+        return found.orElseThrow(() -> new IllegalArgumentException(
+                Phrase.of("checkpoint must be auto, best, last or the step of one that is there, got %s: %s has %s")
+                        .with(Excerpt.of(which), run, list(run))));
+    }
+
+    private static String list(Path run) {
+        Optional<Path> best = best(run);
+        Optional<Path> last = latest(run);
+        List<String> names = new ArrayList<>();
+        for (Path each : all(run)) {
+            List<String> roles = new ArrayList<>();
+            best.filter(each::equals).ifPresent(one -> roles.add("the best"));
+            last.filter(each::equals).ifPresent(one -> roles.add("the last"));
+            names.add(step(each) + (roles.isEmpty() ? "" : " (" + String.join(" and ", roles) + ")"));
+        }
+        return String.join(", ", names)
+                + (best.isEmpty() ? "; none is marked as the best, which training.keep_best does" : "");
+    }
+
+    /** The steps of those that are there, ascending. */
+    public static List<Long> steps(Path run) {
+        return all(run).stream().map(Checkpoints::step).toList();
+    }
+
+    /** Where that of a step is or would be. */
+    static Path path(Path run, long step) {
+        return run.resolve(PREFIX + step);
     }
 
     private static List<Path> all(Path run) {

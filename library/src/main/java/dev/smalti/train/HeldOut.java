@@ -11,6 +11,9 @@ public interface HeldOut {
     /** What they are called, in the plural. */
     String unit();
 
+    /** The name of the measure whose least value is the best. */
+    String decides();
+
     /**
      * Measures.
      *

@@ -108,21 +108,28 @@ public final class MetricsLog implements Watcher {
         }
     }
 
-    /** Measures on held-out data, for this log. It comes behind the log and the checkpoints, which a stop of it leaves whole. */
-    public Watcher validations(HeldOut heldOut) {
+    /**
+     * Measures on held-out data, for this log. It comes behind the log and the checkpoints, which a stop of it leaves whole.
+     *
+     * @param best is fed with the measures, of the log that there is first
+     * @param checkpoints that keep the best, if that is wanted
+     */
+    public Watcher validations(HeldOut heldOut, Best best, Checkpoints checkpoints) {
         return new Watcher() {
             /** Makes up for the measure in which the run was stopped. */
             @Override
             public void started(Run run) {
+                curves.getOrDefault(HELD_OUT + heldOut.decides(), new TreeMap<>())
+                        .forEach(best::see);
                 if (run.begun() > 0 && due(run) && validated != run.step()) {
-                    validate(run, heldOut);
+                    validate(run, heldOut, best, checkpoints);
                 }
             }
 
             @Override
             public void stepped(Run run) {
                 if (due(run)) {
-                    validate(run, heldOut);
+                    validate(run, heldOut, best, checkpoints);
                 }
             }
         };
@@ -132,11 +139,17 @@ public final class MetricsLog implements Watcher {
         return run.complete() || configuration.validateEvery() > 0 && run.step() % configuration.validateEvery() == 0;
     }
 
-    private void validate(Run run, HeldOut heldOut) {
+    private void validate(Run run, HeldOut heldOut, Best best, Checkpoints checkpoints) {
         int count = items == 0 ? heldOut.size() : Math.min(items, heldOut.size());
+        Map<String, Double> measures = heldOut.measure(count, done -> {});
+        double value = measures.getOrDefault(heldOut.decides(), Double.NaN);
+        best.see(run.step(), value);
+        if (configuration.keepBest() && best.step() == run.step()) {
+            checkpoints.keepBest(new BestCheckpoint(run.step(), heldOut.decides(), value));
+        }
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("step", run.step());
-        heldOut.measure(count, done -> {}).forEach((name, value) -> line.put(HELD_OUT + name, value));
+        measures.forEach((name, each) -> line.put(HELD_OUT + name, each));
         line.put(ITEMS, count);
         append(line);
         plot();

@@ -12,11 +12,29 @@ import java.util.Map;
  * @param seconds that this process has trained
  * @param measures of the last step, by name: the loss and the norm of the gradient of each player, and what they report
  * @param rate learning rate of the last step
+ * @param ended why it is complete though there are steps left; null if it isn't
  */
 public record Run(
-        long step, long of, long begun, long items, double seconds, Map<String, Double> measures, double rate) {
+        long step,
+        long of,
+        long begun,
+        long items,
+        double seconds,
+        Map<String, Double> measures,
+        double rate,
+        String ended) {
+    /** One that goes on to its last step. */
+    public Run(long step, long of, long begun, long items, double seconds, Map<String, Double> measures, double rate) {
+        this(step, of, begun, items, seconds, measures, rate, null);
+    }
+
     public boolean complete() {
-        return step >= of;
+        return step >= of || ended != null;
+    }
+
+    /** The same, complete where it stands. */
+    public Run ended(String why) {
+        return new Run(step, of, begun, items, seconds, measures, rate, why);
     }
 
     /** Of this process. */

@@ -30,6 +30,9 @@ import java.util.List;
  *     preview or in 5 seconds, 0 for never; at least 0; a tenth of the steps if left out
  * @param checkpointEvery steps between checkpoints; at least 1; a tenth of the steps if left out
  * @param keep newest checkpoints that are kept; at least 1; 2 if left out
+ * @param keepBest whether the checkpoint with the least held-out measure is kept besides, which then is the one that is opened;
+ *     true with a patience, else false, if left out
+ * @param patience held-out measures without a lesser one after which the training ends, 0 for never; at least 0; 0 if left out
  */
 public record TrainingConfiguration(
         long steps,
@@ -49,7 +52,9 @@ public record TrainingConfiguration(
         Integer heldOutItems,
         Long previewEvery,
         Long checkpointEvery,
-        Integer keep) {
+        Integer keep,
+        Boolean keepBest,
+        Integer patience) {
     private static final int LEAST_ITEMS = 64;
 
     /** Of the learning rate, after the warm-up. */
@@ -104,6 +109,15 @@ public record TrainingConfiguration(
             throw new IllegalArgumentException("log_every, checkpoint_every and keep must be at least 1, got "
                     + logEvery + ", " + checkpointEvery + " and " + keep);
         }
+        patience = patience == null ? 0 : patience;
+        keepBest = keepBest == null ? patience > 0 : keepBest;
+        if (patience < 0) {
+            throw new IllegalArgumentException("patience must be at least 0, got " + patience);
+        }
+        if (patience > 0 && validateEvery == 0) {
+            throw new IllegalArgumentException(
+                    "patience counts held-out measures, and validate_every is 0: set it to the steps between two of them");
+        }
         if (validateEvery < 0 || previewEvery < 0 || heldOutItems < 0) {
             throw new IllegalArgumentException(
                     "validate_every, preview_every and held_out_items must be at least 0, got " + validateEvery + ", "
@@ -132,6 +146,8 @@ public record TrainingConfiguration(
                 null,
                 precision,
                 device,
+                null,
+                null,
                 null,
                 null,
                 null,

@@ -34,14 +34,14 @@ class ComparePageTest {
         ComparePlan plan = RecipeFile.parse(
                 "{real: images, priors: [{name: rdpm, run: rdpm}]}", "plan", ComparePlan.class, List.of());
         assertThat(ComparePage.html(folder.resolve("plan.yaml"), plan, result, List.of()))
-                .contains("<td>tokenizer</td>", "<td>tokenizer of rdpm</td>");
+                .contains("<td>tokenizer</td>", "<td>tokenizer of rdpm</td>", "9 <small>best: 7</small>");
         assertThat(ComparePlots.lines(result).keySet()).containsExactly("tokenizer alone", "tokenizer of rdpm alone");
     }
 
     private static Prior prior(String name) {
         Cell cell = new Cell(Map.of(), 4, 0.1, 4.0, "x", measures(5), null);
         return new Prior(
-                name, "rdpm", "runs", false, 1, 1, 1, null, null, true, null, List.of(), "grid.png", List.of(cell));
+                name, "rdpm", "runs", false, 1, 9, 7L, 1, null, null, true, null, List.of(), "grid.png", List.of(cell));
     }
 
     private static Measures measures(double frechet) {

@@ -8,6 +8,7 @@ import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
 import dev.smalti.model.Drawing;
+import dev.smalti.tensor.Precision;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -50,7 +51,17 @@ class EvaluationResultTest {
 
     private static Map<String, Object> sampler(Sampling sampling) {
         return new EvaluationResult.Draw(
-                        "model", "ab", "cd", List.of(), List.of(), 0, sampling, new Drawing.Cost(1, 1, 1), 1)
+                        "model",
+                        "ab",
+                        "cd",
+                        7,
+                        Precision.FP32,
+                        List.of(),
+                        List.of(),
+                        0,
+                        sampling,
+                        new Drawing.Cost(1, 1, 1),
+                        1)
                 .sampler();
     }
 }

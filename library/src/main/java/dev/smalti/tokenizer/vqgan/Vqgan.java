@@ -156,6 +156,19 @@ public final class Vqgan implements Tokenizer {
         return PixelGaussian.nats(images, decoder.image(features), gaussian.logDeviation(features));
     }
 
+    @Override
+    public Tensor distortion(Tensor images, Tensor reconstruction) {
+        return Scope.keep(() -> {
+            Tensor pixels =
+                    distance.apply(images.sub(reconstruction)).flatten(1, -1).mean(1); // [B]
+            return perceptual() == null
+                    ? pixels
+                    : pixels.add(perceptual()
+                            .distance(images, reconstruction)
+                            .mul(new Scalar(configuration.perceptual().weight())));
+        });
+    }
+
     /** What the quantizer sees. [B, 3, H, W] -> [B, D, h, w] */
     Tensor map(Tensor images) {
         Tensor z = encoder.forward(images);
