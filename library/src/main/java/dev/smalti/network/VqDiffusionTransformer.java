@@ -23,6 +23,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public final class VqDiffusionTransformer implements Denoiser {
     private final VqDiffusionTransformerConfiguration configuration;
+    private final Parameters parameters;
     private final NetworkShape shape;
     private final Dropout dropout;
     private final Dropout attentionDropout;
@@ -38,6 +39,7 @@ public final class VqDiffusionTransformer implements Denoiser {
     public VqDiffusionTransformer(
             Parameters parameters, VqDiffusionTransformerConfiguration configuration, NetworkShape shape) {
         this.configuration = configuration;
+        this.parameters = parameters;
         this.shape = shape;
         this.dropout = new Dropout(parameters, configuration.dropout());
         this.attentionDropout = new Dropout(parameters, configuration.attentionDropout());
@@ -70,10 +72,7 @@ public final class VqDiffusionTransformer implements Denoiser {
         long width = configuration.width();
         Tensor x = tokens.forward(xt).add(positions()); // [B, L, D]
         Tensor now = shape.times() > 0 ? time.to(ScalarType.Long) : sinusoids(xt, time);
-        for (Block block : blocks) {
-            Tensor before = x;
-            x = Scope.keep(() -> block.forward(before, now, label));
-        }
+        x = Stack.forward(parameters, blocks, x, now, (block, y, told) -> block.forward(y, told, label));
         x = x.reshape(-1, width); // [B·L, D]
         return head.forward(last.forward(at == null ? x : x.index_select(0, at))); // [M, K]
     }
