@@ -42,6 +42,8 @@
  *   <li>The number of steps is the number of tokens, and any other is refused.
  * </ul>
  *
+ * <p>The recipes of the paper's sizes are {@code recipes/papers/unleashing-*-autoregressive}; docs/papers.md has each value with its place in the paper.
+ *
  * <h2>Measured</h2>
  *
  * <p>Measured: see docs/methods.md.
