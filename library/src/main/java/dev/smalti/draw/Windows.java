@@ -14,8 +14,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * A network for grids of h × w tokens on a larger canvas of h' × w': the mean of what it says through all windows of its own
- * size that contain a position, p(x_i) = 1/n Σ softmax f(x[window])_i. Bond-Taylor et al. 2022, arXiv:2111.12701, on images of
- * higher resolution than in training.
+ * size that contain a position, p(x_i) = 1/n Σ softmax f(x[window])_i. Bond-Taylor et al. 2022, arXiv:2111.12701, section 3.3,
+ * eq. 8.
  *
  * <p>Windows start at 0, s, 2s and so on along either side, and the last one ends with the canvas. Only those that contain a
  * position asked for are run, at most {@value #TOGETHER} at once, and asked for no more than that: so memory grows with the

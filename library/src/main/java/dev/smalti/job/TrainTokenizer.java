@@ -72,12 +72,13 @@ public record TrainTokenizer(
         TokenizerRecipe read = RecipeFile.read(recipe, TokenizerRecipe.class, overrides);
         Seed seed = new Seed(read.seed());
         Device device = Devices.of(read.training().device());
+        Map<String, String> parents =
+                read.tokenizer().parents(); // before seconds of building, since files may be missing
         try (ImageSet images = ImageSet.open(data);
                 Tokenizer tokenizer = read.tokenizer().build(seed.child("weights"), device)) {
             if (images.size() < 2) {
                 throw new JobException(data + " has only " + images.size() + " image; training needs more");
             }
-            Map<String, String> parents = read.tokenizer().parents();
             List<Objective<Tensor>> objectives = tokenizer.objectives();
             RunFolder folder = RunFolder.prepare(out, RunFolder.Description.tokenizer(tokenizer.space()), resume);
             Provenance provenance = Provenance.of(read.seed(), name(data), images.fingerprint(), parents);

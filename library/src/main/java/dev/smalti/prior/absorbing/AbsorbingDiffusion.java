@@ -33,7 +33,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Tokens are lost to a mask one by one, and a transformer learns to guess the lost ones from the rest. Bond-Taylor et al.
- * 2022, arXiv:2111.12701, section 3.
+ * 2022, arXiv:2111.12701, section 3.2.
  *
  * <p>Letters: B batch, L tokens, K codes, M positions, T steps of the model, T' steps of a draw, S_t the cross-entropy in
  * nats summed over the tokens that are masked at time t.
@@ -137,7 +137,8 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
 
     /**
      * Ancestral sampling in T' steps: from share t of masked tokens to s, each that is still masked is revealed with
-     * probability 1 - s/t, which is 1/t in the paper's numbers. Section 3.3; T' {@literal <} T skips steps evenly.
+     * probability 1 - s/t, which is 1/t in the paper's numbers. Section 3.2; T' {@literal <} T skips steps evenly,
+     * section 4.2.1.
      */
     @Override
     public Tensor sample(GridDraw draw) {

@@ -16,20 +16,24 @@
  * <table>
  * <caption>Symbols</caption>
  * <tr><td>T</td><td>{@link dev.smalti.prior.absorbing.AbsorbingConfiguration#steps}</td></tr>
+ * <tr><td>[z_t]_i = m</td><td>{@link dev.smalti.corruption.Absorbing}, sections 2.3 and 3.2</td></tr>
  * <tr><td>S_t</td><td>{@link dev.smalti.prior.absorbing.AbsorbingDiffusion#entropy}, summed over a grid</td></tr>
- * <tr><td>L_vb, its re-weighting</td><td>{@link dev.smalti.prior.absorbing.AbsorbingDiffusion#trainingLoss}</td></tr>
+ * <tr><td>eq. 6; eq. 7, its re-weighting</td><td>{@link dev.smalti.prior.absorbing.AbsorbingDiffusion#trainingLoss}</td></tr>
  * </table>
  *
  * <p>What we do differently, and why:
  *
  * <ul>
- *   <li>The re-weighting is (T - t + 1)/T, as the paper's text; the released code's 1 - t/T, which gives no weight at all to the
+ *   <li>The re-weighting is (T - t + 1)/T, as eq. 7 (eq. 14 in the appendix has T - t - 1, a slip); the released code's 1 - t/T, which gives no weight at all to the
  *       first step of a draw, is {@code reweighted_elbo_as_released}.
  *   <li>The network sees only grids in which a step reveals something, each of which goes on to its own next such step without
  *       waiting for the others, and its last block only the revealed positions.
  *   <li>The bound is estimated by the number of masked tokens, drawn without replacement, rather than by t.
  *   <li>A network that knows time is told t - 1; the paper's has no use for it.
  * </ul>
+ *
+ * <p>The recipes of the paper's sizes are {@code recipes/papers/unleashing-*}; docs/papers.md has each value with its place in the
+ * paper, and says which are of the released code or ours.
  *
  * <p>Measured: see docs/methods.md, and the card of the bundled model.
  */

@@ -29,7 +29,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Tokens are drawn one by one in raster order, each given all before it: ln p(x) = Σ_i ln p(x_i | x_1..x_{i-1}). The
- * baseline of Bond-Taylor et al. 2022, arXiv:2111.12701, section 5.
+ * baseline of Bond-Taylor et al. 2022, arXiv:2111.12701, section 4.2.2.
  *
  * <p>Letters: B batch, L tokens, K codes.
  */

@@ -1,7 +1,7 @@
 /**
  * Autoregressive prior: Bond-Taylor, Hessey, Sasaki, Breckon, Willcocks, "Unleashing Transformers: Parallel Token Prediction
  * with Discrete Absorbing Diffusion for Fast High-Resolution Image Generation from Vector-Quantized Codes", ECCV 2022,
- * arXiv:2111.12701: the baseline that its diffusion is compared with. As in Esser et al. 2021, arXiv:2012.09841.
+ * arXiv:2111.12701, section 4.2.2: the baseline that its diffusion is compared with. As in Esser et al. 2021, arXiv:2012.09841.
  *
  * <p>A grid is read row by row as a sequence of tokens, and a transformer with a causal mask guesses each token from those
  * before it. So one pass trains on all tokens at once and gives the exact likelihood, but a grid of L tokens takes L steps
@@ -41,6 +41,8 @@
  *       the training grids, they allow guidance, with the grids with and without class in one batch.
  *   <li>The number of steps is the number of tokens, and any other is refused.
  * </ul>
+ *
+ * <p>The recipes of the paper's sizes are {@code recipes/papers/unleashing-*-autoregressive}; docs/papers.md has each value with its place in the paper.
  *
  * <h2>Measured</h2>
  *

@@ -69,6 +69,8 @@
  * <p>Collapse shows in {@code metrics.jsonl} and {@code training.png}: mean norm and distance of the embeddings, and at t = 0.1,
  * 0.5, 0.9 the share of tokens whose embedding is the nearest to x̂ and the entropy of the guess, every 50 steps.
  *
+ * <p>The recipes of the paper's sizes are {@code recipes/papers/lcmd-*}; docs/papers.md has each value with its place in the paper.
+ *
  * <p>Measured: a total variation of 0.20 from the known joint (independent tokens 0.68, perfect draws 0.06), with evidence and
  * cross-entropy; the paper's own weights collapse at this size, and its baselines come to 0.48 to 0.58. More in docs/lcmd.md.
  */

@@ -15,7 +15,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /**
  * The bound on -ln p that every method of masked tokens shares: L·E_m[S_m / m] with m uniform in 1..L and exactly m
  * tokens masked, S_m the cross-entropy summed over them. It is the sum over t of E[S_t] / t of absorbing diffusion as T
- * grows (Bond-Taylor et al. 2022, eq. 9), the mean over all orders in which tokens may be drawn one by one, and of lower
+ * grows (Bond-Taylor et al. 2022, eq. 6), the mean over all orders in which tokens may be drawn one by one, and of lower
  * variance than drawing t: the number of masked tokens is drawn without replacement over a batch.
  */
 public final class MaskedBound {

@@ -5,7 +5,7 @@ import java.util.List;
 
 /**
  * Lists of times that cost the least likelihood in so many steps, by dynamic programming over what steps cost. Watson et al.
- * 2021, arXiv:2106.03802, section 3; Bond-Taylor et al. 2022, arXiv:2111.12701, name it for absorbing diffusion.
+ * 2021, arXiv:2106.03802, section 3; Bond-Taylor et al. 2022, arXiv:2111.12701, section 4.2.1, name it for absorbing diffusion.
  */
 public final class StepLists {
     private final double[] shares;

@@ -50,6 +50,8 @@
  *       with them, since the tokens are not the same.
  * </ul>
  *
+ * <p>The recipes of the paper's sizes are {@code recipes/papers/rdpm-imagenet-*}; docs/papers.md has each value with its place in the paper.
+ *
  * <p>Measured: docs/rdpm.md.
  */
 package dev.smalti.prior.rdpm;

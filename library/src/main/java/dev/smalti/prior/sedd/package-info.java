@@ -49,6 +49,8 @@
  *       by noise that is often small, where a replaced token is rare and weighs much.
  * </ul>
  *
+ * <p>The recipes of the paper's sizes are {@code recipes/papers/sedd-*}; docs/papers.md has each value with its place in the paper.
+ *
  * <p>Measured: see docs/methods.md.
  */
 package dev.smalti.prior.sedd;

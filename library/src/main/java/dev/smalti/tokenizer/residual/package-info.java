@@ -47,6 +47,9 @@
  *   <li>The perceptual loss is the VQGAN's, {@code autoencoder.perceptual}; without one there is none.
  * </ul>
  *
+ * <p>The recipe of the paper's size is {@code recipes/papers/rdpm-imagenet-tokenizer.yaml}; docs/papers.md has each value with its
+ * place in the paper.
+ *
  * <p>Measured: docs/rdpm.md.
  */
 package dev.smalti.tokenizer.residual;

@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Differentiable augmentation of what the discriminator sees, policy "color,translation". Zhao et al. 2020,
- * arXiv:2006.10738. Each image has its own draws. [B, 3, H, W] -> the same.
+ * arXiv:2006.10738, as Bond-Taylor et al. 2022, section 3.4, use it. Each image has its own draws. [B, 3, H, W] -> the same.
  */
 final class DiffAugment {
     private DiffAugment() {}

@@ -8,7 +8,8 @@ import org.bytedeco.pytorch.global.torch;
 
 /**
  * A Gaussian of every pixel: the decoder's image as its mean, and its deviation from the decoder's features by two
- * convolutions. Bond-Taylor et al. 2022, section 4.4.
+ * convolutions. Bond-Taylor et al. 2022, section 4.1.1, fit it to a trained model; its layers are those
+ * of the released code.
  */
 final class PixelGaussian {
     private final Convolution first;

@@ -35,11 +35,12 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * An autoencoder with a codebook, trained against a discriminator. Esser et al. 2021, arXiv:2012.09841, with the capped
- * adaptive weight and the differentiable augmentation of Bond-Taylor et al. 2022, arXiv:2111.12701, section 4.1. What turns
+ * adaptive weight and the differentiable augmentation of Bond-Taylor et al. 2022, arXiv:2111.12701, section 3.4. What turns
  * the encoder's map into codes may be another {@link Quantizer} than the nearest neighbour's.
  */
 public final class Vqgan implements Tokenizer {
     private final VqganConfiguration configuration;
+    private final PixelRange range;
     private final Parameters parameters;
     private final Parameters opponent;
     private final Encoder encoder;
@@ -74,6 +75,7 @@ public final class Vqgan implements Tokenizer {
             UnaryOperator<Tensor> distance,
             Function<Parameters, Quantizer> quantizer) {
         this.configuration = configuration;
+        this.range = configuration.range();
         this.distance = distance;
         this.parameters = new Parameters(seed.child("autoencoder"), device);
         this.opponent = new Parameters(seed.child("discriminator"), device);
@@ -134,7 +136,7 @@ public final class Vqgan implements Tokenizer {
             throw new IllegalArgumentException(Phrase.of("images must have sides that are multiples of %d, got %d x %d")
                     .with(factor, images.size(2), images.size(3)));
         }
-        return quantizer.encode(map(images), noise);
+        return quantizer.encode(map(range.inside(images)), noise);
     }
 
     @Override
@@ -144,7 +146,7 @@ public final class Vqgan implements Tokenizer {
         } else {
             Dims.check("codes", codes, Dims.ANY, quantizer.depth(), Dims.ANY, Dims.ANY);
         }
-        return decoder.image(features(quantizer.lookUp(codes))).to(ScalarType.Float);
+        return range.outside(decoder.image(features(quantizer.lookUp(codes))).to(ScalarType.Float));
     }
 
     @Override
@@ -153,7 +155,13 @@ public final class Vqgan implements Tokenizer {
             return null;
         }
         Tensor features = features(quantizer.lookUp(codes));
-        return PixelGaussian.nats(images, decoder.image(features), gaussian.logDeviation(features));
+        return nats(range.inside(images), decoder.image(features), gaussian.logDeviation(features));
+    }
+
+    /** Of images over [-1, 1], all given in the network's range. [B] */
+    private Tensor nats(Tensor images, Tensor mean, Tensor logDeviation) {
+        double wider = range.nats() * images.numel() / images.size(0);
+        return PixelGaussian.nats(images, mean, logDeviation).add(new Scalar(wider));
     }
 
     @Override
@@ -254,11 +262,14 @@ public final class Vqgan implements Tokenizer {
 
         @Override
         public Loss loss(Tensor images, long step, Seed seed) {
-            return autoencoderLoss(images, step, seed, made -> augment(made, seed.child("fake")));
+            return autoencoderLoss(range.inside(images), step, seed, made -> augment(made, seed.child("fake")));
         }
     }
 
-    /** @param augment what the discriminator sees of the reconstruction */
+    /**
+     * @param images in the network's range
+     * @param augment what the discriminator sees of the reconstruction
+     */
     Loss autoencoderLoss(Tensor images, long step, Seed seed, UnaryOperator<Tensor> augment) {
         Map<String, Tensor> measures = new LinkedHashMap<>();
         Quantized quantized = quantizer.quantize(map(images), seed);
@@ -267,7 +278,9 @@ public final class Vqgan implements Tokenizer {
         Tensor difference = reconstructionLoss(images, reconstruction);
         measures.put("reconstruction", difference);
         if (perceptual() != null) {
-            Tensor seen = perceptual().distance(images, reconstruction).mean();
+            Tensor seen = perceptual()
+                    .distance(range.outside(images), range.outside(reconstruction))
+                    .mean();
             difference = difference.add(
                     seen.mul(new Scalar(configuration.perceptual().weight())));
             measures.put("perceptual", seen);
@@ -281,14 +294,14 @@ public final class Vqgan implements Tokenizer {
         Tensor seen = null;
         if (discriminator != null && step >= configuration.adversarial().start()) {
             seen = augment.apply(reconstruction);
-            Tensor adversarial = generatorLoss(discriminator.forward(seen));
+            Tensor adversarial = configuration.adversarial().loss().ofAutoencoder(discriminator.forward(seen));
             Judgement judgement = judge(reconstruction, difference, adversarial);
             total = judgement.total().add(quantized.loss());
             measures.put("generator", adversarial);
             measures.put("adaptive_weight", judgement.weight());
         }
         if (gaussian != null) {
-            Tensor nats = PixelGaussian.nats(
+            Tensor nats = nats(
                     images,
                     reconstruction.detach(),
                     gaussian.logDeviation(features.detach()).to(ScalarType.Float));
@@ -319,11 +332,14 @@ public final class Vqgan implements Tokenizer {
         /** Null before the start step: there is nothing to learn yet. */
         @Override
         public Loss loss(Tensor images, long step, Seed seed) {
-            return discriminatorLoss(images, real -> augment(real, seed.child("real")));
+            return discriminatorLoss(range.inside(images), real -> augment(real, seed.child("real")));
         }
     }
 
-    /** @param augment what the discriminator sees of the images */
+    /**
+     * @param images in the network's range
+     * @param augment what the discriminator sees of them
+     */
     Loss discriminatorLoss(Tensor images, UnaryOperator<Tensor> augment) {
         if (pass.seen() == null) {
             return null;
@@ -333,7 +349,7 @@ public final class Vqgan implements Tokenizer {
         Map<String, Tensor> measures = new LinkedHashMap<>();
         measures.put("logits_real", real.mean());
         measures.put("logits_fake", fake.mean());
-        return new Loss(hingeLoss(real, fake), measures);
+        return new Loss(configuration.adversarial().loss().ofDiscriminator(real, fake), measures);
     }
 
     private Tensor augment(Tensor images, Seed seed) {
@@ -347,25 +363,15 @@ public final class Vqgan implements Tokenizer {
         return distance.apply(images.sub(reconstruction)).mean();
     }
 
-    /** -mean D(x̂). [] */
-    static Tensor generatorLoss(Tensor fake) {
-        return fake.to(ScalarType.Float).mean().neg();
-    }
-
-    /** ½ (mean relu(1 - D(x)) + mean relu(1 + D(x̂))). [] */
-    static Tensor hingeLoss(Tensor real, Tensor fake) {
-        Scalar one = new Scalar(1.0);
-        Tensor onReal = torch.relu(real.to(ScalarType.Float).neg().add(one)).mean();
-        Tensor onFake = torch.relu(fake.to(ScalarType.Float).add(one)).mean();
-        return onReal.add(onFake).mul(new Scalar(0.5));
-    }
-
     /** {@link #adaptiveWeight(Tensor, Tensor)} of the gradients at {@code weight}. */
     Tensor adaptiveWeight(Tensor difference, Tensor adversarial, Tensor weight) {
         return adaptiveWeight(gradient(difference, weight), gradient(adversarial, weight));
     }
 
-    /** min(|∇ nll| / (|∇ g| + 1e-4), maxWeight) · weight, at the decoder's last weight. Esser et al. 2021, eq. 7. [] */
+    /**
+     * min(|∇ nll| / (|∇ g| + 1e-4), maxWeight) · weight, at the decoder's last weight. Esser et al. 2021, eq. 7; with the
+     * cap Bond-Taylor et al. 2022, eq. 9c. []
+     */
     Tensor adaptiveWeight(Tensor difference, Tensor adversarial) {
         return Precision.exact(difference.device(), () -> difference
                 .norm()

@@ -33,6 +33,7 @@ import org.bytedeco.pytorch.Device;
  * @param pixelLikelihood whether a Gaussian over pixels is trained too, on the decoder's features, without changing them;
  *     false if left out
  * @param perceptual a distance as a frozen network sees images, beside that of pixels; none if left out
+ * @param range the values of images as the networks see and compare them; {@code signed}, as Esser et al. 2021, if left out
  */
 public record VqganConfiguration(
         int size,
@@ -48,7 +49,8 @@ public record VqganConfiguration(
         CodebookConfiguration codebook,
         AdversarialConfiguration adversarial,
         Boolean pixelLikelihood,
-        PerceptualConfiguration perceptual)
+        PerceptualConfiguration perceptual,
+        PixelRange range)
         implements TokenizerConfiguration {
     public VqganConfiguration {
         if (size < 8 || size > 1024 || Integer.bitCount(size) != 1) {
@@ -90,6 +92,7 @@ public record VqganConfiguration(
         outputSwish = outputSwish != null && outputSwish;
         adversarial = adversarial == null ? AdversarialConfiguration.paper(64) : adversarial;
         pixelLikelihood = pixelLikelihood != null && pixelLikelihood;
+        range = range == null ? PixelRange.SIGNED : range;
         adversarial.check(size);
         if (perceptual != null) {
             perceptual.check(size);

@@ -1,12 +1,12 @@
 /**
  * VQGAN: an autoencoder whose map of vectors is quantized by a codebook, trained against a discriminator. Patrick Esser,
  * Robin Rombach, Björn Ommer: <i>Taming Transformers for High-Resolution Image Synthesis</i>, 2021, arXiv:2012.09841; with
- * what Sam Bond-Taylor et al. 2022, arXiv:2111.12701, section 4.1, add.
+ * what Sam Bond-Taylor et al. 2022, arXiv:2111.12701, sections 3.1 and 3.4, add.
  *
  * <pre>
  * x [B, 3, H, W] -- encoder --> z [B, D, h, w] -- nearest code --> codes [B, h, w], z_q -- decoder --> x̂ [B, 3, H, W]
  * nll = mean |x - x̂| + w d(x, x̂)
- * L   = nll + codebook + d_w g,   g = -mean D(x̂),   d_w = min(|∇ nll| / (|∇ g| + 1e-4), max_weight) · weight  (eq. 7)
+ * L   = nll + codebook + d_w g,   g = -mean D(x̂),   d_w = min(|∇ nll| / (|∇ g| + 1e-4), max_weight) · weight  (eq. 7; the cap: eq. 9c)
  * L_D = ½ (mean relu(1 - D(x)) + mean relu(1 + D(x̂)))
  * </pre>
  *
@@ -19,6 +19,21 @@
  * generator}, {@code adaptive_weight}</td></tr>
  * <tr><td>the codebook's loss</td><td>{@code codebook}, measure {@code codebook}</td></tr>
  * </table>
+ *
+ * <p>What differs from Bond-Taylor et al., whose value is an option:
+ *
+ * <ul>
+ *   <li>g and L_D are the hinge of both released codes; the paper prints ln D(x) + ln(1 - D(x̂)), eq. 9b, which is {@code
+ *       adversarial.loss: log}.
+ *   <li>β is on the encoder's term, as eq. 5 prints it; {@code codebook.legacy: true} puts it on the codebook's, as both released
+ *       codes trained their models by a slip.
+ *   <li>Images are in [-1, 1], Esser et al.'s range. The paper names none; its released code takes [0, 1], which is {@code range:
+ *       unit}.
+ *   <li>The pixel Gaussian is trained beside the rest, on features that it can't change, where the paper fits it to a trained model
+ *       (section 4.1.1).
+ * </ul>
+ *
+ * <p>docs/papers.md has the values of the recipes, each with its place in the paper.
  *
  * <p>d is none unless a recipe says otherwise, because the papers' needs weights that aren't part of this project:
  *

@@ -150,8 +150,9 @@ class NearestCodeTest {
                 null,
                 null,
                 new CodebookConfiguration(K, D, null, new CodebookConfiguration.Gradient(false)),
-                new AdversarialConfiguration(0, 0.0, null, null, null, null),
+                new AdversarialConfiguration(0, 0.0, null, null, null, null, null),
                 false,
+                null,
                 null);
     }
 }

@@ -216,8 +216,9 @@ class RdpmTest {
                 null,
                 true,
                 new CodebookConfiguration(6, D, null, new CodebookConfiguration.Gradient(false)),
-                new AdversarialConfiguration(0, 0.0, null, null, null, null),
+                new AdversarialConfiguration(0, 0.0, null, null, null, null, null),
                 false,
+                null,
                 null);
         ResidualConfiguration configuration =
                 new ResidualConfiguration(autoencoder, 3, null, null, null, null, null, null, null, null, null);

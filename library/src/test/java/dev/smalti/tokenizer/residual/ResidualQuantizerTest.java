@@ -55,8 +55,9 @@ class ResidualQuantizerTest {
                 movingAverage
                         ? new CodebookConfiguration(K, D, null, CodebookConfiguration.MovingAverage.USUAL)
                         : new CodebookConfiguration(K, D, null, new CodebookConfiguration.Gradient(false)),
-                new AdversarialConfiguration(2, 0.1, null, 8, 1, null),
+                new AdversarialConfiguration(2, 0.1, null, 8, 1, null, null),
                 false,
+                null,
                 null);
     }
 

@@ -58,6 +58,7 @@ class ParameterCountTest {
                 new CodebookConfiguration(1024, 256, null, new CodebookConfiguration.Gradient(true)),
                 AdversarialConfiguration.paper(64),
                 pixelLikelihood,
+                null,
                 null);
         return new Vqgan(configuration, new Seed(1), Devices.cpu());
     }

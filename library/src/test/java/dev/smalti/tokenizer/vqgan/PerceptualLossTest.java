@@ -65,6 +65,10 @@ class PerceptualLossTest {
     }
 
     private static Vqgan vqgan(PerceptualConfiguration perceptual) {
+        return vqgan(perceptual, null);
+    }
+
+    private static Vqgan vqgan(PerceptualConfiguration perceptual, PixelRange range) {
         VqganConfiguration configuration = new VqganConfiguration(
                 SIZE,
                 8,
@@ -77,9 +81,10 @@ class PerceptualLossTest {
                 null,
                 true,
                 new CodebookConfiguration(32, 8, null, CodebookConfiguration.MovingAverage.USUAL),
-                new AdversarialConfiguration(2, 0.5, 1e4, 8, 1, false),
+                new AdversarialConfiguration(2, 0.5, 1e4, 8, 1, false, null),
                 true,
-                perceptual);
+                perceptual,
+                range);
         return new Vqgan(configuration, new Seed(23), Devices.cpu());
     }
 
@@ -118,6 +123,19 @@ class PerceptualLossTest {
     }
 
     @Test
+    void sees_images_between_minus_1_and_1_whatever_the_range_of_the_autoencoder() {
+        try (Vqgan unit = vqgan(lpips, PixelRange.UNIT)) {
+            Scope.free(() -> {
+                Tensor x = images();
+                Loss loss = unit.objectives().get(0).loss(x, 0, SEED);
+                double distance =
+                        network.distance(x, unit.decode(unit.encode(x))).mean().item_double();
+                assertThat(loss.measures().get("perceptual").item_double()).isCloseTo(distance, within(1e-5));
+            });
+        }
+    }
+
+    @Test
     void the_adaptive_weight_balances_the_discriminator_with_both_distances() {
         try (Vqgan vqgan = vqgan(lpips)) {
             Scope.free(() -> {
@@ -128,7 +146,8 @@ class PerceptualLossTest {
                                 vqgan.quantizer().quantize(vqgan.map(x), SEED).vectors()));
                 Tensor pixels = vqgan.reconstructionLoss(x, again);
                 Tensor both = pixels.add(network.distance(x, again).mean().mul(new Scalar(WEIGHT)));
-                Tensor adversarial = Vqgan.generatorLoss(vqgan.discriminator().forward(again));
+                Tensor adversarial = AdversarialLoss.HINGE.ofAutoencoder(
+                        vqgan.discriminator().forward(again));
                 Tensor last = vqgan.decoder().lastWeight();
                 double expected = vqgan.adaptiveWeight(both, adversarial, last).item_double();
                 assertThat(loss.measures().get("adaptive_weight").item_double())
@@ -235,6 +254,21 @@ class PerceptualLossTest {
                     .hasMessageContaining(none.toString())
                     .hasMessageContaining("torchvision's vgg16-397923af.pth");
         }
+    }
+
+    @Test
+    void says_of_all_missing_files_where_they_are_published_and_how_to_do_without() {
+        Path there = LpipsFiles.linear(Net.VGG, folder);
+        Path none = folder.resolve("none.pth");
+        Path other = folder.resolve("other.pth");
+        assertThatThrownBy(new LpipsConfiguration(Net.VGG, none, other, null)::parents)
+                .hasMessage(none + ": there is no such file, which the perceptual loss needs; get it (" + none
+                        + " is torchvision's vgg16-397923af.pth, and " + other
+                        + " is lpips/weights/v0.1/vgg.pth of the Python package lpips (PerceptualSimilarity)), name other"
+                        + " files with backbone and linear, or train without the perceptual loss: --set"
+                        + " tokenizer.perceptual=null (for kind rdpm tokenizer.autoencoder.perceptual=null)");
+        assertThatThrownBy(new LpipsConfiguration(Net.VGG, none, there, null)::parents)
+                .hasMessageNotContaining(there.toString());
     }
 
     @ParameterizedTest

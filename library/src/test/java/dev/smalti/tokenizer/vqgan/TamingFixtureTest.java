@@ -54,7 +54,8 @@ class TamingFixtureTest {
                 1e4,
                 losses.required("disc_ndf").asInt(),
                 losses.required("disc_num_layers").asInt(),
-                false);
+                false,
+                AdversarialLoss.HINGE);
         int dimension = fixture.settings("embed_dim").asInt();
         VqganConfiguration configuration = new VqganConfiguration(
                 sizes.required("resolution").asInt(),
@@ -71,6 +72,7 @@ class TamingFixtureTest {
                         fixture.settings("n_embed").asInt(), dimension, Update.GRADIENT, 0.25, legacy, null, null),
                 adversarial,
                 false,
+                null,
                 null);
         Vqgan vqgan = new Vqgan(configuration, UNUSED, Devices.cpu());
         vqgan.opponent().load(weights(true));
@@ -138,7 +140,8 @@ class TamingFixtureTest {
         assertThat(loss.measures()).doesNotContainKey("generator");
         fixture.check("gen_before_start.disc_factor", Tensors.zeros());
         Tensor reconstruction = vqgan.decode(vqgan.encode(x));
-        Tensor adversarial = Vqgan.generatorLoss(vqgan.discriminator().forward(reconstruction));
+        Tensor adversarial =
+                AdversarialLoss.HINGE.ofAutoencoder(vqgan.discriminator().forward(reconstruction));
         Tensor difference = vqgan.reconstructionLoss(x, reconstruction);
         fixture.check("gen_before_start.g_loss", adversarial);
         fixture.check(
@@ -182,7 +185,9 @@ class TamingFixtureTest {
 
     @Test
     void has_the_hinge_loss() {
-        fixture.check("hinge_d_loss", Vqgan.hingeLoss(fixture.in("logits_real"), fixture.in("logits_fake")));
+        fixture.check(
+                "hinge_d_loss",
+                AdversarialLoss.HINGE.ofDiscriminator(fixture.in("logits_real"), fixture.in("logits_fake")));
     }
 
     private void checkGenerator(String prefix, Loss loss) {

@@ -64,7 +64,8 @@ class UnleashingFixtureTest {
                 settings.required("disc_weight_max").asDouble(),
                 settings.required("ndf").asInt(),
                 settings.required("disc_layers").asInt(),
-                false);
+                false,
+                AdversarialLoss.HINGE);
         VqganConfiguration configuration = new VqganConfiguration(
                 settings.required("img_size").asInt(),
                 settings.required("nf").asInt(),
@@ -79,6 +80,7 @@ class UnleashingFixtureTest {
                 codebook,
                 adversarial,
                 pixelLikelihood,
+                null,
                 null);
         Vqgan vqgan = new Vqgan(configuration, UNUSED, Devices.cpu());
         vqgan.opponent().load(weights("disc.", vqgan.opponent().all()));
@@ -188,7 +190,7 @@ class UnleashingFixtureTest {
         assertThat(loss.measures()).doesNotContainKey("generator");
         fixture.check("before_start.d_weight", Tensors.zeros());
         Tensor seen = vqgan.discriminator().forward(vqgan.decode(vqgan.encode(x)));
-        fixture.check("before_start.g_loss", Vqgan.generatorLoss(seen));
+        fixture.check("before_start.g_loss", AdversarialLoss.HINGE.ofAutoencoder(seen));
         assertThat(vqgan.objectives().get(1).loss(x, start - 1, UNUSED)).isNull();
         loss.total().backward();
         checkGradients("before_start.grad.ae.");

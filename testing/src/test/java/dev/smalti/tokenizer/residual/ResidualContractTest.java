@@ -22,8 +22,9 @@ class ResidualContractTest extends TokenizerContract {
                 null,
                 true,
                 new CodebookConfiguration(32, 4, null, CodebookConfiguration.MovingAverage.USUAL),
-                new AdversarialConfiguration(2, 0.1, null, 8, 1, null),
+                new AdversarialConfiguration(2, 0.1, null, 8, 1, null, null),
                 false,
+                null,
                 null);
         return new ResidualConfiguration(autoencoder, 4, null, null, null, null, null, null, null, null, null);
     }

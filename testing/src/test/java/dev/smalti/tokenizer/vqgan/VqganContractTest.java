@@ -20,8 +20,9 @@ class VqganContractTest extends TokenizerContract {
                 null,
                 true,
                 new CodebookConfiguration(32, 8, null, CodebookConfiguration.MovingAverage.USUAL),
-                new AdversarialConfiguration(2, 0.1, null, 8, 1, null),
+                new AdversarialConfiguration(2, 0.1, null, 8, 1, null, null),
                 true,
+                null,
                 null);
     }
 
