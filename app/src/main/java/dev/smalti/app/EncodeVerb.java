@@ -87,8 +87,7 @@ final class EncodeVerb extends Verb {
         }
         TokenOutput.Target target = new TokenOutput.Target(out, shardSize == null ? 0 : shardSize, resume);
         EncodeImages.Views of = new EncodeImages.Views(views != null ? views : flip ? 2 : 1, crop(), flip);
-        EncodeImages job =
-                new EncodeImages(run, data, target, batch, skipBad, reconstruct, of, noises, how.opening());
+        EncodeImages job = new EncodeImages(run, data, target, batch, skipBad, reconstruct, of, noises, how.opening());
         if (resume) {
             interruption.left("the tokens so far are kept: give the same command to go on");
         }

@@ -8,6 +8,7 @@ import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.job.EncodeImages;
 import dev.smalti.job.EncodeImages.Views;
+import dev.smalti.model.Opening;
 import dev.smalti.run.TokenOutput.Target;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
@@ -265,7 +266,7 @@ class LongEncodeTest {
 
     private static EncodeImages job(Path out, long shard, boolean resume, int batch, Views views) {
         Target target = new Target(out, shard, resume);
-        return new EncodeImages(tokenizer.toString(), images, target, batch, true, false, views, 1, "cpu");
+        return new EncodeImages(tokenizer.toString(), images, target, batch, true, false, views, 1, Opening.on("cpu"));
     }
 
     /** Six images of 40 × 16 in two classes. */

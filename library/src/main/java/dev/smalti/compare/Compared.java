@@ -36,8 +36,9 @@ interface Compared {
                 .filter(last -> {
                     List<CompareResult.Point> points =
                             TrainingHistory.of(folder, measure).heldOut();
-                    long lastMeasured =
-                            points.isEmpty() ? -1 : points.get(points.size() - 1).step();
+                    long lastMeasured = points.isEmpty()
+                            ? -1
+                            : points.get(points.size() - 1).step();
                     points.stream()
                             .filter(each -> each.step() <= last)
                             .forEach(each -> best.see(each.step(), each.value()));

@@ -75,7 +75,9 @@ final class ComparedTokenizer implements Compared {
                         folder,
                         recipe.training().steps(),
                         recipe.data().heldOut() != 0 && recipe.training().validateEvery() != 0,
-                        new Best(0, 0), // the measure that decides is not in its history: it is gone on with, and says so
+                        new Best(
+                                0,
+                                0), // the measure that decides is not in its history: it is gone on with, and says so
                         TrainingHistory.PSNR)) {
             return true;
         }

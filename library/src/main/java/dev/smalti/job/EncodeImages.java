@@ -138,26 +138,13 @@ public record EncodeImages(
         }
     }
 
-    /** With the tokenizer as usual. @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N} */
-    public EncodeImages(
-            String run,
-            Path data,
-            TokenOutput.Target out,
-            int batch,
-            boolean skipBad,
-            boolean reconstruct,
-            int noises,
-            String device) {
-        this(run, data, out, batch, skipBad, reconstruct, noises, Opening.on(device));
-    }
-
     /** A grid of each image, in one file. */
     public EncodeImages(
             String run, Path data, Path out, int batch, boolean skipBad, boolean reconstruct, String device) {
-        this(run, data, TokenOutput.Target.file(out), batch, skipBad, reconstruct, Views.ONE, 1, device);
+        this(run, data, TokenOutput.Target.file(out), batch, skipBad, reconstruct, 1, device);
     }
 
-    /** Each image as it is. */
+    /** Each image as it is, with the tokenizer as usual. @param device {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:N} */
     public EncodeImages(
             String run,
             Path data,
@@ -167,7 +154,7 @@ public record EncodeImages(
             boolean reconstruct,
             int noises,
             String device) {
-        this(run, data, out, batch, skipBad, reconstruct, Views.ONE, noises, device);
+        this(run, data, out, batch, skipBad, reconstruct, Views.ONE, noises, Opening.on(device));
     }
 
     /** Grids of an image. */

@@ -136,7 +136,7 @@ public record FindNeighbours(
             LpipsWeights lpips,
             boolean skipBad,
             String device) {
-        this(samples, data, out, by, count, model, features, lpips, skipBad, Opening.on(device));
+        this(samples, data, out, by, count, model, features, lpips, false, skipBad, Opening.on(device));
     }
 
     /**

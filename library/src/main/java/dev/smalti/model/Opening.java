@@ -9,8 +9,8 @@ import org.bytedeco.pytorch.Device;
  * the choice to the machine and to the run folder.
  *
  * @param device {@code auto} for a GPU if there is one, {@code cpu}, {@code cuda} or {@code cuda:N}
- * @param precision of products, as {@link Precision#of} has it: {@code auto} for the faster, {@code fp32}, {@code tf32} or
- *     {@code bf16}
+ * @param precision of products, as {@link Precision#of} has it: {@code auto} for the faster, {@code fp32}, {@code tf32},
+ *     {@code bf16} or {@code fp16}
  * @param checkpoint {@code auto} for the best where training kept one and else the newest, {@code best}, {@code last}, or a
  *     step
  */

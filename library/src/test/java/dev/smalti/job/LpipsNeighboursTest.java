@@ -12,6 +12,7 @@ import dev.smalti.job.FindNeighbours.Found;
 import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.metric.lpips.LpipsFiles;
 import dev.smalti.metric.lpips.Net;
+import dev.smalti.model.Opening;
 import dev.smalti.run.JobException;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
@@ -60,7 +61,7 @@ class LpipsNeighboursTest {
                         new LpipsWeights(backbone, linear),
                         false,
                         false,
-                        "cpu")
+                        Opening.on("cpu"))
                 .run(Observer.NONE);
         assertThat(result.side()).isEqualTo(SIZE);
         try (Lpips lpips = Lpips.open(Net.ALEX, backbone, linear, Devices.cpu())) {
@@ -139,7 +140,7 @@ class LpipsNeighboursTest {
                 lpips,
                 true,
                 false,
-                "cpu");
+                Opening.on("cpu"));
     }
 
     private static Pixels image(int number) {

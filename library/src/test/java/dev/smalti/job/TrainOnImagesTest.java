@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.smalti.data.Crop;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.model.Opening;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.recipe.ImageRecipe;
 import dev.smalti.recipe.PriorRecipe;
@@ -120,7 +121,7 @@ class TrainOnImagesTest {
     }
 
     private static void encode(Path out, EncodeImages.Views views) {
-        new EncodeImages(vqgan.toString(), images, Target.file(out), 4, false, false, views, 1, "cpu")
+        new EncodeImages(vqgan.toString(), images, Target.file(out), 4, false, false, views, 1, Opening.on("cpu"))
                 .run(Observer.NONE);
     }
 

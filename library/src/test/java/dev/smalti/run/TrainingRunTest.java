@@ -298,8 +298,8 @@ class TrainingRunTest {
 
     private static TrainingConfiguration configuration(Boolean keepBest, Integer patience) {
         return new TrainingConfiguration(
-                16, 4, 0.05, null, null, null, null, null, 0.9, null, null, "fp32", "cpu", 3L, 2L, null, 0L, 4L, 1, keepBest,
-                patience);
+                16, 4, 0.05, null, null, null, null, null, 0.9, null, null, "fp32", "cpu", 3L, 2L, null, 0L, 4L, 1,
+                keepBest, patience);
     }
 
     private static Tensor batch(long number) {
