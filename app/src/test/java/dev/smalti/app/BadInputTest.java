@@ -76,6 +76,35 @@ class BadInputTest {
     }
 
     @Test
+    void a_papers_recipe_says_what_its_perceptual_loss_needs_and_trains_without_it_when_told_to() {
+        Path recipe = Path.of("..", "recipes", "papers", "unleashing-faces-vqgan.yaml");
+        Path run = fresh.resolve("run");
+        refused(
+                Command.run("train-tokenizer", recipe, "--data", images, "--out", run),
+                "torchvision's vgg16-397923af.pth",
+                "lpips/weights/v0.1/vgg.pth",
+                "--set tokenizer.perceptual=null");
+        assertThat(run).doesNotExist();
+        Object[] small = Stream.of(
+                        "tokenizer.perceptual=null",
+                        "tokenizer.size=16",
+                        "tokenizer.channels=8",
+                        "tokenizer.multipliers=[1, 1]",
+                        "tokenizer.attention=[8]",
+                        "tokenizer.codebook.dimension=4",
+                        "tokenizer.adversarial={start: 0, channels: 8, layers: 1}",
+                        "training.steps=1",
+                        "training.batch=2")
+                .flatMap(each -> Stream.of("--set", each))
+                .toArray();
+        Object[] words = Stream.concat(
+                        Stream.of("train-tokenizer", recipe, "--data", images, "--out", run), Arrays.stream(small))
+                .toArray();
+        assertThat(Command.run(words).code()).isZero();
+        assertThat(run.resolve("recipe.yaml")).exists();
+    }
+
+    @Test
     void a_codebook_that_no_machine_has_memory_for_is_refused_before_any_is_taken() {
         Path huge = fresh.resolve("huge.safetensors");
         Scope.free(() -> TensorFile.write(
