@@ -124,33 +124,22 @@ class CheckpointTest {
     @Test
     void evaluates_what_was_drawn_or_reconstructed_by_the_one_that_is_asked_for() {
         Path images = folder.resolve("images");
-        JsonNode draw = done(
-                        "evaluate",
-                        "--real",
-                        images,
-                        "--fake",
-                        prior,
-                        "--count",
-                        12,
-                        "--checkpoint",
-                        "last",
-                        "--precision",
-                        "fp32")
+        JsonNode draw = evaluated(prior, "--count", 4, "--precision", "fp32", "--checkpoint", "last")
                 .get("draw");
         assertThat(draw.get("checkpoint").asLong()).isEqualTo(6);
         assertThat(draw.get("precision").asText()).isEqualTo("fp32");
-        String last = done("evaluate", "--real", images, "--fake", tokenizer, "--checkpoint", "last")
-                .get("fake")
-                .get("fingerprint")
-                .asText();
-        String usual = done("evaluate", "--real", images, "--fake", tokenizer)
-                .get("fake")
-                .get("fingerprint")
-                .asText();
+        JsonNode usual = evaluated(tokenizer).get("fake").get("fingerprint");
+        JsonNode last = evaluated(tokenizer, "--checkpoint", "last").get("fake").get("fingerprint");
         assertThat(last).isNotEqualTo(usual);
         refused(
                 Command.run("evaluate", "--real", images, "--fake", images, "--checkpoint", "last"),
                 "--checkpoint says how a model is opened, and --fake " + images + " is none");
+    }
+
+    private static JsonNode evaluated(Path fake, Object... options) {
+        Object[] command = {"evaluate", "--real", folder.resolve("images"), "--fake", fake, "--metrics", "frechet"};
+        Stream<Object> more = Stream.concat(Stream.of("--resamples", 0), Stream.of(options));
+        return done(Stream.concat(Stream.of(command), more).toArray());
     }
 
     @ParameterizedTest

@@ -21,6 +21,7 @@ import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
+import dev.smalti.train.BestCheckpoint;
 import dev.smalti.train.Checkpoints;
 import dev.smalti.train.NotFiniteException;
 import dev.smalti.train.Run;
@@ -30,6 +31,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
@@ -124,6 +126,20 @@ class ResumeTest {
         assertThat(steps(halved, "autoencoder.loss")).containsExactly(1L, 2L, 3L, 4L, 5L, 6L);
         assertThat(losses(halved, "autoencoder.loss")).isEqualTo(losses(whole, "autoencoder.loss"));
         assertThat(losses(halved, "discriminator.loss")).isEqualTo(losses(whole, "discriminator.loss"));
+    }
+
+    /** It joins at step 2. */
+    @Test
+    void a_tokenizer_is_judged_by_what_comes_back_once_its_discriminator_has_joined() {
+        Path out = folder.resolve("out");
+        tokenizer(out, false, List.of("training.keep_best=true", "training.validate_every=1"))
+                .run(List.of(), NEVER);
+        List<Double> distortions = losses(out, "held_out.distortion");
+        assertThat(distortions).hasSize(6).allMatch(each -> each > 0);
+        double least = Collections.min(distortions.subList(2, 6));
+        assertThat(BestCheckpoint.of(out))
+                .contains(new BestCheckpoint(distortions.lastIndexOf(least) + 1, "distortion", least));
+        assertThat(Checkpoints.best(out)).isPresent();
     }
 
     @Test

@@ -122,6 +122,29 @@ class PerceptualLossTest {
         }
     }
 
+    /** The mean over images is what training adds up, and the same with a discriminator. */
+    @Test
+    void the_distortion_of_each_image_is_that_of_its_pixels_and_the_weighted_distance() {
+        try (Vqgan plain = vqgan(null);
+                Vqgan perceptual = vqgan(lpips)) {
+            Scope.free(() -> {
+                Tensor x = images();
+                Map<String, Tensor> measures =
+                        perceptual.objectives().get(0).loss(x, 2, SEED).measures();
+                Tensor again = perceptual.decode(perceptual.encode(x));
+                Tensor pixels = plain.distortion(x, again);
+                Tensor both = perceptual.distortion(x, again);
+                assertThat(pixels.dim()).isEqualTo(1);
+                assertThat(pixels.size(0)).isEqualTo(4);
+                assertThat(pixels.mean().item_double())
+                        .isCloseTo(measures.get("reconstruction").item_double(), within(1e-5));
+                assertThat(both.mean().item_double() - pixels.mean().item_double())
+                        .isCloseTo(WEIGHT * measures.get("perceptual").item_double(), within(1e-5));
+                assertThat(Tensors.toFloats(plain.distortion(x, x))).containsOnly(0);
+            });
+        }
+    }
+
     @Test
     void sees_images_between_minus_1_and_1_whatever_the_range_of_the_autoencoder() {
         try (Vqgan unit = vqgan(lpips, PixelRange.UNIT)) {
