@@ -36,7 +36,6 @@ final class Rehearsal<B> {
     private static final double ENOUGH = 20; // seconds after which no more than the least steps are measured
     private static final double LONGEST = 60; // seconds of a step that is taken as it is
     private static final double SHORTER = 10; // and of one of fewer items
-    private static final double PASSES = 3; // the backward pass is twice the forward pass
     private static final int FLOAT = 4;
     private static final OperatingSystemMXBean SYSTEM =
             ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
@@ -145,7 +144,7 @@ final class Rehearsal<B> {
                 "training.accumulation=" + parts,
                 "training.batch=" + size * parts,
                 "training.steps=" + (begin + warmUp + most)));
-        Stopwatch stopwatch = new Stopwatch(warmUp);
+        Stopwatch stopwatch = new Stopwatch(warmUp, configuration.recompute());
         new TrainLoop<>(
                         players,
                         number -> feed.batch(number, size),
@@ -190,6 +189,7 @@ final class Rehearsal<B> {
 
     private final class Stopwatch implements Watcher {
         private final int warmUp;
+        private final boolean recompute;
         private final List<Double> seconds = new ArrayList<>();
         private int taken;
         private long begun;
@@ -197,8 +197,9 @@ final class Rehearsal<B> {
         private long work;
         private long processor;
 
-        Stopwatch(int warmUp) {
+        Stopwatch(int warmUp, boolean recompute) {
             this.warmUp = warmUp;
+            this.recompute = recompute;
         }
 
         @Override
@@ -225,8 +226,10 @@ final class Rehearsal<B> {
             return seconds.isEmpty() ? 0 : (SYSTEM.getProcessCpuTime() - processor) / 1e9 / seconds.size();
         }
 
+        /** A backward pass is twice a forward pass, of which there are two where the first is computed again. */
         double operations() {
-            return seconds.isEmpty() ? 0 : PASSES * (Work.done() - work) / seconds.size();
+            double passes = recompute ? 2 : 3; // for each that is counted
+            return seconds.isEmpty() ? 0 : passes * (Work.done() - work) / seconds.size();
         }
     }
 }

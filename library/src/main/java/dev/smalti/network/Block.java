@@ -1,7 +1,6 @@
 package dev.smalti.network;
 
 import dev.smalti.tensor.Precision;
-import dev.smalti.tensor.Scope;
 import java.util.List;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.GradMode;
@@ -49,14 +48,10 @@ final class Block {
                 && x.numel() >= BlockGradient.LEAST
                 && OneDnn.present()
                 && blocks.stream().allMatch(Block::plainlyTrained)) {
-            return BlockGradient.forward(blocks, x, causal, Precision.products(parameters.device()));
+            return BlockGradient.forward(
+                    blocks, x, causal, Precision.products(parameters.device()), parameters.recompute());
         }
-        Tensor y = x;
-        for (Block block : blocks) {
-            Tensor inner = y;
-            y = Scope.keep(() -> block.forward(inner, causal));
-        }
-        return y;
+        return Stack.forward(parameters, blocks, x, null, (block, y, nothing) -> block.forward(y, causal));
     }
 
     /** Whether all of its weights are trained, and nothing is dropped. */

@@ -3,9 +3,7 @@ package dev.smalti.network;
 import dev.smalti.tensor.Operation;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
 import org.bytedeco.javacpp.BoolPointer;
 import org.bytedeco.pytorch.IValue;
@@ -14,8 +12,6 @@ import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.T_TensorTensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorBase;
-import org.bytedeco.pytorch.TensorTensorHook;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -24,18 +20,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * weights are converted once a step, activations stay in the type of the products, and each product is asked for in the order in
  * which this CPU computes it fastest. Sums, norms and gradients of weights are float32, as under autocast.
  *
- * <p>To autograd the stack is one operation: what goes in has a hook that gives back the gradient of the whole.
+ * <p>To autograd the stack is {@linkplain OwnGradient one operation}.
  *
  * <p>Letters: B batch, L tokens, M = B·L rows, D width, H heads, d = D / H, N outputs and K inputs of a product.
  */
-final class BlockGradient {
+final class BlockGradient implements OwnGradient.Body {
     /** Numbers in the stack's input from which it gains more than it costs. */
     static final long LEAST = 1 << 17;
-
-    private static final int MOST_WAITING = 32;
-
-    /** Stacks whose gradient wasn't asked for yet, in order. */
-    private static final Deque<BlockGradient> WAITING = new ArrayDeque<>();
 
     private static final Operation SOFTMAX_BACKWARD = new Operation("aten::_softmax_backward_data", "");
     private static final Operation ATTENTION = new Operation("aten::_scaled_dot_product_flash_attention_for_cpu", "");
@@ -46,9 +37,8 @@ final class BlockGradient {
     private final boolean causal;
     private final ScalarType type; // of the products
     private final long[] shape; // B, L, D
-    private final List<Saved> saved = new ArrayList<>();
-    private final List<TensorTensorHook> hooks = new ArrayList<>();
-    private Tensor gradient; // of the output, [B, L, D]
+    private final boolean recompute;
+    private final List<Kept> kept = new ArrayList<>();
 
     /** A linear layer's weight and bias in the type of the products. */
     private record Weight(Linear layer, Tensor weight, Tensor bias) {}
@@ -80,10 +70,12 @@ final class BlockGradient {
             Tensor raised,
             Tensor fed) {}
 
-    private record Step(Saved saved, Tensor output) {}
+    /** A block's input, [M, D], and what was saved of its forward pass; null where that is computed again. */
+    private record Kept(Tensor x, Saved saved) {}
 
-    private BlockGradient(List<Block> blocks, boolean causal, ScalarType type, Tensor x) {
+    private BlockGradient(List<Block> blocks, boolean causal, ScalarType type, boolean recompute, Tensor x) {
         this.blocks = blocks;
+        this.recompute = recompute;
         this.causal = causal;
         this.type = type;
         this.shape = new long[] {x.size(0), x.size(1), x.size(2)};
@@ -94,75 +86,22 @@ final class BlockGradient {
      *
      * @param x [B, L, D], float32, that requires a gradient
      * @param type of the products, float32 or bfloat16
+     * @param recompute keeps no more of each block than what goes into it
      */
-    static Tensor forward(List<Block> blocks, Tensor x, boolean causal, ScalarType type) {
-        BlockGradient stack = new BlockGradient(blocks, causal, type, x);
+    static Tensor forward(List<Block> blocks, Tensor x, boolean causal, ScalarType type, boolean recompute) {
+        BlockGradient stack = new BlockGradient(blocks, causal, type, recompute, x);
         try {
-            Tensor entry = x.view_as(x);
-            Tensor output = entry.mul(new Scalar(0.0)).add(stack.run(x.detach()));
-            stack.hook(entry, output);
-            return output;
+            return OwnGradient.of(stack, stack.run(x.detach()), List.of(x));
         } catch (RuntimeException | Error e) { // such as by who asks to stop
             stack.close();
             throw e;
         }
     }
 
-    private void hook(Tensor entry, Tensor output) {
-        hooks.add(Scope.hold(new TensorTensorHook() {
-            @Override
-            public TensorBase call(TensorBase own) {
-                gradient = Scope.value(() -> Scope.hold(new Tensor(own)));
-                return own;
-            }
-        }));
-        hooks.add(Scope.hold(new TensorTensorHook() {
-            @Override
-            public TensorBase call(TensorBase nothing) {
-                if (gradient == null) {
-                    throw new IllegalStateException(
-                            "the gradient of these blocks was asked for before, or so many losses ago"
-                                    + " that what it needs is gone: compute the loss anew");
-                }
-                try (NoGradGuard guard = new NoGradGuard()) {
-                    return Scope.keep(BlockGradient.this::backward);
-                } finally {
-                    close();
-                }
-            }
-        }));
-        output.register_hook(hooks.get(0));
-        entry.register_hook(hooks.get(1));
-        await(this);
-    }
-
-    /** Keeps a stack, since libtorch alone would not, and gives up the one that has waited longest if there are many. */
-    private static void await(BlockGradient stack) {
-        BlockGradient oldest = null;
-        synchronized (WAITING) {
-            WAITING.addLast(stack);
-            if (WAITING.size() > MOST_WAITING) {
-                oldest = WAITING.removeFirst();
-            }
-        }
-        if (oldest != null) {
-            oldest.close();
-        }
-    }
-
-    /** Frees what was saved, and lets the hooks go. */
-    private void close() {
-        synchronized (WAITING) {
-            WAITING.remove(this);
-        }
-        saved.forEach(Scope::releaseAll);
-        saved.clear();
-        if (gradient != null) {
-            Scope.release(gradient);
-            gradient = null;
-        }
-        hooks.forEach(Scope::release);
-        hooks.clear();
+    @Override
+    public void close() {
+        kept.forEach(Scope::releaseAll);
+        kept.clear();
     }
 
     // Forwards
@@ -173,9 +112,9 @@ final class BlockGradient {
             for (Block block : blocks) {
                 Tensor input = rows;
                 rows = Scope.value(() -> {
-                    Step step = forward(block, input);
-                    saved.add(Scope.holdAll(step.saved()));
-                    return Scope.hold(step.output());
+                    Saved own = forward(block, input);
+                    kept.add(Scope.holdAll(new Kept(input, recompute ? null : own)));
+                    return Scope.hold(output(own));
                 });
                 Scope.release(input);
             }
@@ -185,7 +124,7 @@ final class BlockGradient {
         }
     }
 
-    private Step forward(Block block, Tensor x) { // [M, D]
+    private Saved forward(Block block, Tensor x) { // [M, D]
         Weight qkv = weight(block.qkv);
         Weight proj = weight(block.proj);
         Weight up = weight(block.up);
@@ -197,8 +136,11 @@ final class BlockGradient {
         Normed second = Scope.keep(() -> norm(block.ln2, y));
         Tensor raised = linear(second.output(), up); // [M, 4 D]
         Tensor fed = torch.gelu(raised);
-        Saved all = new Saved(qkv, proj, up, down, x, first, mixed, joined, y, second, raised, fed);
-        return new Step(all, Scope.keep(() -> y.add(linear(fed, down))));
+        return new Saved(qkv, proj, up, down, x, first, mixed, joined, y, second, raised, fed);
+    }
+
+    private Tensor output(Saved own) { // [M, D]
+        return Scope.keep(() -> own.y().add(linear(own.fed(), own.down())));
     }
 
     private Weight weight(Linear layer) {
@@ -259,21 +201,24 @@ final class BlockGradient {
 
     // Backwards
 
-    /** Adds to the gradients of all weights, and gives that of the input. */
-    private Tensor backward() {
+    @Override
+    public List<Tensor> backward(Tensor gradient) {
         Tensor g = Scope.hold(gradient.reshape(-1, shape[2]).to(ScalarType.Float)); // [M, D]
         for (int i = blocks.size() - 1; i >= 0; i--) {
             Block block = blocks.get(i);
-            Saved own = saved.get(i);
+            Kept own = kept.get(i);
             Tensor after = g;
-            g = Scope.value(() -> Scope.hold(backward(block, own, after)));
+            g = Scope.value(() -> {
+                Saved all = own.saved() == null ? forward(block, own.x()) : own.saved();
+                return Scope.hold(backward(block, all, after));
+            });
             Scope.release(after);
             Scope.releaseAll(own);
-            saved.remove(i);
+            kept.remove(i);
         }
         Tensor input = g.view(shape);
         Scope.release(g);
-        return input;
+        return List.of(input);
     }
 
     /** What is made on the way is freed as soon as it isn't needed: what comes next finds its memory still in the cache. */

@@ -1,6 +1,5 @@
 package dev.smalti.network;
 
-import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,6 +17,7 @@ import org.bytedeco.pytorch.global.torch;
  */
 public final class DiffusionTransformer implements Denoiser {
     private final DiffusionTransformerConfiguration configuration;
+    private final Parameters parameters;
     private final Dropout dropout;
     private final Embedding tokens;
     private final Tensor positions;
@@ -32,6 +32,7 @@ public final class DiffusionTransformer implements Denoiser {
     public DiffusionTransformer(
             Parameters parameters, DiffusionTransformerConfiguration configuration, NetworkShape shape) {
         this.configuration = configuration;
+        this.parameters = parameters;
         this.dropout = new Dropout(parameters, configuration.dropout());
         long width = configuration.width();
         long condition = configuration.condition();
@@ -69,10 +70,7 @@ public final class DiffusionTransformer implements Denoiser {
         Tensor c = told.forward(time, label); // [B, C]
         Tensor x = tokens.forward(xt); // [B, L, D]
         x = positions == null ? x : x.add(positions);
-        for (Block block : blocks) {
-            Tensor before = x;
-            x = Scope.keep(() -> block.forward(before, c));
-        }
+        x = Stack.forward(parameters, blocks, x, c, Block::forward);
         Tensor[] last = modulation(lastModulation, c, 2);
         x = modulate(x, lastNorm, last[0], last[1]).reshape(-1, configuration.width()); // [B·L, D]
         return head.forward(at == null ? x : x.index_select(0, at)); // [M, K]

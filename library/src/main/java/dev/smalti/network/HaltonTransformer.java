@@ -1,6 +1,5 @@
 package dev.smalti.network;
 
-import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -103,10 +102,8 @@ public final class HaltonTransformer implements Denoiser {
         Tensor known = label == null ? xt.select(1, 0).mul(new Scalar(0)) : label; // [B]
         Tensor condition = torch.silu(torch.embedding(classes, known)); // [B, D]
         Tensor x = embed(xt); // [B, N, D]
-        for (Block block : lean ? blocks.subList(0, blocks.size() - 1) : blocks) {
-            Tensor before = x;
-            x = Scope.keep(() -> block.forward(before, condition));
-        }
+        List<Block> whole = lean ? blocks.subList(0, blocks.size() - 1) : blocks;
+        x = Stack.forward(parameters, whole, x, condition, Block::forward);
         if (lean) {
             Tensor grid = at.floor_divide(new Scalar(shape.length())); // [M]
             Tensor within = at.add(grid.mul(new Scalar((long) configuration.registers()))); // [M], among B·N

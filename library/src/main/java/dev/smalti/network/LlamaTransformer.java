@@ -1,6 +1,5 @@
 package dev.smalti.network;
 
-import dev.smalti.tensor.Scope;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -17,6 +16,7 @@ import org.bytedeco.pytorch.global.torch;
  */
 public final class LlamaTransformer implements Denoiser {
     private final LlamaTransformerConfiguration configuration;
+    private final Parameters parameters;
     private final Dropout dropout;
     private final Embedding tokens; // null where vectors come in through a bottleneck
     private final Linear project; // null where there is no bottleneck
@@ -32,6 +32,7 @@ public final class LlamaTransformer implements Denoiser {
     /** Registers its tensors in {@code parameters}. */
     public LlamaTransformer(Parameters parameters, LlamaTransformerConfiguration configuration, NetworkShape shape) {
         this.configuration = configuration;
+        this.parameters = parameters;
         this.dropout = new Dropout(parameters, configuration.dropout());
         int height = shape.height();
         int width = shape.width();
@@ -66,10 +67,7 @@ public final class LlamaTransformer implements Denoiser {
         Tensor c = condition.forward(time, label); // [B, D]
         Tensor entering = tokens == null ? enter.forward(project.forward(xt)) : tokens.forward(xt);
         Tensor x = entering.add(positions); // [B, L, D]
-        for (Block block : blocks) {
-            Tensor before = x;
-            x = Scope.keep(() -> block.forward(before, c));
-        }
+        x = Stack.forward(parameters, blocks, x, c, Block::forward);
         TensorVector part = lastModulation.forward(c).unsqueeze(1).chunk(2, 2);
         Tensor flat =
                 Condition.modulate(last.forward(x), part.get(0), part.get(1)).reshape(-1, configuration.width());

@@ -44,6 +44,7 @@ public final class Parameters implements AutoCloseable {
         final List<Runnable> derived = new ArrayList<>();
         final Device device;
         boolean training;
+        boolean recompute;
 
         Root(Device device) {
             this.device = device;
@@ -210,6 +211,16 @@ public final class Parameters implements AutoCloseable {
     /** Sets {@link #training} for the whole network that this is a part of. */
     public void training(boolean training) {
         root.training = training;
+    }
+
+    /** Whether the blocks of a transformer keep only their inputs for the backward pass, and are computed again in it. */
+    public boolean recompute() {
+        return root.recompute;
+    }
+
+    /** Sets {@link #recompute} for the whole network that this is a part of. */
+    public void recompute(boolean recompute) {
+        root.recompute = recompute;
     }
 
     /** Switches gradients for all weights below this part on or off. */

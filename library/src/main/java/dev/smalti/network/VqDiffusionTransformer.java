@@ -1,6 +1,5 @@
 package dev.smalti.network;
 
-import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,6 +21,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 public final class VqDiffusionTransformer implements Denoiser {
     private final VqDiffusionTransformerConfiguration configuration;
+    private final Parameters parameters;
     private final NetworkShape shape;
     private final Dropout dropout;
     private final Embedding tokens;
@@ -35,6 +35,7 @@ public final class VqDiffusionTransformer implements Denoiser {
     public VqDiffusionTransformer(
             Parameters parameters, VqDiffusionTransformerConfiguration configuration, NetworkShape shape) {
         this.configuration = configuration;
+        this.parameters = parameters;
         this.shape = shape;
         this.dropout = new Dropout(parameters, configuration.dropout());
         long width = configuration.width();
@@ -65,10 +66,7 @@ public final class VqDiffusionTransformer implements Denoiser {
         Tensor positions = rows.unsqueeze(1).add(columns.unsqueeze(0)).view(1, shape.length(), width);
         Tensor x = tokens.forward(xt).add(positions); // [B, L, D]
         Tensor now = shape.times() > 0 ? time.to(ScalarType.Long) : sinusoids(xt, time);
-        for (Block block : blocks) {
-            Tensor before = x;
-            x = Scope.keep(() -> block.forward(before, now, label));
-        }
+        x = Stack.forward(parameters, blocks, x, now, (block, y, told) -> block.forward(y, told, label));
         x = x.reshape(-1, width); // [B·L, D]
         return head.forward(last.forward(at == null ? x : x.index_select(0, at))); // [M, K]
     }

@@ -24,6 +24,11 @@ public record FeaturesRecipe(
         data = data == null ? new DataRecipe(null, null, null) : data;
         Objects.requireNonNull(classifier, "classifier");
         Objects.requireNonNull(training, "training");
+        if (training.recompute()) {
+            throw new IllegalArgumentException(
+                    "training.recompute is for transformers, and a classifier has none, got true: leave it"
+                            + " out, and take training.accumulation to need less memory");
+        }
     }
 
     /**

@@ -19,5 +19,10 @@ public record TokenizerRecipe(
         data = data == null ? new DataRecipe(null, null, null) : data;
         Objects.requireNonNull(tokenizer, "tokenizer");
         Objects.requireNonNull(training, "training");
+        if (training.recompute()) {
+            throw new IllegalArgumentException(
+                    "training.recompute is for transformers, and a tokenizer has none, got true: leave it"
+                            + " out, and take training.accumulation to need less memory");
+        }
     }
 }

@@ -73,7 +73,10 @@ public final class TrainLoop<B> {
             for (Watcher watcher : watchers) {
                 watcher.started(run);
             }
-            players.forEach(player -> player.objective().parameters().requireGradients(true));
+            for (Player<B> player : players) {
+                player.objective().parameters().requireGradients(true);
+                player.objective().parameters().recompute(configuration.recompute());
+            }
             while (!run.complete() && !stop.getAsBoolean()) {
                 long step = run.step();
                 Map<String, Double> measures = step(step, ahead);

@@ -16,6 +16,8 @@ import java.util.List;
  * @param averaging decay of the moving average of the weights, (1 + n) / (10 + n) at step n where that is smaller; [0, 1),
  *     where 0 is no average; 0.999 if left out
  * @param accumulation parts into which a batch is split, to need less memory; at least 1, a divisor of batch; 1 if left out
+ * @param recompute whether a transformer's blocks keep no more than what goes into them and are computed again in the backward pass: the
+ *     same numbers from the memory of one block's activations rather than of all, in a third more time; false if left out
  * @param precision precision of the arithmetic, with {@code auto} the faster on this machine; {@code fp32}, {@code tf32}, {@code bf16} or
  *     {@code auto}; {@code auto} if left out
  * @param device where to train, with {@code auto} a GPU if there is one; {@code cpu}, {@code cuda}, {@code cuda:N} or
@@ -41,6 +43,7 @@ public record TrainingConfiguration(
         Double clip,
         Double averaging,
         Integer accumulation,
+        Boolean recompute,
         String precision,
         String device,
         Long logEvery,
@@ -79,6 +82,7 @@ public record TrainingConfiguration(
         clip = clip == null ? 1.0 : clip;
         averaging = averaging == null ? 0.999 : averaging;
         accumulation = accumulation == null ? 1 : accumulation;
+        recompute = recompute != null && recompute;
         precision = precision == null ? "auto" : precision;
         device = device == null ? "auto" : device;
         if (!(weightDecay >= 0) || warmUp < 0 || !(clip >= 0)) {
@@ -124,6 +128,7 @@ public record TrainingConfiguration(
                 steps,
                 batch,
                 learningRate,
+                null,
                 null,
                 null,
                 null,

@@ -1,6 +1,7 @@
 package dev.smalti.recipe;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
@@ -53,6 +54,15 @@ class RecipesTest {
                 .startsWith("# ")
                 .contains("./smalti " + verb + " " + file)
                 .contains("arXiv:");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"toy/vqgan.yaml, a tokenizer", "cifar10/features.yaml, a classifier"})
+    void what_is_no_transformer_refuses_to_be_computed_again(Path recipe, String what) {
+        Class<? extends Record> type = what.endsWith("tokenizer") ? TokenizerRecipe.class : FeaturesRecipe.class;
+        assertThatThrownBy(() -> RecipeFile.read(RECIPES.resolve(recipe), type, List.of("training.recompute=true")))
+                .isInstanceOf(RecipeException.class)
+                .hasMessageContaining("training.recompute is for transformers, and " + what + " has none");
     }
 
     @ParameterizedTest
