@@ -22,12 +22,15 @@ final class OwnGradient {
     /** Operations whose gradient wasn't asked for yet, in order. */
     private static final Deque<OwnGradient> WAITING = new ArrayDeque<>();
 
+    /** Hooks that have done their work, to be freed when none of them runs. */
+    private static final Deque<TensorTensorHook> DONE = new ArrayDeque<>();
+
     private final Body body;
     private final List<TensorTensorHook> hooks = new ArrayList<>();
     private Tensor incoming; // of the output
     private List<Tensor> gradients; // of the inputs, once they are known
     private int missing; // inputs that haven't got theirs
-    private boolean closed;
+    private boolean ended;
 
     /** What the operation has saved of its forward pass. */
     interface Body {
@@ -52,6 +55,7 @@ final class OwnGradient {
      * @param inputs that require a gradient; the first is of the output's shape
      */
     static Tensor of(Body body, Tensor output, List<Tensor> inputs) {
+        freeHooks();
         OwnGradient own = new OwnGradient(body);
         own.missing = inputs.size();
         Tensor linked = output;
@@ -75,7 +79,7 @@ final class OwnGradient {
         return new TensorTensorHook() {
             @Override
             public TensorBase call(TensorBase own) {
-                if (!closed) {
+                if (!ended) {
                     incoming = Scope.value(() -> Scope.hold(new Tensor(own)));
                 }
                 return own;
@@ -94,7 +98,10 @@ final class OwnGradient {
                     }
                 });
                 if (--missing == 0) {
-                    close();
+                    end();
+                    synchronized (WAITING) {
+                        DONE.addAll(hooks);
+                    }
                 }
                 return zeros;
             }
@@ -102,7 +109,7 @@ final class OwnGradient {
     }
 
     private Tensor gradient(int input) {
-        if (closed) {
+        if (ended) {
             throw new IllegalStateException("the gradient of these blocks was asked for before, or so many losses ago"
                     + " that what it needs is gone: compute the loss anew");
         }
@@ -128,13 +135,27 @@ final class OwnGradient {
             }
         }
         if (oldest != null) {
-            oldest.close();
+            oldest.end(); // but not its hooks: who asks after all is told
         }
     }
 
-    /** Frees what was saved, and lets the hooks go. */
-    private void close() {
-        closed = true;
+    private static void freeHooks() {
+        synchronized (WAITING) {
+            DONE.forEach(Scope::release);
+            DONE.clear();
+        }
+    }
+
+    /** How many gradients weren't asked for yet. */
+    static int waiting() {
+        synchronized (WAITING) {
+            return WAITING.size();
+        }
+    }
+
+    /** Frees what was saved. */
+    private void end() {
+        ended = true;
         synchronized (WAITING) {
             WAITING.remove(this);
         }
@@ -147,7 +168,5 @@ final class OwnGradient {
             gradients.forEach(Scope::release);
             gradients = null;
         }
-        hooks.forEach(Scope::release);
-        hooks.clear();
     }
 }
