@@ -123,6 +123,9 @@ class LongEncodeTest {
                 .json();
         assertThat(facts.get("views").asInt()).isEqualTo(4);
         assertThat(facts.get("images").asInt()).isEqualTo(6);
+        JsonNode info = run("info", four, "--json").json();
+        assertThat(info.get("copies").asInt()).isEqualTo(4);
+        assertThat(info.get("metadata").get("crop").asText()).isEqualTo("random");
         run(with(views, "encode", tokenizer, "--data", wide, "--out", again, "--batch", 1, "--shard-size", 8));
         try (TokenFile file = TokenFile.read(four);
                 TokenFile other = TokenFile.read(again)) {
@@ -144,7 +147,7 @@ class LongEncodeTest {
         assertThatThrownBy(() -> job(resumed, 0, true, 4, views).run(LongEncodeTest::stopAfter20))
                 .isInstanceOf(CancellationException.class);
         assertThatThrownBy(() -> job(resumed, 0, true, 4).run(Observer.NONE))
-                .hasMessageContaining("of another request (other: views, flip)");
+                .hasMessageContaining("of another request (other: flip, views)");
         assertThat(job(resumed, 0, true, 4, views).run(Observer.NONE).encoded()).isBetween(1L, 19L);
         assertThat(resumed).hasSameBinaryContentAs(plain);
     }

@@ -229,6 +229,9 @@ public record Describe(String pathOrName) {
                 facts.put("files", TokenFile.files(path).size());
             }
             facts.put("grids", file.size());
+            if (file.copies() > 1) {
+                facts.put("copies", file.copies());
+            }
             facts.put("grid", file.space().height() + "x" + file.space().width());
             if (file.space().depth() > 1) {
                 facts.put("codes_a_position", file.space().depth());

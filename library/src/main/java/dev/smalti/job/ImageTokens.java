@@ -71,6 +71,11 @@ final class ImageTokens implements TokenSource {
             Seed seed,
             Device device,
             Observer observer) {
+        if (recipe.training().precision().equals("tf32")) {
+            throw new JobException(
+                    "training.precision tf32 is a setting of the whole process, which images that are encoded"
+                            + " beside the training would change: take auto, bf16 or fp32, or encode first");
+        }
         this.data = data;
         this.folder = Encoding.tokenizerOf(RunFolder.open(tokenizer));
         this.device = device;
@@ -92,6 +97,8 @@ final class ImageTokens implements TokenSource {
             }
             this.tokenizer = folder.tokenizer(device);
             open.add(this.tokenizer);
+            this.tokenizer.parameters().requireGradients(false);
+            this.tokenizer.parameters().training(false);
             Subset[] parts = Subset.divide(images, recipe.heldOut(), seed.child("held out"));
             int size = this.tokenizer.imageSize();
             this.held = heldOut(measured ? parts[1] : Subset.first(parts[0], 1), size, skipBad, observer);
@@ -168,7 +175,9 @@ final class ImageTokens implements TokenSource {
     private Tensor encode(Images batch, long[] noise) {
         try (NoGradGuard guard = new NoGradGuard()) {
             Tensor pixels = Devices.send(batch.pixels(), device, ScalarType.Float);
-            return precision.run(device, () -> tokenizer.encode(pixels, noise)).to(ScalarType.Long);
+            return precision
+                    .beside(device, () -> tokenizer.encode(pixels, noise))
+                    .to(ScalarType.Long);
         }
     }
 

@@ -101,6 +101,18 @@ public enum Precision {
             torch.globalContext().setAllowTF32CuBLAS(this == TF32);
             torch.globalContext().setAllowTF32CuDNN(this == TF32);
         }
+        return run(device, body, true);
+    }
+
+    /**
+     * The same on a thread beside another that trains, of a network whose weights require no gradients. Such weights are not among
+     * those that autocast keeps converted, for all threads alike, so none are dropped that the other thread needs again.
+     */
+    public <R> R beside(Device device, Supplier<R> body) {
+        return run(device, body, false);
+    }
+
+    private <R> R run(Device device, Supplier<R> body, boolean drop) {
         if (this != BF16 && this != FP16) {
             return body.get();
         }
@@ -115,6 +127,8 @@ public enum Precision {
             torch.set_autocast_dtype(type, around);
             if (!within) {
                 torch.set_autocast_enabled(type, false);
+            }
+            if (!within && drop) {
                 torch.clear_cache();
             }
         }

@@ -267,6 +267,10 @@ class TrainOnImagesTest {
                         .run(List.of(), NEVER))
                 .isInstanceOf(JobException.class)
                 .hasMessageStartingWith("data of the recipe says how images are prepared");
+        TrainPrior coarse = new TrainPrior(
+                recipe("absorbing"), List.of("training.precision=tf32"), data(vqgan), fresh.resolve("x"), false);
+        assertThatThrownBy(() -> coarse.run(List.of(), NEVER))
+                .hasMessageStartingWith("training.precision tf32 is a setting of the whole process");
     }
 
     private static ImageTokens source(PriorRecipe recipe) {

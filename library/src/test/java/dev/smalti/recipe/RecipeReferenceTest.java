@@ -70,6 +70,7 @@ class RecipeReferenceTest {
         REQUIRED.put(ComparePlan.TokenizerEntry.class, "name: a");
         REQUIRED.put(ComparePlan.Sweep.class, "");
         REQUIRED.put(DataRecipe.class, "");
+        REQUIRED.put(ImageRecipe.class, "");
         REQUIRED.put(TrainingConfiguration.class, "steps: 100, batch: 8, learning_rate: 0.001");
         REQUIRED.put(VqganConfiguration.class, VQGAN);
         REQUIRED.put(ResidualConfiguration.class, "steps: 2, autoencoder: {" + VQGAN + "}");
