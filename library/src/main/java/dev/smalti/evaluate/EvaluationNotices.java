@@ -44,7 +44,8 @@ record EvaluationNotices(Fakes fake, Gathered real, Gathered other, List<Metric>
             notices.add(
                     bits.steps() == 0
                             ? "bits are bounds from above, of continuous time"
-                            : Phrase.of("bits are bounds from above, of %,d steps").with(bits.steps()));
+                            : Phrase.of("bits are bounds from above, of %,d steps")
+                                    .with(bits.steps()));
         }
         for (Compared set : List.of(real.set(), other.set())) {
             if (set.sizes() > 1) {
