@@ -134,9 +134,9 @@ public final class Evaluation {
         if (fakes instanceof ReconstructedImages reconstructed && wants(Metric.Of.TOKENIZER)) {
             reconstructed.uses().measures().forEach((name, value) -> values.put(name, Value.of(value)));
         }
-        boolean bound = wants(Metric.Of.MODEL) && !bits(observer, values);
+        Likelihood.Result bits = wants(Metric.Of.MODEL) ? bits(observer, values) : null;
         List<String> notices = new EvaluationNotices(request.fake(), ours, theirs, metrics)
-                .all(features, preparation.size(), resamples, bound);
+                .all(features, preparation.size(), resamples, bits);
         return new EvaluationResult(
                 ours.set(),
                 request.real().split(),
@@ -266,8 +266,7 @@ public final class Evaluation {
         return (metric.ofFakes() || reals >= least) && (ofReals || fakes >= least);
     }
 
-    /** @return whether they are the likelihood itself rather than bounds from above */
-    private boolean bits(Observer observer, Map<String, Value> values) {
+    private Likelihood.Result bits(Observer observer, Map<String, Value> values) {
         Model model = ((Fakes.Drawn) request.fake()).model();
         EvaluationRequest.Settings settings = request.settings();
         LongConsumer progress = observer.counting(Phase.of("likelihood of the real images", "images", reals.size()));
@@ -278,7 +277,7 @@ public final class Evaluation {
             values.put("bits_per_dimension", value(found.bitsPerDimension()));
             values.put("bits_per_dimension_5_bit", value(found.bitsPerDimensionOf5Bits()));
         }
-        return found.exact();
+        return found;
     }
 
     private static Value value(Likelihood.Estimate estimate) {

@@ -13,9 +13,9 @@ import java.util.List;
 record EvaluationNotices(Fakes fake, Gathered real, Gathered other, List<Metric> metrics) {
     /**
      * @param side of the squares
-     * @param bound whether the model gives only bounds on the likelihood that was measured
+     * @param bits the likelihood that was measured; null where it wasn't
      */
-    List<String> all(ImageFeatures features, int side, int resamples, boolean bound) {
+    List<String> all(ImageFeatures features, int side, int resamples, Likelihood.Result bits) {
         List<String> notices = new ArrayList<>();
         long fewest = Math.min(real.set().images(), other.set().images());
         metrics.stream().filter(Metric::frechet).forEach(each -> {
@@ -40,8 +40,12 @@ record EvaluationNotices(Fakes fake, Gathered real, Gathered other, List<Metric>
         if (fake instanceof Fakes.Drawn drawn && drawn.count() == 0) {
             notices.addAll(fewerDrawn());
         }
-        if (bound) {
-            notices.add("bits are bounds from above");
+        if (bits != null && !bits.exact()) {
+            notices.add(
+                    bits.steps() == 0
+                            ? "bits are bounds from above, of continuous time"
+                            : Phrase.of("bits are bounds from above, of %,d steps")
+                                    .with(bits.steps()));
         }
         for (Compared set : List.of(real.set(), other.set())) {
             if (set.sizes() > 1) {

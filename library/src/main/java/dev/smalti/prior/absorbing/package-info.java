@@ -28,13 +28,16 @@
  *       first step of a draw, is {@code reweighted_elbo_as_released}.
  *   <li>The network sees only grids in which a step reveals something, each of which goes on to its own next such step without
  *       waiting for the others, and its last block only the revealed positions.
- *   <li>The bound is estimated by the number of masked tokens, drawn without replacement, rather than by t.
+ *   <li>The bound is estimated by the number of masked tokens, drawn without replacement, rather than by t: that of T → ∞, and
+ *       beside it that of T steps, equation 6.
+ *   <li>Images larger than those of training are drawn in random order through the mean of some windows, unless {@code
+ *       --windows all} (equation 8) or {@code random} is asked for, or {@code --order raster}, the order of the released code.
  *   <li>A network that knows time is told t - 1; the paper's has no use for it.
  * </ul>
  *
  * <p>The recipes of the paper's sizes are {@code recipes/papers/unleashing-*}; docs/papers.md has each value with its place in the
  * paper, and says which are of the released code or ours.
  *
- * <p>Measured: see docs/methods.md, and the card of the bundled model.
+ * <p>Measured: see docs/unleashing.md, docs/methods.md, and the card of the bundled model.
  */
 package dev.smalti.prior.absorbing;
