@@ -61,8 +61,8 @@ public record SeddConfiguration(
         /** The exact probabilities of a step if the ratios stayed as they are while one position changes. Theorem 4.2. */
         ANALYTIC,
         /**
-         * The first order in the step's length. Where a schedule's rate is 0 at t = 1, as that of {@code log_sin} and {@code
-         * cosine_squared}, a step from there would change nothing: the steps begin one later, and are shorter by as much.
+         * The first order in the step's length. Where a schedule's rate is 0 at t = 1, as those of {@code log_sin} and
+         * {@code cosine_squared} are, a step from there would change nothing: the steps begin one later and are shorter.
          */
         EULER
     }

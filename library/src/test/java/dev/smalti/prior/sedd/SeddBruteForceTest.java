@@ -9,6 +9,7 @@ import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
+import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.Prior;
@@ -19,6 +20,7 @@ import dev.smalti.prior.sedd.SeddConfiguration.Predictor;
 import dev.smalti.prior.sedd.SeddConfiguration.Steps;
 import dev.smalti.prior.sedd.SeddConfiguration.Transitions;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -225,6 +227,34 @@ class SeddBruteForceTest {
             }
         }
         return sum;
+    }
+
+    @Test
+    void log_scores_have_the_digits_of_float32_where_products_are_bfloat16() {
+        NetworkConfiguration network = new DiffusionTransformerConfiguration(1, 16, 2, 8, null, null, null);
+        SeddConfiguration configuration =
+                new SeddConfiguration(network, null, null, null, false, null, null, null, null); // ln s as it comes
+        TokenSpace space = new TokenSpace(32, 2, 3);
+        try (Sedd prior = new Sedd(configuration, space, 0, new Seed(1), Devices.cpu());
+                NoGradGuard guard = new NoGradGuard()) {
+            Scope.free(() -> {
+                prior.core()
+                        .parameters()
+                        .weights()
+                        .forEach((name, weight) ->
+                                weight.normal_(0, 1, new Seed(2).child(name).optional()));
+                Tensor masks = torch.full(
+                        new long[] {2, space.length()}, new Scalar(space.mask()), Tensors.options(ScalarType.Long));
+                Tensor found = Precision.BF16
+                        .run(Devices.cpu(), () -> prior.logScore(masks, Tensors.floats(0.5f, 3), null, null))
+                        .narrow(1, 0, space.codes());
+                Tensor rounded = found.to(ScalarType.BFloat16).to(ScalarType.Float);
+                assertThat(found.abs().max().item_double()).isGreaterThan(4);
+                assertThat(found.eq(rounded).to(ScalarType.Float).mean().item_double())
+                        .as("share of those that bfloat16 has")
+                        .isLessThan(0.1);
+            });
+        }
     }
 
     /** One token, so that nothing else says what it was: the clean probabilities themselves give the true ratios. */
