@@ -45,7 +45,7 @@ final class LcmdAblation {
         List<Map<String, Object>> rows = new ArrayList<>();
         for (List<Row> part : List.of(TABLE, BASELINES)) {
             for (Row row : part) {
-                rows.add(measured(row, "training.steps=400", "training.batch=128", "training.validate_every=400"));
+                rows.add(measured(row, 25, "training.steps=400", "training.batch=128", "training.validate_every=400"));
             }
         }
         return rows;
@@ -57,9 +57,26 @@ final class LcmdAblation {
         all.add(0, new Row("the paper's weights", "csdm", "prior={kind: lcmd, " + PAPER + "}"));
         List<Map<String, Object>> rows = new ArrayList<>();
         for (Row row : all) {
-            rows.add(measured(row, "training.validate_every=1000"));
+            rows.add(measured(row, 25, "training.validate_every=1000"));
         }
         return rows;
+    }
+
+    /** The recipe with consistency by pairs from the data, and changes of it, each trained as long as the recipe says. */
+    static List<Map<String, Object>> consistency() throws IOException {
+        List<Row> rows = List.of(
+                new Row("as the recipe", OURS),
+                new Row(
+                        "nearby 0.25 and no reconstruction",
+                        OURS,
+                        "prior.consistency.nearby=0.25",
+                        "prior.weights={reconstruction: 0, consistency: 1, diffusion: 0, cross_entropy: 0.5}"),
+                new Row("dropping random, 3,000 steps", OURS, "prior.dropping={share: random}", "training.steps=3000"));
+        List<Map<String, Object>> results = new ArrayList<>();
+        for (Row row : rows) {
+            results.add(measured(row, 50));
+        }
+        return results;
     }
 
     /** Table 6: how many tokens are dropped, and which. */
@@ -96,7 +113,7 @@ final class LcmdAblation {
     private static List<Map<String, Object>> shorter(List<Row> rows) throws IOException {
         List<Map<String, Object>> results = new ArrayList<>();
         for (Row row : rows) {
-            results.add(measured(row, "training.steps=1000", "training.batch=256", "training.validate_every=1000"));
+            results.add(measured(row, 25, "training.steps=1000", "training.batch=256", "training.validate_every=1000"));
         }
         return results;
     }
@@ -131,8 +148,11 @@ final class LcmdAblation {
         return result;
     }
 
-    /** @param training changes to the recipe's training, before the row's own */
-    private static Map<String, Object> measured(Row row, String... training) throws IOException {
+    /**
+     * @param steps of a draw
+     * @param training changes to the recipe's training, before the row's own
+     */
+    private static Map<String, Object> measured(Row row, int steps, String... training) throws IOException {
         String[] overrides =
                 Stream.of(training, row.overrides).flatMap(Stream::of).toArray(String[]::new);
         return Folders.temporary(folder -> {
@@ -140,7 +160,7 @@ final class LcmdAblation {
             Path run = experiment.train(RECIPES.resolve(row.recipe + ".yaml"), overrides);
             Map<String, Object> result = new LinkedHashMap<>();
             result.put("run", row.name);
-            result.put("total_variation", experiment.distance(run, "prior.sampling.steps=25"));
+            result.put("total_variation", experiment.distance(run, "prior.sampling.steps=" + steps));
             List<JsonNode> lines = lines(run);
             for (String measure : List.of("embedding_norm", "embedding_distance")) {
                 result.put(measure + "_first", measure(lines.get(0), measure));

@@ -46,7 +46,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * tokenizer-256 encode memory metrics}); none measures start, generate, canvas, prior, priors, cache, tokenizer, encode and memory, since the
  * others take long. {@code paper=64} draws and trains 64 grids at once, and {@code metrics=10000} has sets of that many images in place
  * of 50,000. The ablations, which take an hour
- * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, {@code ablation-lcmd-steps},
+ * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, {@code ablation-lcmd-consistency}, {@code ablation-lcmd-steps},
  * {@code ablation-lcmd-dropping}, {@code ablation-lcmd-weights}, {@code ablation-lcmd-width}, and with the folder of {@code fruits-train.zip} and
  * {@code fruits-valid.zip} {@code ablation-rdpm=DIR} (with {@code =ROW} behind it the rows alone whose names begin so) and {@code ablation-rdpm-sampling=DIR}. {@code lcmd-distances=RUN,TOKENS} draws
  * matrices of distances of embeddings.
@@ -110,6 +110,7 @@ public final class Main {
                     results.put(parts[0], Metrics.of(parts.length > 1 ? Long.parseLong(parts[1]) : 50_000));
                 case "ablation-lcmd" -> results.put(name, LcmdAblation.table());
                 case "ablation-lcmd-longer" -> results.put(name, LcmdAblation.longer());
+                case "ablation-lcmd-consistency" -> results.put(name, LcmdAblation.consistency());
                 case "ablation-lcmd-steps" -> results.put(name, LcmdAblation.steps());
                 case "ablation-lcmd-dropping" -> results.put(name, LcmdAblation.dropping());
                 case "ablation-lcmd-weights" -> results.put(name, LcmdAblation.weights());
@@ -122,7 +123,8 @@ public final class Main {
                     throw new IllegalArgumentException("unknown benchmark " + name
                             + "; there are peak, start, generate, canvas, prior, priors, cache, paper, paper-drawing,"
                             + " paper-training, paper-training-fp32, fruits, tokenizer, tokenizer-256, encode, memory,"
-                            + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-lcmd-steps, ablation-lcmd-dropping,"
+                            + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-lcmd-consistency,"
+                            + " ablation-lcmd-steps, ablation-lcmd-dropping,"
                             + " ablation-lcmd-weights, ablation-lcmd-width, lcmd-distances=RUN,TOKENS, ablation-rdpm=DIR[=ROW]"
                             + " and ablation-rdpm-sampling=DIR");
             }
