@@ -4,7 +4,7 @@ import dev.smalti.testing.KnownImagesContract;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Tag;
 
-/** RDPM's tokenizer and prior. */
+/** RDPM's tokenizer, and its prior with guesses of the map. */
 @Tag("learning")
 class KnownImagesRdpmTest extends KnownImagesContract {
     @Override

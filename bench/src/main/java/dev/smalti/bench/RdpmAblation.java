@@ -114,7 +114,7 @@ final class RdpmAblation {
                     .run(model, Observer.NONE)
                     .bitsPerToken();
             int steps = model.prior().space().depth();
-            for (String each : List.of("psnr", "codebook_usage", "perplexity", "perplexity_1", "perplexity_" + steps)) {
+            for (String each : List.of("codebook_usage", "perplexity", "perplexity_1", "perplexity_" + steps)) {
                 row.put(each, measures.get(each));
             }
             row.put("bits_per_place", steps * bits.mean());
@@ -124,7 +124,7 @@ final class RdpmAblation {
         }
     }
 
-    /** SSIM of the reconstructions of fruits-valid, and their Fréchet distance to it. */
+    /** PSNR and SSIM of the reconstructions of fruits-valid, and their Fréchet distance to it. */
     private Map<String, Object> reconstruction() {
         Path features = data.resolve("fruits-features");
         Map<String, Object> measures = new LinkedHashMap<>();
@@ -132,7 +132,7 @@ final class RdpmAblation {
                         new EvaluationRequest(
                                 new EvaluationRequest.Real(data.resolve("fruits-valid.zip"), null),
                                 new Fakes.Reconstructed(RunFolder.open(folder.resolve("tokenizer"))),
-                                List.of(Metric.FRECHET, Metric.SSIM),
+                                List.of(Metric.FRECHET, Metric.PSNR, Metric.SSIM),
                                 Files.isDirectory(features) ? features.toString() : null,
                                 null,
                                 null,
