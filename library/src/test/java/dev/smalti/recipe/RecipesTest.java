@@ -231,7 +231,7 @@ class RecipesTest {
         "lcmd-ffhq, 1024, 0, 56.1",
         "lcmd-imagenet, 1024, 1000, 246.5",
         "lcmd-ffhq-vqdiffusion, 1024, 0, 57.8",
-        "lcmd-imagenet-vqdiffusion, 1024, 1000, 248.6",
+        "lcmd-imagenet-vqdiffusion, 1024, 1000, 518.1",
         "rdpm-imagenet-12, 4096, 1000, 133.6",
         "rdpm-imagenet-16, 4096, 1000, 311.0",
         "rdpm-imagenet-20, 4096, 1000, 602.2"
