@@ -1,8 +1,10 @@
 package dev.smalti.train;
 
+import com.fasterxml.jackson.annotation.JsonValue;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.smalti.network.Loss;
 import dev.smalti.tensor.AtomicFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -10,16 +12,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Writes {@code metrics.jsonl}, a line every {@code logEvery} steps with the means since the last one, and a line with
- * {@code held_out.*} after each validation; and draws {@code training.png} of them.
+ * {@code held_out.*} after each validation; and draws {@code training.png} of them. Losses by time are an array of ten, of (0, 0.1] to
+ * (0.9, 1] of all times, null where there was none.
  *
  * <p>All validations of a run are of the same items, whose number is in their lines as {@code held_out.items}: a run that goes on
  * with another recipe keeps to those that it began with, all of them if it doesn't say. A validation that was stopped is made
@@ -30,12 +36,17 @@ public final class MetricsLog implements Watcher {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private static final String HELD_OUT = "held_out.";
+    private static final Pattern PART = Pattern.compile("(.*\\.loss_by_time)\\.(\\d)");
     private static final String ITEMS = HELD_OUT + "items";
+
+    /** @param losses of ten parts of all times, with nulls */
+    private record TimeProfile(@JsonValue List<Double> losses) {}
 
     private final Path folder;
     private final TrainingConfiguration configuration;
     private final MeasureSums sums;
     private final Map<String, TreeMap<Long, Double>> curves = new LinkedHashMap<>();
+    private final Map<String, TreeMap<Long, List<Double>>> profiles = new LinkedHashMap<>(); // by time
     private long validated = -1; // the step of the last validation
     private int items; // of each
 
@@ -58,11 +69,11 @@ public final class MetricsLog implements Watcher {
                         kept.add(line);
                         remember(node);
                         node.properties().forEach(field -> {
+                            long step = node.path("step").asLong();
                             if (field.getValue().isNumber()) {
-                                curve(
-                                        field.getKey(),
-                                        node.path("step").asLong(),
-                                        field.getValue().asDouble());
+                                curve(field.getKey(), step, field.getValue().asDouble());
+                            } else if (field.getValue().isArray()) {
+                                profile(field.getKey(), step, numbers(field.getValue()));
                             }
                         });
                     }
@@ -100,7 +111,7 @@ public final class MetricsLog implements Watcher {
         if (run.step() % configuration.logEvery() == 0 || run.complete()) {
             Map<String, Object> line = new LinkedHashMap<>();
             line.put("step", run.step());
-            line.putAll(sums.takeMeans());
+            line.putAll(together(sums.takeMeans()));
             line.put("learning_rate", run.rate());
             line.put("items_per_second", run.itemsPerSecond());
             line.put("seconds", run.seconds());
@@ -162,7 +173,13 @@ public final class MetricsLog implements Watcher {
 
     private void append(Map<String, Object> line) {
         long step = (Long) line.get("step");
-        line.forEach((name, value) -> curve(name, step, ((Number) value).doubleValue()));
+        line.forEach((name, value) -> {
+            if (value instanceof TimeProfile profile) {
+                profile(name, step, profile.losses());
+            } else {
+                curve(name, step, ((Number) value).doubleValue());
+            }
+        });
         try {
             Files.writeString(
                     file(), JSON.writeValueAsString(line) + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
@@ -175,9 +192,36 @@ public final class MetricsLog implements Watcher {
         curves.computeIfAbsent(name, key -> new TreeMap<>()).put(step, value);
     }
 
+    private void profile(String name, long step, List<Double> losses) {
+        profiles.computeIfAbsent(name, key -> new TreeMap<>()).put(step, losses);
+    }
+
+    /** Of the parts of a loss by time, which are measures of their own until here, one array. */
+    private static Map<String, Object> together(Map<String, Double> means) {
+        Map<String, Object> together = new LinkedHashMap<>();
+        means.forEach((name, value) -> {
+            Matcher part = PART.matcher(name);
+            if (!part.matches()) {
+                together.put(name, value);
+                return;
+            }
+            Object losses = together.computeIfAbsent(
+                    part.group(1),
+                    key -> new TimeProfile(new ArrayList<>(Collections.nCopies(Loss.ByTime.PARTS, null))));
+            ((TimeProfile) losses).losses().set(Integer.parseInt(part.group(2)), value);
+        });
+        return together;
+    }
+
+    private static List<Double> numbers(JsonNode array) {
+        List<Double> numbers = new ArrayList<>();
+        array.forEach(each -> numbers.add(each.isNumber() ? each.asDouble() : null));
+        return numbers;
+    }
+
     private void plot() {
         try {
-            TrainingPlot.write(folder.resolve("training.png"), curves);
+            TrainingPlot.write(folder.resolve("training.png"), curves, profiles);
         } catch (IOException | RuntimeException | LinkageError e) {
             LOG.warn("training.png could not be drawn: {}", e.toString()); // a machine without fonts can still train
         }

@@ -174,15 +174,19 @@ public final class TrainLoop<B> {
         List<Reading> readings = new ArrayList<>();
         readings.add(reading(name + ".loss", "loss of the " + name, loss.total(), parts));
         loss.measures().forEach((measure, value) -> readings.add(reading(name + "." + measure, null, value, parts)));
+        if (loss.byTime() != null) {
+            Tensor sums = loss.byTime().sums().flatten(); // [20]
+            readings.add(new Reading(name + ".loss_by_time", null, sums.to(device, ScalarType.Double), 1));
+        }
         loss.total().div(new Scalar((double) parts)).backward();
         return readings;
     }
 
     /**
-     * A number that is still on the device.
+     * A number that is still on the device, or the sums of {@link Loss.ByTime}.
      *
      * @param checked what must be finite; null if it needn't be
-     * @param value float64 [1]
+     * @param value float64 [1], or [20]
      * @param parts of which it is one: their mean is wanted
      */
     private record Reading(String name, String checked, Tensor value, int parts) {}
@@ -197,13 +201,35 @@ public final class TrainLoop<B> {
         double[] values = Tensors.toDoubles(
                 Tensors.cat(readings.stream().map(Reading::value).toList()));
         Map<String, Double> measures = new LinkedHashMap<>();
-        for (int i = 0; i < values.length; i++) {
-            Reading reading = readings.get(i);
-            if (reading.checked() != null && !Double.isFinite(values[i])) {
-                throw new NotFiniteException(reading.checked(), values[i], step + 1);
+        Map<String, double[]> byTime = new LinkedHashMap<>();
+        int at = 0;
+        for (Reading reading : readings) {
+            int count = (int) reading.value().numel();
+            if (count > 1) {
+                double[] sums = byTime.computeIfAbsent(reading.name(), name -> new double[count]);
+                for (int i = 0; i < count; i++) {
+                    sums[i] += values[at + i];
+                }
+            } else if (reading.checked() != null && !Double.isFinite(values[at])) {
+                throw new NotFiniteException(reading.checked(), values[at], step + 1);
+            } else {
+                measures.merge(reading.name(), values[at] / reading.parts(), Double::sum);
             }
-            measures.merge(reading.name(), values[i] / reading.parts(), Double::sum);
+            at += count;
         }
+        byTime.forEach((name, sums) -> measures.putAll(means(name, sums)));
         return measures;
+    }
+
+    /** Of each part of the times that has a loss, the mean. */
+    private static Map<String, Double> means(String name, double[] sums) {
+        Map<String, Double> means = new LinkedHashMap<>();
+        for (int i = 0; i < Loss.ByTime.PARTS; i++) {
+            double count = sums[Loss.ByTime.PARTS + i];
+            if (count > 0) {
+                means.put(name + "." + i, sums[i] / count);
+            }
+        }
+        return means;
     }
 }

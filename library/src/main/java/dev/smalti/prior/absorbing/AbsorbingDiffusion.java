@@ -105,7 +105,7 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
                 };
         Map<String, Tensor> measures = new LinkedHashMap<>();
         measures.put("elbo_bits", bound.mean());
-        return new Loss(each.mean(), measures);
+        return new Loss(each.mean(), measures, new Loss.ByTime(t.div(new Scalar((double) steps)), each));
     }
 
     /** Which tokens are masked at time t. int64 [B], [B, L] in [0, 1) -> bool [B, L] */

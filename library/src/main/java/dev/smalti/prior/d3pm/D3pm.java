@@ -84,11 +84,13 @@ public final class D3pm implements SearchableSteps {
         Tensor weight = Devices.send(masking.weight(), x0.device(), ScalarType.Double); // [B]
         double bits = core.bits();
         Scalar scale = new Scalar(reverse.steps() * bits);
-        Tensor bound = terms.divergence().sum(1).mul(weight).mean().mul(scale);
-        Tensor entropy = terms.entropy().sum(1).mul(weight).mean().mul(scale);
+        Tensor bound = terms.divergence().sum(1).mul(weight).mul(scale); // [B]
+        Tensor entropy = terms.entropy().sum(1).mul(weight).mul(scale);
+        Tensor each = bound.add(entropy.mul(new Scalar(configuration.crossEntropy())));
         return new Loss(
-                bound.add(entropy.mul(new Scalar(configuration.crossEntropy()))),
-                Map.of("elbo_bits", bound.detach().add(new Scalar(priorNats * bits))));
+                each.mean(),
+                Map.of("elbo_bits", bound.detach().mean().add(new Scalar(priorNats * bits))),
+                new Loss.ByTime(t.div(new Scalar((double) reverse.steps())), each));
     }
 
     /** Ancestral sampling in T' steps spread evenly over T; the posterior is over several at once. */

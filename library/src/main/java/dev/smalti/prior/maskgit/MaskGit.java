@@ -26,6 +26,7 @@ import java.util.Map;
 import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -115,7 +116,22 @@ public final class MaskGit implements SearchableSteps {
         Tensor smoothed = nats.mul(new Scalar(1 - smoothing)).sub(log.mean(-1).mul(new Scalar(smoothing)));
         Tensor masked = gone.flatten().index_select(0, at).to(ScalarType.Float);
         Tensor bits = mean(nats.detach(), masked).div(new Scalar(Math.log(2)));
-        return new Loss(mean(smoothed, masked.clamp_min(new Scalar(other))), Map.of("masked_bits", bits));
+        Tensor total = mean(smoothed, masked.clamp_min(new Scalar(other)));
+        return new Loss(
+                total,
+                Map.of("masked_bits", bits),
+                byMasks(lost, at, nats.detach().mul(masked)));
+    }
+
+    /** The mean over each grid's masked tokens of what is 0 at the others, in nats, by their share of the grid. [M] */
+    private Loss.ByTime byMasks(Tensor lost, Tensor at, Tensor nats) {
+        Tensor share = lost.to(ScalarType.Float).mean(new long[] {1}, false, new ScalarTypeOptional()); // [B]
+        Tensor sums = torch.zeros(new long[] {lost.numel()}, Tensors.options(ScalarType.Float, nats.device()))
+                .index_copy(0, at, nats)
+                .view(lost.size(0), -1)
+                .sum(1); // [B]
+        Tensor counts = Devices.send(share.mul(new Scalar((double) length)), nats.device(), ScalarType.Float);
+        return new Loss.ByTime(share, sums.div(counts.clamp_min(new Scalar(1.0))));
     }
 
     /** The weighted mean; 0 where nothing has weight. */

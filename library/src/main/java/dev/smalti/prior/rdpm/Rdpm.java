@@ -144,8 +144,8 @@ public final class Rdpm implements Prior {
                         .map(i -> i % steps + 1)
                         .toArray())
                 : LowDiscrepancyTimes.times(generator, grids, steps);
-        Tensor bits = entropy(batch, rows, t).mean().mul(new Scalar(1 / Math.log(2)));
-        return new Loss(bits, Map.of());
+        Tensor bits = entropy(batch, rows, t).mul(new Scalar(1 / Math.log(2))); // [R, L]
+        return new Loss(bits.mean(), Map.of(), new Loss.ByTime(t.div(new Scalar((double) steps)), bits.mean(1)));
     }
 
     /**

@@ -28,6 +28,7 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
@@ -122,17 +123,19 @@ public final class Sedd implements SearchableSteps {
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor nats;
+            Tensor[] time = new Tensor[1]; // or the share of masked tokens, [B]
             if (configuration.counting()) {
-                nats = absorbBound(x0, label, generator);
+                nats = absorbBound(x0, label, generator, share -> time[0] = share);
             } else {
                 Tensor t = times(x0.size(0), generator); // [B]
+                time[0] = t;
                 ImportanceMasking masking =
                         importanceMasking(configuration.noise().total(t), generator);
                 Tensor x = lost(x0, configuration.noise().total(t), masking);
                 nats = trainingLoss(x, x0, label, t).mul(weight(masking, x0));
             }
-            Tensor bits = nats.div(new Scalar(space.length() * Math.log(2))).mean();
-            return new Loss(bits, Map.of("elbo_bits", bits.detach()));
+            Tensor each = nats.div(new Scalar(space.length() * Math.log(2)));
+            return new Loss(each.mean(), Map.of("elbo_bits", each.detach().mean()), new Loss.ByTime(time[0], each));
         }));
     }
 
@@ -316,7 +319,7 @@ public final class Sedd implements SearchableSteps {
         return core.negativeLogLikelihood(batch, () -> {
             Generator generator = seed.generator();
             return configuration.transitions() == Transitions.ABSORB
-                    ? absorbBound(batch.codes(), batch.labels(), generator)
+                    ? absorbBound(batch.codes(), batch.labels(), generator, share -> {})
                     : uniformBound(batch.codes(), batch.labels(), generator);
         });
     }
@@ -380,8 +383,10 @@ public final class Sedd implements SearchableSteps {
         return some.div(some.sum(1).unsqueeze(1)).clamp_min(new Scalar(1e-30)).log();
     }
 
-    private Tensor absorbBound(Tensor x0, Tensor labels, Generator generator) {
+    /** @param told the share of masked tokens of each grid, [B] */
+    private Tensor absorbBound(Tensor x0, Tensor labels, Generator generator, Consumer<Tensor> told) {
         return MaskedBound.negativeLogLikelihood(x0.size(0), space.length(), x0.device(), generator, (lost, share) -> {
+            told.accept(share);
             Tensor sigma =
                     share.neg().log1p().neg().clamp_min(new Scalar(range[0])).clamp_max(new Scalar(range[1]));
             Tensor device = Devices.send(sigma, x0.device(), ScalarType.Float);

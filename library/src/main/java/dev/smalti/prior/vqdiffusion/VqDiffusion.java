@@ -115,7 +115,16 @@ public final class VqDiffusion implements SearchableSteps {
                                 .detach()
                                 .mean()
                                 .add(new Scalar(priorNats))
-                                .mul(new Scalar(bits))));
+                                .mul(new Scalar(bits))),
+                byTime(each, t, share));
+    }
+
+    /** As if times were uniform: T times what a time adds, in bits a token. */
+    private Loss.ByTime byTime(Tensor each, Tensor t, Tensor share) {
+        double steps = reverse.steps();
+        Tensor uniform = Devices.send(share.mul(new Scalar(steps * core.bits())), each.device(), ScalarType.Double);
+        return new Loss.ByTime(
+                t.div(new Scalar(steps)), each.detach().select(1, 0).mul(uniform));
     }
 
     /** The loss and L_t / p(t) of each grid, weighted, in nats. -> float64 [B, 2] */
