@@ -8,7 +8,7 @@ import java.util.Objects;
  * The recipe of {@code train-prior}.
  *
  * @param seed seed from which all randomness grows; any; 0 if left out
- * @param heldOut share of the grids that is not trained on but measured, never more than 1,000 grids; [0, 0.5]; 0.02 if left
+ * @param heldOut share of the grids, or of the images, that is not trained on but measured, never more than 1,000; [0, 0.5]; 0.02 if left
  *     out
  * @param data how images are prepared where no token file is trained on but images themselves; as in the tokenizer's training
  *     if left out
