@@ -82,7 +82,12 @@ public final class Checkpoints implements Watcher {
         }
     }
 
-    /** Marks the checkpoint of a step as the best, and writes it first if it isn't there yet. The one that was the best may go. */
+    /** Whether the recipe says so, or the run has one already: what is marked as the best must stay that. */
+    boolean keepsBest() {
+        return configuration.keepBest() || best(run).isPresent();
+    }
+
+    /** Marks the checkpoint of a step as the best, and writes it first if it isn't there yet; the former one may go. */
     void keepBest(BestCheckpoint best) {
         if (best.step() != newest) {
             write(best.step());
