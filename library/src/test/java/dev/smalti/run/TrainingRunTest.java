@@ -248,8 +248,8 @@ class TrainingRunTest {
         Path plain = folder.resolve("plain");
         run(plain, false, 0, NEVER);
         assertThatThrownBy(() -> RunFolder.open(plain).at("best"))
-                .hasMessageEndingWith("got best: " + plain
-                        + " has 16 (the last); none is marked as the best, which training.keep_best does");
+                .hasMessage(plain + " has no best checkpoint, which training.keep_best keeps: give last or a step, of"
+                        + " 16 (the last)");
         RunFolder empty = RunFolder.prepare(folder.resolve("empty"), description(), false);
         assertThatThrownBy(() -> empty.at("auto")).hasMessageContaining("has no checkpoint yet");
     }
