@@ -234,6 +234,23 @@ class CompareTest {
     }
 
     @Test
+    void draws_from_the_best_of_a_run_that_patience_has_ended_and_trains_it_no_further() throws IOException {
+        Path patient = fresh.resolve("out");
+        String one = "priors=[{name: absorbing, recipe: %s}]".formatted(folder.resolve("absorbing.yaml"));
+        String still = "set=[training.learning_rate=1e-30, training.validate_every=1, training.patience=2]";
+        JsonNode first = compare(patient, "--set", one, "--set", still, "--set", SWEEPS);
+        assertThat(first.get("complete").asBoolean()).isTrue();
+        JsonNode prior = first.get("priors").get(0);
+        assertThat(prior.get("steps").asInt()).isEqualTo(3);
+        assertThat(prior.get("checkpoint").asInt()).isEqualTo(1);
+        Path log = patient.resolve("runs/absorbing/metrics.jsonl");
+        FileTime before = Files.getLastModifiedTime(log);
+        JsonNode second = compare(patient, "--set", one, "--set", still, "--set", SWEEPS);
+        assertThat(second.get("computed").asInt()).isZero();
+        assertThat(Files.getLastModifiedTime(log)).isEqualTo(before);
+    }
+
+    @Test
     void leaves_a_prior_to_the_process_that_holds_it() throws IOException {
         Path copy = copied(out, fresh.resolve("copy"));
         Path left = Files.writeString(copy.resolve("cells/drawn-raster.partial.npz"), "of a killed process");

@@ -54,8 +54,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * The folder of a run: {@code recipe.yaml}, {@code provenance.json}, {@code model.json}, {@code metrics.jsonl},
- * {@code checkpoint-<step>/}, {@code best.json} where the best of these is kept, previews and plots; a prior's also has the {@code tokenizer/} of its tokens, a run folder
- * again, with only what decoding needs.
+ * {@code checkpoint-<step>/}, {@code best.json} where the best of these is kept, previews and plots; a prior's also has the
+ * {@code tokenizer/} of its tokens, a run folder again, with only what decoding needs.
  */
 public final class RunFolder {
     private static final int FORMAT = 1;
@@ -486,7 +486,7 @@ public final class RunFolder {
         return Checkpoints.weights(checkpoint());
     }
 
-    /** The checkpoint whose weights are used: the one that was {@linkplain #at chosen}, else the {@linkplain Checkpoints#usual usual} one. */
+    /** Whose weights are used: the one that was {@linkplain #at chosen}, else the {@linkplain Checkpoints#usual usual} one. */
     public Path checkpoint() {
         return checkpoint == null ? Checkpoints.usual(path).orElseThrow(this::untrained) : checkpoint;
     }
@@ -496,7 +496,8 @@ public final class RunFolder {
     }
 
     /**
-     * The same run, of which everything is of one checkpoint from now on, though others be written. A tokenizer inside keeps its own.
+     * The same run, of which everything is of one checkpoint from now on, though others be written. A tokenizer inside keeps
+     * its own.
      *
      * @param which {@code auto} for the best where one is marked and else the newest, {@code best}, {@code last}, or a step
      * @throws JobException listing the checkpoints that are there if this one isn't

@@ -60,9 +60,9 @@ public interface Tokenizer extends AutoCloseable {
     List<Objective<Tensor>> objectives();
 
     /**
-     * How far images in [-1, 1] are from what comes back of them, by the part of the training's loss that sees these two alone: the
-     * distance of pixels, and the weighted perceptual one where there is one; no discriminator, whose judgement changes as it learns. The mean
-     * absolute difference if a tokenizer doesn't say. [B, 3, H, W] twice -> [B]
+     * How far images in [-1, 1] are from what comes back of them, by the part of the training's loss that sees these two
+     * alone: the distance of pixels, and the weighted perceptual one where there is one; no discriminator, whose judgement
+     * changes as it learns. The mean absolute difference if a tokenizer doesn't say. [B, 3, H, W] twice -> [B]
      */
     default Tensor distortion(Tensor images, Tensor reconstruction) {
         return images.sub(reconstruction).abs().flatten(1, -1).mean(1);

@@ -82,7 +82,12 @@ public final class Checkpoints implements Watcher {
         }
     }
 
-    /** Marks the checkpoint of a step as the best, and writes it first if it isn't there yet. The one that was the best may go. */
+    /** Whether the recipe says so, or the run has one already: what is marked as the best must stay that. */
+    boolean keepsBest() {
+        return configuration.keepBest() || best(run).isPresent();
+    }
+
+    /** Marks the checkpoint of a step as the best, and writes it first if it isn't there yet; the former one may go. */
     void keepBest(BestCheckpoint best) {
         if (best.step() != newest) {
             write(best.step());
@@ -301,9 +306,11 @@ public final class Checkpoints implements Watcher {
                                 .filter(each -> which.equals(Long.toString(step(each))))
                                 .findFirst();
                 };
-        return found.orElseThrow(() -> new IllegalArgumentException(
-                Phrase.of("checkpoint must be auto, best, last or the step of one that is there, got %s: %s has %s")
-                        .with(Excerpt.of(which), run, list(run))));
+        String message = which.equals("best")
+                ? "%2$s has no best checkpoint, which training.keep_best keeps: give last or a step, of %3$s"
+                : "checkpoint must be auto, best, last or the step of one that is there, got %1$s: %2$s has %3$s";
+        return found.orElseThrow(
+                () -> new IllegalArgumentException(Phrase.of(message).with(Excerpt.of(which), run, list(run))));
     }
 
     private static String list(Path run) {
@@ -316,8 +323,7 @@ public final class Checkpoints implements Watcher {
             last.filter(each::equals).ifPresent(one -> roles.add("the last"));
             names.add(step(each) + (roles.isEmpty() ? "" : " (" + String.join(" and ", roles) + ")"));
         }
-        return String.join(", ", names)
-                + (best.isEmpty() ? "; none is marked as the best, which training.keep_best does" : "");
+        return String.join(", ", names);
     }
 
     /** The steps of those that are there, ascending. */

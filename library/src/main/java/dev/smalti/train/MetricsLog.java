@@ -123,7 +123,7 @@ public final class MetricsLog implements Watcher {
      * Measures on held-out data, for this log. It comes behind the log and the checkpoints, which a stop of it leaves whole.
      *
      * @param best is fed with the measures, of the log that there is first
-     * @param checkpoints that keep the best, if that is wanted
+     * @param checkpoints that may keep the best
      */
     public Watcher validations(HeldOut heldOut, Best best, Checkpoints checkpoints) {
         return new Watcher() {
@@ -155,7 +155,7 @@ public final class MetricsLog implements Watcher {
         Map<String, Double> measures = heldOut.measure(count, done -> {});
         double value = measures.getOrDefault(heldOut.decides(), Double.NaN);
         best.see(run.step(), value);
-        if (configuration.keepBest() && best.step() == run.step()) {
+        if (checkpoints.keepsBest() && best.step() == run.step()) {
             checkpoints.keepBest(new BestCheckpoint(run.step(), heldOut.decides(), value));
         }
         Map<String, Object> line = new LinkedHashMap<>();

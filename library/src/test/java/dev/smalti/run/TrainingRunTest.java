@@ -125,9 +125,17 @@ class TrainingRunTest {
         assertThat(again.ended()).contains("the 3.000 of step 6");
         assertThat(contents(out)).isEqualTo(before);
 
-        Run rest = run(out, true, 0, NEVER);
+        Run rest = run(out, null, 0, NEVER); // and the best is kept as before
         assertThat(rest.begun()).isEqualTo(12);
         assertThat(rest.ended()).isNull();
+        assertSame(out, whole);
+    }
+
+    @Test
+    void a_run_that_has_kept_the_best_goes_on_to_without_being_told() throws IOException {
+        Path out = folder.resolve("out");
+        run(out, true, 0, after(4));
+        run(out, null, null, NEVER);
         assertSame(out, whole);
     }
 
@@ -240,8 +248,8 @@ class TrainingRunTest {
         Path plain = folder.resolve("plain");
         run(plain, false, 0, NEVER);
         assertThatThrownBy(() -> RunFolder.open(plain).at("best"))
-                .hasMessageEndingWith("got best: " + plain
-                        + " has 16 (the last); none is marked as the best, which training.keep_best does");
+                .hasMessage(plain + " has no best checkpoint, which training.keep_best keeps: give last or a step, of"
+                        + " 16 (the last)");
         RunFolder empty = RunFolder.prepare(folder.resolve("empty"), description(), false);
         assertThatThrownBy(() -> empty.at("auto")).hasMessageContaining("has no checkpoint yet");
     }
