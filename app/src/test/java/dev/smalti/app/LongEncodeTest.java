@@ -127,8 +127,12 @@ class LongEncodeTest {
         assertThat(info.get("copies").asInt()).isEqualTo(4);
         assertThat(info.get("metadata").get("crop").asText()).isEqualTo("random");
         run(with(views, "encode", tokenizer, "--data", wide, "--out", again, "--batch", 1, "--shard-size", 8));
+        Path alone = fresh.resolve("alone");
+        run("encode", tokenizer, "--data", wide, "--out", alone, "--crop", "random");
         try (TokenFile file = TokenFile.read(four);
+                TokenFile one = TokenFile.read(alone);
                 TokenFile other = TokenFile.read(again)) {
+            assertThat(grids(file, 0, 4)).isDeepEqualTo(grids(one, 0, 1));
             assertThat(file.size()).isEqualTo(24);
             assertThat(other.fingerprint()).isEqualTo(file.fingerprint());
             for (int image = 0; image < 6; image++) {

@@ -35,8 +35,8 @@ public record Preparation(int size, Crop crop, boolean flip) {
      * @param seed of the picture
      */
     byte[] view(Pixels image, int view, Seed seed) {
-        byte[] rgb =
-                new Preparation(size, crop, false).apply(image, seed.child(view).random());
+        byte[] rgb = new Preparation(size, crop, false)
+                .apply(image, (view == 0 ? seed : seed.child(view)).random()); // the first is that which is alone
         if (flip && view % 2 == 1) {
             mirror(rgb);
         }
