@@ -256,7 +256,11 @@ final class CompareCells {
                 .run(model, phase -> observer.see(phase.in(title + ", bits per token")));
         Likelihood.Estimate bits = result.bitsPerToken();
         CompareResult.Bits measured = new CompareResult.Bits(
-                bits.mean(), Double.isNaN(bits.interval()) ? null : bits.interval(), result.exact(), result.grids());
+                bits.mean(),
+                Double.isNaN(bits.interval()) ? null : bits.interval(),
+                result.exact(),
+                result.grids(),
+                result.steps());
         computed++;
         keep(file, measured);
         return measured;

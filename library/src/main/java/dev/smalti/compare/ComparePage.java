@@ -277,6 +277,15 @@ final class ComparePage {
                     "A prior with an asterisk was trained on tokens of its own, by a tokenizer of its own: its bits say nothing beside the"
                             + " others', and its images carry its tokenizer's losses.");
         }
+        String stepped = result.priors().stream()
+                .filter(each -> each.bits() != null
+                        && Objects.requireNonNullElse(each.bits().steps(), 0) > 0)
+                .map(each ->
+                        Phrase.of("%s of %,d").with(each.name(), each.bits().steps()))
+                .collect(Collectors.joining(", "));
+        if (!stepped.isEmpty()) {
+            items.add("Bounds on bits are of continuous time, but of so many steps: " + escape(stepped) + ".");
+        }
         items.add(
                 "Bits per token of different methods are bounds that are differently tight: they tell learning from not learning, not always"
                         + " the better from the good. Draws are what a prior is for.");

@@ -97,8 +97,9 @@ public record CompareResult(
      *
      * @param interval half the width of the 95 % interval over grids
      * @param exact false for a bound from above
+     * @param steps T of the process that it bounds, 0 for continuous time; null where it wasn't written down
      */
-    public record Bits(double mean, Double interval, boolean exact, long grids) {}
+    public record Bits(double mean, Double interval, boolean exact, long grids, Integer steps) {}
 
     /** A point of a curve. */
     public record Point(long step, double value) {}
