@@ -21,6 +21,12 @@ final class TrainTokenizerVerb extends Verb {
     @Option(names = "--skip-bad", description = "leave broken images out, with a warning, instead of failing")
     private boolean skipBad;
 
+    @Option(
+            names = "--from",
+            paramLabel = "RUN",
+            description = "run folder of train-tokenizer whose weights training begins from (default: new weights)")
+    private Path from;
+
     TrainTokenizerVerb(Console console) {
         super(console);
     }
@@ -28,7 +34,7 @@ final class TrainTokenizerVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         TrainTokenizer job = new TrainTokenizer(
-                training.recipe(), training.overrides(), data, training.out(), training.resume(), skipBad);
+                training.recipe(), training.overrides(), data, training.out(), training.resume(), skipBad, from);
         return training.answer(progress(), interruption, job::run);
     }
 }

@@ -24,6 +24,8 @@ import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.tokenizer.TokenizerConfiguration;
+import dev.smalti.train.Checkpoints;
 import dev.smalti.train.HeldOut;
 import dev.smalti.train.Run;
 import dev.smalti.train.Watcher;
@@ -49,10 +51,17 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param out run folder
  * @param resume continues the run in {@code out}
  * @param skipBad leaves broken images out instead of failing
+ * @param from run folder of {@code train-tokenizer} whose averaged weights training begins from; null for new ones
  */
 public record TrainTokenizer(
-        Path recipe, List<String> overrides, Path data, Path out, boolean resume, boolean skipBad) {
+        Path recipe, List<String> overrides, Path data, Path out, boolean resume, boolean skipBad, Path from) {
     private static final String DISTORTION = "distortion";
+
+    /** From new weights. */
+    public TrainTokenizer(Path recipe, List<String> overrides, Path data, Path out, boolean resume, boolean skipBad) {
+        this(recipe, overrides, data, out, resume, skipBad, null);
+    }
+
     private static final int SHOWN = 16;
     private static final int MEASURED = 32; // images at once, at most
 
@@ -73,11 +82,14 @@ public record TrainTokenizer(
         Seed seed = new Seed(read.seed());
         Device device = Devices.of(read.training().device());
         Map<String, String> parents =
-                read.tokenizer().parents(); // before seconds of building, since files may be missing
+                new LinkedHashMap<>(read.tokenizer().parents()); // before seconds of building, since files may be missing
         try (ImageSet images = ImageSet.open(data);
                 Tokenizer tokenizer = read.tokenizer().build(seed.child("weights"), device)) {
             if (images.size() < 2) {
                 throw new JobException(data + " has only " + images.size() + " image; training needs more");
+            }
+            if (Checkpoints.latest(out).isEmpty()) {
+                begin(tokenizer, read.tokenizer(), parents);
             }
             List<Objective<Tensor>> objectives = tokenizer.objectives();
             RunFolder folder = RunFolder.prepare(out, RunFolder.Description.tokenizer(tokenizer.space()), resume);
@@ -103,6 +115,20 @@ public record TrainTokenizer(
                         parts[1].size() == 0 ? null : new Returned(looking, skipBad));
             }
         }
+    }
+
+    /** With the weights of the run that it begins from, which is its parent. */
+    private void begin(Tokenizer tokenizer, TokenizerConfiguration configuration, Map<String, String> parents) {
+        if (from == null) {
+            if (configuration.keepsTokens()) {
+                throw new JobException(
+                        recipe + " trains a part of a tokenizer alone: say of which run with --from RUN");
+            }
+            return;
+        }
+        RunFolder parent = RunFolder.open(from);
+        parent.begin(tokenizer, configuration);
+        parents.put("tokenizer", parent.fingerprint());
     }
 
     static String name(Path data) {

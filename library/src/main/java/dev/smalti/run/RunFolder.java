@@ -45,6 +45,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -371,6 +372,34 @@ public final class RunFolder {
         return FeaturesRecipe.open(path, checkpoint(), device);
     }
 
+    /**
+     * Copies this tokenizer's averaged weights into one that is to be trained further.
+     *
+     * @throws JobException if they don't fit, listing what is missing or unknown; or if what is to be trained alone is there already
+     */
+    public void begin(Tokenizer tokenizer, TokenizerConfiguration configuration) {
+        require("tokenizer", "train-tokenizer");
+        Scope.free(() -> {
+            Map<String, Tensor> weights = weights();
+            boolean there = weights.keySet().stream().anyMatch(configuration::beginsAnew);
+            if (there && configuration.keepsTokens()) {
+                throw new JobException(
+                        path + " has what would be trained alone already, and its tokens count with it: begin from"
+                                + " the run before that, or go on with --resume");
+            }
+            tokenizer.parameters().all().forEach((name, own) -> {
+                if (configuration.beginsAnew(name)) {
+                    weights.putIfAbsent(name, own);
+                }
+            });
+            try {
+                tokenizer.parameters().load(weights);
+            } catch (IllegalArgumentException e) {
+                throw new JobException(weightsFile() + ": " + e.getMessage(), e);
+            }
+        });
+    }
+
     /** SHA-256 of the file with the weights that are used, in hexadecimal. */
     public String sha256() {
         return WeightFile.sha256(weightsFile(), "train the run further, with --resume");
@@ -526,13 +555,17 @@ public final class RunFolder {
 
     /**
      * SHA-256 over the names and the bfloat16 values of the tokenizer's weights, as 16 hexadecimal digits; so a copy that
-     * was stored in half the size counts as the same tokenizer.
+     * was stored in half the size counts as the same tokenizer, and so does one of which a part was trained that no code depends
+     * on.
      */
     public String fingerprint() {
+        Predicate<String> apart = apart();
         return Scope.value(() -> {
             try {
                 MessageDigest digest = MessageDigest.getInstance("SHA-256");
-                new TreeMap<>(weights()).forEach((name, tensor) -> {
+                Map<String, Tensor> counted = new TreeMap<>(weights());
+                counted.keySet().removeIf(apart);
+                counted.forEach((name, tensor) -> {
                     Stopping.check();
                     digest.update(name.getBytes(StandardCharsets.UTF_8));
                     if (tensor.is_floating_point()) {
@@ -547,6 +580,16 @@ public final class RunFolder {
                 throw new IllegalStateException(e);
             }
         });
+    }
+
+    /** The tensors that were trained alone, on what the tokens are of. */
+    private Predicate<String> apart() {
+        if (!isTokenizer()) {
+            return name -> false;
+        }
+        TokenizerConfiguration recipe = RecipeFile.read(path.resolve("recipe.yaml"), TokenizerRecipe.class, List.of())
+                .tokenizer();
+        return name -> recipe.keepsTokens() && recipe.beginsAnew(name);
     }
 
     /** The run folder of the tokenizer that decodes this prior's tokens; null if it isn't there. */

@@ -19,6 +19,19 @@ public interface TokenizerConfiguration {
     }
 
     /**
+     * Whether only a part is trained that no code depends on: then training begins from the weights of another run, and tokens
+     * that were encoded before stay valid.
+     */
+    default boolean keepsTokens() {
+        return false;
+    }
+
+    /** Whether this tensor begins anew where the run whose weights training begins from has none of its name. */
+    default boolean beginsAnew(String tensor) {
+        return false;
+    }
+
+    /**
      * A new, untrained tokenizer.
      *
      * <p>On libtorch's meta device, where tensors have shapes and no numbers, it has the same {@linkplain

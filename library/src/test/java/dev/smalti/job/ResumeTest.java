@@ -421,6 +421,16 @@ class ResumeTest {
     }
 
     @Test
+    void a_prior_whose_blocks_are_computed_again_becomes_the_same_and_goes_on_without() {
+        Path kept = folder.resolve("kept");
+        Path again = folder.resolve("again");
+        prior(kept, false, AS_IT_IS).run(List.of(), NEVER);
+        prior(again, false, List.of("training.recompute=true")).run(List.of(), after(5));
+        prior(again, true, AS_IT_IS).run(List.of(), NEVER);
+        assertSameCheckpoints(kept, again, 12);
+    }
+
+    @Test
     void trains_without_a_limit_on_the_gradient() {
         Path out = folder.resolve("out");
         assertThat(prior(out, false, List.of("training.clip=0"))

@@ -23,8 +23,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -39,6 +41,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * the encoder's map into codes may be another {@link Quantizer} than the nearest neighbour's.
  */
 public final class Vqgan implements Tokenizer {
+    /** The part of the Gaussian over pixels. */
+    static final String GAUSSIAN = "logsigma";
+
     private final VqganConfiguration configuration;
     private final PixelRange range;
     private final Parameters parameters;
@@ -89,7 +94,7 @@ public final class Vqgan implements Tokenizer {
         this.after =
                 convolved ? new Convolution(parameters.child("post_quant_conv"), dimension, latent, 1, 1, 0) : null;
         this.gaussian = configuration.pixelLikelihood()
-                ? new PixelGaussian(parameters.child("logsigma"), decoder.channels(), configuration.patch())
+                ? new PixelGaussian(parameters.child(GAUSSIAN), decoder.channels(), configuration.patch())
                 : null;
         AdversarialConfiguration adversarial = configuration.adversarial();
         this.discriminator = adversarial.weight() > 0
@@ -214,12 +219,15 @@ public final class Vqgan implements Tokenizer {
     }
 
     /**
-     * The autoencoder's, then the discriminator's.
+     * The autoencoder's, then the discriminator's; that of the Gaussian over pixels where it is trained alone.
      *
      * @throws RuntimeException naming a file of the perceptual loss that isn't there or doesn't fit
      */
     @Override
     public List<Objective<Tensor>> objectives() {
+        if (configuration.keepsTokens()) {
+            return List.of(new PixelObjective());
+        }
         perceptual();
         List<Objective<Tensor>> objectives = new ArrayList<>();
         objectives.add(new AutoencoderObjective());
@@ -263,6 +271,38 @@ public final class Vqgan implements Tokenizer {
         @Override
         public Loss loss(Tensor images, long step, Seed seed) {
             return autoencoderLoss(range.inside(images), step, seed, made -> augment(made, seed.child("fake")));
+        }
+    }
+
+    /** The Gaussian over pixels alone, of features that no gradient reaches: all else keeps its bits. In nats a value. */
+    private final class PixelObjective implements Objective<Tensor> {
+        @Override
+        public String name() {
+            return "pixel_likelihood";
+        }
+
+        @Override
+        public Parameters parameters() {
+            return parameters;
+        }
+
+        @Override
+        public Loss loss(Tensor images, long step, Seed seed) {
+            parameters.training(false); // nor does the codebook count what it sees
+            Tensor features;
+            Tensor reconstruction;
+            try (NoGradGuard guard = new NoGradGuard()) {
+                long[] noise = LongStream.range(0, images.size(0))
+                        .map(image -> seed.child(image).value())
+                        .toArray();
+                features = features(quantizer.lookUp(encode(images, noise)));
+                reconstruction = decoder.image(features).to(ScalarType.Float);
+            }
+            Tensor nats = nats(
+                    range.inside(images),
+                    reconstruction,
+                    gaussian.logDeviation(features).to(ScalarType.Float));
+            return new Loss(nats.mean().div(new Scalar(3.0 * images.size(2) * images.size(3))), Map.of());
         }
     }
 

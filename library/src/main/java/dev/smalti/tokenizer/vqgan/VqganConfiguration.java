@@ -31,9 +31,11 @@ import org.bytedeco.pytorch.Device;
  * @param codebook K, D and how they learn
  * @param adversarial the discriminator and its weight; {@code {start: 30001}}, for images of 64 pixels and more, if left out
  * @param pixelLikelihood whether a Gaussian over pixels is trained too, on the decoder's features, without changing them;
- *     false if left out
+ *     false if left out, true where {@code trained} is {@code pixel_likelihood}
  * @param perceptual a distance as a frozen network sees images, beside that of pixels; none if left out
  * @param range the values of images as the networks see and compare them; {@code signed}, as Esser et al. 2021, if left out
+ * @param trained what is trained: all, or the Gaussian over pixels alone on the weights of another run, of which all else keeps its bits;
+ *     {@code all} if left out
  */
 public record VqganConfiguration(
         int size,
@@ -50,8 +52,17 @@ public record VqganConfiguration(
         AdversarialConfiguration adversarial,
         Boolean pixelLikelihood,
         PerceptualConfiguration perceptual,
-        PixelRange range)
+        PixelRange range,
+        Trained trained)
         implements TokenizerConfiguration {
+    /** What is trained. */
+    public enum Trained {
+        /** Encoder, codebook, decoder, and what else there is. */
+        ALL,
+        /** The Gaussian over pixels alone, as Bond-Taylor et al. 2022 do it in section 4.1.1. */
+        PIXEL_LIKELIHOOD
+    }
+
     public VqganConfiguration {
         if (size < 8 || size > 1024 || Integer.bitCount(size) != 1) {
             throw new IllegalArgumentException("size must be a power of two in 8..1024, got " + size);
@@ -91,12 +102,65 @@ public record VqganConfiguration(
         }
         outputSwish = outputSwish != null && outputSwish;
         adversarial = adversarial == null ? AdversarialConfiguration.paper(64) : adversarial;
-        pixelLikelihood = pixelLikelihood != null && pixelLikelihood;
         range = range == null ? PixelRange.SIGNED : range;
+        trained = trained == null ? Trained.ALL : trained;
+        boolean alone = trained == Trained.PIXEL_LIKELIHOOD;
+        pixelLikelihood = pixelLikelihood == null ? alone : pixelLikelihood;
+        if (alone && !pixelLikelihood) {
+            throw new IllegalArgumentException(
+                    "pixel_likelihood must be true, or left out, where trained is pixel_likelihood, got false");
+        }
         adversarial.check(size);
         if (perceptual != null) {
             perceptual.check(size);
         }
+    }
+
+    /** All of it trained. */
+    public VqganConfiguration(
+            int size,
+            int channels,
+            List<Integer> multipliers,
+            Integer resBlocks,
+            Integer decoderBlocks,
+            List<Integer> attention,
+            Integer patch,
+            Integer latent,
+            Boolean quantConv,
+            Boolean outputSwish,
+            CodebookConfiguration codebook,
+            AdversarialConfiguration adversarial,
+            Boolean pixelLikelihood,
+            PerceptualConfiguration perceptual,
+            PixelRange range) {
+        this(
+                size,
+                channels,
+                multipliers,
+                resBlocks,
+                decoderBlocks,
+                attention,
+                patch,
+                latent,
+                quantConv,
+                outputSwish,
+                codebook,
+                adversarial,
+                pixelLikelihood,
+                perceptual,
+                range,
+                null);
+    }
+
+    @Override
+    public boolean keepsTokens() {
+        return trained == Trained.PIXEL_LIKELIHOOD;
+    }
+
+    /** The Gaussian over pixels, which comes last. */
+    @Override
+    public boolean beginsAnew(String tensor) {
+        return tensor.startsWith(Vqgan.GAUSSIAN + ".");
     }
 
     /** Pixels per token along a side. */
