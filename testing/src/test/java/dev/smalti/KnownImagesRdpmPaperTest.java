@@ -6,7 +6,7 @@ import org.junit.jupiter.api.Tag;
 
 /**
  * RDPM's tokenizer, and its prior with the paper's head, which needs more training than these minutes to tell all that places have
- * to do with one another: 0.49, where independent places are at 0.68 and {@link KnownImagesRdpmTest} reaches 0.18.
+ * to do with one another: 0.52, where independent places are at 0.68 and {@link KnownImagesRdpmTest} reaches 0.18.
  */
 @Tag("learning")
 class KnownImagesRdpmPaperTest extends KnownImagesContract {
@@ -27,6 +27,6 @@ class KnownImagesRdpmPaperTest extends KnownImagesContract {
 
     @Override
     protected double mostDistance() {
-        return 0.58;
+        return 0.6;
     }
 }
