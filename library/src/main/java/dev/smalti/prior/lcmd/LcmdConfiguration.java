@@ -22,9 +22,9 @@ import org.bytedeco.pytorch.Device;
  *     from the formula; false, as the paper, if left out. It is added to the network's logits, which then need only tell
  *     what the other positions say; and the network reads the mean embedding under it, E[e(x_i) | z_i], instead of z_i and
  *     the noise, and a dropped token says nothing rather than being a mask
- * @param evidencePowers powers a of the evidence under which the network reads the mean embedding, beside one another: with 1
- *     it is E[e(x_i) | z_i]; a smaller one shows the odds of codes that are all but ruled out, which a strong tie to another
- *     token may turn; each in (0, 1]; [1] if left out. Used with {@code evidence} alone
+ * @param evidencePowers powers of the evidence under each of which the network reads the mean embedding; each in (0, 1]; [1] if
+ *     left out. Needs {@code evidence}. With 1 it reads E[e(x_i) | z_i]; a smaller power shows the odds of codes that are all
+ *     but ruled out, which a strong tie to another token may turn round
  * @param consistency with what the guess at z_t is compared; its own defaults if left out, which are the paper's
  * @param teacher decay of the moving average of network and embeddings that gives the targets of consistency; [0, 1); 0.99
  *     if left out. The paper's value is not in its text
