@@ -440,8 +440,8 @@ class LcmdTest {
     @Test
     void a_network_that_reads_only_tokens_is_refused() {
         NetworkConfiguration halton = new HaltonTransformerConfiguration(1, 16, 2, null, null, null, null);
-        assertThatThrownBy(() -> build(
-                        new LcmdConfiguration(halton, null, null, null, null, null, null, null, null, null, null, null)))
+        assertThatThrownBy(() -> build(new LcmdConfiguration(
+                        halton, null, null, null, null, null, null, null, null, null, null, null)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("halton reads tokens");
     }
@@ -454,16 +454,16 @@ class LcmdTest {
         assertThatThrownBy(() -> new Dropping(null, 1.1)).hasMessage("dropping.ratio must be in [0, 1], got 1.1");
         assertThatThrownBy(() -> new Steps(0, null)).hasMessage("steps must be at least 1, got 0");
         assertThatThrownBy(() -> new Embedding(0, null, null)).hasMessage("dimension must be at least 1, got 0");
-        assertThatThrownBy(
-                        () -> new LcmdConfiguration(NETWORK, null, null, null, null, null, null, null, 1.0, null, null, null))
+        assertThatThrownBy(() ->
+                        new LcmdConfiguration(NETWORK, null, null, null, null, null, null, null, 1.0, null, null, null))
                 .hasMessage("teacher must be in [0, 1), got 1.0");
         assertThatThrownBy(() -> new Consistency(null, 0.0, null))
                 .hasMessage("consistency.nearby must be above 0 and at most 1, got 0.0");
         assertThatThrownBy(() -> new Consistency(null, null, 0))
                 .hasMessage("consistency.every must be at least 1, got 0");
         NetworkConfiguration untold = new TransformerConfiguration(1, 16, 2, null);
-        assertThatThrownBy(
-                        () -> new LcmdConfiguration(untold, null, null, null, null, null, null, null, null, null, null, null))
+        assertThatThrownBy(() ->
+                        new LcmdConfiguration(untold, null, null, null, null, null, null, null, null, null, null, null))
                 .hasMessageContaining("kind transformer is not told the noise");
     }
 
