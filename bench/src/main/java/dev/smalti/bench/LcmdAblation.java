@@ -19,6 +19,7 @@ import java.util.stream.Stream;
 final class LcmdAblation {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Path RECIPES = Path.of(System.getProperty("smalti.home", ""), "recipes", "toy");
+    private static final String RATE = "training.learning_rate=4.0e-3";
     private static final String OURS = "lcmd-consistency"; // the recipe that is varied
     private static final String PAPER =
             "network: {kind: dit, layers: 3, width: 64, heads: 4, condition: 64}, embedding: {dimension: 16}, sampling: {steps: 50}";
@@ -66,12 +67,16 @@ final class LcmdAblation {
     static List<Map<String, Object>> consistency() throws IOException {
         List<Row> rows = List.of(
                 new Row("as the recipe", OURS),
+                new Row("larger batch, fewer steps", OURS, "training.steps=2400", "training.batch=512", RATE),
+                new Row("evidence at power 1 alone", OURS, "prior.evidence_powers=[1]", "training.batch=512", RATE),
                 new Row(
-                        "nearby 0.25 and no reconstruction",
+                        "the same, nearby, no reconstruction",
                         OURS,
+                        "prior.evidence_powers=[1]",
                         "prior.consistency.nearby=0.25",
-                        "prior.weights={reconstruction: 0, consistency: 1, diffusion: 0, cross_entropy: 0.5}"),
-                new Row("dropping random, 3,000 steps", OURS, "prior.dropping={share: random}", "training.steps=3000"));
+                        "prior.weights={reconstruction: 0, consistency: 1, diffusion: 0, cross_entropy: 0.5}",
+                        "training.batch=512",
+                        RATE));
         List<Map<String, Object>> results = new ArrayList<>();
         for (Row row : rows) {
             results.add(measured(row, 50));

@@ -16,8 +16,8 @@ package dev.smalti.network;
  * @param positions how a token's place is told; {@code learnt} if left out
  * @param timeScale what continuous time is multiplied by before its sines and cosines are taken, whose frequencies go from 1
  *     down to 1/10000; above 0; 4000, as the released code for time in [0, 1], if left out. Kind {@code lcmd} tells ln(σ/α),
- *     within ±7.5 by its usual limit: 67 brings that range to the length of 1000 that Kingma et al. 2021 take in their code,
- *     where with 4000 most sines turn about several times between levels that hardly differ
+ *     within ±7.5 by its usual limit: 67 brings that range to the length of 1000 that Kingma et al. 2021 take in their code;
+ *     with 4000 nearly half of the sines turn about more than once where ln(σ/α) changes by 0.1
  */
 public record VqDiffusionTransformerConfiguration(
         int layers,

@@ -124,6 +124,7 @@ class ConsistencyTest {
                 null,
                 new Dropping(null, 0.3),
                 null,
+                null,
                 new Consistency(pair, 0.4, null),
                 null,
                 null,

@@ -23,6 +23,7 @@ class CsdmContractTest extends PriorContract {
                 null,
                 null,
                 null,
+                null,
                 new Steps(10, Sampler.DDIM),
                 null,
                 null);
