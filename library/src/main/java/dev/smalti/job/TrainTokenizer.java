@@ -81,8 +81,8 @@ public record TrainTokenizer(
         TokenizerRecipe read = RecipeFile.read(recipe, TokenizerRecipe.class, overrides);
         Seed seed = new Seed(read.seed());
         Device device = Devices.of(read.training().device());
-        Map<String, String> parents =
-                new LinkedHashMap<>(read.tokenizer().parents()); // before seconds of building, since files may be missing
+        Map<String, String> parents = new LinkedHashMap<>(
+                read.tokenizer().parents()); // before seconds of building, since files may be missing
         try (ImageSet images = ImageSet.open(data);
                 Tokenizer tokenizer = read.tokenizer().build(seed.child("weights"), device)) {
             if (images.size() < 2) {

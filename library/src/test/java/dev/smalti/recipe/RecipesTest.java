@@ -229,7 +229,7 @@ class RecipesTest {
         "lcmd-ffhq-maskgit, 1024, 0, 48.5",
         "lcmd-ffhq-d3pm, 1024, 0, 57.8",
         "lcmd-ffhq, 1024, 0, 56.1",
-        "lcmd-imagenet, 1024, 1000, 246.5",
+        "lcmd-imagenet, 1024, 1000, 246.4",
         "lcmd-ffhq-vqdiffusion, 1024, 0, 57.8",
         "lcmd-imagenet-vqdiffusion, 1024, 1000, 518.1",
         "rdpm-imagenet-12, 4096, 1000, 133.6",
