@@ -67,7 +67,7 @@ final class LcmdAblation {
     static List<Map<String, Object>> consistency() throws IOException {
         List<Row> rows = List.of(
                 new Row("as the recipe", OURS),
-                new Row("larger batch, fewer steps", OURS, "training.steps=2400", "training.batch=512", RATE),
+                new Row("larger batch, fewer steps", OURS, "training.steps=3000", "training.batch=512", RATE),
                 new Row("evidence at power 1 alone", OURS, "prior.evidence_powers=[1]", "training.batch=512", RATE),
                 new Row(
                         "the same, nearby, no reconstruction",
