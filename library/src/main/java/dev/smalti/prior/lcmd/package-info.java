@@ -58,8 +58,8 @@
  *       evidence, of which E[e(x_j) | z_j] is a bijective form, clean where little noise is and the same for all where
  *       there is nothing but noise. Without it a small network must first learn to read each noisy vector at every level.
  *   <li>{@code evidence_powers}. A mean embedding under evidence that is nearly sure hides the odds of the other codes, which the
- *       ties between tokens may turn round. Beside the mean under a quarter of the evidence the network learns in half the
- *       steps ({@code docs/lcmd.md}).
+ *       ties between tokens may turn round. Beside the mean under a quarter of the evidence the bound falls in half the steps;
+ *       draws are no better for it ({@code docs/lcmd.md}).
  *   <li>Dropping then means no evidence, the same as a position of pure noise looks, so what is learnt of dropped tokens
  *       is of use on the way as well.
  *   <li>{@code cross_entropy}. Consistency asks that guesses agree, not that they are right: its target at ẑ_s is made of the
@@ -75,6 +75,6 @@
  * <p>The recipes of the paper's sizes are {@code recipes/papers/lcmd-*}; docs/papers.md has each value with its place in the paper.
  *
  * <p>Measured: a total variation of 0.20 from the known joint (independent tokens 0.68, perfect draws 0.06), with evidence and
- * cross-entropy; the paper's own weights collapse at this size, and its baselines come to 0.48 to 0.58. More in docs/lcmd.md.
+ * cross-entropy, and 0.21 with consistency by pairs from the data; the paper's own weights collapse at this size, and its baselines come to 0.48 to 0.58. More in docs/lcmd.md.
  */
 package dev.smalti.prior.lcmd;
