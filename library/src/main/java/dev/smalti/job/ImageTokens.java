@@ -7,6 +7,7 @@ import dev.smalti.data.Images;
 import dev.smalti.data.Preparation;
 import dev.smalti.data.Subset;
 import dev.smalti.model.Encoding;
+import dev.smalti.model.Opening;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.recipe.ImageRecipe;
 import dev.smalti.recipe.PriorRecipe;
@@ -60,12 +61,14 @@ final class ImageTokens implements TokenSource {
 
     /**
      * @param tokenizer run folder, of train-tokenizer or of a prior
+     * @param known fingerprint of the tokenizer that a run goes on with, whichever checkpoint it is; null for the usual one
      * @param skipBad leaves broken images out instead of failing
      * @param observer told of the held-out images that are encoded first
      */
     ImageTokens(
             Path data,
             Path tokenizer,
+            String known,
             boolean skipBad,
             PriorRecipe recipe,
             Seed seed,
@@ -77,7 +80,7 @@ final class ImageTokens implements TokenSource {
                             + " beside the training would change: take auto, bf16 or fp32, or encode first");
         }
         this.data = data;
-        this.folder = Encoding.tokenizerOf(RunFolder.open(tokenizer));
+        this.folder = at(Encoding.tokenizerOf(RunFolder.open(tokenizer)), known);
         this.device = device;
         this.precision = Precision.of("auto", device);
         this.noise = seed.child("noise");
@@ -112,6 +115,18 @@ final class ImageTokens implements TokenSource {
             }
             throw e;
         }
+    }
+
+    /** At one checkpoint, though others be written meanwhile. */
+    private static RunFolder at(RunFolder tokenizer, String known) {
+        return known == null
+                ? tokenizer.at(Opening.AUTO)
+                : tokenizer
+                        .withFingerprint(known)
+                        .orElseThrow(
+                                () -> new JobException(
+                                        tokenizer.path() + " has no checkpoint of tokenizer " + known
+                                                + ", which the run was begun with: give the run itself as --tokenizer, it carries a copy"));
     }
 
     private static void closed(AutoCloseable each, RuntimeException error) {
