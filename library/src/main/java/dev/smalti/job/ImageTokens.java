@@ -1,5 +1,6 @@
 package dev.smalti.job;
 
+import dev.smalti.data.Crop;
 import dev.smalti.data.ImageBatches;
 import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
@@ -104,7 +105,8 @@ final class ImageTokens implements TokenSource {
             this.tokenizer.parameters().training(false);
             Subset[] parts = Subset.divide(images, recipe.heldOut(), seed.child("held out"));
             int size = this.tokenizer.imageSize();
-            this.held = heldOut(measured ? parts[1] : Subset.first(parts[0], 1), size, skipBad, observer);
+            Crop still = prepared.crop() == Crop.RANDOM ? Crop.CENTER : prepared.crop();
+            this.held = heldOut(parts[measured ? 1 : 0], new Preparation(size, still, false), skipBad, observer);
             open.add(held);
             Preparation preparation = new Preparation(size, prepared.crop(), prepared.flip());
             this.batches =
@@ -137,19 +139,19 @@ final class ImageTokens implements TokenSource {
         }
     }
 
-    /** What is measured; or of one image, so that there is something to tell the facts of all by. */
-    private TokenFile heldOut(Subset set, int size, boolean skipBad, Observer observer) {
-        Phase phase = Phase.of("encoding held-out images", "images", set.size());
+    /** What is measured; or of the first image that can be read, so that there is something to tell the facts of all by. */
+    private TokenFile heldOut(Subset set, Preparation preparation, boolean skipBad, Observer observer) {
+        Phase phase = Phase.of("encoding held-out images", "images", measured ? set.size() : 1);
+        int together = measured ? Math.min(TOGETHER, part) : 1;
         Seed fixed = Encoding.noise(images);
         return Scope.value(() -> {
             List<Tensor> codes = new ArrayList<>();
             List<Tensor> labels = new ArrayList<>();
             List<Tensor> seeds = new ArrayList<>();
             observer.see(phase);
-            try (ImagePass pass =
-                    ImageBatches.inOrder(set, Encoding.preparation(folder, size), Math.min(TOGETHER, part), skipBad)) {
+            try (ImagePass pass = ImageBatches.inOrder(set, preparation, together, skipBad)) {
                 long done = 0;
-                while (pass.hasNext()) {
+                while ((measured || done == 0) && pass.hasNext()) {
                     codes.add(Scope.keep(() -> {
                         ImagePass.Batch next = pass.next();
                         long[] own = Encoding.noise(
@@ -164,8 +166,8 @@ final class ImageTokens implements TokenSource {
                     observer.see(phase.done(done));
                 }
                 if (done == 0) {
-                    throw new JobException(
-                            "none of the " + set.size() + " held-out images of " + data + " could be read");
+                    throw new JobException("none of the " + set.size() + (measured ? " held-out" : "") + " images of "
+                            + data + " could be read");
                 }
                 TokenFile.Builder facts = TokenFile.of(
                                 Tensors.cat(codes), tokenizer.space().codes())

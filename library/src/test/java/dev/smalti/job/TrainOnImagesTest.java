@@ -195,6 +195,41 @@ class TrainOnImagesTest {
     }
 
     @Test
+    void held_out_images_are_cut_as_the_recipe_says_but_by_no_chance() {
+        PriorRecipe recipe = RecipeFile.read(recipe("of-rdpm"), PriorRecipe.class, List.of());
+        assertThat(heldOut(recipe, Crop.RANDOM)).isEqualTo(heldOut(recipe, Crop.CENTER));
+        assertThat(heldOut(recipe, Crop.NONE)).isNotEqualTo(heldOut(recipe, Crop.CENTER));
+    }
+
+    private static String heldOut(PriorRecipe recipe, Crop crop) {
+        return Scope.value(() -> {
+            try (ImageTokens source = source(recipe.with(new ImageRecipe(crop, false)))) {
+                return source.heldOut().file().fingerprint();
+            }
+        });
+    }
+
+    @Test
+    void where_nothing_is_held_out_a_broken_image_is_left_out_like_any_other() throws IOException {
+        Path broken = fresh.resolve("broken");
+        for (int i = 0; i < 6; i++) {
+            Files.createDirectories(broken);
+            Files.writeString(broken.resolve(i + ".png"), "no picture");
+        }
+        Files.copy(images.resolve("even").resolve("image-2.png"), broken.resolve("6.png"));
+        List<String> all = List.of("held_out=0");
+        PriorRecipe recipe = RecipeFile.read(recipe("of-rdpm"), PriorRecipe.class, all);
+        Scope.free(() -> {
+            try (ImageTokens source =
+                    new ImageTokens(broken, rdpm, null, true, recipe, new Seed(1), Devices.cpu(), Observer.NONE)) {
+                assertThat(source.facts().size()).isEqualTo(1);
+                assertThat(source.heldOut().order()).isEmpty();
+                assertThat(source.batch(0).codes().size(0)).isEqualTo(4);
+            }
+        });
+    }
+
+    @Test
     void each_epoch_sees_other_crops_flips_and_noise() {
         PriorRecipe recipe = RecipeFile.read(recipe("of-rdpm"), PriorRecipe.class, List.of());
         Scope.free(() -> {
