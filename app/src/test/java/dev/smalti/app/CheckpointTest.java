@@ -191,6 +191,24 @@ class CheckpointTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"--checkpoint, last", "--precision, fp32"})
+    void neighbours_by_pixels_open_no_model(String option, String value) {
+        Path images = folder.resolve("images");
+        refused(
+                Command.run(
+                        "neighbours",
+                        "--samples",
+                        images,
+                        "--data",
+                        images,
+                        "--out",
+                        fresh.resolve("out.png"),
+                        option,
+                        value),
+                "--checkpoint and --precision say how the model of --by codes is opened: leave them out");
+    }
+
     @Test
     void computes_in_the_precision_that_is_asked_for() {
         JsonNode coarse = done("likelihood", prior, "--tokens", tokens, "--precision", "bf16");

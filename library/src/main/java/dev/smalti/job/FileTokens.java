@@ -2,6 +2,7 @@ package dev.smalti.job;
 
 import dev.smalti.data.Subset;
 import dev.smalti.model.Encoding;
+import dev.smalti.model.Opening;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.run.JobException;
@@ -54,6 +55,9 @@ final class FileTokens implements TokenSource {
             measured = other == null ? null : heldOut(other);
             this.tokenizer = tokenizer(tokenizer);
             int size = size(file, tokens);
+            if (size < 2) {
+                throw new JobException(tokens + " has only " + size + " grid; training needs more");
+            }
             int[] order = shuffled(size, file.copies(), seed.child("held out"));
             int out = Subset.heldOutSize(size / file.copies(), this.recipe.heldOut()) * file.copies();
             this.held = measured == null
@@ -72,9 +76,6 @@ final class FileTokens implements TokenSource {
     }
 
     private static int size(TokenFile file, Path path) {
-        if (file.size() < 2) {
-            throw new JobException(path + " has only " + file.size() + " grid; training needs more");
-        }
         if (file.size() >= Integer.MAX_VALUE) {
             throw new JobException(
                     Phrase.of("%s has %d grids; training takes fewer than %d: encode fewer views or noises,"
@@ -126,7 +127,7 @@ final class FileTokens implements TokenSource {
 
     private RunFolder matching(RunFolder folder) {
         if (file.tokenizer().isEmpty()) {
-            return folder;
+            return folder.at(Opening.AUTO);
         }
         String made = file.tokenizer().get();
         return folder.withFingerprint(made) // whichever checkpoint it was

@@ -116,6 +116,10 @@ public record FindNeighbours(
                             ? "to compare by LPIPS needs its weights: give --lpips with both files"
                             : "--lpips gives weights of LPIPS: add --by lpips, or leave it out");
         }
+        if (by != By.CODES && !opening.equals(Opening.on(opening.device()))) {
+            throw new JobException(
+                    "--checkpoint and --precision say how the model of --by codes is opened: leave them out");
+        }
         if (fullSize && by != By.PIXELS && by != By.LPIPS) {
             throw new JobException(
                     by == By.CODES

@@ -1,5 +1,6 @@
 package dev.smalti.job;
 
+import dev.smalti.data.Crop;
 import dev.smalti.data.ImageBatches;
 import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
@@ -7,6 +8,7 @@ import dev.smalti.data.Images;
 import dev.smalti.data.Preparation;
 import dev.smalti.data.Subset;
 import dev.smalti.model.Encoding;
+import dev.smalti.model.Opening;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.recipe.ImageRecipe;
 import dev.smalti.recipe.PriorRecipe;
@@ -60,12 +62,14 @@ final class ImageTokens implements TokenSource {
 
     /**
      * @param tokenizer run folder, of train-tokenizer or of a prior
+     * @param known fingerprint of the tokenizer that a run goes on with, whichever checkpoint it is; null for the usual one
      * @param skipBad leaves broken images out instead of failing
      * @param observer told of the held-out images that are encoded first
      */
     ImageTokens(
             Path data,
             Path tokenizer,
+            String known,
             boolean skipBad,
             PriorRecipe recipe,
             Seed seed,
@@ -77,7 +81,7 @@ final class ImageTokens implements TokenSource {
                             + " beside the training would change: take auto, bf16 or fp32, or encode first");
         }
         this.data = data;
-        this.folder = Encoding.tokenizerOf(RunFolder.open(tokenizer));
+        this.folder = at(Encoding.tokenizerOf(RunFolder.open(tokenizer)), known);
         this.device = device;
         this.precision = Precision.of("auto", device);
         this.noise = seed.child("noise");
@@ -101,7 +105,8 @@ final class ImageTokens implements TokenSource {
             this.tokenizer.parameters().training(false);
             Subset[] parts = Subset.divide(images, recipe.heldOut(), seed.child("held out"));
             int size = this.tokenizer.imageSize();
-            this.held = heldOut(measured ? parts[1] : Subset.first(parts[0], 1), size, skipBad, observer);
+            Crop still = prepared.crop() == Crop.RANDOM ? Crop.CENTER : prepared.crop();
+            this.held = heldOut(parts[measured ? 1 : 0], new Preparation(size, still, false), skipBad, observer);
             open.add(held);
             Preparation preparation = new Preparation(size, prepared.crop(), prepared.flip());
             this.batches =
@@ -114,6 +119,18 @@ final class ImageTokens implements TokenSource {
         }
     }
 
+    /** At one checkpoint, though others be written meanwhile. */
+    private static RunFolder at(RunFolder tokenizer, String known) {
+        return known == null
+                ? tokenizer.at(Opening.AUTO)
+                : tokenizer
+                        .withFingerprint(known)
+                        .orElseThrow(
+                                () -> new JobException(
+                                        tokenizer.path() + " has no checkpoint of tokenizer " + known
+                                                + ", which the run was begun with: give the run itself as --tokenizer, it carries a copy"));
+    }
+
     private static void closed(AutoCloseable each, RuntimeException error) {
         try {
             each.close();
@@ -122,19 +139,19 @@ final class ImageTokens implements TokenSource {
         }
     }
 
-    /** What is measured; or of one image, so that there is something to tell the facts of all by. */
-    private TokenFile heldOut(Subset set, int size, boolean skipBad, Observer observer) {
-        Phase phase = Phase.of("encoding held-out images", "images", set.size());
+    /** What is measured; or of the first image that can be read, so that there is something to tell the facts of all by. */
+    private TokenFile heldOut(Subset set, Preparation preparation, boolean skipBad, Observer observer) {
+        Phase phase = Phase.of("encoding held-out images", "images", measured ? set.size() : 1);
+        int together = measured ? Math.min(TOGETHER, part) : 1;
         Seed fixed = Encoding.noise(images);
         return Scope.value(() -> {
             List<Tensor> codes = new ArrayList<>();
             List<Tensor> labels = new ArrayList<>();
             List<Tensor> seeds = new ArrayList<>();
             observer.see(phase);
-            try (ImagePass pass =
-                    ImageBatches.inOrder(set, Encoding.preparation(folder, size), Math.min(TOGETHER, part), skipBad)) {
+            try (ImagePass pass = ImageBatches.inOrder(set, preparation, together, skipBad)) {
                 long done = 0;
-                while (pass.hasNext()) {
+                while ((measured || done == 0) && pass.hasNext()) {
                     codes.add(Scope.keep(() -> {
                         ImagePass.Batch next = pass.next();
                         long[] own = Encoding.noise(
@@ -149,8 +166,8 @@ final class ImageTokens implements TokenSource {
                     observer.see(phase.done(done));
                 }
                 if (done == 0) {
-                    throw new JobException(
-                            "none of the " + set.size() + " held-out images of " + data + " could be read");
+                    throw new JobException("none of the " + set.size() + (measured ? " held-out" : "") + " images of "
+                            + data + " could be read");
                 }
                 TokenFile.Builder facts = TokenFile.of(
                                 Tensors.cat(codes), tokenizer.space().codes())

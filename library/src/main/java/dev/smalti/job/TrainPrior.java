@@ -106,9 +106,10 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
             return tokens == null ? images : tokens;
         }
 
-        TokenSource open(PriorRecipe recipe, Seed seed, Device device, Observer observer) {
+        /** @param known fingerprint of the tokenizer of the run that goes on; null for a new run */
+        TokenSource open(PriorRecipe recipe, String known, Seed seed, Device device, Observer observer) {
             return tokens == null
-                    ? new ImageTokens(images, tokenizer, skipBad, recipe, seed, device, observer)
+                    ? new ImageTokens(images, tokenizer, known, skipBad, recipe, seed, device, observer)
                     : new FileTokens(tokens, heldOut, tokenizer, recipe, seed, device);
         }
     }
@@ -135,7 +136,9 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
         Seed seed = new Seed(read.seed());
         Device device = Devices.of(read.training().device());
         Observer observer = phase -> watchers.forEach(each -> each.seen(phase));
-        try (TokenSource source = data.open(read, seed, device, observer);
+        boolean begun = resume && Files.exists(out.resolve("model.json"));
+        String known = begun ? RunFolder.open(out).description().tokenizer() : null;
+        try (TokenSource source = data.open(read, known, seed, device, observer);
                 Prior prior = build(source.recipe(), source.facts(), source.name(), seed.child("weights"), device)) {
             RunFolder made = source.tokenizer();
             RunFolder folder = RunFolder.prepare(out, description(source, prior), resume);

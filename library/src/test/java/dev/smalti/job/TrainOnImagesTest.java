@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -162,6 +163,73 @@ class TrainOnImagesTest {
     }
 
     @Test
+    void goes_on_with_the_tokenizer_that_it_began_with_though_another_checkpoint_is_the_best_by_now()
+            throws IOException {
+        Path tokenizer = fresh.resolve("tokenizer");
+        try (Stream<Path> files = Files.walk(vqgan)) {
+            for (Path each : files.toList()) {
+                Files.copy(each, tokenizer.resolve(vqgan.relativize(each)));
+            }
+        }
+        Path whole = fresh.resolve("whole");
+        Path halved = fresh.resolve("halved");
+        onImages("absorbing", tokenizer, whole, false).run(List.of(), NEVER);
+        int[] asked = {0};
+        onImages("absorbing", tokenizer, halved, false).run(List.of(), () -> asked[0]++ == 3);
+        Files.writeString(
+                tokenizer.resolve("best.json"),
+                "{\"format\": 1, \"step\": 3, \"measure\": \"distortion\", \"value\": 1}");
+        assertThat(RunFolder.open(tokenizer).fingerprint())
+                .isNotEqualTo(RunFolder.open(halved).description().tokenizer());
+        onImages("absorbing", tokenizer, halved, true).run(List.of(), NEVER);
+        assertSameRuns(whole, halved);
+
+        assertThatThrownBy(() -> onImages("absorbing", rdpm, halved, true).run(List.of(), NEVER))
+                .isInstanceOf(JobException.class)
+                .hasMessageStartingWith(rdpm + " has no checkpoint of tokenizer ")
+                .hasMessageEndingWith("give the run itself as --tokenizer, it carries a copy");
+        assertThat(onImages("absorbing", halved, halved, true)
+                        .run(List.of(), NEVER)
+                        .complete())
+                .isTrue();
+    }
+
+    @Test
+    void held_out_images_are_cut_as_the_recipe_says_but_by_no_chance() {
+        PriorRecipe recipe = RecipeFile.read(recipe("of-rdpm"), PriorRecipe.class, List.of());
+        assertThat(heldOut(recipe, Crop.RANDOM)).isEqualTo(heldOut(recipe, Crop.CENTER));
+        assertThat(heldOut(recipe, Crop.NONE)).isNotEqualTo(heldOut(recipe, Crop.CENTER));
+    }
+
+    private static String heldOut(PriorRecipe recipe, Crop crop) {
+        return Scope.value(() -> {
+            try (ImageTokens source = source(recipe.with(new ImageRecipe(crop, false)))) {
+                return source.heldOut().file().fingerprint();
+            }
+        });
+    }
+
+    @Test
+    void where_nothing_is_held_out_a_broken_image_is_left_out_like_any_other() throws IOException {
+        Path broken = fresh.resolve("broken");
+        for (int i = 0; i < 6; i++) {
+            Files.createDirectories(broken);
+            Files.writeString(broken.resolve(i + ".png"), "no picture");
+        }
+        Files.copy(images.resolve("even").resolve("image-2.png"), broken.resolve("6.png"));
+        List<String> all = List.of("held_out=0");
+        PriorRecipe recipe = RecipeFile.read(recipe("of-rdpm"), PriorRecipe.class, all);
+        Scope.free(() -> {
+            try (ImageTokens source =
+                    new ImageTokens(broken, rdpm, null, true, recipe, new Seed(1), Devices.cpu(), Observer.NONE)) {
+                assertThat(source.facts().size()).isEqualTo(1);
+                assertThat(source.heldOut().order()).isEmpty();
+                assertThat(source.batch(0).codes().size(0)).isEqualTo(4);
+            }
+        });
+    }
+
+    @Test
     void each_epoch_sees_other_crops_flips_and_noise() {
         PriorRecipe recipe = RecipeFile.read(recipe("of-rdpm"), PriorRecipe.class, List.of());
         Scope.free(() -> {
@@ -274,7 +342,7 @@ class TrainOnImagesTest {
     }
 
     private static ImageTokens source(PriorRecipe recipe) {
-        return new ImageTokens(images, rdpm, false, recipe, new Seed(1), Devices.cpu(), Observer.NONE);
+        return new ImageTokens(images, rdpm, null, false, recipe, new Seed(1), Devices.cpu(), Observer.NONE);
     }
 
     private static List<String> rows(List<TokenBatch> batches) {

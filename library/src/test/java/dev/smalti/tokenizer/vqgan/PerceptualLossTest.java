@@ -123,10 +123,11 @@ class PerceptualLossTest {
     }
 
     /** The mean over images is what training adds up, and the same with a discriminator. */
-    @Test
-    void the_distortion_of_each_image_is_that_of_its_pixels_and_the_weighted_distance() {
-        try (Vqgan plain = vqgan(null);
-                Vqgan perceptual = vqgan(lpips)) {
+    @ParameterizedTest
+    @EnumSource
+    void the_distortion_of_each_image_is_that_of_its_pixels_and_the_weighted_distance(PixelRange range) {
+        try (Vqgan plain = vqgan(null, range);
+                Vqgan perceptual = vqgan(lpips, range)) {
             Scope.free(() -> {
                 Tensor x = images();
                 Map<String, Tensor> measures =
