@@ -167,8 +167,8 @@ public final class Vqgan implements Tokenizer {
     @Override
     public Tensor distortion(Tensor images, Tensor reconstruction) {
         return Scope.keep(() -> {
-            Tensor pixels =
-                    distance.apply(images.sub(reconstruction)).flatten(1, -1).mean(1); // [B]
+            Tensor difference = range.inside(images).sub(range.inside(reconstruction));
+            Tensor pixels = distance.apply(difference).flatten(1, -1).mean(1); // [B]
             return perceptual() == null
                     ? pixels
                     : pixels.add(perceptual()
