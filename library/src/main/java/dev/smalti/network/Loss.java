@@ -32,12 +32,15 @@ public record Loss(Tensor total, Map<String, Tensor> measures, ByTime byTime) {
         /** Equal parts of all times, the i-th of which is (i/10, (i + 1)/10]. */
         public static final int PARTS = 10;
 
+        private static final double ROUNDING = 1e-6; // of ten times a float32: t/T at the end of a part is of that part
+
         /** Of each part the sum of its losses, and their number; nothing is waited for. float64 [2, 10] */
         public Tensor sums() {
             Tensor part = Devices.send(
                             share.detach()
                                     .to(ScalarType.Double)
                                     .mul(new Scalar((double) PARTS))
+                                    .sub(new Scalar(ROUNDING))
                                     .ceil()
                                     .sub(new Scalar(1.0))
                                     .clamp_min(new Scalar(0.0)),

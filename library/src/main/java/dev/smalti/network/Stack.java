@@ -108,10 +108,11 @@ final class Stack<T> implements OwnGradient.Body {
             Tensor g = gradient; // of a block's output, [B, L, D]
             for (int i = blocks.size() - 1; i >= 0; i--) {
                 T block = blocks.get(i);
-                Saved own = saved.remove(i);
+                Saved own = saved.get(i);
                 Tensor incoming = g;
                 g = Scope.keep(() -> backward(block, own, leaf, incoming));
                 Scope.releaseAll(own);
+                saved.remove(i);
             }
             return answers ? List.of(g, leaf.grad().detach()) : List.of(g);
         } finally {

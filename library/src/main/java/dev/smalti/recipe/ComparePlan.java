@@ -6,6 +6,7 @@ import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.Sampling;
 import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -115,6 +116,9 @@ public record ComparePlan(
         }
         check(priors, tokens != null);
         check(tokenizers, train, size);
+        if (!tokenizers.isEmpty()) {
+            refuseOfPriors(tokens, tokenizer, heldOut, sweeps);
+        }
         checkCount(sweeps);
     }
 
@@ -140,6 +144,29 @@ public record ComparePlan(
         if (!tokenizers.isEmpty() && size != 0) {
             throw new IllegalArgumentException(
                     "size is of draws, and reconstructions have that of their tokenizer: leave it out, got " + size);
+        }
+    }
+
+    /** What a plan of tokenizers would read and not use. */
+    private static void refuseOfPriors(Path tokens, Path tokenizer, Path heldOut, List<Sweep> sweeps) {
+        List<String> given = new ArrayList<>();
+        if (tokens != null) {
+            given.add("tokens");
+        }
+        if (tokenizer != null) {
+            given.add("tokenizer");
+        }
+        if (heldOut != null) {
+            given.add("held_out");
+        }
+        if (!sweeps.equals(List.of(Sweep.NONE))) {
+            given.add("sweeps");
+        }
+        if (!given.isEmpty()) {
+            throw new IllegalArgumentException(
+                    String.join(", ", given)
+                            + (given.size() == 1 ? " is" : " are")
+                            + " of priors, and this plan is of tokenizers, which train on train and give back real: leave out what isn't used");
         }
     }
 

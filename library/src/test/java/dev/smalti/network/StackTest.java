@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.smalti.network.VqDiffusionTransformerConfiguration.Positions;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -78,6 +79,18 @@ class StackTest {
                 of(
                         new VqDiffusionTransformerConfiguration(3, 16, 2, null, null, null, null),
                         new VqDiffusionTransformerConfiguration(3, 16, 2, null, null, 0.4, null)));
+        all.put(
+                "dit, of which attention drops",
+                of(
+                        new DiffusionTransformerConfiguration(3, 16, 2, 8, null, null, null),
+                        new DiffusionTransformerConfiguration(3, 16, 2, 8, null, null, null, 0.4)));
+        all.put(
+                "vq-diffusion with sines, of which attention drops",
+                of(
+                        new VqDiffusionTransformerConfiguration(
+                                3, 16, 2, null, null, null, null, null, Positions.SINUSOIDAL, null),
+                        new VqDiffusionTransformerConfiguration(
+                                3, 16, 2, null, null, null, null, 0.4, Positions.SINUSOIDAL, null)));
         all.put("causal", (parameters, dropout) -> {
             CausalTransformer network =
                     new CausalTransformer(parameters, new TransformerConfiguration(3, 16, 2, dropout, 0.2), SHAPE);

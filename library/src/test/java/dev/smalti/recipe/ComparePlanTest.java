@@ -134,6 +134,10 @@ class ComparePlanTest {
             tokenizers=[{name: a/b, run: b}]                | name must be letters
             size=64                                         | size is of draws
             lpips=[a.pth]                                   | two files
+            tokens=a.safetensors                            | tokens is of priors
+            held_out=a.safetensors                          | held_out is of priors
+            tokenizer=runs/a                                | tokenizer is of priors
+            sweeps=[{steps: [4]}]                           | sweeps is of priors
             """)
     void refuses_what_makes_no_plan_of_tokenizers(String change, String message) {
         String text =

@@ -24,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -45,6 +46,17 @@ class LossByTimeTest {
                         .sums()
                         .flatten()));
         assertThat(sums).containsExactly(3, 4, 0, 8, 0, 0, 0, 0, 0, 16, 2, 1, 0, 1, 0, 0, 0, 0, 0, 1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {10, 20, 100, 1000})
+    void every_part_has_as_many_of_the_steps(int steps) {
+        double[] counts = Scope.value(() -> {
+            Tensor t = Tensors.longs(LongStream.rangeClosed(1, steps).toArray());
+            ByTime all = new ByTime(t.div(new Scalar((double) steps)), Tensors.ones(steps)); // t/T as methods have it
+            return Tensors.toDoubles(all.sums().select(0, 1));
+        });
+        assertThat(counts).hasSize(10).containsOnly(steps / 10.0);
     }
 
     @ParameterizedTest

@@ -108,6 +108,19 @@ class PixelRangeTest {
         }
     }
 
+    /** Else pixels would weigh twice as much beside the perceptual distance as in training. */
+    @Test
+    void what_decides_which_checkpoint_is_the_best_is_compared_in_it() {
+        try (Vqgan signed = vqgan(PixelRange.SIGNED, null);
+                Vqgan unit = vqgan(PixelRange.UNIT, null)) {
+            Scope.free(() -> {
+                Tensor back = images().mul(new Scalar(0.5));
+                assertThat(most(unit.distortion(images(), back), signed.distortion(halved(images()), halved(back))))
+                        .isLessThan(1e-6);
+            });
+        }
+    }
+
     @Test
     void the_players_play_for_the_loss_that_was_asked_for() {
         try (Vqgan hinge = vqgan(null, AdversarialLoss.HINGE);
