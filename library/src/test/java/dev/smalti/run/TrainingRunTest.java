@@ -8,12 +8,16 @@ import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.recipe.Provenance;
+import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
+import dev.smalti.tokenizer.quantize.CodebookConfiguration;
+import dev.smalti.tokenizer.vqgan.AdversarialConfiguration;
+import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import dev.smalti.train.BestCheckpoint;
 import dev.smalti.train.Checkpoints;
 import dev.smalti.train.HeldOut;
@@ -290,7 +294,7 @@ class TrainingRunTest {
         TrainingConfiguration configuration = configuration(keepBest, patience);
         return new TrainingRun<>(
                 RunFolder.prepare(out, description(), true),
-                configuration,
+                new TokenizerRecipe(0L, null, TINY, configuration),
                 Provenance.of(0, "none", "none", Map.of()),
                 configuration,
                 new Seed(1),
@@ -299,6 +303,24 @@ class TrainingRunTest {
                 watchers,
                 stop);
     }
+
+    /** What a recipe of a tokenizer can't do without; nothing here looks at it. */
+    private static final VqganConfiguration TINY = new VqganConfiguration(
+            8,
+            4,
+            List.of(1),
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            new CodebookConfiguration(16, 4, null, new CodebookConfiguration.Gradient(false)),
+            new AdversarialConfiguration(0, 0.0, null, null, null, null, null),
+            null,
+            null,
+            null);
 
     private static RunFolder.Description description() {
         return RunFolder.Description.tokenizer(new TokenSpace(16, 4, 4));
