@@ -28,9 +28,12 @@ class CompareTokenizersTest {
     private Path fresh;
 
     @BeforeAll
-    static void compares_two_tokenizers_of_which_one_is_trained_already() {
+    static void compares_two_tokenizers_of_which_one_is_trained_already_and_kept_its_best() throws IOException {
         TinyWorld world = new TinyWorld(folder);
         Path trained = world.tokenizer();
+        Files.writeString(
+                trained.resolve("best.json"),
+                "{\"format\": 1, \"step\": 3, \"measure\": \"distortion\", \"value\": 1}");
         images = folder.resolve("images");
         plan = world.write("plan.yaml", """
                 real: %1$s
@@ -55,6 +58,9 @@ class CompareTokenizersTest {
         assertThat(few.get("grid").asText()).isEqualTo("4x4");
         assertThat(few.get("steps").asInt()).isEqualTo(4);
         assertThat(few.get("curve")).hasSize(2);
+        assertThat(few.path("checkpoint").isNumber()).isFalse();
+        assertThat(mine.get("steps").asInt()).as("all of its training").isEqualTo(6);
+        assertThat(mine.get("checkpoint").asInt()).as("what is measured").isEqualTo(3);
         assertThat(mine.get("taken").asBoolean()).isTrue();
         assertThat(mine.get("codes").asInt()).isEqualTo(16);
         JsonNode values = mine.get("measures").get("values");
@@ -79,7 +85,12 @@ class CompareTokenizersTest {
         assertThat(rows.get(1)).startsWith("few,vqgan,4x4,8,");
         String page = Files.readString(out.resolve("index.html"));
         assertThat(page)
-                .contains("2 tokenizers, side by side", "training.steps=4", "reconstruction frechet ↓", "ssim ↑")
+                .contains(
+                        "2 tokenizers, side by side",
+                        "<small>best: 3</small>",
+                        "training.steps=4",
+                        "reconstruction frechet ↓",
+                        "ssim ↑")
                 .doesNotContain("<script", "http:", "https:");
         for (String linked : List.of("src=\"([^\"]*)\"", "href=\"([^\"]*)\"")) {
             Pattern.compile(linked).matcher(page).results().forEach(link -> assertThat(out.resolve(link.group(1)))

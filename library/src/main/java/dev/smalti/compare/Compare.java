@@ -2,6 +2,7 @@ package dev.smalti.compare;
 
 import dev.smalti.draw.Sampling;
 import dev.smalti.model.Model;
+import dev.smalti.model.Opening;
 import dev.smalti.recipe.ComparePlan;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.RecipeFile;
@@ -195,11 +196,13 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         }
 
         private CompareResult.Tokenizer tokenizer(ComparedTokenizer row, String title) {
-            RunFolder folder = RunFolder.open(row.folder().toString());
+            RunFolder folder = RunFolder.open(row.folder()).at(Opening.AUTO);
             TokenizerRecipe recipe = row.recipe();
             TrainingHistory history = TrainingHistory.of(row.folder(), TrainingHistory.PSNR);
             String shown = cells.shown(row.name(), folder, title);
             CompareResult.Measures measures = cells.reconstructions(row.name(), folder, title);
+            long steps = steps(row);
+            long used = Checkpoints.step(folder.checkpoint());
             try (Tokenizer open = folder.tokenizer(Devices.cpu())) {
                 return new CompareResult.Tokenizer(
                         row.name(),
@@ -209,7 +212,8 @@ public record Compare(Path plan, List<String> overrides, Path out) {
                         open.space().grid(),
                         open.space().codes(),
                         open.parameters().count(),
-                        Checkpoints.step(folder.checkpoint()),
+                        steps,
+                        used == steps ? null : used,
                         recipe.training().batch(),
                         history.seconds(),
                         history.heldOut(),
@@ -256,6 +260,11 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         return identity;
     }
 
+    /** All that were taken, whichever checkpoint is opened. */
+    private static long steps(Compared row) {
+        return Checkpoints.latest(row.folder()).map(Checkpoints::step).orElseThrow();
+    }
+
     private static CompareResult.Prior prior(
             ComparePlan read,
             ComparedRun run,
@@ -265,7 +274,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             List<CompareResult.Cell> cells) {
         PriorRecipe recipe = run.recipe();
         TrainingHistory history = TrainingHistory.of(run.folder(), TrainingHistory.BITS);
-        long steps = Checkpoints.latest(run.folder()).map(Checkpoints::step).orElseThrow();
+        long steps = steps(run);
         return new CompareResult.Prior(
                 run.entry().name(),
                 RecipeFile.kind(recipe.prior()),

@@ -71,6 +71,7 @@ public record CompareResult(
      * @param grid {@code 8x8}, or {@code 6x8x8} with several codes a place
      * @param codes K
      * @param steps of its training
+     * @param checkpoint the step whose weights are measured, where training kept the best; null where it is the last
      * @param batch images of a step
      * @param seconds of its training, by its log; null where there is none
      * @param curve PSNR of images that were kept out of the training, in dB, over its steps
@@ -86,6 +87,7 @@ public record CompareResult(
             long codes,
             long parameters,
             long steps,
+            Long checkpoint,
             long batch,
             Double seconds,
             List<Point> curve,

@@ -64,7 +64,10 @@ final class TokenizersPage {
                     each.grid(),
                     whole(each.codes()),
                     Phrase.of("%.2f M").with(each.parameters() / 1e6),
-                    whole(each.steps()),
+                    whole(each.steps())
+                            + (each.checkpoint() == null
+                                    ? ""
+                                    : " <small>best: " + whole(each.checkpoint()) + "</small>"),
                     whole(each.steps() * each.batch()),
                     each.seconds() == null ? "–" : time(each.seconds())));
             metrics.forEach(metric -> cells.add(value(each.measures(), metric)));
