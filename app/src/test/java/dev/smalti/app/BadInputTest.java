@@ -328,6 +328,7 @@ class BadInputTest {
         refused(generate(model, out, "--size", "32x32", "--stride", 5), "stride must be from 1 to 4", "got 5");
         refused(generate(model, out, "--size", "32x32", "--stride", 0), "--stride must be at least 1, got 0");
         refused(generate(model, out, "--stride", 2), "stride needs a size");
+        refused(generate(model, out, "--windows", "all"), "all windows");
         refused(generate(model, out, "--windows", "random"), "windows need a size");
         refused(generate(model, out, "--size", "32x32", "--windows", "all", "--stride", 2), "leave it out");
         refused(generate(model, out, "--size", "big"), "HEIGHTxWIDTH");

@@ -116,6 +116,10 @@ class CompareTokenizersTest {
         refused(none, "tokenizers[1].run=" + folder.resolve("images"), "is not a run folder");
         refused(none, "tokenizers[0].recipe=" + fresh.resolve("f.yaml"), "f.yaml does not exist");
         refused(none, "real=" + fresh.resolve("c"), "does not exist");
+        String perceptual =
+                "{name: seen, recipe: %s, set: [\"tokenizer.perceptual={kind: lpips, backbone: a.pth, linear: b.pth}\"]}"
+                        .formatted(folder.resolve("vqgan.yaml"));
+        refused(none, "tokenizers[1]=" + perceptual, "a.pth", "the perceptual loss needs");
         assertThat(none.resolve("runs/few")).doesNotExist();
         refused(out, "set=[training.steps=6]", "another recipe", "training.steps: 6, not 4", "new name");
     }

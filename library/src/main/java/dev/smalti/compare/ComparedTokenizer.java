@@ -45,6 +45,9 @@ final class ComparedTokenizer implements Compared {
         try (ImageSet train = ImageSet.open(plan.train())) {
             Compared.requireSame(folder, recipe, TokenizerRecipe.class, train.fingerprint(), "images", plan.train());
         }
+        if (!trained()) {
+            recipe.tokenizer().parents(); // refuses where files of its loss are missing
+        }
     }
 
     @Override
@@ -70,19 +73,20 @@ final class ComparedTokenizer implements Compared {
 
     @Override
     public boolean train(Watcher watcher, BooleanSupplier stop) {
-        if (taken()
-                || Compared.trained(
-                        folder,
-                        recipe.training().steps(),
-                        recipe.data().heldOut() != 0 && recipe.training().validateEvery() != 0,
-                        new Best(
-                                0,
-                                0), // the measure that decides is not in its history: it is gone on with, and says so
-                        TrainingHistory.PSNR)) {
+        if (taken() || trained()) {
             return true;
         }
         return new TrainTokenizer(entry.recipe(), plan.overrides(entry), plan.train(), folder, true, false)
                 .run(List.of(watcher), stop)
                 .complete();
+    }
+
+    private boolean trained() {
+        return Compared.trained(
+                folder,
+                recipe.training().steps(),
+                recipe.data().heldOut() != 0 && recipe.training().validateEvery() != 0,
+                new Best(0, 0), // the measure that decides is not in its history: it is gone on with, and says so
+                TrainingHistory.PSNR);
     }
 }

@@ -71,7 +71,7 @@ public record GenerateImages(String model, Opening opening, Request request, Out
             }
             if (stride != 0 && size == null) {
                 throw new JobException(
-                        "stride needs a size: there are windows only on a canvas larger than in training");
+                        "stride needs a size, as all windows do: there are windows only on a canvas larger than in training");
             }
             if (sampling.looking() != Looking.STRIDED && size == null && sampling.canvas() == null) {
                 throw new JobException(
