@@ -66,6 +66,7 @@ final class LcmdAblation {
     static List<Map<String, Object>> consistency() throws IOException {
         List<Row> rows = List.of(
                 new Row("as the recipe", OURS),
+                new Row("four times as long", OURS, "training.steps=14000"),
                 new Row(
                         "nearby, no reconstruction",
                         OURS,

@@ -75,6 +75,6 @@
  * <p>The recipes of the paper's sizes are {@code recipes/papers/lcmd-*}; docs/papers.md has each value with its place in the paper.
  *
  * <p>Measured: a total variation of 0.20 from the known joint (independent tokens 0.68, perfect draws 0.06), with evidence and
- * cross-entropy, and 0.21 with consistency by pairs from the data; the paper's own weights collapse at this size, and its baselines come to 0.48 to 0.58. More in docs/lcmd.md.
+ * cross-entropy, and 0.21 with consistency by pairs from the data, 0.14 after four times as long; the paper's own weights collapse at this size, and its baselines come to 0.48 to 0.58. More in docs/lcmd.md.
  */
 package dev.smalti.prior.lcmd;
