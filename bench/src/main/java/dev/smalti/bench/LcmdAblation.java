@@ -71,13 +71,7 @@ final class LcmdAblation {
                         "nearby, no reconstruction",
                         OURS,
                         "prior.consistency.nearby=0.25",
-                        "prior.weights={reconstruction: 0, consistency: 1, diffusion: 0, cross_entropy: 0.5}"),
-                new Row(
-                        "evidence at two powers, half the batch",
-                        OURS,
-                        "prior.evidence_powers=[1, 0.25]",
-                        "training.batch=256",
-                        "training.learning_rate=3.0e-3"));
+                        "prior.weights={reconstruction: 0, consistency: 1, diffusion: 0, cross_entropy: 0.5}"));
         List<Map<String, Object>> results = new ArrayList<>();
         for (Row row : rows) {
             results.add(measured(row, 50));

@@ -6,7 +6,6 @@ import dev.smalti.network.Parameters;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
-import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -18,20 +17,18 @@ final class Guesser implements Denoiser {
     private final Denoiser network;
     private final Embeddings embeddings;
     private final boolean evidence;
-    private final List<Double> powers; // of the evidence that the network reads
     private final long codes;
 
     /** Registers the tensors of both in {@code parameters}. */
     Guesser(Parameters parameters, LcmdConfiguration configuration, TokenSpace space, int classes) {
         this.parameters = parameters;
         this.evidence = configuration.evidence();
-        this.powers = configuration.evidencePowers();
         this.codes = space.codes();
         boolean dropping = configuration.dropping().ratio() > 0 && !evidence;
         this.embeddings =
                 new Embeddings(parameters.child("embedding"), configuration.embedding(), space.codes(), dropping);
-        long read = configuration.embedding().dimension() * (evidence ? powers.size() : 1);
-        NetworkShape shape = NetworkShape.ofVectors(space.height(), space.width(), read, space.codes(), classes);
+        NetworkShape shape = NetworkShape.ofVectors(
+                space.height(), space.width(), configuration.embedding().dimension(), space.codes(), classes);
         this.network = configuration.network().build(parameters, shape);
     }
 
@@ -66,15 +63,7 @@ final class Guesser implements Denoiser {
         Tensor own = dropped == null ? exact : exact.masked_fill(dropped.unsqueeze(2), new Scalar(0.0));
         // given what each position says, the level of noise says nothing more
         Tensor any = torch.zeros(new long[] {z.size(0)}, Tensors.options(ScalarType.Float, z.device()));
-        return ask(read(own), any, label).add(own);
-    }
-
-    /** The mean embedding under each power of the evidence, one after another. [B, L, K] -> [B, L, n D] */
-    Tensor read(Tensor own) {
-        Tensor[] means = powers.stream()
-                .map(power -> mean(power == 1 ? own : own.mul(new Scalar(power))))
-                .toArray(Tensor[]::new);
-        return means.length == 1 ? means[0] : Tensors.cat(2, means);
+        return ask(mean(own), any, label).add(own);
     }
 
     private Tensor ask(Tensor read, Tensor time, Tensor label) {

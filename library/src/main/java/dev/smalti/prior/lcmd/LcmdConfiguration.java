@@ -6,7 +6,6 @@ import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.tensor.Seed;
 import dev.smalti.token.TokenSpace;
-import java.util.List;
 import org.bytedeco.pytorch.Device;
 
 /**
@@ -22,9 +21,6 @@ import org.bytedeco.pytorch.Device;
  *     from the formula; false, as the paper, if left out. It is added to the network's logits, which then need only tell
  *     what the other positions say; and the network reads the mean embedding under it, E[e(x_i) | z_i], instead of z_i and
  *     the noise, and a dropped token says nothing rather than being a mask
- * @param evidencePowers powers of the evidence under each of which the network reads the mean embedding; each in (0, 1]; [1] if
- *     left out. Needs {@code evidence}. With 1 it reads E[e(x_i) | z_i]; a smaller power shows the odds of codes that are all
- *     but ruled out, which a strong tie to another token may turn round
  * @param consistency with what the guess at z_t is compared; its own defaults if left out, which are the paper's
  * @param teacher decay of the moving average of network and embeddings that gives the targets of consistency; [0, 1); 0.99
  *     if left out. The paper's value is not in its text
@@ -39,7 +35,6 @@ public record LcmdConfiguration(
         Weights weights,
         Dropping dropping,
         Boolean evidence,
-        List<Double> evidencePowers,
         Consistency consistency,
         Double teacher,
         Steps sampling,
@@ -213,11 +208,6 @@ public record LcmdConfiguration(
         weights = weights == null ? new Weights(null, null, null, null, null) : weights;
         dropping = dropping == null ? new Dropping(null, null) : dropping;
         evidence = evidence != null && evidence;
-        evidencePowers = evidencePowers == null ? List.of(1.0) : List.copyOf(evidencePowers);
-        if (evidencePowers.isEmpty() || evidencePowers.stream().anyMatch(power -> !(power > 0 && power <= 1))) {
-            throw new IllegalArgumentException(
-                    "evidence_powers must be at least one, each above 0 and at most 1, got " + evidencePowers);
-        }
         if (!evidence && network instanceof TransformerConfiguration) {
             throw new IllegalArgumentException("network: kind transformer is not told the noise, which kind lcmd needs:"
                     + " take dit or vq-diffusion, or evidence: true");

@@ -57,9 +57,6 @@
  *       network the part that has to be learnt, what the other positions say; and that depends on them only by their
  *       evidence, of which E[e(x_j) | z_j] is a bijective form, clean where little noise is and the same for all where
  *       there is nothing but noise. Without it a small network must first learn to read each noisy vector at every level.
- *   <li>{@code evidence_powers}. A mean embedding under evidence that is nearly sure hides the odds of the other codes, which the
- *       ties between tokens may turn round. Beside the mean under a quarter of the evidence the bound falls in half the steps;
- *       draws are no better for it ({@code docs/lcmd.md}).
  *   <li>Dropping then means no evidence, the same as a position of pure noise looks, so what is learnt of dropped tokens
  *       is of use on the way as well.
  *   <li>{@code cross_entropy}. Consistency asks that guesses agree, not that they are right: its target at ẑ_s is made of the

@@ -124,7 +124,6 @@ class ConsistencyTest {
                 null,
                 new Dropping(null, 0.3),
                 null,
-                null,
                 new Consistency(pair, 0.4, null),
                 null,
                 null,

@@ -224,47 +224,6 @@ class LcmdTest {
         });
     }
 
-    @Test
-    void the_network_reads_the_mean_embedding_under_each_power_of_the_evidence() {
-        LcmdConfiguration powers = new LcmdConfiguration(
-                NETWORK,
-                new Embedding(WIDTH, null, null),
-                null,
-                null,
-                null,
-                true,
-                List.of(1.0, 0.25),
-                null,
-                null,
-                null,
-                null,
-                null);
-        Scope.free(() -> {
-            try (Lcmd prior = build(powers)) {
-                double[] own = {3, -1, 0.5};
-                double[] vectors =
-                        Tensors.toDoubles(prior.student().embeddings().vectors());
-                double[] read = Tensors.toDoubles(
-                        prior.student().read(Tensors.doubles(own).view(1, 1, 3).to(ScalarType.Float)));
-                assertThat(read).hasSize(2 * WIDTH);
-                for (int i = 0; i < 2 * WIDTH; i++) {
-                    double power = i < WIDTH ? 1 : 0.25;
-                    double sum = 0;
-                    double mean = 0;
-                    for (int k = 0; k < 3; k++) {
-                        sum += Math.exp(power * own[k]);
-                        mean += Math.exp(power * own[k]) * vectors[k * WIDTH + i % WIDTH];
-                    }
-                    assertThat(read[i]).isCloseTo(mean / sum, within(1e-5));
-                }
-                prior.sample(prior.draw(Sampling.USUAL.steps(2), draws(2)));
-            }
-        });
-        assertThatThrownBy(() -> new LcmdConfiguration(
-                        NETWORK, null, null, null, null, true, List.of(0.0), null, null, null, null, null))
-                .hasMessage("evidence_powers must be at least one, each above 0 and at most 1, got [0.0]");
-    }
-
     /** Has an untrained network say something. */
     private static void wake(Lcmd prior) {
         try (var guard = new NoGradGuard()) {
@@ -319,7 +278,6 @@ class LcmdTest {
                 null,
                 null,
                 null,
-                null,
                 null);
         try (Lcmd prior = build(configuration)) {
             double[] result = {terms(prior).get("reconstruction").item_double()};
@@ -359,7 +317,7 @@ class LcmdTest {
         Scope.free(() -> {
             try (Lcmd normalised = build(with(Origin.NORMALISED, null, null, 0, null));
                     Lcmd learnt = build(new LcmdConfiguration(
-                            NETWORK, null, null, null, null, null, null, null, null, null, null, null))) {
+                            NETWORK, null, null, null, null, null, null, null, null, null, null))) {
                 for (double norm : Tensors.toDoubles(normalised
                         .student()
                         .embeddings()
@@ -440,8 +398,8 @@ class LcmdTest {
     @Test
     void a_network_that_reads_only_tokens_is_refused() {
         NetworkConfiguration halton = new HaltonTransformerConfiguration(1, 16, 2, null, null, null, null);
-        assertThatThrownBy(() -> build(new LcmdConfiguration(
-                        halton, null, null, null, null, null, null, null, null, null, null, null)))
+        assertThatThrownBy(() -> build(
+                        new LcmdConfiguration(halton, null, null, null, null, null, null, null, null, null, null)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("halton reads tokens");
     }
@@ -454,16 +412,16 @@ class LcmdTest {
         assertThatThrownBy(() -> new Dropping(null, 1.1)).hasMessage("dropping.ratio must be in [0, 1], got 1.1");
         assertThatThrownBy(() -> new Steps(0, null)).hasMessage("steps must be at least 1, got 0");
         assertThatThrownBy(() -> new Embedding(0, null, null)).hasMessage("dimension must be at least 1, got 0");
-        assertThatThrownBy(() ->
-                        new LcmdConfiguration(NETWORK, null, null, null, null, null, null, null, 1.0, null, null, null))
+        assertThatThrownBy(
+                        () -> new LcmdConfiguration(NETWORK, null, null, null, null, null, null, 1.0, null, null, null))
                 .hasMessage("teacher must be in [0, 1), got 1.0");
         assertThatThrownBy(() -> new Consistency(null, 0.0, null))
                 .hasMessage("consistency.nearby must be above 0 and at most 1, got 0.0");
         assertThatThrownBy(() -> new Consistency(null, null, 0))
                 .hasMessage("consistency.every must be at least 1, got 0");
         NetworkConfiguration untold = new TransformerConfiguration(1, 16, 2, null);
-        assertThatThrownBy(() ->
-                        new LcmdConfiguration(untold, null, null, null, null, null, null, null, null, null, null, null))
+        assertThatThrownBy(
+                        () -> new LcmdConfiguration(untold, null, null, null, null, null, null, null, null, null, null))
                 .hasMessageContaining("kind transformer is not told the noise");
     }
 
@@ -481,7 +439,6 @@ class LcmdTest {
                 noise,
                 weights,
                 new Dropping(null, dropping),
-                null,
                 null,
                 null,
                 null,

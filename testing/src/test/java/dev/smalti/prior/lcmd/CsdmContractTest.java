@@ -23,7 +23,6 @@ class CsdmContractTest extends PriorContract {
                 null,
                 null,
                 null,
-                null,
                 new Steps(10, Sampler.DDIM),
                 null,
                 null);

@@ -8,7 +8,6 @@ import dev.smalti.prior.lcmd.LcmdConfiguration.Origin;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Steps;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Weights;
 import dev.smalti.testing.PriorContract;
-import java.util.List;
 
 class LcmdContractTest extends PriorContract {
     @Override
@@ -20,7 +19,6 @@ class LcmdContractTest extends PriorContract {
                 new Weights(null, 0.1, null, null, 1.0),
                 new Dropping(null, 0.1),
                 true,
-                List.of(1.0, 0.25),
                 null,
                 null,
                 new Steps(10, null),
