@@ -1,6 +1,7 @@
 package dev.smalti.app;
 
 import dev.smalti.model.Opening;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** How a model is opened. */
@@ -19,16 +20,10 @@ final class OpeningOptions {
             description = "of products: auto, the faster; fp32, tf32, bf16 or fp16 (default: auto)")
     private String precision;
 
-    @Option(
-            names = "--checkpoint",
-            paramLabel = "WHICH",
-            defaultValue = Opening.AUTO,
-            description =
-                    "auto, the best where training kept it and else the last; best, last, or a step that info lists"
-                            + " (default: auto)")
-    private String checkpoint;
+    @Mixin
+    private CheckpointOption checkpoint;
 
     Opening opening() {
-        return new Opening(device, precision, checkpoint);
+        return new Opening(device, precision, checkpoint.which());
     }
 }

@@ -1,13 +1,13 @@
 package dev.smalti.app;
 
 import dev.smalti.job.PackModel;
-import dev.smalti.model.Opening;
 import dev.smalti.tensor.Phase;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -21,14 +21,8 @@ final class PackVerb extends Verb {
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "new folder")
     private Path out;
 
-    @Option(
-            names = "--checkpoint",
-            paramLabel = "WHICH",
-            defaultValue = Opening.AUTO,
-            description =
-                    "auto, the best where training kept it and else the last; best, last, or a step that info lists"
-                            + " (default: auto)")
-    private String checkpoint;
+    @Mixin
+    private CheckpointOption checkpoint;
 
     PackVerb(Console console) {
         super(console);
@@ -37,7 +31,7 @@ final class PackVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         progress().see(Phase.of("packing"));
-        long bytes = new PackModel(run, out, checkpoint).run();
+        long bytes = new PackModel(run, out, checkpoint.which()).run();
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", out);
         facts.put("bytes", bytes);

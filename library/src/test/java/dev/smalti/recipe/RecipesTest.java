@@ -72,7 +72,7 @@ class RecipesTest {
     void plans_bring_all_priors_to_one_size_and_budget(String data, int steps, int settings) {
         ComparePlan plan =
                 RecipeFile.read(RECIPES.resolve("compare").resolve(data + ".yaml"), ComparePlan.class, List.of());
-        assertThat(plan.priors()).hasSize(14); // every kind, and four as their papers have them beside ours
+        assertThat(plan.priors()).hasSize(15); // every kind, and five as their papers have them beside ours
         for (ComparePlan.Entry each : plan.priors()) {
             Path recipe = RECIPES.resolve("..").resolve(each.recipe());
             PriorRecipe read = RecipeFile.read(recipe, PriorRecipe.class, plan.overrides(each));
