@@ -33,7 +33,9 @@ public interface RandomStreams {
         /** What becomes of known tokens. */
         KNOWN,
         /** Through which window a place is seen. */
-        WINDOWS
+        WINDOWS,
+        /** Which token a masked place shows. */
+        MASKS
     }
 
     /** B, the number of grids. */
