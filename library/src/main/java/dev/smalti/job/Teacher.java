@@ -55,7 +55,11 @@ final class Teacher implements AutoCloseable {
         check(name, folder, recipe, tokens, tokensName);
         Prior teacher = folder.prior(device, List.of());
         try {
-            return new Teacher(name, folder, (MaskedPrior) teacher, (MaskedPrior) folder.prior(device, List.of()));
+            if (!(teacher instanceof MaskedPrior masked)) {
+                throw new JobException(Phrase.of("priors of masked tokens can be distilled, absorbing and maskgit are, got %s of %s")
+                        .with(RecipeFile.kind(recipe.prior()), name));
+            }
+            return new Teacher(name, folder, masked, (MaskedPrior) folder.prior(device, List.of()));
         } catch (RuntimeException e) {
             teacher.close();
             throw e;

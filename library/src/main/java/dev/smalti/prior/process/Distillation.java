@@ -103,10 +103,13 @@ public final class Distillation {
         Tensor masks = theirs.narrow(0, k, theirs.size(0) - k);
         Tensor which = torch.arange(new Scalar(rows - k), Tensors.options(ScalarType.Long, theirs.device()))
                 .remainder(new Scalar(masks.size(0)));
-        Tensor noise = Tensors.zeros(rows - k, theirs.size(1)).normal_(0, 1, seed.optional());
-        Tensor deviation = codes.std(false).mul(new Scalar(configuration.perturbation()));
+        Tensor code = Devices.send(
+                Tensors.uniform(seed.generator(), rows - k).mul(new Scalar((double) k)).to(ScalarType.Long),
+                theirs.device(),
+                ScalarType.Long);
+        Tensor towards = codes.index_select(0, code).sub(codes.mean(new long[] {0}, true, new ScalarTypeOptional()));
         return Tensors.cat(
-                0, codes, masks.index_select(0, which).add(noise.to(theirs.device(), ScalarType.Float).mul(deviation)));
+                0, codes, masks.index_select(0, which).add(towards.mul(new Scalar(configuration.perturbation()))));
     }
 
     /** The student's, and the auxiliary network's. */
@@ -239,7 +242,7 @@ public final class Distillation {
      * @param value summed over places, []
      * @param gradient with respect to the auxiliary logits, [M, K]
      */
-    private record Divergence(Tensor value, Tensor gradient) {
+    record Divergence(Tensor value, Tensor gradient) {
         /** @param teacher ln p_φ, [M, K]. @param auxiliary ln p_ψ, [M, K] */
         static Divergence of(Tensor teacher, Tensor auxiliary, double beta) {
             Tensor p = teacher.exp();
