@@ -73,7 +73,7 @@ class TeacherTest {
         assertThat(out.resolve("model.json")).doesNotExist();
     }
 
-    private void refused(String message, String... overrides) {
+    private void refusedWith(String message, String... overrides) {
         List<String> all = new ArrayList<>(List.of(overrides));
         all.add(DISTILLATION);
         refused(message, "tokens", teacher, all.toArray(String[]::new));
@@ -88,7 +88,7 @@ class TeacherTest {
     @Test
     void a_teacher_is_a_prior_of_the_same_kind() {
         refused("none is not a run folder", "tokens", folder.resolve("none"), DISTILLATION);
-        refused(
+        refusedWith(
                 "set prior.kind to absorbing, that of " + teacher + ", got maskgit",
                 "prior={kind: maskgit, network: {layers: 1, width: 8, heads: 2}}");
     }
@@ -111,7 +111,7 @@ class TeacherTest {
 
     @Test
     void a_teacher_has_the_same_network() {
-        refused("a student has the network of its teacher", "prior.network.width=16");
+        refusedWith("a student has the network of its teacher", "prior.network.width=16");
     }
 
     @Test
@@ -124,6 +124,6 @@ class TeacherTest {
 
     @Test
     void there_is_no_best_checkpoint_of_a_student() {
-        refused("says nothing of a student", "training.keep_best=true");
+        refusedWith("says nothing of a student", "training.keep_best=true");
     }
 }

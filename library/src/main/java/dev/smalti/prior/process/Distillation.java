@@ -71,7 +71,7 @@ public final class Distillation {
     }
 
     /**
-     * Gives the student the teacher's weights; where it has more mask tokens, each begins near one of the teacher's.
+     * Gives the student the teacher's weights; where it has more mask tokens, each begins near one of the teacher's, towards a code.
      *
      * @throws IllegalArgumentException listing the weights that are missing, unknown, or of another shape
      */
@@ -93,7 +93,10 @@ public final class Distillation {
         return tensor.dim() == 2 && tensor.size(0) == of.maskTokens().inputs();
     }
 
-    /** Codes as they are, and mask tokens near those that there were. [K + m', D] -> [K + m, D] */
+    /**
+     * Codes as they are, and mask tokens of which each leans towards a code, as if that might stand there: so the places already say
+     * something in common, from which what they draw jointly can grow. [K + m', D] -> [K + m, D]
+     */
     private Tensor table(Tensor theirs, long rows, Seed seed) {
         if (theirs.size(0) == rows) {
             return theirs;
@@ -101,15 +104,16 @@ public final class Distillation {
         long k = student.space().codes();
         Tensor codes = theirs.narrow(0, 0, k);
         Tensor masks = theirs.narrow(0, k, theirs.size(0) - k);
-        Tensor which = torch.arange(new Scalar(rows - k), Tensors.options(ScalarType.Long, theirs.device()))
-                .remainder(new Scalar(masks.size(0)));
-        Tensor code = Devices.send(
-                Tensors.uniform(seed.generator(), rows - k).mul(new Scalar((double) k)).to(ScalarType.Long),
-                theirs.device(),
-                ScalarType.Long);
-        Tensor towards = codes.index_select(0, code).sub(codes.mean(new long[] {0}, true, new ScalarTypeOptional()));
-        return Tensors.cat(
-                0, codes, masks.index_select(0, which).add(towards.mul(new Scalar(configuration.perturbation()))));
+        Tensor number = torch.arange(new Scalar(rows - k), Tensors.options(ScalarType.Long));
+        Tensor shuffled = Tensors.uniform(seed.generator(), k).argsort(); // so that no two are alike
+        Tensor code = shuffled.index_select(0, number.remainder(new Scalar(k)));
+        Tensor mask = number.remainder(new Scalar(masks.size(0)));
+        Device device = theirs.device();
+        Tensor towards = codes.index_select(0, code.to(device, ScalarType.Long))
+                .sub(codes.mean(new long[] {0}, true, new ScalarTypeOptional()));
+        Tensor near = masks.index_select(0, mask.to(device, ScalarType.Long))
+                .add(towards.mul(new Scalar(configuration.perturbation())));
+        return Tensors.cat(0, codes, near);
     }
 
     /** The student's, and the auxiliary network's. */

@@ -9,8 +9,8 @@ package dev.smalti.prior.process;
  * @param jeffreys β, the weight of the divergence of the auxiliary network from the teacher, which seeks modes, beside 1 - β of the
  *     teacher's from it, which covers them; [-1, 1]; 0 if left out
  * @param auxiliaryRate learning rate of the auxiliary network in units of training.learning_rate; above 0; 1 if left out
- * @param perturbation deviation of the student's mask tokens from the teacher's at the start, in units of the deviation of its
- *     codes' embeddings; at least 0; 0.5 if left out
+ * @param perturbation how far each of the student's mask tokens begins from the teacher's towards a code, in units of that
+ *     code's way from the mean of all; at least 0; 1 if left out
  */
 public record DistillationConfiguration(
         Integer steps,
@@ -25,7 +25,7 @@ public record DistillationConfiguration(
         temperature = temperature == null ? 1 : temperature;
         jeffreys = jeffreys == null ? 0 : jeffreys;
         auxiliaryRate = auxiliaryRate == null ? 1 : auxiliaryRate;
-        perturbation = perturbation == null ? 0.5 : perturbation;
+        perturbation = perturbation == null ? 1 : perturbation;
         if (steps < 1) {
             throw new IllegalArgumentException("steps must be at least 1, got " + steps);
         }

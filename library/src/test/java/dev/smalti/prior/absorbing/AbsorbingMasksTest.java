@@ -60,7 +60,7 @@ class AbsorbingMasksTest {
                 prior.sample(
                         watched, prior.draw(Sampling.USUAL.steps(4), streams(1)).known(known));
                 long[] tokens = Tensors.toLongs(prior.maskTokens().tokens(streams(1).uniform(Use.MASKS, 0, 9)));
-                assertThat(tokens).contains(K, K + 1).allMatch(token -> token >= K && token < K + MASKS);
+                assertThat(LongStream.of(tokens).boxed()).contains((long) K, K + 1L).allMatch(token -> token >= K && token < K + MASKS);
                 assertThat(seen).hasSizeGreaterThan(1);
                 long[] all = tokens.clone();
                 all[0] = 2;
@@ -107,8 +107,8 @@ class AbsorbingMasksTest {
             double exact = Scope.value(() -> {
                 double sum = 0;
                 for (long mask = K; mask < K + MASKS; mask++) {
-                    sum += nats(prior, x0, mask, x0[1], 0) / 2; // one masked: each of both, of weight 1
-                    sum += nats(prior, x0, x0[0], mask, 1) / 2;
+                    sum += nats(prior, x0, mask, x0[1], 0) / 2 / 2; // one masked: either, of weight 1
+                    sum += nats(prior, x0, x0[0], mask, 1) / 2 / 2;
                     for (long other = K; other < K + MASKS; other++) { // both, of weight 1/2
                         double both = nats(prior, x0, mask, other, 0) + nats(prior, x0, mask, other, 1);
                         sum += both / 2 / 4;
