@@ -605,7 +605,8 @@ public final class GridDraw {
     /** Writes the codes of a pass into {@code x}. */
     private void take(Turn turn, Tensor x, Step step) {
         ActivePositions at = turn.at();
-        Tensor codes = inParts(at, part -> pick(part.at(), part.logits(step.guided(), seen(x), turn.times(), labels), step));
+        Tensor codes =
+                inParts(at, part -> pick(part.at(), part.logits(step.guided(), seen(x), turn.times(), labels), step));
         x.view(-1).index_copy_(0, at.at(), codes);
     }
 
