@@ -4,6 +4,7 @@ import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Temperatures;
 import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -275,6 +276,8 @@ public record ComparePlan(
      *     left out
      * @param typical probabilities of the codes of nearly mean surprise that are drawn from; each in (0, 1]; as
      *     {@code generate} has it if left out
+     * @param temperatures lists of temperatures that are spread over the steps, instead of {@code temperature} and
+     *     {@code last_temperature}; each above 0; as {@code generate} has it if left out
      */
     public record Sweep(
             List<Integer> steps,
@@ -284,12 +287,13 @@ public record ComparePlan(
             List<Double> lastTemperature,
             List<Integer> topK,
             List<Double> topP,
-            List<Double> typical) {
-        static final Sweep NONE = new Sweep(null, null, null, null, null, null, null, null);
+            List<Double> typical,
+            List<List<Double>> temperatures) {
+        static final Sweep NONE = new Sweep(null, null, null, null, null, null, null, null, null);
 
         public Sweep {
-            List<List<?>> lists =
-                    lists(steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical);
+            List<List<?>> lists = lists(
+                    steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical, temperatures);
             if (lists.stream().anyMatch(List::isEmpty)) {
                 throw new IllegalArgumentException("a list of settings must have at least one, got []: leave its"
                         + " key out for the usual setting");
@@ -305,6 +309,10 @@ public record ComparePlan(
                                                         : Phrase.of("%,d").with(count))
                                 + " list fewer values");
             }
+            if (temperatures != null && (temperature != null || lastTemperature != null)) {
+                throw new IllegalArgumentException("temperatures are of all steps, and so are temperature and"
+                        + " last_temperature: give a sweep of their own");
+            }
             atLeastOne("steps", steps);
             atLeastOne("top_k", topK);
             settings(
@@ -315,7 +323,8 @@ public record ComparePlan(
                     lastTemperature,
                     topK,
                     topP,
-                    typical); // refuses others
+                    typical,
+                    temperatures); // refuses others
         }
 
         private static List<List<?>> lists(List<?>... all) {
@@ -333,7 +342,16 @@ public record ComparePlan(
 
         /** How many {@link #settings} there are. */
         long count() {
-            return product(lists(steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical));
+            return product(lists(
+                    steps,
+                    guidance,
+                    guidanceSchedule,
+                    temperature,
+                    lastTemperature,
+                    topK,
+                    topP,
+                    typical,
+                    temperatures));
         }
 
         private static void atLeastOne(String key, List<Integer> values) {
@@ -344,7 +362,8 @@ public record ComparePlan(
 
         /** All combinations, in the order of the lists. */
         public List<Sampling> settings() {
-            return settings(steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical);
+            return settings(
+                    steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical, temperatures);
         }
 
         private static List<Sampling> settings(
@@ -355,12 +374,14 @@ public record ComparePlan(
                 List<Double> last,
                 List<Integer> topK,
                 List<Double> topP,
-                List<Double> typical) {
+                List<Double> typical,
+                List<List<Double>> temperatures) {
             List<Sampling> all = List.of(Sampling.USUAL);
             all = product(all, guidance, (from, each) -> from.guidance((double) each));
             all = product(all, schedules, (from, each) -> from.guidance(scheduled(from.guidance(), each)));
             all = product(all, temperature, Sampling::temperature);
             all = product(all, last, Sampling::lastTemperature);
+            all = product(all, temperatures, (from, each) -> from.temperatures(new Temperatures(each)));
             all = product(all, topK, (from, each) -> from.filters(with(from.filters(), each, null, null)));
             all = product(all, topP, (from, each) -> from.filters(with(from.filters(), null, each, null)));
             all = product(all, typical, (from, each) -> from.filters(with(from.filters(), null, null, each)));
