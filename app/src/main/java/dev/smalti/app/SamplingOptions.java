@@ -4,12 +4,12 @@ import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidanceSettings.Interval;
-import dev.smalti.draw.Order;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Temperatures;
 import dev.smalti.model.Model;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** How images are drawn. */
@@ -78,13 +78,8 @@ final class SamplingOptions {
             description = "class from which the guidance leads away (default: from no class)")
     private String negative;
 
-    @Option(
-            names = "--order",
-            paramLabel = "ORDER",
-            defaultValue = "usual",
-            description = "in which tokens are drawn: usual, for absorbing diffusion at random, or raster, row by row"
-                    + " (default: usual)")
-    private Order order;
+    @Mixin
+    private StepOptions stepOptions;
 
     long seed() {
         return seed;
@@ -104,12 +99,12 @@ final class SamplingOptions {
         }
         Long away = negative == null ? null : Long.valueOf(model.label(negative));
         Interval within = interval == null ? Interval.ALL : interval(interval);
-        return Sampling.USUAL
+        Sampling sampling = Sampling.USUAL
                 .steps(steps == null ? 0 : steps)
                 .temperatures(new Temperatures(temperature, lastTemperature == null ? temperature : lastTemperature))
                 .filters(new Filters(topK == null ? 0 : topK, topP, typical))
-                .guidance(new GuidanceSettings(guidance, schedule, within, away))
-                .order(order);
+                .guidance(new GuidanceSettings(guidance, schedule, within, away));
+        return stepOptions.of(sampling);
     }
 
     private static Interval interval(String text) {

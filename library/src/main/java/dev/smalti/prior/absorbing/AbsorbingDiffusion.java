@@ -153,7 +153,7 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
 
     /** The same with logits of {@code denoiser}, which is told t - 1 of the first t at which as many tokens are masked. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
-        draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION);
+        draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
         MaskedShares shares = new MaskedShares(share -> share, share -> Math.ceil(share * steps - 1e-9) - 1);
         Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
         return new MaskedWalk(draw, denoiser, false, shares, unmasking, true).run(times(draw));

@@ -107,7 +107,7 @@ public final class D3pm implements SearchableSteps {
     /** The same with logits of {@code denoiser}. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
         if (configuration.transitions() == Transitions.ABSORBING) {
-            draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION);
+            draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
             Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
             return new MaskedWalk(draw, denoiser, false, reverse.masking(), unmasking, true).run(reverse.times(draw));
         }

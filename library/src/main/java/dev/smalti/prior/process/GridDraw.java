@@ -3,6 +3,7 @@ package dev.smalti.prior.process;
 import dev.smalti.draw.Canvas;
 import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Corrector;
+import dev.smalti.draw.Corrector.When;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Filters;
 import dev.smalti.draw.Guidance;
@@ -41,7 +42,9 @@ import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -114,6 +117,11 @@ public final class GridDraw {
         /** Whether guidance acts in it. */
         public boolean hasGuidance() {
             return guided instanceof Guidance;
+        }
+
+        /** The same with the random numbers of another step. */
+        Step number(int number) {
+            return new Step(number, of, t, s, guided, filter, streams);
         }
 
         /** The same with other random numbers. */
@@ -361,6 +369,37 @@ public final class GridDraw {
         if (!usual && !able.contains(wish)) {
             throw new UnsupportedSamplingException("this prior, as it is configured, " + otherwise);
         }
+    }
+
+    // Corrections
+
+    /**
+     * Corrects grids after a step, if it is wished now.
+     *
+     * @param x int64 [B, L]
+     * @param sweep draws some tokens anew, {@link #some}: with random numbers of its own
+     * @return int64 [B, L]
+     */
+    public Tensor corrected(Tensor x, Step step, BiFunction<Tensor, Step, Tensor> sweep) {
+        if (!(sampling.corrector() instanceof Corrector.Gibbs gibbs) || step.last() != (gibbs.when() == When.END)) {
+            return x;
+        }
+        Tensor better = x;
+        for (int number = 1; number <= gibbs.sweeps(); number++) {
+            better = sweep.apply(better, step.number(step.of() + (step.number() - 1) * gibbs.sweeps() + number));
+        }
+        return better;
+    }
+
+    /** The places of a sweep, at random among these. bool [B, L] -> the same */
+    public Tensor some(Tensor among, Step sweep) {
+        int places = ((Corrector.Gibbs) sampling.corrector()).places();
+        Tensor counts = among.sum(new long[] {1}, false, new ScalarTypeOptional(ScalarType.Long))
+                .clamp_max(new Scalar((long) places));
+        Tensor weights = torch.zeros_like(among)
+                .to(ScalarType.Double)
+                .masked_fill(among.logical_not(), new Scalar(Double.NEGATIVE_INFINITY));
+        return first(weights, counts, sweep);
     }
 
     // Steps
@@ -737,7 +776,12 @@ public final class GridDraw {
 
     /** Those of {@code where} that are chosen with probability p. bool [B, L] -> bool [B, L] */
     public Tensor coins(Tensor where, double p, Step step) {
-        return streams(step).coins(Use.PLACES, step.number(), where, p);
+        return coins(Use.PLACES, where, p, step);
+    }
+
+    /** The same by other random numbers. */
+    Tensor coins(Use use, Tensor where, double p, Step step) {
+        return streams(step).coins(use, step.number(), where, p);
     }
 
     /** Grids of masks alone. int64 [B, T·L] */
@@ -852,6 +896,49 @@ public final class GridDraw {
         }
         flaw.logical_or_(codes.eq(new Scalar(Categorical.NONE)).any());
         return codes.clamp_min(new Scalar(0L));
+    }
+
+    /**
+     * Draws codes at some of the places of which the network is asked.
+     *
+     * @param xt int64 [B, L]
+     * @param asked bool [B, L]
+     * @param drawn some of them, bool [B, L]
+     * @param logits of some of the places that are asked, [m, K]
+     * @param reading what codes are drawn from, by places among the B·L that are drawn
+     * @param after is run once all have been asked
+     * @return int64 [B, L]
+     */
+    Tensor fill(
+            Tensor xt,
+            Tensor asked,
+            Tensor drawn,
+            Step step,
+            Function<ActivePositions, Tensor> logits,
+            Function<Tensor, Reading> reading,
+            Runnable after) {
+        ActivePositions at = ActivePositions.of(asked).orElse(null);
+        if (at == null) {
+            return xt;
+        }
+        boolean all = asked == drawn;
+        Tensor both = inParts(at, part -> {
+            Tensor said = logits.apply(part); // [m, K]
+            Tensor own = part.at();
+            if (!all) {
+                Tensor rows = drawn.flatten().index_select(0, own).nonzero().squeeze(1);
+                own = own.index_select(0, rows);
+                said = said.index_select(0, rows);
+            }
+            Tensor codes = own.numel() == 0 ? own : pick(own, said, step, reading.apply(own));
+            return all ? codes : torch.stack(new TensorVector(own, codes), 1);
+        }); // [M], or places and codes [R, 2]
+        after.run();
+        return all
+                ? at.write(xt, both)
+                : xt.flatten()
+                        .index_copy(0, both.select(1, 0), both.select(1, 1))
+                        .view_as(xt);
     }
 
     /**

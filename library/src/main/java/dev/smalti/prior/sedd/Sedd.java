@@ -1,12 +1,15 @@
 package dev.smalti.prior.sedd;
 
+import dev.smalti.draw.Corrector;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Steps.Listed;
 import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.Unmasking.Reveal;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
@@ -20,6 +23,7 @@ import dev.smalti.prior.process.ActivePositions;
 import dev.smalti.prior.process.GridDraw;
 import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.GridDraw.Wish;
+import dev.smalti.prior.process.Guesses;
 import dev.smalti.prior.process.ImportanceMasking;
 import dev.smalti.prior.process.LowDiscrepancyTimes;
 import dev.smalti.prior.process.MaskedBound;
@@ -33,6 +37,7 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -177,18 +182,38 @@ public final class Sedd implements SearchableSteps {
         Tensor u = draw.partial() && !absorb ? draw.uniform(Use.KNOWN, draw.length()) : null;
         double[] times = times(draw);
         double[] left = absorb ? draw.unknownYet(times, t -> -Math.expm1(-sigma(t))) : times;
+        Sampling sampling = draw.able(Wish.EXTRAPOLATION, Wish.CORRECTOR).sampling();
         if (absorb) {
-            draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION);
-            if (!draw.sampling().unmasking().equals(Unmasking.USUAL)
-                    || !draw.sampling().extrapolation().equals(Extrapolation.NONE)) {
+            draw.able(Wish.UNMASKING);
+            boolean usual = sampling.unmasking().equals(Unmasking.USUAL)
+                    && sampling.extrapolation().equals(Extrapolation.NONE)
+                    && sampling.corrector().equals(Corrector.NONE);
+            if (!usual) {
                 return ofMasks(draw, left);
             }
+        } else if (sampling.corrector() instanceof Corrector.Remask) {
+            throw new UnsupportedSamplingException(
+                    "this prior replaces tokens, and remask corrects draws from masks alone: take gibbs or psi");
         }
         return draw.runScores(
-                left,
+                between(sampling.extrapolation(), left),
                 this::logScore,
                 () -> keep(draw, noise(draw), u, 1),
-                (xt, step) -> keep(draw, step(draw, xt, step), u, step.s()));
+                (xt, step) -> draw.corrected(
+                        keep(draw, step(draw, xt, step), u, step.s()), step, (x, sweep) -> resampled(draw, x, sweep)));
+    }
+
+    /** With times in between, but none before the step that denoises. */
+    private static double[] between(Extrapolation extrapolation, double[] times) {
+        double[] all = extrapolation.times(Arrays.copyOf(times, times.length - 1));
+        return Arrays.copyOf(all, all.length + 1); // 0 after the last
+    }
+
+    /** Some tokens anew, as the others say: s itself is the distribution of a token among the others. */
+    private Tensor resampled(GridDraw draw, Tensor x, Step step) {
+        double sigma = sigma(Math.max(step.s(), LAST));
+        Tensor some = draw.some(draw.open().expand_as(x), step);
+        return draw.fill(x, some, sigma, step);
     }
 
     /** By the ratios among the codes alone: how many places are revealed is known of masks. */
@@ -245,8 +270,11 @@ public final class Sedd implements SearchableSteps {
     private Tensor at(GridDraw draw, Tensor xt, ActivePositions all, double sigma, Way way, Step step) {
         boolean simple = simple(draw, step);
         boolean renormalise = renormalises(step);
-        return all.write(xt, draw.inParts(all, at -> {
-            Tensor scores = draw.logits(at, xt, sigma, step); // [M, S]
+        Guesses guesses = new Guesses(draw, step);
+        Tensor drawn = all.write(xt, draw.inParts(all, at -> {
+            Tensor scores = guesses.plain() // [M, S]
+                    ? draw.logits(at, xt, sigma, step)
+                    : ahead(guesses, at, xt, draw.logits(at, xt, sigma, step), sigma);
             if (simple) {
                 return ofMasks(draw, at, scores, sigma, step, renormalise);
             }
@@ -255,10 +283,42 @@ public final class Sedd implements SearchableSteps {
                 Tensor x = token.narrow(0, from, logScore.size(0)); // [m]
                 Tensor score = tempered(logScore.to(ScalarType.Double), x, sigma, step.filter(), renormalise)
                         .exp(); // [m, S]
-                return way.back(x, score).clamp_min(new Scalar(0.0)).log();
+                return mixed(draw, way.back(x, score).clamp_min(new Scalar(0.0)), x, score, sigma, step)
+                        .log();
             };
             return draw.pick(at.at(), scores, step, reading);
         }));
+        guesses.keep();
+        return drawn;
+    }
+
+    /** Ratios of guesses of the clean tokens, by the others, that are extrapolated. [M, S] -> the same */
+    private Tensor ahead(Guesses guesses, ActivePositions at, Tensor xt, Tensor logScore, double sigma) {
+        double kept = Math.exp(-sigma);
+        Tensor noisy = torch.softmax(logScore.to(ScalarType.Double), 1); // ᾱ ℓ + (1 - ᾱ) / K
+        Tensor clean = noisy.sub(new Scalar((1 - kept) / space.codes()))
+                .clamp_min(new Scalar(0.0))
+                .log();
+        Tensor p = torch.log_softmax(guesses.of(at, clean).to(ScalarType.Double), 1);
+        Tensor token = at.read(xt).unsqueeze(1);
+        Tensor size = torch.full_like(token, new Scalar(0L))
+                .to(ScalarType.Double)
+                .add(new Scalar(Math.log(Math.expm1(sigma))));
+        return graph.logRatio(p, size, token).scatter(1, token, new Scalar(0.0));
+    }
+
+    /** κ of what the step gives and 1 - κ of clean tokens that are lost anew. [M, S] -> the same */
+    private Tensor mixed(GridDraw draw, Tensor back, Tensor x, Tensor score, double sigma, Step step) {
+        if (!(draw.sampling().corrector() instanceof Corrector.Psi psi) || psi.kappa() == 1) {
+            return back;
+        }
+        double kept = step.s() == 0 ? 1 : Math.exp(-sigma(step.s()));
+        Tensor clean = analytic(x, score, sigma).clamp_min(new Scalar(0.0));
+        Tensor anew =
+                clean.div(clean.sum(1).unsqueeze(1)).mul(new Scalar(kept)).add(new Scalar((1 - kept) / space.codes()));
+        return back.div(back.sum(1).unsqueeze(1))
+                .mul(new Scalar(psi.kappa()))
+                .add(anew.mul(new Scalar(1 - psi.kappa())));
     }
 
     private boolean simple(GridDraw draw, Step step) {
