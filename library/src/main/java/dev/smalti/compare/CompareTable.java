@@ -17,8 +17,15 @@ import java.util.stream.Stream;
  * each reference, or a row for each tokenizer.
  */
 final class CompareTable {
-    private static final List<String> SETTINGS =
-            List.of("guidance", "guidance_schedule", "temperature", "last_temperature", "top_k", "top_p", "typical");
+    private static final List<String> SETTINGS = List.of(
+            "guidance",
+            "guidance_schedule",
+            "temperature",
+            "last_temperature",
+            "top_k",
+            "top_p",
+            "typical",
+            "temperatures");
 
     private CompareTable() {}
 
