@@ -17,8 +17,8 @@ import java.util.stream.Stream;
  * each reference, or a row for each tokenizer.
  */
 final class CompareTable {
-    private static final List<String> SETTINGS =
-            List.of("guidance", "guidance_schedule", "temperature", "last_temperature", "top_k", "top_p", "typical");
+    private static final List<String> SETTINGS = List.of(
+            "guidance", "guidance_schedule", "against", "temperature", "last_temperature", "top_k", "top_p", "typical");
 
     private CompareTable() {}
 

@@ -127,12 +127,16 @@ public record Sampling(
         if (guidance.schedule() != GuidanceSchedule.CONSTANT) {
             named.put("guidance_schedule", guidance.schedule().name().toLowerCase(Locale.ROOT));
         }
+        put(named, "guidance_power", guidance.power(), 1.0);
         if (!guidance.interval().equals(GuidanceSettings.Interval.ALL)) {
             named.put(
                     "guidance_interval",
                     List.of(guidance.interval().from(), guidance.interval().to()));
         }
         put(named, "negative", guidance.negative(), null);
+        if (guidance.guiding() != null) {
+            named.put("against", guidance.guiding().named());
+        }
         put(named, "temperature", temperatures.first(), 1.0);
         put(named, "last_temperature", temperatures.last(), temperatures.first());
         put(named, "top_k", filters.topK(), 0);

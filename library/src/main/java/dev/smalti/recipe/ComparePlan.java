@@ -2,7 +2,7 @@ package dev.smalti.recipe;
 
 import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
-import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.GuidingModel;
 import dev.smalti.draw.Sampling;
 import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
@@ -267,6 +267,9 @@ public record ComparePlan(
      * @param steps numbers of steps; each at least 1; as {@code generate} has it if left out
      * @param guidance weights of guidance; each at least 0; as {@code generate} has it if left out
      * @param guidanceSchedule how the weight changes over the steps; as {@code generate} has it if left out
+     * @param against earlier checkpoints of the prior's own run, by their steps, each of which guidance leads away from instead of no
+     *     class; each at least 1; as {@code generate} has it if left out. A prior without such a checkpoint is skipped there: {@code
+     *     training.keep} says how many are kept
      * @param temperature temperatures; each above 0; as {@code generate} has it if left out
      * @param lastTemperature temperatures of the last step, to which the first goes in equal steps; each above 0; as
      *     {@code generate} has it if left out
@@ -280,16 +283,17 @@ public record ComparePlan(
             List<Integer> steps,
             List<Double> guidance,
             List<GuidanceSchedule> guidanceSchedule,
+            List<Long> against,
             List<Double> temperature,
             List<Double> lastTemperature,
             List<Integer> topK,
             List<Double> topP,
             List<Double> typical) {
-        static final Sweep NONE = new Sweep(null, null, null, null, null, null, null, null);
+        static final Sweep NONE = new Sweep(null, null, null, null, null, null, null, null, null);
 
         public Sweep {
-            List<List<?>> lists =
-                    lists(steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical);
+            List<List<?>> lists = lists(
+                    steps, guidance, guidanceSchedule, against, temperature, lastTemperature, topK, topP, typical);
             if (lists.stream().anyMatch(List::isEmpty)) {
                 throw new IllegalArgumentException("a list of settings must have at least one, got []: leave its"
                         + " key out for the usual setting");
@@ -307,10 +311,12 @@ public record ComparePlan(
             }
             atLeastOne("steps", steps);
             atLeastOne("top_k", topK);
+            atLeastOne("against", against);
             settings(
                     steps,
                     guidance,
                     guidanceSchedule,
+                    against,
                     temperature,
                     lastTemperature,
                     topK,
@@ -333,24 +339,27 @@ public record ComparePlan(
 
         /** How many {@link #settings} there are. */
         long count() {
-            return product(lists(steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical));
+            return product(lists(
+                    steps, guidance, guidanceSchedule, against, temperature, lastTemperature, topK, topP, typical));
         }
 
-        private static void atLeastOne(String key, List<Integer> values) {
-            if (values != null && values.stream().anyMatch(each -> each < 1)) {
+        private static void atLeastOne(String key, List<? extends Number> values) {
+            if (values != null && values.stream().anyMatch(each -> each.longValue() < 1)) {
                 throw new IllegalArgumentException(key + " must be at least 1, got " + values);
             }
         }
 
         /** All combinations, in the order of the lists. */
         public List<Sampling> settings() {
-            return settings(steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical);
+            return settings(
+                    steps, guidance, guidanceSchedule, against, temperature, lastTemperature, topK, topP, typical);
         }
 
         private static List<Sampling> settings(
                 List<Integer> steps,
                 List<Double> guidance,
                 List<GuidanceSchedule> schedules,
+                List<Long> against,
                 List<Double> temperature,
                 List<Double> last,
                 List<Integer> topK,
@@ -358,7 +367,12 @@ public record ComparePlan(
                 List<Double> typical) {
             List<Sampling> all = List.of(Sampling.USUAL);
             all = product(all, guidance, (from, each) -> from.guidance((double) each));
-            all = product(all, schedules, (from, each) -> from.guidance(scheduled(from.guidance(), each)));
+            all = product(
+                    all,
+                    schedules,
+                    (from, each) -> from.guidance(from.guidance().schedule(each)));
+            all = product(
+                    all, against, (from, each) -> from.guidance(from.guidance().guiding(GuidingModel.step(each))));
             all = product(all, temperature, Sampling::temperature);
             all = product(all, last, Sampling::lastTemperature);
             all = product(all, topK, (from, each) -> from.filters(with(from.filters(), each, null, null)));
@@ -375,10 +389,6 @@ public record ComparePlan(
             return all.stream()
                     .flatMap(from -> values.stream().map(each -> change.apply(from, each)))
                     .toList();
-        }
-
-        private static GuidanceSettings scheduled(GuidanceSettings from, GuidanceSchedule schedule) {
-            return new GuidanceSettings(from.weight(), schedule, from.interval(), from.negative());
         }
 
         private static Filters with(Filters from, Integer topK, Double topP, Double typical) {

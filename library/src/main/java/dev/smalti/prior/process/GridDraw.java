@@ -1,9 +1,11 @@
 package dev.smalti.prior.process;
 
+import dev.smalti.draw.Autoguidance;
 import dev.smalti.draw.Canvas;
 import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Filters;
 import dev.smalti.draw.Guidance;
+import dev.smalti.draw.GuidingModel;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Looking;
@@ -75,6 +77,7 @@ public final class GridDraw {
     private Tensor labels; // int64 [B]; null without classes
     private StepWatcher watcher = StepWatcher.NONE;
     private Listener listener = Listener.NOBODY;
+    private Denoiser guiding; // null where guidance leads away from no class, or from one
     private Known known; // null for none, of the grids from this number on:
     private long first;
     private Tensor open; // bool [1, L]
@@ -109,7 +112,7 @@ public final class GridDraw {
 
         /** Whether guidance acts in it. */
         public boolean hasGuidance() {
-            return guided instanceof Guidance;
+            return guided instanceof Guidance || guided instanceof Autoguidance;
         }
 
         /** The same with other random numbers. */
@@ -177,6 +180,22 @@ public final class GridDraw {
     public GridDraw listener(Listener listener) {
         this.listener = listener;
         return this;
+    }
+
+    /**
+     * Guides away from a network rather than from no class, by {@link Autoguidance}.
+     *
+     * @param guiding on the same device, of the same tokens and the same kind of logits as the prior's own: {@link
+     *     dev.smalti.prior.Prior#denoiser} of one that is less able; null for none
+     */
+    public GridDraw guiding(Denoiser guiding) {
+        this.guiding = guiding;
+        return this;
+    }
+
+    /** The network from which guidance leads away; null for none. */
+    public Denoiser guiding() {
+        return guiding;
     }
 
     /** {@link #known(Known, long)} of the first grids. */
@@ -600,17 +619,37 @@ public final class GridDraw {
     }
 
     private Step step(int number, int steps, double t, double s, Denoiser seen) {
-        double weight = sampling.weight(number, steps);
-        Denoiser guided =
-                weight == 0 ? seen : new Guidance(seen, sampling.guidance().against(classes), weight);
+        Denoiser guided = guided(seen, sampling.weight(number, steps));
         return new Step(number, steps, t, s, guided, sampling.filter(number, steps));
+    }
+
+    private Denoiser guided(Denoiser seen, double weight) {
+        if (weight == 0) {
+            return seen;
+        }
+        if (guiding == null) {
+            return new Guidance(seen, sampling.guidance().against(classes), weight);
+        }
+        Denoiser other = seen instanceof Windows windows ? windows.through(guiding) : guiding;
+        return new Autoguidance(seen, other, weight);
     }
 
     private void checkGuidance() {
         Long negative = sampling.guidance().negative();
-        if (classes == 0 && sampling.guidance().weight() > 0) {
+        GuidingModel named = sampling.guidance().guiding();
+        if (classes == 0 && sampling.guidance().weight() > 0 && guiding == null && named == null) {
             throw new UnsupportedSamplingException(
-                    "guidance needs a model with classes, and this one has none: leave it 0");
+                    "guidance needs a model with classes, and this one has none: leave it 0,"
+                            + " or let it lead away from another model");
+        }
+        if (named != null && guiding == null) {
+            throw new IllegalArgumentException(
+                    "guidance away from " + named.named()
+                            + " needs the network of that model: draw through a Model, which opens it, or give the draw its network");
+        }
+        if (negative != null && guiding != null) {
+            throw new IllegalArgumentException(
+                    "guidance leads away from a class or from a model, not from both: leave the negative label out");
         }
         if (negative != null && !(negative >= 0 && negative <= classes)) {
             throw new IllegalArgumentException(

@@ -9,10 +9,12 @@ import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
@@ -51,6 +53,15 @@ public final class ReverseProcess {
     /** T */
     public int steps() {
         return schedule.steps();
+    }
+
+    /** What becomes of tokens in how many steps, and as what the guess is read: what a network of it was trained for, in words. */
+    public String process() {
+        return Phrase.of("%s in %d steps, posterior %s")
+                .with(
+                        corruption.getClass().getSimpleName(),
+                        steps(),
+                        posterior.name().toLowerCase(Locale.ROOT));
     }
 
     /** A time for each of B grids, spread evenly over 1..T. int64 [B] */

@@ -27,6 +27,7 @@ import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
@@ -92,6 +93,18 @@ public final class Sedd implements SearchableSteps {
 
     private double rate(double t) {
         return Scope.value(() -> configuration.noise().rate(Tensors.doubles(t)).item_double());
+    }
+
+    /** {@link #logScore}. */
+    @Override
+    public Denoiser denoiser() {
+        return this::logScore;
+    }
+
+    /** The noise itself is what the network is told, so schedules may differ. */
+    @Override
+    public String process() {
+        return "SEDD, " + configuration.transitions().name().toLowerCase(Locale.ROOT);
     }
 
     /**
@@ -172,7 +185,7 @@ public final class Sedd implements SearchableSteps {
         double[] left = absorb ? draw.unknownYet(times, t -> -Math.expm1(-sigma(t))) : times;
         return draw.runScores(
                 left,
-                this::logScore,
+                denoiser(),
                 () -> keep(draw, noise(draw), u, 1),
                 (xt, step) -> keep(draw, step(draw, xt, step), u, step.s()));
     }
