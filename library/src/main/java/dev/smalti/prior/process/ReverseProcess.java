@@ -57,10 +57,11 @@ public final class ReverseProcess {
 
     /** What becomes of tokens in how many steps, and as what the guess is read: what a network of it was trained for, in words. */
     public String process() {
-        return Phrase.of("%s in %d steps, posterior %s")
+        return Phrase.of("%s in %d steps, half of which keep %.4f of the tokens, posterior %s")
                 .with(
                         corruption.getClass().getSimpleName(),
                         steps(),
+                        kept((steps() + 1) / 2),
                         posterior.name().toLowerCase(Locale.ROOT));
     }
 

@@ -29,7 +29,9 @@ import dev.smalti.token.TokenSpace;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
@@ -95,16 +97,32 @@ public final class Sedd implements SearchableSteps {
         return Scope.value(() -> configuration.noise().rate(Tensors.doubles(t)).item_double());
     }
 
-    /** {@link #logScore}. */
+    /** What guidance mixes: {@link #logScore}, or the guess of the clean token that {@linkplain #guesses it may be}. */
     @Override
     public Denoiser denoiser() {
-        return this::logScore;
+        return guesses() ? this::logGuess : this::logScore;
     }
 
     /** The noise itself is what the network is told, so schedules may differ. */
     @Override
     public String process() {
-        return "SEDD, " + configuration.transitions().name().toLowerCase(Locale.ROOT);
+        return "SEDD, " + configuration.transitions().name().toLowerCase(Locale.ROOT)
+                + (guesses() ? ", of guesses" : ", of ratios");
+    }
+
+    /**
+     * Whether guidance mixes guesses of the clean token, whose ratios are then blurred by the noise as those of any guess. Mixed
+     * ratios of {@code uniform} are no such: some are of tokens rarer than the noise alone makes them, and tokens change too fast.
+     */
+    private boolean guesses() {
+        return configuration.transitions() == Transitions.UNIFORM
+                && configuration.parametrisation() == Parametrisation.EXACT;
+    }
+
+    /** ln p of the clean token as the rest of the grid tells it, of {@link Parametrisation#EXACT}. -> float32 [M, K] */
+    private Tensor logGuess(Tensor x, Tensor sigma, Tensor label, Tensor at) {
+        return Scope.keep(() -> torch.log_softmax(
+                network.logits(x, sigma, label, at).to(ScalarType.Float).narrow(1, 0, space.codes()), -1));
     }
 
     /**
@@ -183,11 +201,15 @@ public final class Sedd implements SearchableSteps {
         Tensor u = draw.partial() && !absorb ? draw.uniform(Use.KNOWN, draw.length()) : null;
         double[] times = times(draw);
         double[] left = absorb ? draw.unknownYet(times, t -> -Math.expm1(-sigma(t))) : times;
-        return draw.runScores(
-                left,
-                denoiser(),
-                () -> keep(draw, noise(draw), u, 1),
-                (xt, step) -> keep(draw, step(draw, xt, step), u, step.s()));
+        Supplier<Tensor> start = () -> keep(draw, noise(draw), u, 1);
+        BiFunction<Tensor, Step, Tensor> back = (xt, step) -> keep(draw, step(draw, xt, step), u, step.s());
+        return mixesGuesses(draw)
+                ? draw.run(left, denoiser(), start, back)
+                : draw.runScores(left, this::logScore, start, back);
+    }
+
+    private boolean mixesGuesses(GridDraw draw) {
+        return guesses() && draw.sampling().guidance().weight() > 0;
     }
 
     /** t before each step and after the last: where the first would be idle, the others of one step more. */
@@ -237,7 +259,7 @@ public final class Sedd implements SearchableSteps {
         boolean simple = simple(draw, step);
         boolean renormalise = renormalises(step);
         return all.write(xt, draw.inParts(all, at -> {
-            Tensor scores = draw.logits(at, xt, sigma, step); // [M, S]
+            Tensor scores = scores(draw, at, xt, sigma, step); // [M, S]
             if (simple) {
                 return ofMasks(draw, at, scores, sigma, step, renormalise);
             }
@@ -250,6 +272,18 @@ public final class Sedd implements SearchableSteps {
             };
             return draw.pick(at.at(), scores, step, reading);
         }));
+    }
+
+    /** ln s, guided. [M, S] */
+    private Tensor scores(GridDraw draw, ActivePositions at, Tensor xt, double sigma, Step step) {
+        Tensor asked = draw.logits(at, xt, sigma, step);
+        if (!mixesGuesses(draw)) {
+            return asked;
+        }
+        Tensor guess = torch.log_softmax(asked.to(ScalarType.Double), -1);
+        Tensor token = at.read(xt).unsqueeze(1);
+        Tensor size = torch.full_like(guess.narrow(1, 0, 1), new Scalar(Math.log(Math.expm1(sigma)))); // [M, 1]
+        return graph.logRatio(guess, size, token).scatter(1, token, new Scalar(0.0));
     }
 
     private boolean simple(GridDraw draw, Step step) {
