@@ -126,16 +126,23 @@ final class SamplingOptions {
         checkGuidance();
         Long away = negative == null ? null : Long.valueOf(model.label(negative));
         Interval within = interval == null ? Interval.ALL : interval(interval);
-        GuidingModel guiding =
-                against == null && againstCheckpoint == null ? null : new GuidingModel(against, againstCheckpoint);
         Sampling sampling = Sampling.USUAL
                 .steps(steps == null ? 0 : steps)
                 .temperatures(new Temperatures(temperature, lastTemperature == null ? temperature : lastTemperature))
                 .filters(new Filters(topK == null ? 0 : topK, topP, typical))
-                .guidance(new GuidanceSettings(guidance, schedule, within, away, power, guiding))
+                .guidance(new GuidanceSettings(guidance, schedule, within, away, power, guiding()))
                 .order(order);
         model.requireGuiding(sampling);
         return sampling;
+    }
+
+    /** For results; null where guidance leads away from no model. */
+    String against() {
+        return guiding() == null ? null : guiding().named();
+    }
+
+    private GuidingModel guiding() {
+        return against == null && againstCheckpoint == null ? null : new GuidingModel(against, againstCheckpoint);
     }
 
     /** What says how guidance acts has no meaning where there is none. */

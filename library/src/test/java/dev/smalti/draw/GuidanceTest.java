@@ -1,16 +1,16 @@
 package dev.smalti.draw;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import java.util.SplittableRandom;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.network.Denoiser;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SplittableRandom;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -116,7 +116,9 @@ class GuidanceTest {
                     .mul(new Scalar(1 + w))
                     .sub(u.to(ScalarType.Double).mul(new Scalar(w)));
             Tensor coarse = c.mul(new Scalar(1 + w)).sub(u.mul(new Scalar(w)));
-            assertThat(greatest(coarse, exact)).as("error of mixing in bfloat16").isGreaterThan(0.1);
+            assertThat(greatest(coarse, exact))
+                    .as("error of mixing in bfloat16")
+                    .isGreaterThan(0.1);
             Tensor mixed = Guidance.mix(c, u, w);
             assertThat(mixed.scalar_type().intern()).isEqualTo(ScalarType.Float);
             assertThat(greatest(mixed, exact)).as("error").isLessThan(1e-4);
@@ -131,13 +133,17 @@ class GuidanceTest {
     @Test
     void autoguidance_leads_away_from_another_network_of_the_same_classes() {
         Recorder other = new Recorder();
-        Denoiser shifted = (xt, time, label, at) ->
-                other.logits(xt, time, label, at).add(new Scalar(2.0));
+        Denoiser shifted =
+                (xt, time, label, at) -> other.logits(xt, time, label, at).add(new Scalar(2.0));
         double[] guided = Scope.value(() -> Tensors.toDoubles(new Autoguidance(inner, shifted, 1.5)
-                .logits(Tensors.longs(5, 6, 7, 8, 9, 7).view(2, 3), null, Tensors.longs(3, 1), Tensors.longs(1, 2, 4))));
+                .logits(
+                        Tensors.longs(5, 6, 7, 8, 9, 7).view(2, 3),
+                        null,
+                        Tensors.longs(3, 1),
+                        Tensors.longs(1, 2, 4))));
         assertThat(guided).containsExactly(new double[] {3, 27, 4, 27, 6, 7}, within(1e-4));
         assertThat(other.labels).singleElement().isEqualTo(new long[] {3, 1});
-        assertThat(other.tokens).isEqualTo(inner.tokens);
+        assertThat(other.tokens).singleElement().isEqualTo(inner.tokens.get(0));
     }
 
     @Test
@@ -146,7 +152,11 @@ class GuidanceTest {
             throw new AssertionError("asked");
         };
         double[] plain = Scope.value(() -> Tensors.toDoubles(new Autoguidance(inner, never, 0)
-                .logits(Tensors.longs(5, 6, 7, 8, 9, 7).view(2, 3), null, Tensors.longs(3, 1), Tensors.longs(1, 2, 4))));
+                .logits(
+                        Tensors.longs(5, 6, 7, 8, 9, 7).view(2, 3),
+                        null,
+                        Tensors.longs(3, 1),
+                        Tensors.longs(1, 2, 4))));
         assertThat(plain).containsExactly(6, 30, 7, 30, 9, 10);
     }
 

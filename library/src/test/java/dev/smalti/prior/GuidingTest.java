@@ -28,18 +28,18 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Which priors may guide the draws of which others. */
 class GuidingTest {
     private static final TokenSpace SPACE = new TokenSpace(5, 2, 3);
-    private static final String NETWORK = "network: {kind: transformer, layers: 1, width: 4, heads: 1}";
+    private static final String NETWORK = "network: {layers: 1, width: 4, heads: 1}";
 
     @TempDir
     private Path folder;
 
     /** Of a recipe's lines, with semicolons between them. */
     private Prior prior(String lines, TokenSpace space, int classes, long seed) {
-        String keys = lines.replace("; ", "\n  ");
+        String keys = lines.strip().replace("; ", "\n  ");
         try {
             Path file = Files.writeString(
                     folder.resolve("prior.yaml"),
-                    "prior:\n  " + keys + (keys.contains("network") ? "" : "\n  " + NETWORK)
+                    "prior:\n  " + keys + (keys.contains("network:") ? "" : "\n  " + NETWORK)
                             + "\ntraining: {steps: 1, batch: 1, learning_rate: 0.001}\n");
             return RecipeFile.read(file, PriorRecipe.class, List.of())
                     .prior()
@@ -122,8 +122,8 @@ class GuidingTest {
                     .isInstanceOf(UnsupportedSamplingException.class)
                     .hasMessageContaining("knows 2 classes, and this one 0");
             Scope.free(() -> {
-                Tensor drawn = main.sample(main.draw(Sampling.USUAL.guidance(1), streams(), none)
-                        .labels(Tensors.longs(0, 1)));
+                Tensor drawn = main.sample(
+                        main.draw(Sampling.USUAL.guidance(1), streams(), none).labels(Tensors.longs(0, 1)));
                 assertThat(drawn.numel()).isEqualTo(12);
             });
         }

@@ -3,19 +3,19 @@ package dev.smalti.testing;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.smalti.network.Denoiser;
-import dev.smalti.draw.Looking;
 import dev.smalti.draw.Canvas;
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.Looking;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Steps;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Blueprint;
+import dev.smalti.network.Denoiser;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.SearchableSteps;
@@ -406,8 +406,8 @@ public abstract class PriorContract {
     }
 
     private static long[] away(Prior prior, Prior guiding, double weight, Tensor labels) {
-        return Scope.value(() -> Tensors.toLongs(prior.sample(
-                prior.draw(Sampling.USUAL.guidance(weight), RandomStreams.of(seeds(4, 0, 6)), guiding)
+        return Scope.value(() -> Tensors.toLongs(
+                prior.sample(prior.draw(Sampling.USUAL.guidance(weight), RandomStreams.of(seeds(4, 0, 6)), guiding)
                         .labels(labels))));
     }
 
@@ -424,8 +424,8 @@ public abstract class PriorContract {
         try (Prior prior = build(CLASSES)) {
             train(prior, 40);
             Denoiser inner = prior.denoiser();
-            Denoiser without = (xt, time, label, at) ->
-                    inner.logits(xt, time, Tensors.filled(CLASSES, label.size(0)), at);
+            Denoiser without =
+                    (xt, time, label, at) -> inner.logits(xt, time, Tensors.filled(CLASSES, label.size(0)), at);
             for (Canvas canvas : growsBeyondTraining()
                     ? new Canvas[] {null, new Canvas(space().height() + 1, space().width() + 1)}
                     : new Canvas[] {null}) {
@@ -445,8 +445,8 @@ public abstract class PriorContract {
                         }
                         long[] drawn = Tensors.toLongs(prior.sample(draw));
                         assertThat(drawn)
-                                .isEqualTo(Tensors.toLongs(prior.sample(
-                                        prior.draw(sampling, RandomStreams.of(seeds(4, 0, 4)))
+                                .isEqualTo(Tensors.toLongs(
+                                        prior.sample(prior.draw(sampling, RandomStreams.of(seeds(4, 0, 4)))
                                                 .labels(labels))));
                     });
                 }

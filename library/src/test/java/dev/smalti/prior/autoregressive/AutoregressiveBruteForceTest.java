@@ -1,10 +1,5 @@
 package dev.smalti.prior.autoregressive;
 
-import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.Scalar;
-import org.junit.jupiter.params.provider.ValueSource;
-import org.junit.jupiter.params.ParameterizedTest;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -28,10 +23,15 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Everything summed over: all 5⁴ = 625 grids of 2×2 tokens of 5 codes. Grid g holds token (g / 5^(3 - i)) mod 5 at i. */
 class AutoregressiveBruteForceTest {
@@ -269,13 +269,16 @@ class AutoregressiveBruteForceTest {
                 classes,
                 new Seed(2),
                 Devices.cpu())) {
-            other.parameters().weights().forEach((name, weight) -> Scope.free(() -> {
-                try (NoGradGuard guard = new NoGradGuard()) {
-                    weight.normal_(0, 0.5, new Seed(2).child(name).optional());
-                }
-            }));
+            other.parameters()
+                    .weights()
+                    .forEach((name, weight) -> Scope.free(() -> {
+                        try (NoGradGuard guard = new NoGradGuard()) {
+                            weight.normal_(0, 0.5, new Seed(2).child(name).optional());
+                        }
+                    }));
             int grids = 6;
-            List<Seed> seeds = LongStream.range(0, grids).mapToObj(new Seed(44)::child).toList();
+            List<Seed> seeds =
+                    LongStream.range(0, grids).mapToObj(new Seed(44)::child).toList();
             Scope.free(() -> {
                 Tensor labels = Tensors.filled(LABEL, grids);
                 List<double[]> heard = new ArrayList<>();

@@ -1,6 +1,5 @@
 package dev.smalti.prior.process;
 
-import dev.smalti.draw.Guidance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -12,6 +11,7 @@ import dev.smalti.corruption.MaskAndReplace;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
 import dev.smalti.corruption.Uniform;
+import dev.smalti.draw.Guidance;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.RandomStreams.Use;
@@ -642,7 +642,9 @@ class ReverseProcessTest {
             int token = x;
             double[] found = Scope.value(() -> {
                 Tensor mixed = Guidance.mix(
-                        Tensors.doubles(logits[0]).view(1, K), Tensors.doubles(logits[1]).view(1, K), 2);
+                        Tensors.doubles(logits[0]).view(1, K),
+                        Tensors.doubles(logits[1]).view(1, K),
+                        2);
                 return Tensors.toDoubles(world.reversal
                         .back(mixed, Tensors.longs(token), Tensors.longs(t), Tensors.longs(s))
                         .exp());

@@ -1,7 +1,5 @@
 package dev.smalti.prior.sedd;
 
-import java.util.Map;
-import java.util.EnumMap;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -29,7 +27,9 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -582,14 +582,15 @@ class SeddBruteForceTest {
     private static final double[] OTHER = {0.02, 0.28, 0.03, 0.20, 0.02, 0.15, 0.20, 0.05, 0.05};
 
     /**
-     * With uniform transitions a guess that is mixed and blurred by the noise, as {@code exact} has it, leads nearer to what
-     * guidance is after, p(x | c)³ / p(x)², than ratios that are mixed: the same true network of both, 20,000 grids each.
+     * With uniform transitions a guess that is mixed and then blurred by the noise, as {@code exact} has it, leads nearer to what
+     * guidance is after, p(x | c)⁵ / p(x)⁴, than ratios that are mixed. Of the laws of the grids, summed over all states with no chance in it,
+     * the total variation to that is 0.135 and 0.177; 20,000 grids are off by 0.005.
      */
     @Test
     void guidance_mixes_guesses_where_there_are_some_seed_51() {
         double[] target = new double[P.length];
         for (int grid = 0; grid < P.length; grid++) {
-            target[grid] = Math.pow(P[grid], 3) / Math.pow((P[grid] + OTHER[grid]) / 2, 2);
+            target[grid] = Math.pow(P[grid], 5) / Math.pow((P[grid] + OTHER[grid]) / 2, 4);
         }
         double sum = Arrays.stream(target).sum();
         Map<Parametrisation, Double> distances = new EnumMap<>(Parametrisation.class);
@@ -608,8 +609,8 @@ class SeddBruteForceTest {
             try (Sedd prior = new Sedd(configuration, SPACE, 1, new Seed(1), Devices.cpu())) {
                 RandomStreams draws = RandomStreams.of(
                         LongStream.range(0, count).mapToObj(new Seed(51)::child).toList());
-                long[] codes = Scope.value(() -> Tensors.toLongs(
-                        prior.sample(prior.draw(Sampling.USUAL.guidance(2), draws).labels(Tensors.filled(0, count)))));
+                long[] codes = Scope.value(() -> Tensors.toLongs(prior.sample(
+                        prior.draw(Sampling.USUAL.guidance(4), draws).labels(Tensors.filled(0, count)))));
                 double[] share = new double[P.length];
                 for (int i = 0; i < codes.length; i += L) {
                     share[(int) (codes[i] * K + codes[i + 1])] += 1.0 / count;
@@ -623,7 +624,7 @@ class SeddBruteForceTest {
         }
         assertThat(distances.get(Parametrisation.EXACT))
                 .as("of guesses, where ratios come to " + distances.get(Parametrisation.SCORE))
-                .isLessThan(0.8 * distances.get(Parametrisation.SCORE));
+                .isLessThan(0.85 * distances.get(Parametrisation.SCORE));
     }
 
     /** What the other token tells of the clean one, or the ratios, of {@link #P} with label 0 and of the mean with 1. */
