@@ -419,15 +419,17 @@ public final class Model implements Painter, AutoCloseable {
 
     /** Null where guidance leads away from no model. */
     private Prior guiding(Sampling sampling) {
-        RunFolder run = guidingRun(sampling).orElse(null);
-        if (run == null || sampling.guidance().guiding().equals(guided)) {
-            return run == null ? null : guiding;
+        GuidingModel wished = sampling.guidance().guiding();
+        if (wished == null) {
+            return null;
         }
-        requireOther(run);
-        closeGuiding();
-        boolean same = sampling.guidance().guiding().model() == null;
-        guiding = run.prior(device, same ? overrides : List.of());
-        guided = sampling.guidance().guiding();
+        if (!wished.equals(guided)) {
+            RunFolder run = guidingRun(sampling).orElseThrow();
+            requireOther(run);
+            closeGuiding();
+            guiding = run.prior(device, wished.model() == null ? overrides : List.of());
+            guided = wished;
+        }
         return guiding;
     }
 
