@@ -5,6 +5,7 @@ import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.GuidingModel;
 import dev.smalti.draw.Order;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Temperatures;
@@ -294,6 +295,9 @@ public record ComparePlan(
      * @param steps numbers of steps; each at least 1; as {@code generate} has it if left out
      * @param guidance weights of guidance; each at least 0; as {@code generate} has it if left out
      * @param guidanceSchedule how the weight changes over the steps; as {@code generate} has it if left out
+     * @param against earlier checkpoints of the prior's own run, by their steps, each of which guidance leads away from instead of no
+     *     class; each at least 1; as {@code generate} has it if left out. A prior without such a checkpoint is skipped there: {@code
+     *     training.keep} says how many are kept
      * @param temperature temperatures; each above 0; as {@code generate} has it if left out
      * @param lastTemperature temperatures of the last step, to which the first goes in equal steps; each above 0; as
      *     {@code generate} has it if left out
@@ -316,6 +320,7 @@ public record ComparePlan(
             List<Integer> steps,
             List<Double> guidance,
             List<GuidanceSchedule> guidanceSchedule,
+            List<Long> against,
             List<Double> temperature,
             List<Double> lastTemperature,
             List<Integer> topK,
@@ -329,12 +334,13 @@ public record ComparePlan(
             List<CorrectorEntry> corrector,
             List<List<Double>> temperatures) {
         static final Sweep NONE =
-                new Sweep(null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
+                new Sweep(null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
 
         public Sweep(
             List<Integer> steps,
             List<Double> guidance,
             List<GuidanceSchedule> guidanceSchedule,
+            List<Long> against,
             List<Double> temperature,
             List<Double> lastTemperature,
             List<Integer> topK,
@@ -350,6 +356,7 @@ public record ComparePlan(
             this.steps = steps;
             this.guidance = guidance;
             this.guidanceSchedule = guidanceSchedule;
+            this.against = against;
             this.temperature = temperature;
             this.lastTemperature = lastTemperature;
             this.topK = topK;
@@ -382,13 +389,29 @@ public record ComparePlan(
                         + " last_temperature: give a sweep of their own");
             }
             atLeastOne("steps", steps);
+            atLeastOne("against", against);
             atLeastOne("top_k", topK);
             settings(); // refuses others
         }
 
         private List<List<?>> lists() {
             return Stream.<List<?>>of(
-                    steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical, reveal, order, entropyBound, extrapolate, trapezoidal, corrector, temperatures)
+                            steps,
+                            guidance,
+                            guidanceSchedule,
+                            against,
+                            temperature,
+                            lastTemperature,
+                            topK,
+                            topP,
+                            typical,
+                            reveal,
+                            order,
+                            entropyBound,
+                            extrapolate,
+                            trapezoidal,
+                            corrector,
+                            temperatures)
                     .filter(Objects::nonNull)
                     .<List<?>>map(each -> each)
                     .toList();
@@ -401,8 +424,8 @@ public record ComparePlan(
                     .reduce(1, (a, b) -> a > Long.MAX_VALUE / b ? Long.MAX_VALUE : a * b);
         }
 
-        private static void atLeastOne(String key, List<Integer> values) {
-            if (values != null && values.stream().anyMatch(each -> each < 1)) {
+        private static void atLeastOne(String key, List<? extends Number> values) {
+            if (values != null && values.stream().anyMatch(each -> each.longValue() < 1)) {
                 throw new IllegalArgumentException(key + " must be at least 1, got " + values);
             }
         }
@@ -411,7 +434,12 @@ public record ComparePlan(
         public List<Sampling> settings() {
             List<Sampling> all = List.of(Sampling.USUAL);
             all = product(all, guidance, (from, each) -> from.guidance((double) each));
-            all = product(all, guidanceSchedule, (from, each) -> from.guidance(scheduled(from.guidance(), each)));
+            all = product(
+                    all,
+                    guidanceSchedule,
+                    (from, each) -> from.guidance(from.guidance().schedule(each)));
+            all = product(
+                    all, against, (from, each) -> from.guidance(from.guidance().guiding(GuidingModel.step(each))));
             all = product(all, temperature, Sampling::temperature);
             all = product(all, lastTemperature, Sampling::lastTemperature);
             all = product(all, topK, (from, each) -> from.filters(with(from.filters(), each, null, null)));
@@ -439,10 +467,6 @@ public record ComparePlan(
             return all.stream()
                     .flatMap(from -> values.stream().map(each -> change.apply(from, each)))
                     .toList();
-        }
-
-        private static GuidanceSettings scheduled(GuidanceSettings from, GuidanceSchedule schedule) {
-            return new GuidanceSettings(from.weight(), schedule, from.interval(), from.negative());
         }
 
         private static Filters with(Filters from, Integer topK, Double topP, Double typical) {

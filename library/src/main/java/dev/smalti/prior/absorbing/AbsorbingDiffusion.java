@@ -75,6 +75,16 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
     }
 
     @Override
+    public Denoiser denoiser() {
+        return network;
+    }
+
+    @Override
+    public String process() {
+        return "absorbing diffusion in " + steps + " steps";
+    }
+
+    @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor t = LowDiscrepancyTimes.times(generator, x0.size(0), steps); // [B]

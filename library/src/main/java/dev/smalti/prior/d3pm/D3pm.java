@@ -70,6 +70,16 @@ public final class D3pm implements SearchableSteps {
     }
 
     @Override
+    public Denoiser denoiser() {
+        return network;
+    }
+
+    @Override
+    public String process() {
+        return "D3PM, " + reverse.process();
+    }
+
+    @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor t = reverse.times(x0.size(0), generator); // [B]

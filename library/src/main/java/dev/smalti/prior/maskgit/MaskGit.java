@@ -72,6 +72,16 @@ public final class MaskGit implements SearchableSteps {
     }
 
     @Override
+    public Denoiser denoiser() {
+        return network;
+    }
+
+    @Override
+    public String process() {
+        return "MaskGIT";
+    }
+
+    @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor r = Tensors.uniform(generator, x0.size(0)); // [B]

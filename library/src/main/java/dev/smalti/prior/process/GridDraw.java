@@ -1,5 +1,6 @@
 package dev.smalti.prior.process;
 
+import dev.smalti.draw.Autoguidance;
 import dev.smalti.draw.Canvas;
 import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Corrector;
@@ -7,6 +8,7 @@ import dev.smalti.draw.Corrector.When;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Filters;
 import dev.smalti.draw.Guidance;
+import dev.smalti.draw.GuidingModel;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Looking;
@@ -79,6 +81,7 @@ public final class GridDraw {
     private Tensor labels; // int64 [B]; null without classes
     private StepWatcher watcher = StepWatcher.NONE;
     private Listener listener = Listener.NOBODY;
+    private Denoiser guiding; // null where guidance leads away from no class, or from one
     private Known known; // null for none, of the grids from this number on:
     private long first;
     private Tensor open; // bool [1, L]
@@ -116,7 +119,7 @@ public final class GridDraw {
 
         /** Whether guidance acts in it. */
         public boolean hasGuidance() {
-            return guided instanceof Guidance;
+            return guided instanceof Guidance || guided instanceof Autoguidance;
         }
 
         /** The same with the random numbers of another step. */
@@ -189,6 +192,22 @@ public final class GridDraw {
     public GridDraw listener(Listener listener) {
         this.listener = listener;
         return this;
+    }
+
+    /**
+     * Guides away from a network rather than from no class, by {@link Autoguidance}.
+     *
+     * @param guiding on the same device, of the same tokens and the same kind of logits as the prior's own: {@link
+     *     dev.smalti.prior.Prior#denoiser} of one that is less able; null for none
+     */
+    public GridDraw guiding(Denoiser guiding) {
+        this.guiding = guiding;
+        return this;
+    }
+
+    /** The network from which guidance leads away; null for none. */
+    public Denoiser guiding() {
+        return guiding;
     }
 
     /** {@link #known(Known, long)} of the first grids. */
@@ -700,17 +719,37 @@ public final class GridDraw {
     }
 
     private Step step(int number, int steps, double t, double s, Denoiser seen) {
-        double weight = sampling.weight(number, steps);
-        Denoiser guided =
-                weight == 0 ? seen : new Guidance(seen, sampling.guidance().against(classes), weight);
+        Denoiser guided = guided(seen, sampling.weight(number, steps));
         return new Step(number, steps, t, s, guided, sampling.filter(number, steps));
+    }
+
+    private Denoiser guided(Denoiser seen, double weight) {
+        if (weight == 0) {
+            return seen;
+        }
+        if (guiding == null) {
+            return new Guidance(seen, sampling.guidance().against(classes), weight);
+        }
+        Denoiser other = seen instanceof Windows windows ? windows.through(guiding) : guiding;
+        return new Autoguidance(seen, other, weight);
     }
 
     private void checkGuidance() {
         Long negative = sampling.guidance().negative();
-        if (classes == 0 && sampling.guidance().weight() > 0) {
+        GuidingModel named = sampling.guidance().guiding();
+        if (classes == 0 && sampling.guidance().weight() > 0 && guiding == null && named == null) {
             throw new UnsupportedSamplingException(
-                    "guidance needs a model with classes, and this one has none: leave it 0");
+                    "guidance needs a model with classes, and this one has none: leave it 0,"
+                            + " or let it lead away from another model");
+        }
+        if (named != null && guiding == null) {
+            throw new IllegalArgumentException(
+                    "guidance away from " + named.named()
+                            + " needs the network of that model: draw through a Model, which opens it, or give the draw its network");
+        }
+        if (negative != null && guiding != null) {
+            throw new IllegalArgumentException(
+                    "guidance leads away from a class or from a model, not from both: leave the negative label out");
         }
         if (negative != null && !(negative >= 0 && negative <= classes)) {
             throw new IllegalArgumentException(
@@ -905,7 +944,7 @@ public final class GridDraw {
      * @param asked bool [B, L]
      * @param drawn some of them, bool [B, L]
      * @param logits of some of the places that are asked, [m, K]
-     * @param reading what codes are drawn from, by places among the B·L that are drawn
+     * @param reading what codes are drawn from, by places among the B·L that are drawn; null for what the network says, filtered
      * @param after is run once all have been asked
      * @return int64 [B, L]
      */
@@ -930,7 +969,7 @@ public final class GridDraw {
                 own = own.index_select(0, rows);
                 said = said.index_select(0, rows);
             }
-            Tensor codes = own.numel() == 0 ? own : pick(own, said, step, reading.apply(own));
+            Tensor codes = own.numel() == 0 ? own : drawn(own, said, step, reading);
             return all ? codes : torch.stack(new TensorVector(own, codes), 1);
         }); // [M], or places and codes [R, 2]
         after.run();
@@ -939,6 +978,10 @@ public final class GridDraw {
                 : xt.flatten()
                         .index_copy(0, both.select(1, 0), both.select(1, 1))
                         .view_as(xt);
+    }
+
+    private Tensor drawn(Tensor at, Tensor logits, Step step, Function<Tensor, Reading> reading) {
+        return reading == null ? pick(at, logits, step) : pick(at, logits, step, reading.apply(at));
     }
 
     /**

@@ -14,10 +14,12 @@ import dev.smalti.network.Denoiser;
 import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import java.util.stream.DoubleStream;
@@ -57,6 +59,16 @@ public final class ReverseProcess {
     /** T */
     public int steps() {
         return schedule.steps();
+    }
+
+    /** What becomes of tokens in how many steps, and as what the guess is read: what a network of it was trained for, in words. */
+    public String process() {
+        return Phrase.of("%s in %d steps, half of which keep %.4f of the tokens, posterior %s")
+                .with(
+                        corruption.getClass().getSimpleName(),
+                        steps(),
+                        kept((steps() + 1) / 2),
+                        posterior.name().toLowerCase(Locale.ROOT));
     }
 
     /** A time for each of B grids, spread evenly over 1..T. int64 [B] */

@@ -39,8 +39,11 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
@@ -104,6 +107,34 @@ public final class Sedd implements SearchableSteps {
 
     private double rate(double t) {
         return Scope.value(() -> configuration.noise().rate(Tensors.doubles(t)).item_double());
+    }
+
+    /** What guidance mixes: {@link #logScore}, or the guess of the clean token that {@linkplain #guesses it may be}. */
+    @Override
+    public Denoiser denoiser() {
+        return guesses() ? this::logGuess : this::logScore;
+    }
+
+    /** The noise itself is what the network is told, so schedules may differ. */
+    @Override
+    public String process() {
+        return "SEDD, " + configuration.transitions().name().toLowerCase(Locale.ROOT)
+                + (guesses() ? ", of guesses" : ", of ratios");
+    }
+
+    /**
+     * Whether guidance mixes guesses of the clean token, whose ratios are then blurred by the noise as those of any guess. Mixed
+     * ratios of {@code uniform} are no such: some are of tokens rarer than the noise alone makes them, and tokens change too fast.
+     */
+    private boolean guesses() {
+        return configuration.transitions() == Transitions.UNIFORM
+                && configuration.parametrisation() == Parametrisation.EXACT;
+    }
+
+    /** ln p of the clean token as the rest of the grid tells it, of {@link Parametrisation#EXACT}. -> float32 [M, K] */
+    private Tensor logGuess(Tensor x, Tensor sigma, Tensor label, Tensor at) {
+        return Scope.keep(() -> torch.log_softmax(
+                network.logits(x, sigma, label, at).to(ScalarType.Float).narrow(1, 0, space.codes()), -1));
     }
 
     /**
@@ -195,12 +226,17 @@ public final class Sedd implements SearchableSteps {
             throw new UnsupportedSamplingException(
                     "this prior replaces tokens, and remask corrects draws from masks alone: take gibbs or psi");
         }
-        return draw.runScores(
-                between(sampling.extrapolation(), left),
-                this::logScore,
-                () -> keep(draw, noise(draw), u, 1),
-                (xt, step) -> draw.corrected(
-                        keep(draw, step(draw, xt, step), u, step.s()), step, (x, sweep) -> resampled(draw, x, sweep)));
+        double[] all = between(sampling.extrapolation(), left);
+        Supplier<Tensor> start = () -> keep(draw, noise(draw), u, 1);
+        BiFunction<Tensor, Step, Tensor> back = (xt, step) -> draw.corrected(
+                keep(draw, step(draw, xt, step), u, step.s()), step, (x, sweep) -> resampled(draw, x, sweep));
+        return mixesGuesses(draw)
+                ? draw.run(all, denoiser(), start, back)
+                : draw.runScores(all, this::logScore, start, back);
+    }
+
+    private boolean mixesGuesses(GridDraw draw) {
+        return guesses() && draw.sampling().guidance().weight() > 0;
     }
 
     /** With times in between, but none before the step that denoises. */
@@ -213,15 +249,16 @@ public final class Sedd implements SearchableSteps {
     private Tensor resampled(GridDraw draw, Tensor x, Step step) {
         double sigma = sigma(Math.max(step.s(), LAST));
         Tensor some = draw.some(draw.open().expand_as(x), step);
-        return draw.fill(x, some, sigma, step);
+        return ActivePositions.of(some)
+                .map(all -> all.write(x, draw.inParts(all, at -> draw.pick(at.at(), scores(draw, at, x, sigma, step), step))))
+                .orElse(x);
     }
 
     /** By the ratios among the codes alone: how many places are revealed is known of masks. */
     private Tensor ofMasks(GridDraw draw, double[] times) {
         MaskedShares masking = new MaskedShares(t -> -Math.expm1(-sigma(t)), this::sigma);
         Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
-        Denoiser codes = (x, sigma, label, at) -> logScore(x, sigma, label, at).narrow(1, 0, space.codes());
-        return new MaskedWalk(draw, codes, true, masking, unmasking, true).run(times);
+        return new MaskedWalk(draw, denoiser(), !guesses(), masking, unmasking, true).run(times);
     }
 
     /** t before each step and after the last: where the first would be idle, the others of one step more. */
@@ -272,9 +309,8 @@ public final class Sedd implements SearchableSteps {
         boolean renormalise = renormalises(step);
         Guesses guesses = new Guesses(draw, step);
         Tensor drawn = all.write(xt, draw.inParts(all, at -> {
-            Tensor scores = guesses.plain() // [M, S]
-                    ? draw.logits(at, xt, sigma, step)
-                    : ahead(guesses, at, xt, draw.logits(at, xt, sigma, step), sigma);
+            Tensor given = scores(draw, at, xt, sigma, step); // [M, S]
+            Tensor scores = guesses.plain() ? given : ahead(guesses, at, xt, given, sigma);
             if (simple) {
                 return ofMasks(draw, at, scores, sigma, step, renormalise);
             }
@@ -319,6 +355,18 @@ public final class Sedd implements SearchableSteps {
         return back.div(back.sum(1).unsqueeze(1))
                 .mul(new Scalar(psi.kappa()))
                 .add(anew.mul(new Scalar(1 - psi.kappa())));
+    }
+
+    /** ln s, guided. [M, S] */
+    private Tensor scores(GridDraw draw, ActivePositions at, Tensor xt, double sigma, Step step) {
+        Tensor asked = draw.logits(at, xt, sigma, step);
+        if (!mixesGuesses(draw)) {
+            return asked;
+        }
+        Tensor guess = torch.log_softmax(asked.to(ScalarType.Double), -1);
+        Tensor token = at.read(xt).unsqueeze(1);
+        Tensor size = torch.full_like(guess.narrow(1, 0, 1), new Scalar(Math.log(Math.expm1(sigma)))); // [M, 1]
+        return graph.logRatio(guess, size, token).scatter(1, token, new Scalar(0.0));
     }
 
     private boolean simple(GridDraw draw, Step step) {

@@ -75,6 +75,16 @@ public final class VqDiffusion implements SearchableSteps {
         return network;
     }
 
+    @Override
+    public Denoiser denoiser() {
+        return network;
+    }
+
+    @Override
+    public String process() {
+        return "VQ-Diffusion, " + reverse.process();
+    }
+
     ReverseProcess reverse() {
         return reverse;
     }
