@@ -75,6 +75,17 @@ public final class Lcmd implements Prior {
         return core;
     }
 
+    @Override
+    public Denoiser denoiser() {
+        return student;
+    }
+
+    /** A vector means something among the embeddings that it was made with alone; the level of noise is told as it is. */
+    @Override
+    public String process() {
+        return "VQ-LCMD on the embeddings " + student.embeddings().fingerprint();
+    }
+
     Guesser student() {
         return student;
     }
