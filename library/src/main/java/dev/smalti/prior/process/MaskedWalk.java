@@ -187,7 +187,7 @@ public final class MaskedWalk {
         if (unmasking.bound() == 0) {
             return ofCodes(draw.logits(at, xt, masking.told(step.t()), step));
         }
-        return ofCodes(at.logits(step.guided(), xt, told.index_select(0, count(masked)), draw.labels()));
+        return ofCodes(draw.logits(at, xt, told.index_select(0, count(masked)), step));
     }
 
     /** Without what a network of ratios says of the mask. [M, K] or [M, K + 1] -> [M, K] */
