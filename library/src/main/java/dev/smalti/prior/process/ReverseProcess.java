@@ -197,7 +197,7 @@ public final class ReverseProcess {
      * @return int64 [B, h, w]
      */
     public Tensor walk(GridDraw draw, Denoiser network, Supplier<Tensor> start, BiFunction<Tensor, Step, Tensor> step) {
-        boolean noisy = draw.partial() && !masking();
+        boolean noisy = draw.partial() && !masks();
         Tensor u = noisy ? draw.uniform(Use.KNOWN, draw.length()) : null;
         return draw.run(
                 times(draw),
@@ -212,8 +212,13 @@ public final class ReverseProcess {
                 : draw.keep(x, x0 -> corrupt(x0, Tensors.filled(Math.round(t), x0.size(0)), u));
     }
 
-    private boolean masking() {
+    private boolean masks() {
         return corruption.states() > space.codes();
+    }
+
+    /** What is masked at t of 0..T. */
+    public MaskedShares masking() {
+        return new MaskedShares(t -> 1 - kept((int) Math.ceil(t)), t -> Math.max(0, Math.ceil(t) - 1));
     }
 
     /**
@@ -233,7 +238,7 @@ public final class ReverseProcess {
             int least = i == times.length - 1 ? 0 : (int) times[i + 1] + 1;
             times[i] = Math.min(steps() - i, Math.max(least, time(times[i])));
         }
-        if (masking()) {
+        if (masks()) {
             times = draw.unknownYet(times, t -> 1 - kept((int) Math.ceil(t)));
             times[0] = Math.ceil(times[0]);
         }

@@ -1,8 +1,12 @@
 package dev.smalti.prior.sedd;
 
+import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.draw.Steps.Listed;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
@@ -15,9 +19,12 @@ import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.process.ActivePositions;
 import dev.smalti.prior.process.GridDraw;
 import dev.smalti.prior.process.GridDraw.Step;
+import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.prior.process.ImportanceMasking;
 import dev.smalti.prior.process.LowDiscrepancyTimes;
 import dev.smalti.prior.process.MaskedBound;
+import dev.smalti.prior.process.MaskedShares;
+import dev.smalti.prior.process.MaskedWalk;
 import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
 import dev.smalti.prior.sedd.SeddConfiguration.Predictor;
 import dev.smalti.prior.sedd.SeddConfiguration.Transitions;
@@ -170,11 +177,26 @@ public final class Sedd implements SearchableSteps {
         Tensor u = draw.partial() && !absorb ? draw.uniform(Use.KNOWN, draw.length()) : null;
         double[] times = times(draw);
         double[] left = absorb ? draw.unknownYet(times, t -> -Math.expm1(-sigma(t))) : times;
+        if (absorb) {
+            draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION);
+            if (!draw.sampling().unmasking().equals(Unmasking.USUAL)
+                    || !draw.sampling().extrapolation().equals(Extrapolation.NONE)) {
+                return ofMasks(draw, left);
+            }
+        }
         return draw.runScores(
                 left,
                 this::logScore,
                 () -> keep(draw, noise(draw), u, 1),
                 (xt, step) -> keep(draw, step(draw, xt, step), u, step.s()));
+    }
+
+    /** By the ratios among the codes alone: how many places are revealed is known of masks. */
+    private Tensor ofMasks(GridDraw draw, double[] times) {
+        MaskedShares masking = new MaskedShares(t -> -Math.expm1(-sigma(t)), this::sigma);
+        Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
+        Denoiser codes = (x, sigma, label, at) -> logScore(x, sigma, label, at).narrow(1, 0, space.codes());
+        return new MaskedWalk(draw, codes, true, masking, unmasking, true).run(times);
     }
 
     /** t before each step and after the last: where the first would be idle, the others of one step more. */
