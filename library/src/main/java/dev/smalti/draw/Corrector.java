@@ -1,9 +1,65 @@
 package dev.smalti.draw;
 
+import java.util.Locale;
+
 /** What draws codes anew that have been drawn already, as a remedy for places that were drawn without knowing of each other. */
 public sealed interface Corrector {
     /** Nothing. */
     Corrector NONE = new None();
+
+    /** A corrector by name, for command lines and plans. */
+    enum Kind {
+        /** {@link Gibbs}. */
+        GIBBS,
+        /** {@link Psi}. */
+        PSI,
+        /** {@link Remask} by {@link Remask.Kind#CAP}. */
+        REMASK_CAP,
+        /** {@link Remask} by {@link Remask.Kind#RESCALE}. */
+        REMASK_RESCALE,
+        /** {@link Remask} by {@link Remask.Kind#LOOP}. */
+        REMASK_LOOP;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
+    }
+
+    /**
+     * One by name; of the others that belong to it some may be null, for 1, {@link When#END}, κ of 0.9 and η of 0.02.
+     *
+     * @throws IllegalArgumentException naming what belongs to another corrector, or is out of range
+     */
+    static Corrector of(Kind kind, Integer sweeps, Integer places, When when, Double kappa, Double eta) {
+        String name = kind == null ? "none" : kind.toString();
+        boolean gibbs = kind == Kind.GIBBS;
+        boolean psi = kind == Kind.PSI;
+        alien(name, "sweeps", gibbs ? null : sweeps, "gibbs");
+        alien(name, "places", gibbs ? null : places, "gibbs");
+        alien(name, "when", gibbs ? null : when, "gibbs");
+        alien(name, "kappa", psi ? null : kappa, "psi");
+        alien(name, "eta", gibbs || psi || kind == null ? eta : null, "remask-cap, remask-rescale and remask-loop");
+        if (kind == null) {
+            return NONE;
+        }
+        double remasked = eta == null ? 0.02 : eta;
+        return switch (kind) {
+            case GIBBS ->
+                new Gibbs(sweeps == null ? 1 : sweeps, places == null ? 1 : places, when == null ? When.END : when);
+            case PSI -> new Psi(kappa == null ? 0.9 : kappa);
+            case REMASK_CAP -> new Remask(Remask.Kind.CAP, remasked);
+            case REMASK_RESCALE -> new Remask(Remask.Kind.RESCALE, remasked);
+            case REMASK_LOOP -> new Remask(Remask.Kind.LOOP, remasked);
+        };
+    }
+
+    private static void alien(String kind, String key, Object value, String owner) {
+        if (value != null) {
+            throw new IllegalArgumentException(key + " of a corrector belongs to " + owner
+                    + " and must be left out for " + kind + ", got " + value);
+        }
+    }
 
     /** Nothing. */
     record None() implements Corrector {}

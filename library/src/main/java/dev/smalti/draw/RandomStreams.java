@@ -33,7 +33,9 @@ public interface RandomStreams {
         /** What becomes of known tokens. */
         KNOWN,
         /** Through which window a place is seen. */
-        WINDOWS
+        WINDOWS,
+        /** Which places are masked again. */
+        REMASKED
     }
 
     /** B, the number of grids. */

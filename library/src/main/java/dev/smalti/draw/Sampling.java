@@ -163,14 +163,22 @@ public record Sampling(
         if (guidance.schedule() != GuidanceSchedule.CONSTANT) {
             named.put("guidance_schedule", guidance.schedule().name().toLowerCase(Locale.ROOT));
         }
+        put(named, "guidance_power", guidance.power(), 1.0);
         if (!guidance.interval().equals(GuidanceSettings.Interval.ALL)) {
             named.put(
                     "guidance_interval",
                     List.of(guidance.interval().from(), guidance.interval().to()));
         }
         put(named, "negative", guidance.negative(), null);
-        put(named, "temperature", temperatures.first(), 1.0);
-        put(named, "last_temperature", temperatures.last(), temperatures.first());
+        if (guidance.guiding() != null) {
+            named.put("against", guidance.guiding().named());
+        }
+        if (temperatures.values().size() > 2) {
+            named.put("temperatures", temperatures.values());
+        } else {
+            put(named, "temperature", temperatures.first(), 1.0);
+            put(named, "last_temperature", temperatures.last(), temperatures.first());
+        }
         put(named, "top_k", filters.topK(), 0);
         put(named, "top_p", filters.topP(), 1.0);
         put(named, "typical", filters.typical(), 1.0);

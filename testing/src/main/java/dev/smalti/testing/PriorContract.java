@@ -9,11 +9,13 @@ import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.Looking;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Steps;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Blueprint;
+import dev.smalti.network.Denoiser;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.SearchableSteps;
@@ -374,6 +376,87 @@ public abstract class PriorContract {
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("the negative label must be in 0..2");
         }
+    }
+
+    /** Nothing to lead away from is left, so that no weight changes anything; away from another network it does. */
+    @Test
+    void guidance_away_from_itself_is_none_and_away_from_another_network_is_some() {
+        for (int classes : new int[] {CLASSES, 0}) {
+            try (Prior prior = build(classes);
+                    Prior other = configuration().build(space(), classes, new Seed(18), Devices.cpu())) {
+                prepare(other);
+                other.parameters().training(true); // as training leaves it
+                train(prior, 40);
+                Tensor labels = classes == 0 ? null : Scope.hold(Tensors.longs(0, 1, CLASSES, 0, 1, CLASSES));
+                if (!guidesOthers()) {
+                    assertThatThrownBy(() -> away(prior, prior, 1, labels))
+                            .isInstanceOf(UnsupportedSamplingException.class)
+                            .hasMessageContaining("guide");
+                    return;
+                }
+                long[] weak = away(prior, prior, 0.5, labels);
+                assertThat(away(prior, prior, 4, labels)).isEqualTo(weak);
+                try {
+                    assertThat(away(prior, other, 4, labels)).isNotEqualTo(weak);
+                } catch (UnsupportedSamplingException e) { // a method whose state is its own network's
+                    assertThat(e).hasMessageContaining("asked for different things");
+                }
+            }
+        }
+    }
+
+    private static long[] away(Prior prior, Prior guiding, double weight, Tensor labels) {
+        Sampling bold = Sampling.USUAL.temperature(4).guidance(weight); // else a grid that is known by heart hides all
+        return Scope.value(() -> Tensors.toLongs(
+                prior.sample(prior.draw(bold, RandomStreams.of(seeds(4, 0, 6)), guiding).labels(labels))));
+    }
+
+    /** Whether draws of other priors of the method may be guided away from it. */
+    protected boolean guidesOthers() {
+        return true;
+    }
+
+    @Test
+    void guidance_away_from_its_network_without_classes_is_classifier_free_guidance() {
+        if (!guidesOthers()) {
+            return;
+        }
+        try (Prior prior = build(CLASSES)) {
+            train(prior, 40);
+            Denoiser inner = prior.denoiser();
+            Denoiser without =
+                    (xt, time, label, at) -> inner.logits(xt, time, Tensors.filled(CLASSES, label.size(0)), at);
+            for (Canvas canvas : growsBeyondTraining()
+                    ? new Canvas[] {null, new Canvas(space().height() + 1, space().width() + 1)}
+                    : new Canvas[] {null}) {
+                for (Looking looking : Looking.values()) {
+                    Sampling sampling =
+                            Sampling.USUAL.guidance(1.5).canvas(canvas).looking(looking);
+                    Scope.free(() -> {
+                        Tensor labels = Tensors.longs(0, 1, 0, 1);
+                        GridDraw draw = prior.draw(sampling, RandomStreams.of(seeds(4, 0, 4)))
+                                .labels(labels)
+                                .guiding(without);
+                        if (!takesAnyNetwork()) {
+                            assertThatThrownBy(() -> prior.sample(draw))
+                                    .isInstanceOf(UnsupportedSamplingException.class)
+                                    .hasMessageContaining("guided away from another such");
+                            return;
+                        }
+                        long[] drawn = Tensors.toLongs(prior.sample(draw));
+                        assertThat(drawn)
+                                .isEqualTo(Tensors.toLongs(
+                                        prior.sample(prior.draw(sampling, RandomStreams.of(seeds(4, 0, 4)))
+                                                .labels(labels))));
+                    });
+                }
+            }
+        }
+    }
+
+    /** Whether any network that is asked in the same way may guide its draws, rather than one of a prior of its kind. */
+    protected boolean takesAnyNetwork() {
+        return true;
     }
 
     private static Sampling away(long label) {

@@ -75,6 +75,16 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
     }
 
     @Override
+    public Denoiser denoiser() {
+        return network;
+    }
+
+    @Override
+    public String process() {
+        return "absorbing diffusion in " + steps + " steps";
+    }
+
+    @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor t = LowDiscrepancyTimes.times(generator, x0.size(0), steps); // [B]
@@ -153,7 +163,7 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
 
     /** The same with logits of {@code denoiser}, which is told t - 1 of the first t at which as many tokens are masked. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
-        draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION);
+        draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
         MaskedShares shares = new MaskedShares(share -> share, share -> Math.ceil(share * steps - 1e-9) - 1);
         Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
         return new MaskedWalk(draw, denoiser, false, shares, unmasking, true).run(times(draw));

@@ -70,6 +70,16 @@ public final class D3pm implements SearchableSteps {
     }
 
     @Override
+    public Denoiser denoiser() {
+        return network;
+    }
+
+    @Override
+    public String process() {
+        return "D3PM, " + reverse.process();
+    }
+
+    @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor t = reverse.times(x0.size(0), generator); // [B]
@@ -107,7 +117,7 @@ public final class D3pm implements SearchableSteps {
     /** The same with logits of {@code denoiser}. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
         if (configuration.transitions() == Transitions.ABSORBING) {
-            draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION);
+            draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
             Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
             return new MaskedWalk(draw, denoiser, false, reverse.masking(), unmasking, true).run(reverse.times(draw));
         }

@@ -72,6 +72,16 @@ public final class MaskGit implements SearchableSteps {
     }
 
     @Override
+    public Denoiser denoiser() {
+        return network;
+    }
+
+    @Override
+    public String process() {
+        return "MaskGIT";
+    }
+
+    @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor r = Tensors.uniform(generator, x0.size(0)); // [B]
@@ -164,7 +174,7 @@ public final class MaskGit implements SearchableSteps {
 
     /** The same with logits of {@code denoiser}. All grids have the same number of masks before a step, which it is told. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
-        draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION);
+        draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
         Unmasking unmasking = configuration.sampling().unmasking(draw.sampling().unmasking());
         boolean roll = !Boolean.FALSE.equals(configuration.sampling().roll());
         return new MaskedWalk(draw, denoiser, false, MaskedShares.PLAIN, unmasking, roll).run(times(draw));

@@ -1,11 +1,14 @@
 package dev.smalti.prior.process;
 
+import dev.smalti.draw.Autoguidance;
 import dev.smalti.draw.Canvas;
 import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Corrector;
+import dev.smalti.draw.Corrector.When;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Filters;
 import dev.smalti.draw.Guidance;
+import dev.smalti.draw.GuidingModel;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Looking;
@@ -41,7 +44,9 @@ import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -76,6 +81,7 @@ public final class GridDraw {
     private Tensor labels; // int64 [B]; null without classes
     private StepWatcher watcher = StepWatcher.NONE;
     private Listener listener = Listener.NOBODY;
+    private Denoiser guiding; // null where guidance leads away from no class, or from one
     private Known known; // null for none, of the grids from this number on:
     private long first;
     private Tensor open; // bool [1, L]
@@ -113,7 +119,12 @@ public final class GridDraw {
 
         /** Whether guidance acts in it. */
         public boolean hasGuidance() {
-            return guided instanceof Guidance;
+            return guided instanceof Guidance || guided instanceof Autoguidance;
+        }
+
+        /** The same with the random numbers of another step. */
+        Step number(int number) {
+            return new Step(number, of, t, s, guided, filter, streams);
         }
 
         /** The same with other random numbers. */
@@ -181,6 +192,22 @@ public final class GridDraw {
     public GridDraw listener(Listener listener) {
         this.listener = listener;
         return this;
+    }
+
+    /**
+     * Guides away from a network rather than from no class, by {@link Autoguidance}.
+     *
+     * @param guiding on the same device, of the same tokens and the same kind of logits as the prior's own: {@link
+     *     dev.smalti.prior.Prior#denoiser} of one that is less able; null for none
+     */
+    public GridDraw guiding(Denoiser guiding) {
+        this.guiding = guiding;
+        return this;
+    }
+
+    /** The network from which guidance leads away; null for none. */
+    public Denoiser guiding() {
+        return guiding;
     }
 
     /** {@link #known(Known, long)} of the first grids. */
@@ -361,6 +388,37 @@ public final class GridDraw {
         if (!usual && !able.contains(wish)) {
             throw new UnsupportedSamplingException("this prior, as it is configured, " + otherwise);
         }
+    }
+
+    // Corrections
+
+    /**
+     * Corrects grids after a step, if it is wished now.
+     *
+     * @param x int64 [B, L]
+     * @param sweep draws some tokens anew, {@link #some}: with random numbers of its own
+     * @return int64 [B, L]
+     */
+    public Tensor corrected(Tensor x, Step step, BiFunction<Tensor, Step, Tensor> sweep) {
+        if (!(sampling.corrector() instanceof Corrector.Gibbs gibbs) || step.last() != (gibbs.when() == When.END)) {
+            return x;
+        }
+        Tensor better = x;
+        for (int number = 1; number <= gibbs.sweeps(); number++) {
+            better = sweep.apply(better, step.number(step.of() + (step.number() - 1) * gibbs.sweeps() + number));
+        }
+        return better;
+    }
+
+    /** The places of a sweep, at random among these. bool [B, L] -> the same */
+    public Tensor some(Tensor among, Step sweep) {
+        int places = ((Corrector.Gibbs) sampling.corrector()).places();
+        Tensor counts = among.sum(new long[] {1}, false, new ScalarTypeOptional(ScalarType.Long))
+                .clamp_max(new Scalar((long) places));
+        Tensor weights = torch.zeros_like(among)
+                .to(ScalarType.Double)
+                .masked_fill(among.logical_not(), new Scalar(Double.NEGATIVE_INFINITY));
+        return first(weights, counts, sweep);
     }
 
     // Steps
@@ -661,17 +719,37 @@ public final class GridDraw {
     }
 
     private Step step(int number, int steps, double t, double s, Denoiser seen) {
-        double weight = sampling.weight(number, steps);
-        Denoiser guided =
-                weight == 0 ? seen : new Guidance(seen, sampling.guidance().against(classes), weight);
+        Denoiser guided = guided(seen, sampling.weight(number, steps));
         return new Step(number, steps, t, s, guided, sampling.filter(number, steps));
+    }
+
+    private Denoiser guided(Denoiser seen, double weight) {
+        if (weight == 0) {
+            return seen;
+        }
+        if (guiding == null) {
+            return new Guidance(seen, sampling.guidance().against(classes), weight);
+        }
+        Denoiser other = seen instanceof Windows windows ? windows.through(guiding) : guiding;
+        return new Autoguidance(seen, other, weight);
     }
 
     private void checkGuidance() {
         Long negative = sampling.guidance().negative();
-        if (classes == 0 && sampling.guidance().weight() > 0) {
+        GuidingModel named = sampling.guidance().guiding();
+        if (classes == 0 && sampling.guidance().weight() > 0 && guiding == null && named == null) {
             throw new UnsupportedSamplingException(
-                    "guidance needs a model with classes, and this one has none: leave it 0");
+                    "guidance needs a model with classes, and this one has none: leave it 0,"
+                            + " or let it lead away from another model");
+        }
+        if (named != null && guiding == null) {
+            throw new IllegalArgumentException(
+                    "guidance away from " + named.named()
+                            + " needs the network of that model: draw through a Model, which opens it, or give the draw its network");
+        }
+        if (negative != null && guiding != null) {
+            throw new IllegalArgumentException(
+                    "guidance leads away from a class or from a model, not from both: leave the negative label out");
         }
         if (negative != null && !(negative >= 0 && negative <= classes)) {
             throw new IllegalArgumentException(
@@ -737,7 +815,12 @@ public final class GridDraw {
 
     /** Those of {@code where} that are chosen with probability p. bool [B, L] -> bool [B, L] */
     public Tensor coins(Tensor where, double p, Step step) {
-        return streams(step).coins(Use.PLACES, step.number(), where, p);
+        return coins(Use.PLACES, where, p, step);
+    }
+
+    /** The same by other random numbers. */
+    Tensor coins(Use use, Tensor where, double p, Step step) {
+        return streams(step).coins(use, step.number(), where, p);
     }
 
     /** Grids of masks alone. int64 [B, T·L] */
@@ -852,6 +935,53 @@ public final class GridDraw {
         }
         flaw.logical_or_(codes.eq(new Scalar(Categorical.NONE)).any());
         return codes.clamp_min(new Scalar(0L));
+    }
+
+    /**
+     * Draws codes at some of the places of which the network is asked.
+     *
+     * @param xt int64 [B, L]
+     * @param asked bool [B, L]
+     * @param drawn some of them, bool [B, L]
+     * @param logits of some of the places that are asked, [m, K]
+     * @param reading what codes are drawn from, by places among the B·L that are drawn; null for what the network says, filtered
+     * @param after is run once all have been asked
+     * @return int64 [B, L]
+     */
+    Tensor fill(
+            Tensor xt,
+            Tensor asked,
+            Tensor drawn,
+            Step step,
+            Function<ActivePositions, Tensor> logits,
+            Function<Tensor, Reading> reading,
+            Runnable after) {
+        ActivePositions at = ActivePositions.of(asked).orElse(null);
+        if (at == null) {
+            return xt;
+        }
+        boolean all = asked == drawn;
+        Tensor both = inParts(at, part -> {
+            Tensor said = logits.apply(part); // [m, K]
+            Tensor own = part.at();
+            if (!all) {
+                Tensor rows = drawn.flatten().index_select(0, own).nonzero().squeeze(1);
+                own = own.index_select(0, rows);
+                said = said.index_select(0, rows);
+            }
+            Tensor codes = own.numel() == 0 ? own : drawn(own, said, step, reading);
+            return all ? codes : torch.stack(new TensorVector(own, codes), 1);
+        }); // [M], or places and codes [R, 2]
+        after.run();
+        return all
+                ? at.write(xt, both)
+                : xt.flatten()
+                        .index_copy(0, both.select(1, 0), both.select(1, 1))
+                        .view_as(xt);
+    }
+
+    private Tensor drawn(Tensor at, Tensor logits, Step step, Function<Tensor, Reading> reading) {
+        return reading == null ? pick(at, logits, step) : pick(at, logits, step, reading.apply(at));
     }
 
     /**

@@ -3,25 +3,32 @@ package dev.smalti.prior.process;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.tensor.Tensors;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** What the network guesses in a step, extrapolated from its guesses of the step before. {@link Extrapolation}. */
-final class Guesses {
+public final class Guesses {
     private final GridDraw draw;
     private final boolean none;
     private final double lambda;
     private final Tensor before; // float32 [B·L, K]; null in the first step
     private Tensor now; // the same
 
-    Guesses(GridDraw draw, Step step) {
+    /** Those of a step of a draw, which are its memory. */
+    public Guesses(GridDraw draw, Step step) {
         this.draw = draw;
         Extrapolation extrapolation = draw.sampling().extrapolation();
         this.none = extrapolation.equals(Extrapolation.NONE);
         this.lambda = extrapolation.lambda(step.number());
         this.before = draw.memory();
+    }
+
+    /** Whether they are as the network gives them. */
+    public boolean plain() {
+        return none;
     }
 
     /**
@@ -30,10 +37,20 @@ final class Guesses {
      * @param logits of the network [M, K]
      * @return logits [M, K]; -∞ where the extrapolation leaves nothing
      */
-    Tensor of(ActivePositions at, Tensor logits) {
+    public Tensor of(ActivePositions at, Tensor logits) {
+        return of(at, logits, same -> same);
+    }
+
+    /**
+     * The same of guesses that are made of the logits first, where there is an extrapolation at all.
+     *
+     * @param alone what is extrapolated, of the logits of the network [M, K]
+     */
+    public Tensor of(ActivePositions at, Tensor given, UnaryOperator<Tensor> alone) {
         if (none) {
-            return logits;
+            return given;
         }
+        Tensor logits = alone.apply(given);
         Tensor p = torch.softmax(logits.to(ScalarType.Float), 1);
         if (now == null) {
             now = torch.zeros(
@@ -49,7 +66,7 @@ final class Guesses {
     }
 
     /** Keeps them for the next step. */
-    void keep() {
+    public void keep() {
         if (!none) {
             draw.memory(now);
         }

@@ -1,11 +1,13 @@
 package dev.smalti.prior.process;
 
+import dev.smalti.draw.Corrector;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.Unmasking.Reveal;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.tensor.Devices;
@@ -26,6 +28,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>Letters: B grids, L places, M masked ones, K codes.
  */
 public final class MaskedWalk {
+    private static final double LOOPED = 0.1; // masked in the loop, as in the released code of Wang et al.
     private static final double LEAST = -1e4; // where p ln p is 0 all the same
 
     private final GridDraw draw;
@@ -35,6 +38,8 @@ public final class MaskedWalk {
     private final Unmasking unmasking;
     private final boolean roll;
     private final TokenSpace space;
+    private double last; // the time before the first step
+    private boolean remasks;
     private Tensor told; // by the number of masked places, float32 [L + 1]; null without bound
     private Tensor rank; // of each place in an order that stands before the draw, int64 [B, L]
 
@@ -77,26 +82,33 @@ public final class MaskedWalk {
      * @return int64 [B, h, w], on the CPU
      */
     public Tensor run(double[] times) {
+        Corrector corrector = draw.sampling().corrector();
         Extrapolation extrapolation = draw.sampling().extrapolation();
-        boolean plain = extrapolation.equals(Extrapolation.NONE);
+        boolean plain = extrapolation.equals(Extrapolation.NONE) && corrector.equals(Corrector.NONE);
+        last = times[0];
+        remasks = corrector instanceof Corrector.Psi || corrector instanceof Corrector.Remask;
+        if (remasks && !draw.sampling().unmasking().equals(Unmasking.USUAL)) {
+            throw new UnsupportedSamplingException("psi and remask mask and reveal each token by itself:"
+                    + " leave out order, reveal, order noise and entropy bound, or take the corrector gibbs");
+        }
         if (unmasking.reveal() == Reveal.COINS && plain) {
             return draw.reveal(times, network, step -> hazard(step.t(), step.s()), step -> masking.told(step.t()));
         }
-        double[] all = unmasking.bound() > 0 ? evenly(times[0]) : extrapolation.times(times);
+        double[] all = unmasking.bound() > 0 ? evenly() : extrapolation.times(looped(corrector, times));
         return draw.walk(
                 all,
                 network,
                 scores,
                 () -> {
                     rank = byGuess() || unmasking.reveal() == Reveal.COINS ? null : rank(draw, unmasking.order(), roll);
-                    told = unmasking.bound() > 0 ? told(times[0]) : null;
+                    told = unmasking.bound() > 0 ? told() : null;
                     return draw.masks();
                 },
                 this::step);
     }
 
     /** Times at which one masked place after the other is revealed. */
-    private double[] evenly(double last) {
+    private double[] evenly() {
         int unknown = Math.toIntExact(draw.unknown());
         double[] times = new double[unknown + 1];
         for (int i = 0; i <= unknown; i++) {
@@ -106,7 +118,7 @@ public final class MaskedWalk {
         return times;
     }
 
-    private Tensor told(double last) {
+    private Tensor told() {
         float[] all = new float[Math.toIntExact(space.length() + 1)];
         for (int count = 0; count <= draw.unknown(); count++) {
             all[count] = (float) masking.told(masking.time((double) count / space.length(), 0, last));
@@ -125,17 +137,38 @@ public final class MaskedWalk {
     }
 
     private Tensor step(Tensor xt, Step step) {
+        return draw.corrected(uncorrected(xt, step), step, this::refilled);
+    }
+
+    private Tensor uncorrected(Tensor xt, Step step) {
         Tensor masked = xt.eq(new Scalar(space.mask())); // [B, L]
+        if (remasks) {
+            return remasked(xt, masked, step);
+        }
         if (unmasking.bound() > 0 || byGuess() && !step.last()) {
             return chosen(xt, masked, step);
         }
-        Tensor revealed = unmasking.reveal() == Reveal.COINS
-                ? draw.coins(masked, hazard(step.t(), step.s()), step)
-                : step.last() || byGuess() ? masked : due(masked, step);
-        if (draw.sampling().extrapolation().equals(Extrapolation.NONE)) {
-            return draw.fill(xt, revealed, masking.told(step.t()), step);
+        return fill(xt, masked, revealed(masked, step), step);
+    }
+
+    /** The masked places that are revealed, but for orders by guesses. bool [B, L] -> bool [B, L] */
+    Tensor revealed(Tensor masked, Step step) {
+        if (unmasking.reveal() == Reveal.COINS) {
+            return draw.coins(masked, hazard(step.t(), step.s()), step);
         }
-        return ahead(xt, masked, revealed, step);
+        return step.last() || byGuess() ? masked : due(masked, step);
+    }
+
+    private Tensor fill(Tensor xt, Tensor masked, Tensor revealed, Step step) {
+        Guesses guesses = new Guesses(draw, step);
+        return draw.fill(
+                xt,
+                guesses.plain() ? revealed : masked,
+                revealed,
+                step,
+                at -> guesses.of(at, logits(at, xt, masked, step)),
+                null,
+                guesses::keep);
     }
 
     private boolean byGuess() {
@@ -144,35 +177,84 @@ public final class MaskedWalk {
 
     /** The masked places that come first in the order, so that as many are left as the step says. bool [B, L] */
     private Tensor due(Tensor masked, Step step) {
+        Tensor rank = this.rank == null ? rank(draw, unmasking.order(), roll) : this.rank;
         return masked.logical_and(rank.lt(new Scalar(draw.unknown() - masks(step.s()))));
     }
 
     // Guesses
 
-    /** Reveals some places by guesses of all masked ones, which are kept for the next step. */
-    private Tensor ahead(Tensor xt, Tensor masked, Tensor revealed, Step step) {
-        ActivePositions at = ActivePositions.of(masked).orElse(null);
-        if (at == null) {
-            return xt;
-        }
-        Guesses guesses = new Guesses(draw, step);
-        Tensor both = draw.inParts(at, part -> {
-            Tensor guess = guesses.of(part, logits(part, xt, masked, step)); // [m, K]
-            Tensor rows =
-                    revealed.flatten().index_select(0, part.at()).nonzero().squeeze(1);
-            Tensor own = part.at().index_select(0, rows);
-            Tensor codes = own.numel() == 0 ? own : draw.pick(own, guess.index_select(0, rows), step);
-            return torch.stack(new TensorVector(own, codes), 1);
-        }); // [R, 2]
-        guesses.keep();
-        return xt.flatten().index_copy(0, both.select(1, 0), both.select(1, 1)).view_as(xt);
-    }
-
     private Tensor logits(ActivePositions at, Tensor xt, Tensor masked, Step step) {
         if (unmasking.bound() == 0) {
-            return draw.logits(at, xt, masking.told(step.t()), step);
+            return ofCodes(draw.logits(at, xt, masking.told(step.t()), step));
         }
-        return at.logits(step.guided(), xt, told.index_select(0, count(masked)), draw.labels());
+        return ofCodes(at.logits(step.guided(), xt, told.index_select(0, count(masked)), draw.labels()));
+    }
+
+    /** Without what a network of ratios says of the mask. [M, K] or [M, K + 1] -> [M, K] */
+    private Tensor ofCodes(Tensor logits) {
+        return logits.size(1) == space.codes() ? logits : logits.narrow(1, 0, space.codes());
+    }
+
+    // Corrections
+
+    /** Some revealed places are masked again and revealed anew. [B, L] -> [B, L] */
+    private Tensor refilled(Tensor x, Step sweep) {
+        Tensor mask = x.eq(new Scalar(space.mask()));
+        Tensor some = draw.some(draw.open().logical_and(mask.logical_not()), sweep);
+        int places = ((Corrector.Gibbs) draw.sampling().corrector()).places();
+        double share = (sweep.s() == 0 ? 0 : masking.share(sweep.s())) + (double) places / space.length();
+        double time = masking.time(Math.min(share, masking.share(last)), 0, last);
+        Tensor lost = x.masked_fill(some, new Scalar(space.mask()));
+        return draw.fill(
+                lost, some, some, sweep, at -> ofCodes(draw.logits(at, lost, masking.told(time), sweep)), null, () -> {});
+    }
+
+    /**
+     * Revealed tokens are masked with probability σ, and masked ones revealed with what makes up for it. Wang et al. 2025,
+     * eq. 5 and 6; arXiv:2602.21185 has σ = (1 - κ)(1 - α_s).
+     */
+    private Tensor remasked(Tensor xt, Tensor masked, Step step) {
+        double before = masking.share(step.t());
+        double after = step.s() == 0 ? 0 : masking.share(step.s());
+        double sigma = sigma(before, after);
+        double p = step.last() ? 1 : Math.min(1, (before - after + sigma * (1 - before)) / before);
+        Tensor lost = draw.coins(Use.REMASKED, draw.open().logical_and(masked.logical_not()), sigma, step);
+        return fill(xt, masked, draw.coins(masked, p, step), step).masked_fill(lost, new Scalar(space.mask()));
+    }
+
+    private double sigma(double before, double after) {
+        double most = before == 1 ? 1 : Math.min(1, after / (1 - before));
+        if (draw.sampling().corrector() instanceof Corrector.Psi psi) {
+            return Math.min(most, (1 - psi.kappa()) * after);
+        }
+        Corrector.Remask remask = (Corrector.Remask) draw.sampling().corrector();
+        return switch (remask.kind()) {
+            case CAP -> Math.min(remask.eta(), most);
+            case RESCALE -> remask.eta() * most;
+            case LOOP -> Math.abs(before - after) < 1e-9 ? Math.min(remask.eta(), most) : 0;
+        };
+    }
+
+    /** The times of {@link Corrector.Remask.Kind#LOOP}: to a tenth that is masked, as many steps there, and on. */
+    private double[] looped(Corrector corrector, double[] times) {
+        int steps = times.length - 1;
+        if (!(corrector instanceof Corrector.Remask remask)
+                || remask.kind() != Corrector.Remask.Kind.LOOP
+                || steps < 3
+                || masking.share(last) <= LOOPED) {
+            return times;
+        }
+        int first = (int) Math.max(1, Math.round(0.45 * steps));
+        int end = (int) Math.max(1, Math.round(0.05 * steps));
+        double[] all = new double[steps + 1];
+        double whole = masking.share(last);
+        for (int i = 0; i <= steps; i++) {
+            double share = i < first
+                    ? whole + (LOOPED - whole) * i / first
+                    : i <= steps - end ? LOOPED : LOOPED * (steps - i) / end;
+            all[i] = i == 0 ? last : i == steps ? 0 : masking.time(share, 0, last);
+        }
+        return all;
     }
 
     // Places that are chosen by guesses
