@@ -250,7 +250,8 @@ public final class Sedd implements SearchableSteps {
         double sigma = sigma(Math.max(step.s(), LAST));
         Tensor some = draw.some(draw.open().expand_as(x), step);
         return ActivePositions.of(some)
-                .map(all -> all.write(x, draw.inParts(all, at -> draw.pick(at.at(), scores(draw, at, x, sigma, step), step))))
+                .map(all -> all.write(
+                        x, draw.inParts(all, at -> draw.pick(at.at(), scores(draw, at, x, sigma, step), step))))
                 .orElse(x);
     }
 
