@@ -5,7 +5,6 @@ import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.GuidingModel;
-import dev.smalti.draw.Order;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Temperatures;
 import dev.smalti.model.Model;
@@ -13,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** How images are drawn. */
@@ -103,13 +103,8 @@ final class SamplingOptions {
             description = "with its weights of that step (default: as --checkpoint)")
     private String againstCheckpoint;
 
-    @Option(
-            names = "--order",
-            paramLabel = "ORDER",
-            defaultValue = "usual",
-            description = "in which tokens are drawn: usual, for absorbing diffusion at random, or raster, row by row"
-                    + " (default: usual)")
-    private Order order;
+    @Mixin
+    private StepOptions stepOptions;
 
     long seed() {
         return seed;
@@ -130,10 +125,9 @@ final class SamplingOptions {
                 .steps(steps == null ? 0 : steps)
                 .temperatures(new Temperatures(temperature, lastTemperature == null ? temperature : lastTemperature))
                 .filters(new Filters(topK == null ? 0 : topK, topP, typical))
-                .guidance(new GuidanceSettings(guidance, schedule, within, away, power, guiding()))
-                .order(order);
+                .guidance(new GuidanceSettings(guidance, schedule, within, away, power, guiding()));
         model.requireGuiding(sampling);
-        return sampling;
+        return stepOptions.of(sampling);
     }
 
     /** For results; null where guidance leads away from no model. */

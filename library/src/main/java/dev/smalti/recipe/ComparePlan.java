@@ -1,9 +1,13 @@
 package dev.smalti.recipe;
 
+import dev.smalti.draw.Corrector;
+import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.GuidingModel;
+import dev.smalti.draw.Order;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Unmasking;
 import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -261,6 +265,28 @@ public record ComparePlan(
     }
 
     /**
+     * What draws codes anew.
+     *
+     * @param kind which corrector
+     * @param sweeps calls of the network, by {@code gibbs} only; at least 1; 1 if left out
+     * @param places places at once, by {@code gibbs} only; at least 1; 1 if left out
+     * @param when when it acts, by {@code gibbs} only; at the {@code end} if left out
+     * @param kappa κ, by {@code psi} only; in [0, 1]; 0.9 if left out
+     * @param eta η, by {@code remask_cap}, {@code remask_rescale} and {@code remask_loop} only; in [0, 1]; 0.02 if left out
+     */
+    public record CorrectorEntry(
+            Corrector.Kind kind, Integer sweeps, Integer places, Corrector.When when, Double kappa, Double eta) {
+        public CorrectorEntry {
+            Objects.requireNonNull(kind, "kind");
+            Corrector.of(kind, sweeps, places, when, kappa, eta); // refuses what is none
+        }
+
+        Corrector corrector() {
+            return Corrector.of(kind, sweeps, places, when, kappa, eta);
+        }
+    }
+
+    /**
      * Settings of a draw: the product of these lists, 1,000 at most. What is left out stays as
      * {@code generate} has it.
      *
@@ -278,6 +304,13 @@ public record ComparePlan(
      *     left out
      * @param typical probabilities of the codes of nearly mean surprise that are drawn from; each in (0, 1]; as
      *     {@code generate} has it if left out
+     * @param reveal whether masked places are revealed by coins or counts; as the prior does if left out
+     * @param order orders in which masked places are revealed; that of the prior if left out
+     * @param entropyBound nats by which the entropies of the places of a step may exceed the greatest; each at least 0; none if left
+     *     out
+     * @param extrapolate λ by which guesses are extrapolated from those of the step before; each above 0; none if left out
+     * @param trapezoidal θ of trapezoidal steps; each in (0, 1); none if left out
+     * @param corrector what draws codes anew; nothing if left out
      */
     public record Sweep(
             List<Integer> steps,
@@ -288,12 +321,33 @@ public record ComparePlan(
             List<Double> lastTemperature,
             List<Integer> topK,
             List<Double> topP,
-            List<Double> typical) {
-        static final Sweep NONE = new Sweep(null, null, null, null, null, null, null, null, null);
+            List<Double> typical,
+            List<Unmasking.Reveal> reveal,
+            List<Order> order,
+            List<Double> entropyBound,
+            List<Double> extrapolate,
+            List<Double> trapezoidal,
+            List<CorrectorEntry> corrector) {
+        static final Sweep NONE =
+                new Sweep(null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
 
         public Sweep {
             List<List<?>> lists = lists(
-                    steps, guidance, guidanceSchedule, against, temperature, lastTemperature, topK, topP, typical);
+                    steps,
+                    guidance,
+                    guidanceSchedule,
+                    against,
+                    temperature,
+                    lastTemperature,
+                    topK,
+                    topP,
+                    typical,
+                    reveal,
+                    order,
+                    entropyBound,
+                    extrapolate,
+                    trapezoidal,
+                    corrector);
             if (lists.stream().anyMatch(List::isEmpty)) {
                 throw new IllegalArgumentException("a list of settings must have at least one, got []: leave its"
                         + " key out for the usual setting");
@@ -312,16 +366,7 @@ public record ComparePlan(
             atLeastOne("steps", steps);
             atLeastOne("top_k", topK);
             atLeastOne("against", against);
-            settings(
-                    steps,
-                    guidance,
-                    guidanceSchedule,
-                    against,
-                    temperature,
-                    lastTemperature,
-                    topK,
-                    topP,
-                    typical); // refuses others
+            settings(); // refuses others
         }
 
         private static List<List<?>> lists(List<?>... all) {
@@ -340,7 +385,21 @@ public record ComparePlan(
         /** How many {@link #settings} there are. */
         long count() {
             return product(lists(
-                    steps, guidance, guidanceSchedule, against, temperature, lastTemperature, topK, topP, typical));
+                    steps,
+                    guidance,
+                    guidanceSchedule,
+                    against,
+                    temperature,
+                    lastTemperature,
+                    topK,
+                    topP,
+                    typical,
+                    reveal,
+                    order,
+                    entropyBound,
+                    extrapolate,
+                    trapezoidal,
+                    corrector));
         }
 
         private static void atLeastOne(String key, List<? extends Number> values) {
@@ -351,33 +410,29 @@ public record ComparePlan(
 
         /** All combinations, in the order of the lists. */
         public List<Sampling> settings() {
-            return settings(
-                    steps, guidance, guidanceSchedule, against, temperature, lastTemperature, topK, topP, typical);
-        }
-
-        private static List<Sampling> settings(
-                List<Integer> steps,
-                List<Double> guidance,
-                List<GuidanceSchedule> schedules,
-                List<Long> against,
-                List<Double> temperature,
-                List<Double> last,
-                List<Integer> topK,
-                List<Double> topP,
-                List<Double> typical) {
             List<Sampling> all = List.of(Sampling.USUAL);
             all = product(all, guidance, (from, each) -> from.guidance((double) each));
             all = product(
                     all,
-                    schedules,
+                    guidanceSchedule,
                     (from, each) -> from.guidance(from.guidance().schedule(each)));
             all = product(
                     all, against, (from, each) -> from.guidance(from.guidance().guiding(GuidingModel.step(each))));
             all = product(all, temperature, Sampling::temperature);
-            all = product(all, last, Sampling::lastTemperature);
+            all = product(all, lastTemperature, Sampling::lastTemperature);
             all = product(all, topK, (from, each) -> from.filters(with(from.filters(), each, null, null)));
             all = product(all, topP, (from, each) -> from.filters(with(from.filters(), null, each, null)));
             all = product(all, typical, (from, each) -> from.filters(with(from.filters(), null, null, each)));
+            all = product(
+                    all, reveal, (from, each) -> from.unmasking(from.unmasking().reveal(each)));
+            all = product(all, order, Sampling::order);
+            all = product(
+                    all,
+                    entropyBound,
+                    (from, each) -> from.unmasking(from.unmasking().bound(each)));
+            all = product(all, extrapolate, (from, each) -> from.extrapolation(new Extrapolation.Multistep(each)));
+            all = product(all, trapezoidal, (from, each) -> from.extrapolation(new Extrapolation.Trapezoidal(each)));
+            all = product(all, corrector, (from, each) -> from.corrector(each.corrector()));
             return product(all, steps, (from, each) -> from.steps((int) each));
         }
 

@@ -84,7 +84,9 @@ class SamplingTest {
                         new Temperatures(1.5, 0.7),
                         new Filters(2, 0.5, 1),
                         guidance,
-                        Order.RASTER,
+                        Unmasking.USUAL.order(Order.RASTER),
+                        Extrapolation.NONE,
+                        Corrector.NONE,
                         Looking.RANDOM,
                         new Canvas(1, 2)));
         assertThat(all.guidance(0.5).guidance().schedule()).isEqualTo(GuidanceSchedule.COSINE);

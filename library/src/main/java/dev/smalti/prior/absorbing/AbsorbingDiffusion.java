@@ -1,6 +1,9 @@
 package dev.smalti.prior.absorbing;
 
 import dev.smalti.corruption.Absorbing;
+import dev.smalti.draw.Order;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
@@ -14,8 +17,11 @@ import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration.Masking;
 import dev.smalti.prior.process.GridDraw;
+import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.prior.process.LowDiscrepancyTimes;
 import dev.smalti.prior.process.MaskedBound;
+import dev.smalti.prior.process.MaskedShares;
+import dev.smalti.prior.process.MaskedWalk;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -157,8 +163,10 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
 
     /** The same with logits of {@code denoiser}, which is told t - 1 of the first t at which as many tokens are masked. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
-        return draw.reveal(
-                times(draw), denoiser, step -> 1 - step.s() / step.t(), step -> Math.ceil(step.t() * steps - 1e-9) - 1);
+        draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
+        MaskedShares shares = new MaskedShares(share -> share, share -> Math.ceil(share * steps - 1e-9) - 1);
+        Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
+        return new MaskedWalk(draw, denoiser, false, shares, unmasking, true).run(times(draw));
     }
 
     private double[] times(GridDraw draw) {

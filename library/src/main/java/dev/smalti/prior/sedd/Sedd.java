@@ -1,8 +1,15 @@
 package dev.smalti.prior.sedd;
 
+import dev.smalti.draw.Corrector;
+import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Steps.Listed;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
@@ -15,9 +22,13 @@ import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.process.ActivePositions;
 import dev.smalti.prior.process.GridDraw;
 import dev.smalti.prior.process.GridDraw.Step;
+import dev.smalti.prior.process.GridDraw.Wish;
+import dev.smalti.prior.process.Guesses;
 import dev.smalti.prior.process.ImportanceMasking;
 import dev.smalti.prior.process.LowDiscrepancyTimes;
 import dev.smalti.prior.process.MaskedBound;
+import dev.smalti.prior.process.MaskedShares;
+import dev.smalti.prior.process.MaskedWalk;
 import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
 import dev.smalti.prior.sedd.SeddConfiguration.Predictor;
 import dev.smalti.prior.sedd.SeddConfiguration.Transitions;
@@ -26,6 +37,7 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -201,15 +213,61 @@ public final class Sedd implements SearchableSteps {
         Tensor u = draw.partial() && !absorb ? draw.uniform(Use.KNOWN, draw.length()) : null;
         double[] times = times(draw);
         double[] left = absorb ? draw.unknownYet(times, t -> -Math.expm1(-sigma(t))) : times;
+        Sampling sampling = draw.able(Wish.EXTRAPOLATION, Wish.CORRECTOR).sampling();
+        if (absorb) {
+            draw.able(Wish.UNMASKING);
+            boolean usual = sampling.unmasking().equals(Unmasking.USUAL)
+                    && sampling.extrapolation().equals(Extrapolation.NONE)
+                    && sampling.corrector().equals(Corrector.NONE);
+            if (!usual) {
+                return ofMasks(draw, left);
+            }
+        } else if (sampling.corrector() instanceof Corrector.Remask) {
+            throw new UnsupportedSamplingException(
+                    "this prior replaces tokens, and remask corrects draws from masks alone: take gibbs or psi");
+        }
+        double[] all = between(sampling.extrapolation(), left);
         Supplier<Tensor> start = () -> keep(draw, noise(draw), u, 1);
-        BiFunction<Tensor, Step, Tensor> back = (xt, step) -> keep(draw, step(draw, xt, step), u, step.s());
+        BiFunction<Tensor, Step, Tensor> back = (xt, step) -> draw.corrected(
+                keep(draw, step(draw, xt, step), u, step.s()), step, (x, sweep) -> resampled(draw, x, sweep));
         return mixesGuesses(draw)
-                ? draw.run(left, denoiser(), start, back)
-                : draw.runScores(left, this::logScore, start, back);
+                ? draw.run(all, denoiser(), start, back)
+                : draw.runScores(all, this::logScore, start, back);
     }
 
     private boolean mixesGuesses(GridDraw draw) {
         return guesses() && draw.sampling().guidance().weight() > 0;
+    }
+
+    /** With times in between, but none before the step that denoises. */
+    private static double[] between(Extrapolation extrapolation, double[] times) {
+        double[] all = extrapolation.times(Arrays.copyOf(times, times.length - 1));
+        return Arrays.copyOf(all, all.length + 1); // 0 after the last
+    }
+
+    /** Some tokens anew, as the others say: s itself is the distribution of a token among the others. */
+    private Tensor resampled(GridDraw draw, Tensor x, Step step) {
+        double sigma = sigma(Math.max(step.s(), LAST));
+        Tensor some = draw.some(draw.open().expand_as(x), step);
+        return ActivePositions.of(some)
+                .map(all -> all.write(
+                        x, draw.inParts(all, at -> draw.pick(at.at(), scores(draw, at, x, sigma, step), step))))
+                .orElse(x);
+    }
+
+    /** By the ratios among the codes alone: how many places are revealed is known of masks. */
+    private Tensor ofMasks(GridDraw draw, double[] times) {
+        MaskedShares masking = new MaskedShares(t -> -Math.expm1(-sigma(t)), this::sigma);
+        Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
+        if (draw.guiding() != null) {
+            draw.guiding(codes(draw.guiding()));
+        }
+        return new MaskedWalk(draw, codes(this::logScore), true, masking, unmasking, true).run(times);
+    }
+
+    /** The ratios among the codes. */
+    private Denoiser codes(Denoiser scores) {
+        return (x, sigma, label, at) -> scores.logits(x, sigma, label, at).narrow(1, 0, space.codes());
     }
 
     /** t before each step and after the last: where the first would be idle, the others of one step more. */
@@ -258,8 +316,10 @@ public final class Sedd implements SearchableSteps {
     private Tensor at(GridDraw draw, Tensor xt, ActivePositions all, double sigma, Way way, Step step) {
         boolean simple = simple(draw, step);
         boolean renormalise = renormalises(step);
-        return all.write(xt, draw.inParts(all, at -> {
-            Tensor scores = scores(draw, at, xt, sigma, step); // [M, S]
+        Guesses guesses = new Guesses(draw, step);
+        Tensor drawn = all.write(xt, draw.inParts(all, at -> {
+            Tensor given = scores(draw, at, xt, sigma, step); // [M, S]
+            Tensor scores = guesses.plain() ? given : ahead(guesses, at, xt, given, sigma);
             if (simple) {
                 return ofMasks(draw, at, scores, sigma, step, renormalise);
             }
@@ -268,22 +328,51 @@ public final class Sedd implements SearchableSteps {
                 Tensor x = token.narrow(0, from, logScore.size(0)); // [m]
                 Tensor score = tempered(logScore.to(ScalarType.Double), x, sigma, step.filter(), renormalise)
                         .exp(); // [m, S]
-                return way.back(x, score).clamp_min(new Scalar(0.0)).log();
+                return mixed(draw, way.back(x, score).clamp_min(new Scalar(0.0)), x, score, sigma, step)
+                        .log();
             };
             return draw.pick(at.at(), scores, step, reading);
         }));
+        guesses.keep();
+        return drawn;
+    }
+
+    /** Ratios of guesses of the clean tokens, by the others, that are extrapolated. [M, S] -> the same */
+    private Tensor ahead(Guesses guesses, ActivePositions at, Tensor xt, Tensor logScore, double sigma) {
+        double kept = Math.exp(-sigma);
+        Tensor noisy = torch.softmax(logScore.to(ScalarType.Double), 1); // ᾱ ℓ + (1 - ᾱ) / K
+        Tensor clean = noisy.sub(new Scalar((1 - kept) / space.codes()))
+                .clamp_min(new Scalar(0.0))
+                .log();
+        return ratios(guesses.of(at, clean), at.read(xt), sigma);
+    }
+
+    /** ln s of guesses of the clean tokens, by the others. [M, K], tokens [M] -> float64 [M, S] */
+    private Tensor ratios(Tensor logits, Tensor token, double sigma) {
+        Tensor guess = torch.log_softmax(logits.to(ScalarType.Double), 1);
+        Tensor own = token.unsqueeze(1);
+        Tensor size = torch.full_like(guess.narrow(1, 0, 1), new Scalar(Math.log(Math.expm1(sigma)))); // [M, 1]
+        return graph.logRatio(guess, size, own).scatter(1, own, new Scalar(0.0));
+    }
+
+    /** κ of what the step gives and 1 - κ of clean tokens that are lost anew. [M, S] -> the same */
+    private Tensor mixed(GridDraw draw, Tensor back, Tensor x, Tensor score, double sigma, Step step) {
+        if (!(draw.sampling().corrector() instanceof Corrector.Psi psi) || psi.kappa() == 1) {
+            return back;
+        }
+        double kept = step.s() == 0 ? 1 : Math.exp(-sigma(step.s()));
+        Tensor clean = analytic(x, score, sigma).clamp_min(new Scalar(0.0));
+        Tensor anew =
+                clean.div(clean.sum(1).unsqueeze(1)).mul(new Scalar(kept)).add(new Scalar((1 - kept) / space.codes()));
+        return back.div(back.sum(1).unsqueeze(1))
+                .mul(new Scalar(psi.kappa()))
+                .add(anew.mul(new Scalar(1 - psi.kappa())));
     }
 
     /** ln s, guided. [M, S] */
     private Tensor scores(GridDraw draw, ActivePositions at, Tensor xt, double sigma, Step step) {
         Tensor asked = draw.logits(at, xt, sigma, step);
-        if (!mixesGuesses(draw)) {
-            return asked;
-        }
-        Tensor guess = torch.log_softmax(asked.to(ScalarType.Double), -1);
-        Tensor token = at.read(xt).unsqueeze(1);
-        Tensor size = torch.full_like(guess.narrow(1, 0, 1), new Scalar(Math.log(Math.expm1(sigma)))); // [M, 1]
-        return graph.logRatio(guess, size, token).scatter(1, token, new Scalar(0.0));
+        return mixesGuesses(draw) ? ratios(asked, at.read(xt), sigma) : asked;
     }
 
     private boolean simple(GridDraw draw, Step step) {
