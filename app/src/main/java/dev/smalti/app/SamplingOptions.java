@@ -9,6 +9,7 @@ import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Temperatures;
 import dev.smalti.model.Model;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -25,18 +26,21 @@ final class SamplingOptions {
     @Option(names = "--steps", paramLabel = "S", description = "steps, at most those of training (default: as trained)")
     private Integer steps;
 
-    @Option(
-            names = "--temperature",
-            paramLabel = "T",
-            defaultValue = "1",
-            description = "below 1 is safer, above 1 bolder (default: 1)")
-    private double temperature;
+    @Option(names = "--temperature", paramLabel = "T", description = "below 1 is safer, above 1 bolder (default: 1)")
+    private Double temperature;
 
     @Option(
             names = "--last-temperature",
             paramLabel = "T",
             description = "to which the temperature goes in equal steps (default: it stays)")
     private Double lastTemperature;
+
+    @Option(
+            names = "--temperatures",
+            paramLabel = "T",
+            split = ",",
+            description = "spread over the steps, such as 1,0.9,0.7; as many as there are steps are one a step")
+    private List<Double> temperatures;
 
     @Option(names = "--top-k", paramLabel = "K", description = "draw only from the K likeliest codes")
     private Integer topK;
@@ -123,11 +127,23 @@ final class SamplingOptions {
         Interval within = interval == null ? Interval.ALL : interval(interval);
         Sampling sampling = Sampling.USUAL
                 .steps(steps == null ? 0 : steps)
-                .temperatures(new Temperatures(temperature, lastTemperature == null ? temperature : lastTemperature))
+                .temperatures(temperatures())
                 .filters(new Filters(topK == null ? 0 : topK, topP, typical))
                 .guidance(new GuidanceSettings(guidance, schedule, within, away, power, guiding()));
         model.requireGuiding(sampling);
         return stepOptions.of(sampling);
+    }
+
+    private Temperatures temperatures() {
+        if (temperatures == null) {
+            double first = temperature == null ? 1 : temperature;
+            return new Temperatures(first, lastTemperature == null ? first : lastTemperature);
+        }
+        if (temperature != null || lastTemperature != null) {
+            throw new IllegalArgumentException("--temperatures are of all steps, and so "
+                    + (temperature != null ? "is --temperature" : "is --last-temperature") + ": give one or the other");
+        }
+        return new Temperatures(temperatures);
     }
 
     /** For results; null where guidance leads away from no model. */

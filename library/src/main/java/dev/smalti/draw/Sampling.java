@@ -173,8 +173,12 @@ public record Sampling(
         if (guidance.guiding() != null) {
             named.put("against", guidance.guiding().named());
         }
-        put(named, "temperature", temperatures.first(), 1.0);
-        put(named, "last_temperature", temperatures.last(), temperatures.first());
+        if (temperatures.values().size() > 2) {
+            named.put("temperatures", temperatures.values());
+        } else {
+            put(named, "temperature", temperatures.first(), 1.0);
+            put(named, "last_temperature", temperatures.last(), temperatures.first());
+        }
         put(named, "top_k", filters.topK(), 0);
         put(named, "top_p", filters.topP(), 1.0);
         put(named, "typical", filters.typical(), 1.0);

@@ -181,7 +181,11 @@ public record EvaluationResult(
             if (named.containsKey("times")) {
                 facts.put("times", named.get("times"));
             }
-            facts.put("temperature", named.getOrDefault("temperature", 1.0));
+            if (named.containsKey("temperatures")) {
+                facts.put("temperatures", named.get("temperatures"));
+            } else {
+                facts.put("temperature", named.getOrDefault("temperature", 1.0));
+            }
             if (named.containsKey("last_temperature")) {
                 facts.put("last_temperature", named.get("last_temperature"));
             }

@@ -4,9 +4,11 @@ import dev.smalti.draw.Corrector;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidingModel;
 import dev.smalti.draw.Order;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Temperatures;
 import dev.smalti.draw.Unmasking;
 import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
@@ -311,6 +313,8 @@ public record ComparePlan(
      * @param extrapolate λ by which guesses are extrapolated from those of the step before; each above 0; none if left out
      * @param trapezoidal θ of trapezoidal steps; each in (0, 1); none if left out
      * @param corrector what draws codes anew; nothing if left out
+     * @param temperatures lists of temperatures that are spread over the steps, instead of {@code temperature} and
+     *     {@code last_temperature}; each above 0; as {@code generate} has it if left out
      */
     public record Sweep(
             List<Integer> steps,
@@ -327,32 +331,49 @@ public record ComparePlan(
             List<Double> entropyBound,
             List<Double> extrapolate,
             List<Double> trapezoidal,
-            List<CorrectorEntry> corrector) {
+            List<CorrectorEntry> corrector,
+            List<List<Double>> temperatures) {
         static final Sweep NONE =
-                new Sweep(null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
+                new Sweep(null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
 
-        public Sweep {
-            List<List<?>> lists = lists(
-                    steps,
-                    guidance,
-                    guidanceSchedule,
-                    against,
-                    temperature,
-                    lastTemperature,
-                    topK,
-                    topP,
-                    typical,
-                    reveal,
-                    order,
-                    entropyBound,
-                    extrapolate,
-                    trapezoidal,
-                    corrector);
-            if (lists.stream().anyMatch(List::isEmpty)) {
+        public Sweep(
+            List<Integer> steps,
+            List<Double> guidance,
+            List<GuidanceSchedule> guidanceSchedule,
+            List<Long> against,
+            List<Double> temperature,
+            List<Double> lastTemperature,
+            List<Integer> topK,
+            List<Double> topP,
+            List<Double> typical,
+            List<Unmasking.Reveal> reveal,
+            List<Order> order,
+            List<Double> entropyBound,
+            List<Double> extrapolate,
+            List<Double> trapezoidal,
+            List<CorrectorEntry> corrector,
+            List<List<Double>> temperatures) {
+            this.steps = steps;
+            this.guidance = guidance;
+            this.guidanceSchedule = guidanceSchedule;
+            this.against = against;
+            this.temperature = temperature;
+            this.lastTemperature = lastTemperature;
+            this.topK = topK;
+            this.topP = topP;
+            this.typical = typical;
+            this.reveal = reveal;
+            this.order = order;
+            this.entropyBound = entropyBound;
+            this.extrapolate = extrapolate;
+            this.trapezoidal = trapezoidal;
+            this.corrector = corrector;
+            this.temperatures = temperatures;
+            if (lists().stream().anyMatch(List::isEmpty)) {
                 throw new IllegalArgumentException("a list of settings must have at least one, got []: leave its"
                         + " key out for the usual setting");
             }
-            long count = product(lists);
+            long count = count();
             if (count > MOST_SETTINGS) {
                 throw new IllegalArgumentException(
                         Phrase.of("a sweep must have at most %,d settings, and its lists multiply to %s:")
@@ -363,43 +384,44 @@ public record ComparePlan(
                                                         : Phrase.of("%,d").with(count))
                                 + " list fewer values");
             }
+            if (temperatures != null && (temperature != null || lastTemperature != null)) {
+                throw new IllegalArgumentException("temperatures are of all steps, and so are temperature and"
+                        + " last_temperature: give a sweep of their own");
+            }
             atLeastOne("steps", steps);
-            atLeastOne("top_k", topK);
             atLeastOne("against", against);
+            atLeastOne("top_k", topK);
             settings(); // refuses others
         }
 
-        private static List<List<?>> lists(List<?>... all) {
-            return Stream.of(all)
+        private List<List<?>> lists() {
+            return Stream.<List<?>>of(
+                            steps,
+                            guidance,
+                            guidanceSchedule,
+                            against,
+                            temperature,
+                            lastTemperature,
+                            topK,
+                            topP,
+                            typical,
+                            reveal,
+                            order,
+                            entropyBound,
+                            extrapolate,
+                            trapezoidal,
+                            corrector,
+                            temperatures)
                     .filter(Objects::nonNull)
                     .<List<?>>map(each -> each)
                     .toList();
         }
 
-        private static long product(List<List<?>> lists) {
-            return lists.stream()
-                    .mapToLong(List::size)
-                    .reduce(1, (a, b) -> a > Long.MAX_VALUE / b ? Long.MAX_VALUE : a * b);
-        }
-
         /** How many {@link #settings} there are. */
         long count() {
-            return product(lists(
-                    steps,
-                    guidance,
-                    guidanceSchedule,
-                    against,
-                    temperature,
-                    lastTemperature,
-                    topK,
-                    topP,
-                    typical,
-                    reveal,
-                    order,
-                    entropyBound,
-                    extrapolate,
-                    trapezoidal,
-                    corrector));
+            return lists().stream()
+                    .mapToLong(List::size)
+                    .reduce(1, (a, b) -> a > Long.MAX_VALUE / b ? Long.MAX_VALUE : a * b);
         }
 
         private static void atLeastOne(String key, List<? extends Number> values) {
@@ -433,6 +455,7 @@ public record ComparePlan(
             all = product(all, extrapolate, (from, each) -> from.extrapolation(new Extrapolation.Multistep(each)));
             all = product(all, trapezoidal, (from, each) -> from.extrapolation(new Extrapolation.Trapezoidal(each)));
             all = product(all, corrector, (from, each) -> from.corrector(each.corrector()));
+            all = product(all, temperatures, (from, each) -> from.temperatures(new Temperatures(each)));
             return product(all, steps, (from, each) -> from.steps((int) each));
         }
 

@@ -944,7 +944,7 @@ public final class GridDraw {
      * @param asked bool [B, L]
      * @param drawn some of them, bool [B, L]
      * @param logits of some of the places that are asked, [m, K]
-     * @param reading what codes are drawn from, by places among the B·L that are drawn
+     * @param reading what codes are drawn from, by places among the B·L that are drawn; null for what the network says, filtered
      * @param after is run once all have been asked
      * @return int64 [B, L]
      */
@@ -969,7 +969,7 @@ public final class GridDraw {
                 own = own.index_select(0, rows);
                 said = said.index_select(0, rows);
             }
-            Tensor codes = own.numel() == 0 ? own : pick(own, said, step, reading.apply(own));
+            Tensor codes = own.numel() == 0 ? own : drawn(own, said, step, reading);
             return all ? codes : torch.stack(new TensorVector(own, codes), 1);
         }); // [M], or places and codes [R, 2]
         after.run();
@@ -978,6 +978,10 @@ public final class GridDraw {
                 : xt.flatten()
                         .index_copy(0, both.select(1, 0), both.select(1, 1))
                         .view_as(xt);
+    }
+
+    private Tensor drawn(Tensor at, Tensor logits, Step step, Function<Tensor, Reading> reading) {
+        return reading == null ? pick(at, logits, step) : pick(at, logits, step, reading.apply(at));
     }
 
     /**

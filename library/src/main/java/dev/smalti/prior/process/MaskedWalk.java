@@ -160,17 +160,14 @@ public final class MaskedWalk {
     }
 
     private Tensor fill(Tensor xt, Tensor masked, Tensor revealed, Step step) {
-        if (draw.sampling().extrapolation().equals(Extrapolation.NONE)) {
-            return draw.fill(xt, revealed, masking.told(step.t()), step);
-        }
         Guesses guesses = new Guesses(draw, step);
         return draw.fill(
                 xt,
-                masked,
+                guesses.plain() ? revealed : masked,
                 revealed,
                 step,
                 at -> guesses.of(at, logits(at, xt, masked, step)),
-                own -> (logits, from) -> step.filter().logProbabilities(logits),
+                null,
                 guesses::keep);
     }
 
@@ -188,9 +185,14 @@ public final class MaskedWalk {
 
     private Tensor logits(ActivePositions at, Tensor xt, Tensor masked, Step step) {
         if (unmasking.bound() == 0) {
-            return draw.logits(at, xt, masking.told(step.t()), step);
+            return ofCodes(draw.logits(at, xt, masking.told(step.t()), step));
         }
-        return at.logits(step.guided(), xt, told.index_select(0, count(masked)), draw.labels());
+        return ofCodes(at.logits(step.guided(), xt, told.index_select(0, count(masked)), draw.labels()));
+    }
+
+    /** Without what a network of ratios says of the mask. [M, K] or [M, K + 1] -> [M, K] */
+    private Tensor ofCodes(Tensor logits) {
+        return logits.size(1) == space.codes() ? logits : logits.narrow(1, 0, space.codes());
     }
 
     // Corrections
@@ -202,7 +204,9 @@ public final class MaskedWalk {
         int places = ((Corrector.Gibbs) draw.sampling().corrector()).places();
         double share = (sweep.s() == 0 ? 0 : masking.share(sweep.s())) + (double) places / space.length();
         double time = masking.time(Math.min(share, masking.share(last)), 0, last);
-        return draw.fill(x.masked_fill(some, new Scalar(space.mask())), some, masking.told(time), sweep);
+        Tensor lost = x.masked_fill(some, new Scalar(space.mask()));
+        return draw.fill(
+                lost, some, some, sweep, at -> ofCodes(draw.logits(at, lost, masking.told(time), sweep)), null, () -> {});
     }
 
     /**

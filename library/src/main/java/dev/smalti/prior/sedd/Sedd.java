@@ -250,8 +250,7 @@ public final class Sedd implements SearchableSteps {
         double sigma = sigma(Math.max(step.s(), LAST));
         Tensor some = draw.some(draw.open().expand_as(x), step);
         return ActivePositions.of(some)
-                .map(all -> all.write(
-                        x, draw.inParts(all, at -> draw.pick(at.at(), scores(draw, at, x, sigma, step), step))))
+                .map(all -> all.write(x, draw.inParts(all, at -> draw.pick(at.at(), scores(draw, at, x, sigma, step), step))))
                 .orElse(x);
     }
 
@@ -259,15 +258,7 @@ public final class Sedd implements SearchableSteps {
     private Tensor ofMasks(GridDraw draw, double[] times) {
         MaskedShares masking = new MaskedShares(t -> -Math.expm1(-sigma(t)), this::sigma);
         Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
-        if (draw.guiding() != null) {
-            draw.guiding(codes(draw.guiding()));
-        }
-        return new MaskedWalk(draw, codes(this::logScore), true, masking, unmasking, true).run(times);
-    }
-
-    /** The ratios among the codes. */
-    private Denoiser codes(Denoiser scores) {
-        return (x, sigma, label, at) -> scores.logits(x, sigma, label, at).narrow(1, 0, space.codes());
+        return new MaskedWalk(draw, denoiser(), !guesses(), masking, unmasking, true).run(times);
     }
 
     /** t before each step and after the last: where the first would be idle, the others of one step more. */
