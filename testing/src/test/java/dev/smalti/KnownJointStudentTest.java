@@ -22,9 +22,10 @@ class KnownJointStudentTest {
         Path student = experiment.distil(Toy.recipe("absorbing-student"), teacher);
         double independent = experiment.distance(teacher, "prior.steps=1");
         double one = experiment.distance(student);
-        System.out.printf(
-                Locale.ROOT, "total variation in one step: teacher %.3f, student %.3f%n", independent, one);
-        assertThat(independent).as("the teacher's, which draws cells independently").isGreaterThan(0.6);
+        System.out.printf(Locale.ROOT, "total variation in one step: teacher %.3f, student %.3f%n", independent, one);
+        assertThat(independent)
+                .as("the teacher's, which draws cells independently")
+                .isGreaterThan(0.6);
         assertThat(one).as("the student's").isLessThan(0.6 * independent);
     }
 }

@@ -75,8 +75,7 @@ public record MaskTokens(TokenSpace space, int masks, double share) {
      */
     public Tensor tokens(Tensor xt, Generator generator) {
         return random()
-                ? Devices.send(
-                        tokens(Tensors.uniform(generator, xt.size(0), xt.size(1))), xt.device(), ScalarType.Long)
+                ? Devices.send(tokens(Tensors.uniform(generator, xt.size(0), xt.size(1))), xt.device(), ScalarType.Long)
                 : null;
     }
 

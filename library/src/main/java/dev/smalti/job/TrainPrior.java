@@ -55,8 +55,7 @@ import org.slf4j.LoggerFactory;
  * @param resume continues the run in {@code out}
  * @param teacher run folder or bundled model that a student is distilled from; null for a prior that learns of the data
  */
-public record TrainPrior(
-        Path recipe, List<String> overrides, Data data, Path out, boolean resume, String teacher) {
+public record TrainPrior(Path recipe, List<String> overrides, Data data, Path out, boolean resume, String teacher) {
     private static final Logger LOG = LoggerFactory.getLogger(TrainPrior.class);
     private static final String BITS = "bits_per_token";
     private static final int SHOWN = 16;
@@ -169,8 +168,12 @@ public record TrainPrior(
                 int together = Math.min(MEASURED, part);
                 return run.run(
                         number -> taken(source.batch(number), prior),
-                        held.order().length == 0 || distilled != null ? null : new Held(held, prior, together, seed, device, precision),
-                        decoder == null ? null : new Drawn(prior, few(read), source.occurring(), decoder, seed, device));
+                        held.order().length == 0 || distilled != null
+                                ? null
+                                : new Held(held, prior, together, seed, device, precision),
+                        decoder == null
+                                ? null
+                                : new Drawn(prior, few(read), source.occurring(), decoder, seed, device));
             } finally {
                 if (decoder != null) {
                     decoder.close();
@@ -302,7 +305,8 @@ public record TrainPrior(
      *
      * @param few steps at most
      */
-    private record Drawn(Prior prior, int few, int[] classes, Tokenizer decoder, Seed seed, Device device) implements Sheet {
+    private record Drawn(Prior prior, int few, int[] classes, Tokenizer decoder, Seed seed, Device device)
+            implements Sheet {
         @Override
         public int size() {
             return SHOWN;

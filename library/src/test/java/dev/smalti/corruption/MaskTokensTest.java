@@ -48,8 +48,10 @@ class MaskTokensTest {
     @Test
     void stays_in_range_at_the_ends_of_the_numbers() {
         Scope.free(() -> {
-            Tensor ends = Tensors.doubles(0, Math.nextDown(0.7), 0.7, Math.nextDown(1.0)).view(1, 4);
-            assertThat(Tensors.toLongs(new MaskTokens(SPACE, 3, 0.7).tokens(ends))).containsExactly(5, 7, 0, 4);
+            Tensor ends = Tensors.doubles(0, Math.nextDown(0.7), 0.7, Math.nextDown(1.0))
+                    .view(1, 4);
+            assertThat(Tensors.toLongs(new MaskTokens(SPACE, 3, 0.7).tokens(ends)))
+                    .containsExactly(5, 7, 0, 4);
         });
     }
 

@@ -224,8 +224,7 @@ public final class SamplerLaw {
      */
     private record Memory(double[] values, int size, long[] shape, ScalarType type) {
         static Memory of(Tensor left, int rows) {
-            return new Memory(
-                    Tensors.toDoubles(left), (int) (left.numel() / rows), Dims.of(left), left.scalar_type());
+            return new Memory(Tensors.toDoubles(left), (int) (left.numel() / rows), Dims.of(left), left.scalar_type());
         }
 
         Memory with(double[] others) {

@@ -107,8 +107,10 @@ class SamplerLawTest {
 
     @Test
     void orders_are_all_permutations_once() {
-        List<String> orders =
-                Decisions.permutations(4).stream().map(Arrays::toString).distinct().toList();
+        List<String> orders = Decisions.permutations(4).stream()
+                .map(Arrays::toString)
+                .distinct()
+                .toList();
         assertThat(orders).hasSize(24).contains("[3, 0, 2, 1]");
     }
 

@@ -3,8 +3,8 @@ package dev.smalti.prior.absorbing;
 import dev.smalti.corruption.Absorbing;
 import dev.smalti.corruption.MaskTokens;
 import dev.smalti.draw.Order;
-import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
@@ -108,7 +108,8 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
     Loss trainingLoss(Tensor x0, Tensor label, Tensor t, Tensor u, Generator generator) {
         Tensor lost = lost(t, u); // [B, L]
         Tensor time = Devices.send(t, x0.device(), ScalarType.Float);
-        Tensor entropy = entropy(x0, time.sub(new Scalar(1.0)), label, lost, generator).sum(1); // S_t, [B]
+        Tensor entropy =
+                entropy(x0, time.sub(new Scalar(1.0)), label, lost, generator).sum(1); // S_t, [B]
         double bits = core.bits();
         Tensor bound = entropy.div(time).mul(new Scalar(steps * bits));
         Tensor each =

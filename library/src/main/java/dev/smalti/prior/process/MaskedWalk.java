@@ -206,7 +206,13 @@ public final class MaskedWalk {
         double time = masking.time(Math.min(share, masking.share(last)), 0, last);
         Tensor lost = x.masked_fill(some, new Scalar(space.mask()));
         return draw.fill(
-                lost, some, some, sweep, at -> ofCodes(draw.logits(at, lost, masking.told(time), sweep)), null, () -> {});
+                lost,
+                some,
+                some,
+                sweep,
+                at -> ofCodes(draw.logits(at, lost, masking.told(time), sweep)),
+                null,
+                () -> {});
     }
 
     /**

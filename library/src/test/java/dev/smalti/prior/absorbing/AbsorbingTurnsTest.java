@@ -44,10 +44,8 @@ class AbsorbingTurnsTest {
             try (Prior prior = new AbsorbingConfiguration(network, null, null, null, null, null, masks, null)
                     .build(new TokenSpace(7, 4, 4), CLASSES, new Seed(1), Devices.cpu())) {
                 assertThat(draw(prior, sampling, StepWatcher.NONE))
-                        .isEqualTo(draw(
-                                prior,
-                                sampling,
-                                (done, of, xt) -> assertThat(xt).isNotNull()));
+                        .isEqualTo(draw(prior, sampling, (done, of, xt) -> assertThat(xt)
+                                .isNotNull()));
             }
         }
     }

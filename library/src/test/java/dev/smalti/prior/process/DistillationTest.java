@@ -42,18 +42,15 @@ class DistillationTest {
     @ValueSource(doubles = {0, 0.3, 1, -0.2})
     void gives_the_gradient_of_its_divergence(double beta) {
         Scope.free(() -> {
-            Tensor teacher = torch.log_softmax(
-                    Tensors.zeros(3, K).normal_(0, 1, new Seed(1).optional()), -1);
+            Tensor teacher = torch.log_softmax(Tensors.zeros(3, K).normal_(0, 1, new Seed(1).optional()), -1);
             Tensor logits = Tensors.zeros(3, K).normal_(0, 1, new Seed(2).optional());
             logits.set_requires_grad(true);
-            Distillation.Divergence found =
-                    Distillation.Divergence.of(teacher, torch.log_softmax(logits, -1), beta);
+            Distillation.Divergence found = Distillation.Divergence.of(teacher, torch.log_softmax(logits, -1), beta);
             found.value().backward();
             assertThat(close(logits.grad(), found.gradient().detach())).isTrue();
             double forward = kl(teacher, torch.log_softmax(logits, -1));
             double reverse = kl(torch.log_softmax(logits, -1), teacher);
-            assertThat(found.value().item_double())
-                    .isCloseTo((1 - beta) * forward + beta * reverse, within(1e-5));
+            assertThat(found.value().item_double()).isCloseTo((1 - beta) * forward + beta * reverse, within(1e-5));
         });
     }
 
@@ -97,9 +94,9 @@ class DistillationTest {
         TransformerConfiguration wider = new TransformerConfiguration(2, 24, 2, 0.0, 0.5);
         try (MaskedPrior teacher = prior(1, 1);
                 MaskedPrior auxiliary = prior(1, 1);
-                MaskedPrior student = (MaskedPrior) new AbsorbingConfiguration(
-                                wider, null, null, null, null, null, 3, null)
-                        .build(SPACE, CLASSES, new Seed(2), Devices.cpu())) {
+                MaskedPrior student =
+                        (MaskedPrior) new AbsorbingConfiguration(wider, null, null, null, null, null, 3, null)
+                                .build(SPACE, CLASSES, new Seed(2), Devices.cpu())) {
             Distillation distillation = new Distillation(configuration(1, 0.0, 0.5), student, teacher, auxiliary);
             assertThatThrownBy(() -> distillation.begin(new Seed(3)))
                     .isInstanceOf(IllegalArgumentException.class)
@@ -176,8 +173,9 @@ class DistillationTest {
                         "auxiliary_rate must be above 0, got 0.0",
                 () -> new DistillationConfiguration(null, null, null, null, null, -1.0),
                         "perturbation must be at least 0, got -1.0");
-        wrong.forEach((call, message) ->
-                assertThatThrownBy(call::make).isInstanceOf(IllegalArgumentException.class).hasMessage(message));
+        wrong.forEach((call, message) -> assertThatThrownBy(call::make)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage(message));
     }
 
     private interface DistillationConfigurationCall {
