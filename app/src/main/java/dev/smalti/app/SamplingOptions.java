@@ -104,7 +104,7 @@ final class SamplingOptions {
     @Option(
             names = "--against-checkpoint",
             paramLabel = "STEP",
-            description = "with its weights of that step (default: as --checkpoint)")
+            description = "with its weights of that step (default: the best where training kept it and else the last)")
     private String againstCheckpoint;
 
     @Mixin

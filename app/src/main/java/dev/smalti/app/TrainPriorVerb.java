@@ -43,6 +43,14 @@ final class TrainPriorVerb extends Verb {
             description = "run folder of the tokenizer (default: as the token file says; required with --data)")
     private Path tokenizer;
 
+    @Option(
+            names = "--teacher",
+            paramLabel = "RUN",
+            description =
+                    "run folder or bundled model from which a student is distilled that draws in few steps, with a recipe"
+                            + " that has a section distillation")
+    private String teacher;
+
     TrainPriorVerb(Console console) {
         super(console);
     }
@@ -50,7 +58,8 @@ final class TrainPriorVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         TrainPrior.Data of = new TrainPrior.Data(tokens, heldOut, tokenizer, data, skipBad);
-        TrainPrior job = new TrainPrior(training.recipe(), training.overrides(), of, training.out(), training.resume());
+        TrainPrior job =
+                new TrainPrior(training.recipe(), training.overrides(), of, training.out(), training.resume(), teacher);
         return training.answer(progress(), interruption, job::run);
     }
 }

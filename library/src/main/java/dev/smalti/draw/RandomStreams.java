@@ -35,7 +35,9 @@ public interface RandomStreams {
         /** Through which window a place is seen. */
         WINDOWS,
         /** Which places are masked again. */
-        REMASKED
+        REMASKED,
+        /** Which token a masked place shows. */
+        MASKS
     }
 
     /** B, the number of grids. */

@@ -32,6 +32,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
@@ -52,8 +53,9 @@ import org.slf4j.LoggerFactory;
  * @param data what it is trained on
  * @param out run folder
  * @param resume continues the run in {@code out}
+ * @param teacher run folder or bundled model that a student is distilled from; null for a prior that learns of the data
  */
-public record TrainPrior(Path recipe, List<String> overrides, Data data, Path out, boolean resume) {
+public record TrainPrior(Path recipe, List<String> overrides, Data data, Path out, boolean resume, String teacher) {
     private static final Logger LOG = LoggerFactory.getLogger(TrainPrior.class);
     private static final String BITS = "bits_per_token";
     private static final int SHOWN = 16;
@@ -114,6 +116,11 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
         }
     }
 
+    /** Without a teacher. */
+    public TrainPrior(Path recipe, List<String> overrides, Data data, Path out, boolean resume) {
+        this(recipe, overrides, data, out, resume, null);
+    }
+
     /** Trains on tokens. @param tokenizer run folder; null for the one that the token file names */
     public TrainPrior(Path recipe, List<String> overrides, Path tokens, Path out, boolean resume, Path tokenizer) {
         this(recipe, overrides, Data.tokens(tokens, tokenizer), out, resume);
@@ -139,16 +146,19 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
         boolean begun = resume && Files.exists(out.resolve("model.json"));
         String known = begun ? RunFolder.open(out).description().tokenizer() : null;
         try (TokenSource source = data.open(read, known, seed, device, observer);
+                Teacher distilled = Teacher.open(teacher, read, source.facts(), source.name(), device);
                 Prior prior = build(source.recipe(), source.facts(), source.name(), seed.child("weights"), device)) {
+            List<Objective<TokenBatch>> objectives = distilled == null
+                    ? prior.objectives()
+                    : distilled.of(prior, read, seed.child("masks")).objectives();
             RunFolder made = source.tokenizer();
             RunFolder folder = RunFolder.prepare(out, description(source, prior), resume);
             if (made != null && !Files.exists(out.resolve("tokenizer").resolve("model.json"))) {
                 made.copyModel(out.resolve("tokenizer"), ScalarType.Float);
             }
             Provenance provenance = Provenance.of(
-                    read.seed(), TrainTokenizer.name(data.path()), source.fingerprint(), source.parents());
+                    read.seed(), TrainTokenizer.name(data.path()), source.fingerprint(), parents(source, distilled));
             int part = read.training().batch() / read.training().accumulation();
-            List<Objective<TokenBatch>> objectives = prior.objectives();
             TrainingRun<TokenBatch> run = new TrainingRun<>(
                     folder, source.recipe(), provenance, read.training(), seed, device, objectives, watchers, stop);
             Tokenizer decoder = made == null ? null : made.tokenizer(device);
@@ -158,14 +168,30 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
                 int together = Math.min(MEASURED, part);
                 return run.run(
                         number -> taken(source.batch(number), prior),
-                        held.order().length == 0 ? null : new Held(held, prior, together, seed, device, precision),
-                        decoder == null ? null : new Drawn(prior, source.occurring(), decoder, seed, device));
+                        held.order().length == 0 || distilled != null
+                                ? null
+                                : new Held(held, prior, together, seed, device, precision),
+                        decoder == null
+                                ? null
+                                : new Drawn(prior, few(read), source.occurring(), decoder, seed, device));
             } finally {
                 if (decoder != null) {
                     decoder.close();
                 }
             }
         }
+    }
+
+    private static Map<String, String> parents(TokenSource source, Teacher teacher) {
+        Map<String, String> parents = new LinkedHashMap<>(source.parents());
+        if (teacher != null) {
+            parents.put("teacher", teacher.fingerprint());
+        }
+        return parents;
+    }
+
+    private static int few(PriorRecipe recipe) {
+        return recipe.distillation() == null ? FEW : recipe.distillation().steps();
     }
 
     static TokenBatch batch(TokenFile file, Prior prior, int[] indices, Device device) {
@@ -274,8 +300,13 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
         }
     }
 
-    /** What the prior draws in few steps, always of the same seeds and evenly of all classes that it was shown. */
-    private record Drawn(Prior prior, int[] classes, Tokenizer decoder, Seed seed, Device device) implements Sheet {
+    /**
+     * What the prior draws in few steps, always of the same seeds and evenly of all classes that it was shown.
+     *
+     * @param few steps at most
+     */
+    private record Drawn(Prior prior, int few, int[] classes, Tokenizer decoder, Seed seed, Device device)
+            implements Sheet {
         @Override
         public int size() {
             return SHOWN;
@@ -305,8 +336,8 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
             List<Pixels> pictures = new ArrayList<>();
             Scope.free(() -> {
                 try (NoGradGuard guard = new NoGradGuard()) {
-                    Sampling few = Sampling.USUAL.steps(new Steps.AtMost(FEW));
-                    Tensor codes = prior.sample(prior.draw(few, RandomStreams.of(seeds, device))
+                    Sampling sampling = Sampling.USUAL.steps(new Steps.AtMost(few));
+                    Tensor codes = prior.sample(prior.draw(sampling, RandomStreams.of(seeds, device))
                             .labels(labels)
                             .watcher(StepWatcher.counting(
                                     (done, of) -> progress.accept(from + (long) (to - from) * done / of))));

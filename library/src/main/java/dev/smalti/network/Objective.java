@@ -19,6 +19,11 @@ public interface Objective<B> {
         return 0;
     }
 
+    /** Its learning rate in units of the training's; above 0. */
+    default double rate() {
+        return 1;
+    }
+
     /**
      * The loss on {@code batch}, differentiable with respect to the weights of {@link #parameters}.
      *

@@ -4,7 +4,6 @@ import dev.smalti.draw.Corrector;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
-import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidingModel;
 import dev.smalti.draw.Order;
 import dev.smalti.draw.Sampling;
@@ -320,7 +319,7 @@ public record ComparePlan(
             List<Integer> steps,
             List<Double> guidance,
             List<GuidanceSchedule> guidanceSchedule,
-            List<Long> against,
+            List<Integer> against,
             List<Double> temperature,
             List<Double> lastTemperature,
             List<Integer> topK,
@@ -333,26 +332,26 @@ public record ComparePlan(
             List<Double> trapezoidal,
             List<CorrectorEntry> corrector,
             List<List<Double>> temperatures) {
-        static final Sweep NONE =
-                new Sweep(null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
+        static final Sweep NONE = new Sweep(
+                null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
 
         public Sweep(
-            List<Integer> steps,
-            List<Double> guidance,
-            List<GuidanceSchedule> guidanceSchedule,
-            List<Long> against,
-            List<Double> temperature,
-            List<Double> lastTemperature,
-            List<Integer> topK,
-            List<Double> topP,
-            List<Double> typical,
-            List<Unmasking.Reveal> reveal,
-            List<Order> order,
-            List<Double> entropyBound,
-            List<Double> extrapolate,
-            List<Double> trapezoidal,
-            List<CorrectorEntry> corrector,
-            List<List<Double>> temperatures) {
+                List<Integer> steps,
+                List<Double> guidance,
+                List<GuidanceSchedule> guidanceSchedule,
+                List<Integer> against,
+                List<Double> temperature,
+                List<Double> lastTemperature,
+                List<Integer> topK,
+                List<Double> topP,
+                List<Double> typical,
+                List<Unmasking.Reveal> reveal,
+                List<Order> order,
+                List<Double> entropyBound,
+                List<Double> extrapolate,
+                List<Double> trapezoidal,
+                List<CorrectorEntry> corrector,
+                List<List<Double>> temperatures) {
             this.steps = steps;
             this.guidance = guidance;
             this.guidanceSchedule = guidanceSchedule;

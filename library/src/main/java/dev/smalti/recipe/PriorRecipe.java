@@ -1,6 +1,7 @@
 package dev.smalti.recipe;
 
 import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.prior.process.DistillationConfiguration;
 import dev.smalti.train.TrainingConfiguration;
 import java.util.Objects;
 
@@ -14,9 +15,15 @@ import java.util.Objects;
  *     if left out
  * @param prior what is trained
  * @param training how it is trained
+ * @param distillation how it learns of a teacher, {@code train-prior --teacher}, to draw in few steps; none if left out
  */
 public record PriorRecipe(
-        Long seed, Double heldOut, ImageRecipe data, PriorConfiguration prior, TrainingConfiguration training) {
+        Long seed,
+        Double heldOut,
+        ImageRecipe data,
+        PriorConfiguration prior,
+        TrainingConfiguration training,
+        DistillationConfiguration distillation) {
     private static final double USUAL = 0.02;
 
     public PriorRecipe {
@@ -39,11 +46,11 @@ public record PriorRecipe(
             throw new IllegalArgumentException(
                     "held_out must be 0 or left out where there are held-out tokens, got " + heldOut);
         }
-        return new PriorRecipe(seed, 0.0, data, prior, training);
+        return new PriorRecipe(seed, 0.0, data, prior, training, distillation);
     }
 
     /** The same with images that are prepared so. */
     public PriorRecipe with(ImageRecipe data) {
-        return new PriorRecipe(seed, heldOut, data, prior, training);
+        return new PriorRecipe(seed, heldOut, data, prior, training, distillation);
     }
 }

@@ -118,7 +118,8 @@ public final class TrainLoop<B> {
 
     private void apply(long step, Tensor flaw) {
         for (Player<B> player : players) {
-            player.optimizer().step(configuration.rate(step), flaw);
+            player.optimizer()
+                    .step(configuration.rate(step) * player.objective().rate(), flaw);
             player.optimizer().clearGradients();
         }
     }

@@ -11,6 +11,7 @@ import dev.smalti.data.Pixels;
 import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.metric.lpips.LpipsFiles;
 import dev.smalti.metric.lpips.Net;
+import dev.smalti.prior.Prior;
 import dev.smalti.recipe.Provenance;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
@@ -228,6 +229,39 @@ class ResumeTest {
 
         assertSameCheckpoints(whole, halved, 12);
         assertThat(steps(halved, "prior.loss")).containsExactly(2L, 4L, 6L, 8L, 10L, 12L);
+    }
+
+    @Test
+    void a_student_stopped_after_step_5_becomes_what_it_would_have_been_and_names_its_teacher() {
+        Path teacher = folder.resolve("teacher");
+        prior(teacher, false, AS_IT_IS).run(List.of(), NEVER);
+        Path whole = folder.resolve("whole");
+        Path halved = folder.resolve("halved");
+        student(whole, false, teacher).run(List.of(), NEVER);
+        assertThat(student(halved, false, teacher).run(List.of(), after(5)).step())
+                .isEqualTo(5);
+        student(halved, true, teacher).run(List.of(), NEVER);
+
+        assertSameCheckpoints(whole, halved, 12);
+        assertThat(losses(whole, "prior.loss")).hasSize(6).isEqualTo(losses(halved, "prior.loss"));
+        assertThat(losses(whole, "auxiliary.loss")).hasSize(6);
+        assertThat(Provenance.read(whole.resolve("provenance.json")).parents())
+                .containsEntry("teacher", RunFolder.open(teacher).sha256());
+        try (Prior drawn = RunFolder.open(whole).prior(Devices.cpu(), List.of())) {
+            assertThat(drawn.parameters().all().get("tok_emb.weight").size(0)).isEqualTo(7 + 3);
+        }
+    }
+
+    private TrainPrior student(Path out, boolean resume, Path teacher) {
+        List<String> overrides =
+                List.of("prior.masks=3", "distillation={steps: 2, guidance: 1, jeffreys: 0.2, auxiliary_rate: 2}");
+        return new TrainPrior(
+                folder.resolve("absorbing.yaml"),
+                overrides,
+                TrainPrior.Data.tokens(tokens(), null),
+                out,
+                resume,
+                teacher.toString());
     }
 
     @Test

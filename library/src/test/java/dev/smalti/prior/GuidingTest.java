@@ -3,10 +3,15 @@ package dev.smalti.prior;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.smalti.draw.Canvas;
+import dev.smalti.draw.Corrector;
+import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidingModel;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.RecipeFile;
@@ -136,6 +141,40 @@ class GuidingTest {
             assertThatThrownBy(() -> main.sample(main.draw(Sampling.USUAL.guidance(named), streams())))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("guidance away from step 400 needs the network");
+        }
+    }
+
+    /** Whatever else is asked of the steps, on a larger canvas too, nothing is left to lead away from. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "kind: absorbing; steps: 6                                  | COUNTS",
+                "kind: sedd                                                 | COUNTS",
+                "kind: sedd                                                 | COINS",
+                "kind: sedd; transitions: uniform                           |",
+                "kind: sedd; transitions: uniform; parametrisation: exact   |",
+                "kind: d3pm; steps: 8                                       |",
+                "kind: d3pm; steps: 8; transitions: absorbing               | COUNTS",
+                "kind: vqdiffusion; steps: 8                                | COUNTS",
+            })
+    void guidance_away_from_itself_is_none_with_extrapolated_and_corrected_steps(String recipe, Reveal reveal) {
+        try (Prior prior = prior(recipe, SPACE, 2, 1)) {
+            Sampling plain = Sampling.USUAL
+                    .steps(4)
+                    .extrapolation(new Extrapolation.Multistep(0.5))
+                    .corrector(new Corrector.Gibbs(2, 2, Corrector.When.END));
+            Sampling steps = reveal == null ? plain : plain.unmasking(Unmasking.USUAL.reveal(reveal));
+            for (Sampling each : List.of(steps, steps.canvas(new Canvas(3, 4)))) {
+                Scope.free(() -> {
+                    Tensor labels = Tensors.longs(0, 1);
+                    long[] without = Tensors.toLongs(
+                            prior.sample(prior.draw(each, streams()).labels(labels)));
+                    assertThat(Tensors.toLongs(prior.sample(prior.draw(each.guidance(4), streams(), prior)
+                                    .labels(labels))))
+                            .isEqualTo(without);
+                });
+            }
         }
     }
 

@@ -41,8 +41,15 @@ public final class JointExperiment {
 
     /** Trains a prior's recipe, with changes, to a run folder of the recipe's name. */
     public Path train(Path recipe, String... overrides) {
+        return distil(recipe, null, overrides);
+    }
+
+    /** The same of a student. @param teacher run folder; null for none */
+    public Path distil(Path recipe, Path teacher, String... overrides) {
         Path run = folder.resolve(recipe.getFileName().toString().replace(".yaml", ""));
-        new TrainPrior(recipe, List.of(overrides), tokens(), run, false, null).run(List.of(), () -> false);
+        String from = teacher == null ? null : teacher.toString();
+        new TrainPrior(recipe, List.of(overrides), TrainPrior.Data.tokens(tokens(), null), run, false, from)
+                .run(List.of(), () -> false);
         return run;
     }
 

@@ -407,8 +407,8 @@ public abstract class PriorContract {
 
     private static long[] away(Prior prior, Prior guiding, double weight, Tensor labels) {
         Sampling bold = Sampling.USUAL.temperature(4).guidance(weight); // else a grid that is known by heart hides all
-        return Scope.value(() -> Tensors.toLongs(
-                prior.sample(prior.draw(bold, RandomStreams.of(seeds(4, 0, 6)), guiding).labels(labels))));
+        return Scope.value(() -> Tensors.toLongs(prior.sample(
+                prior.draw(bold, RandomStreams.of(seeds(4, 0, 6)), guiding).labels(labels))));
     }
 
     /** Whether draws of other priors of the method may be guided away from it. */

@@ -1,5 +1,6 @@
 package dev.smalti.prior.absorbing;
 
+import dev.smalti.corruption.MaskTokens;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
@@ -17,6 +18,10 @@ import org.bytedeco.pytorch.Device;
  * @param masking which tokens are masked at time t; {@code independent} if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
  * @param labelDropping share of training grids whose class is hidden; [0, 1]; 0.1 if left out
+ * @param masks m, the mask tokens, of which a masked place shows one at random, so that one pass can decide jointly; at least
+ *     1; 1 if left out
+ * @param maskShare share of masked places that show a mask token, the others show a random code, for students that draw in one
+ *     step; (0, 1]; 1 if left out
  */
 public record AbsorbingConfiguration(
         NetworkConfiguration network,
@@ -24,7 +29,9 @@ public record AbsorbingConfiguration(
         Loss loss,
         Masking masking,
         Boolean conditional,
-        Double labelDropping)
+        Double labelDropping,
+        Integer masks,
+        Double maskShare)
         implements PriorConfiguration {
     /** How the cross-entropy S_t of the masked tokens of a grid is weighted at time t. */
     public enum Loss {
@@ -57,6 +64,20 @@ public record AbsorbingConfiguration(
         masking = masking == null ? Masking.INDEPENDENT : masking;
         conditional = conditional == null || conditional;
         labelDropping = PriorConfiguration.labelDropping(labelDropping);
+        masks = masks == null ? 1 : masks;
+        maskShare = maskShare == null ? 1 : maskShare;
+        MaskTokens.check(masks, maskShare);
+    }
+
+    /** With one mask token. */
+    public AbsorbingConfiguration(
+            NetworkConfiguration network,
+            Integer steps,
+            Loss loss,
+            Masking masking,
+            Boolean conditional,
+            Double labelDropping) {
+        this(network, steps, loss, masking, conditional, labelDropping, null, null);
     }
 
     @Override

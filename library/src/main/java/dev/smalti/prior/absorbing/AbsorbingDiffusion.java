@@ -1,6 +1,7 @@
 package dev.smalti.prior.absorbing;
 
 import dev.smalti.corruption.Absorbing;
+import dev.smalti.corruption.MaskTokens;
 import dev.smalti.draw.Order;
 import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.Unmasking.Reveal;
@@ -11,6 +12,7 @@ import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.BoundInSteps;
+import dev.smalti.prior.MaskedPrior;
 import dev.smalti.prior.PriorCore;
 import dev.smalti.prior.PriorObjective;
 import dev.smalti.prior.SearchableSteps;
@@ -30,6 +32,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -44,13 +47,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>Letters: B batch, L tokens, K codes, M positions, T steps of the model, T' steps of a draw, S_t the cross-entropy in
  * nats summed over the tokens that are masked at time t.
  */
-public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
+public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, MaskedPrior {
     private final AbsorbingConfiguration configuration;
     private final PriorCore core;
     private final TokenSpace space;
     private final int steps;
     private final Denoiser network;
     private final Absorbing absorbing;
+    private final MaskTokens maskTokens;
 
     /** @param classes 0 for an unconditional prior */
     public AbsorbingDiffusion(
@@ -60,8 +64,9 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
         this.steps = configuration.steps() == null ? Math.toIntExact(space.length()) : configuration.steps();
         this.core = new PriorCore(space, classes, new Parameters(seed, device));
         this.absorbing = new Absorbing(space);
+        this.maskTokens = new MaskTokens(space, configuration.masks(), configuration.maskShare());
         NetworkShape shape =
-                new NetworkShape(space.height(), space.width(), space.codes() + 1L, space.codes(), classes, steps);
+                new NetworkShape(space.height(), space.width(), maskTokens.inputs(), space.codes(), classes, steps);
         this.network = configuration.network().build(core.parameters(), shape);
     }
 
@@ -88,7 +93,7 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor t = LowDiscrepancyTimes.times(generator, x0.size(0), steps); // [B]
-            return trainingLoss(x0, label, t, Tensors.uniform(generator, x0.size(0), space.length()));
+            return trainingLoss(x0, label, t, Tensors.uniform(generator, x0.size(0), space.length()), generator);
         }));
     }
 
@@ -98,11 +103,13 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
      * @param x0 int64 [B, L]
      * @param t int64 [B], 1..T
      * @param u uniform numbers [B, L]
+     * @param generator of the mask tokens
      */
-    Loss trainingLoss(Tensor x0, Tensor label, Tensor t, Tensor u) {
+    Loss trainingLoss(Tensor x0, Tensor label, Tensor t, Tensor u, Generator generator) {
         Tensor lost = lost(t, u); // [B, L]
         Tensor time = Devices.send(t, x0.device(), ScalarType.Float);
-        Tensor entropy = entropy(x0, time.sub(new Scalar(1.0)), label, lost).sum(1); // S_t, [B]
+        Tensor entropy =
+                entropy(x0, time.sub(new Scalar(1.0)), label, lost, generator).sum(1); // S_t, [B]
         double bits = core.bits();
         Tensor bound = entropy.div(time).mul(new Scalar(steps * bits));
         Tensor each =
@@ -137,11 +144,15 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
         return Absorbing.independent(t.to(u.scalar_type()).div(new Scalar((double) steps)), u);
     }
 
-    /** Cross-entropy in nats where {@code lost}, best on the CPU, is true, 0 elsewhere. -> float32 [B, L] */
-    Tensor entropy(Tensor x0, Tensor time, Tensor label, Tensor lost) {
+    /**
+     * Cross-entropy in nats where {@code lost}, best on the CPU, is true, 0 elsewhere. -> float32 [B, L]
+     *
+     * @param generator of the mask tokens
+     */
+    Tensor entropy(Tensor x0, Tensor time, Tensor label, Tensor lost, Generator generator) {
         Device device = x0.device();
         Tensor at = Devices.send(lost.flatten().nonzero().squeeze(1), device, ScalarType.Long); // [M]
-        Tensor xt = absorbing.mask(x0, Devices.send(lost, device, ScalarType.Bool));
+        Tensor xt = maskTokens.show(absorbing.mask(x0, Devices.send(lost, device, ScalarType.Bool)), generator);
         Tensor logits = network.logits(xt, time, label, at); // [M, K]
         Tensor target = x0.flatten().index_select(0, at);
         Tensor each = torch.cross_entropy_loss(
@@ -163,10 +174,28 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
 
     /** The same with logits of {@code denoiser}, which is told t - 1 of the first t at which as many tokens are masked. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
-        draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
+        draw.showing(maskTokens).able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
         MaskedShares shares = new MaskedShares(share -> share, share -> Math.ceil(share * steps - 1e-9) - 1);
         Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
         return new MaskedWalk(draw, denoiser, false, shares, unmasking, true).run(times(draw));
+    }
+
+    @Override
+    public MaskTokens maskTokens() {
+        return maskTokens;
+    }
+
+    @Override
+    public Tensor logits(Tensor xt, Tensor label, Tensor at, Tensor tokens) {
+        Tensor t = absorbing
+                .count(xt)
+                .to(ScalarType.Double)
+                .mul(new Scalar((double) steps / space.length()))
+                .sub(new Scalar(1e-9))
+                .ceil()
+                .clamp_min(new Scalar(1.0)); // the first such t, [B]
+        Tensor time = t.sub(new Scalar(1.0)).to(ScalarType.Float);
+        return network.logits(maskTokens.show(xt, tokens), time, label, at);
     }
 
     private double[] times(GridDraw draw) {
@@ -188,45 +217,48 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps {
     @Override
     public Tensor negativeLogLikelihoodInSteps(TokenBatch batch, Seed seed) {
         Tensor codes = batch.codes();
-        return core.negativeLogLikelihood(
-                batch,
-                () -> MaskedBound.negativeLogLikelihoodInSteps(
-                        codes.size(0),
-                        space.length(),
-                        steps,
-                        codes.device(),
-                        seed.generator(),
-                        entropy(codes, batch.labels())));
+        return core.negativeLogLikelihood(batch, () -> {
+            Generator generator = seed.generator();
+            return MaskedBound.negativeLogLikelihoodInSteps(
+                    codes.size(0),
+                    space.length(),
+                    steps,
+                    codes.device(),
+                    generator,
+                    entropy(codes, batch.labels(), generator));
+        });
     }
 
     /** One estimate of {@link MaskedBound}: T → ∞, where each t has a token of its own. */
     @Override
     public Tensor negativeLogLikelihood(TokenBatch batch, Seed seed) {
         Tensor codes = batch.codes();
-        return core.negativeLogLikelihood(
-                batch,
-                () -> MaskedBound.negativeLogLikelihood(
-                        codes.size(0),
-                        space.length(),
-                        codes.device(),
-                        seed.generator(),
-                        entropy(codes, batch.labels())));
+        return core.negativeLogLikelihood(batch, () -> {
+            Generator generator = seed.generator();
+            return MaskedBound.negativeLogLikelihood(
+                    codes.size(0),
+                    space.length(),
+                    codes.device(),
+                    generator,
+                    entropy(codes, batch.labels(), generator));
+        });
     }
 
-    private MaskedBound.Entropy entropy(Tensor codes, Tensor labels) {
+    private MaskedBound.Entropy entropy(Tensor codes, Tensor labels, Generator generator) {
         return (lost, share) -> {
             Tensor time = share.mul(new Scalar((double) steps)).floor(); // t - 1 of the first such t
-            return entropy(codes, time.to(codes.device(), ScalarType.Float), labels, lost)
+            return entropy(codes, time.to(codes.device(), ScalarType.Float), labels, lost, generator)
                     .sum(1);
         };
     }
 
     @Override
     public double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed) {
-        return core.stepCosts(
-                batch,
-                () -> MaskedBound.stepCosts(
-                        batch.codes(), shares, seed.generator(), entropy(batch.codes(), batch.labels())));
+        return core.stepCosts(batch, () -> {
+            Generator generator = seed.generator();
+            return MaskedBound.stepCosts(
+                    batch.codes(), shares, generator, entropy(batch.codes(), batch.labels(), generator));
+        });
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.smalti.prior.maskgit;
 
 import dev.smalti.corruption.Absorbing;
+import dev.smalti.corruption.MaskTokens;
 import dev.smalti.draw.Steps;
 import dev.smalti.draw.Unmasking;
 import dev.smalti.network.Denoiser;
@@ -8,6 +9,7 @@ import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
+import dev.smalti.prior.MaskedPrior;
 import dev.smalti.prior.PriorCore;
 import dev.smalti.prior.PriorObjective;
 import dev.smalti.prior.SearchableSteps;
@@ -26,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -39,13 +42,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>Letters: B batch, L tokens, K codes, M positions, S steps of a draw, r in [0, 1] how far a grid is revealed, γ(r) the
  * share that is masked, ρ = (s + 1) / S after step s = 0..S-1, c the noise on the confidence.
  */
-public final class MaskGit implements SearchableSteps {
+public final class MaskGit implements SearchableSteps, MaskedPrior {
     private final MaskGitConfiguration configuration;
     private final PriorCore core;
     private final int length;
     private final int steps;
     private final Denoiser network;
     private final Absorbing absorbing;
+    private final MaskTokens maskTokens;
 
     /**
      * @param classes 0 for an unconditional prior
@@ -57,8 +61,9 @@ public final class MaskGit implements SearchableSteps {
         this.steps = configuration.sampling().steps(length);
         this.core = new PriorCore(space, classes, new Parameters(seed, device));
         this.absorbing = new Absorbing(space);
+        this.maskTokens = new MaskTokens(space, configuration.masks(), configuration.maskShare());
         NetworkShape shape =
-                new NetworkShape(space.height(), space.width(), space.codes() + 1L, space.codes(), classes, 0);
+                new NetworkShape(space.height(), space.width(), maskTokens.inputs(), space.codes(), classes, 0);
         this.network = configuration.network().build(core.parameters(), shape);
     }
 
@@ -86,7 +91,7 @@ public final class MaskGit implements SearchableSteps {
         return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor r = Tensors.uniform(generator, x0.size(0)); // [B]
             Tensor lost = lost(r, Tensors.uniform(generator, x0.size(0), length)); // [B, L]
-            return trainingLoss(x0, label, lost);
+            return trainingLoss(x0, label, lost, generator);
         }));
     }
 
@@ -114,13 +119,14 @@ public final class MaskGit implements SearchableSteps {
      *
      * @param x0 int64 [B, L]
      * @param lost bool [B, L], best on the CPU
+     * @param generator of the mask tokens
      */
-    Loss trainingLoss(Tensor x0, Tensor label, Tensor lost) {
+    Loss trainingLoss(Tensor x0, Tensor label, Tensor lost, Generator generator) {
         double other = configuration.unmaskedWeight();
         Device device = x0.device();
         Tensor at = Devices.send(positions(other > 0 ? torch.ones_like(lost) : lost), device, ScalarType.Long); // [M]
         Tensor gone = Devices.send(lost, device, ScalarType.Bool);
-        Tensor log = guess(x0, label, gone, at); // [M, K]
+        Tensor log = guess(x0, label, gone, at, generator); // [M, K]
         Tensor nats = negativeLogLikelihood(log, x0, at); // [M]
         double smoothing = configuration.labelSmoothing();
         Tensor smoothed = nats.mul(new Scalar(1 - smoothing)).sub(log.mean(-1).mul(new Scalar(smoothing)));
@@ -150,9 +156,20 @@ public final class MaskGit implements SearchableSteps {
     }
 
     /** Log-probabilities of the codes at some positions of grids that lost some tokens. -> float32 [M, K] */
-    private Tensor guess(Tensor x0, Tensor label, Tensor lost, Tensor at) {
+    private Tensor guess(Tensor x0, Tensor label, Tensor lost, Tensor at, Generator generator) {
         Tensor xt = absorbing.mask(x0, lost);
-        return torch.log_softmax(network.logits(xt, time(xt), label, at).to(ScalarType.Float), -1);
+        Tensor logits = logits(xt, label, at, maskTokens.tokens(xt, generator));
+        return torch.log_softmax(logits.to(ScalarType.Float), -1);
+    }
+
+    @Override
+    public MaskTokens maskTokens() {
+        return maskTokens;
+    }
+
+    @Override
+    public Tensor logits(Tensor xt, Tensor label, Tensor at, Tensor tokens) {
+        return network.logits(maskTokens.show(xt, tokens), time(xt), label, at);
     }
 
     /** -ln p of the codes of x0. [M, K], [B, L], [M] -> [M] */
@@ -174,7 +191,7 @@ public final class MaskGit implements SearchableSteps {
 
     /** The same with logits of {@code denoiser}. All grids have the same number of masks before a step, which it is told. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
-        draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
+        draw.showing(maskTokens).able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
         Unmasking unmasking = configuration.sampling().unmasking(draw.sampling().unmasking());
         boolean roll = !Boolean.FALSE.equals(configuration.sampling().roll());
         return new MaskedWalk(draw, denoiser, false, MaskedShares.PLAIN, unmasking, roll).run(times(draw));
@@ -235,16 +252,17 @@ public final class MaskGit implements SearchableSteps {
     @Override
     public Tensor negativeLogLikelihood(TokenBatch batch, Seed seed) {
         Tensor codes = batch.codes();
-        return core.negativeLogLikelihood(
-                batch,
-                () -> MaskedBound.negativeLogLikelihood(
-                        codes.size(0), length, codes.device(), seed.generator(), entropy(codes, batch.labels())));
+        return core.negativeLogLikelihood(batch, () -> {
+            Generator generator = seed.generator();
+            return MaskedBound.negativeLogLikelihood(
+                    codes.size(0), length, codes.device(), generator, entropy(codes, batch.labels(), generator));
+        });
     }
 
-    private MaskedBound.Entropy entropy(Tensor codes, Tensor labels) {
+    private MaskedBound.Entropy entropy(Tensor codes, Tensor labels, Generator generator) {
         return (lost, share) -> {
             Tensor at = positions(lost);
-            Tensor nats = negativeLogLikelihood(guess(codes, labels, lost, at), codes, at);
+            Tensor nats = negativeLogLikelihood(guess(codes, labels, lost, at, generator), codes, at);
             return fill(torch.zeros_like(lost).to(ScalarType.Float), at, nats).sum(1);
         };
     }
@@ -258,10 +276,11 @@ public final class MaskGit implements SearchableSteps {
                             + " whose likelihood is not the model's: take another order, such as"
                             + " --set 'prior.sampling={order: halton}'");
         }
-        return core.stepCosts(
-                batch,
-                () -> MaskedBound.stepCosts(
-                        batch.codes(), shares, seed.generator(), entropy(batch.codes(), batch.labels())));
+        return core.stepCosts(batch, () -> {
+            Generator generator = seed.generator();
+            return MaskedBound.stepCosts(
+                    batch.codes(), shares, generator, entropy(batch.codes(), batch.labels(), generator));
+        });
     }
 
     @Override

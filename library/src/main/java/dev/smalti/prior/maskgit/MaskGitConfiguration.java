@@ -1,5 +1,6 @@
 package dev.smalti.prior.maskgit;
 
+import dev.smalti.corruption.MaskTokens;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
@@ -19,6 +20,10 @@ import org.bytedeco.pytorch.Device;
  * @param sampling how grids are drawn; its own defaults if left out
  * @param conditional whether classes are used where the tokens have them; true if left out
  * @param labelDropping share of training grids whose class is hidden; [0, 1]; 0.1 if left out
+ * @param masks m, the mask tokens, of which a masked place shows one at random, so that one pass can decide jointly; at least
+ *     1; 1 if left out
+ * @param maskShare share of masked places that show a mask token, the others show a random code, for students that draw in one
+ *     step; (0, 1]; 1 if left out
  */
 public record MaskGitConfiguration(
         NetworkConfiguration network,
@@ -29,7 +34,9 @@ public record MaskGitConfiguration(
         Double unmaskedWeight,
         MaskGitSampling sampling,
         Boolean conditional,
-        Double labelDropping)
+        Double labelDropping,
+        Integer masks,
+        Double maskShare)
         implements PriorConfiguration {
     /** Which tokens are masked in training. */
     public enum Masking {
@@ -57,6 +64,34 @@ public record MaskGitConfiguration(
         sampling = sampling == null ? MaskGitSampling.USUAL : sampling;
         conditional = conditional == null || conditional;
         labelDropping = PriorConfiguration.labelDropping(labelDropping);
+        masks = masks == null ? 1 : masks;
+        maskShare = maskShare == null ? 1 : maskShare;
+        MaskTokens.check(masks, maskShare);
+    }
+
+    /** With one mask token. */
+    public MaskGitConfiguration(
+            NetworkConfiguration network,
+            MaskSchedule schedule,
+            Double exponent,
+            Masking masking,
+            Double labelSmoothing,
+            Double unmaskedWeight,
+            MaskGitSampling sampling,
+            Boolean conditional,
+            Double labelDropping) {
+        this(
+                network,
+                schedule,
+                exponent,
+                masking,
+                labelSmoothing,
+                unmaskedWeight,
+                sampling,
+                conditional,
+                labelDropping,
+                null,
+                null);
     }
 
     /** Everything but the network as the paper. */
@@ -75,7 +110,9 @@ public record MaskGitConfiguration(
                 unmaskedWeight,
                 sampling,
                 conditional,
-                labelDropping);
+                labelDropping,
+                masks,
+                maskShare);
     }
 
     @Override

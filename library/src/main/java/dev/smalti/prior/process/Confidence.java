@@ -21,13 +21,14 @@ public final class Confidence {
      *
      * @param logits [M, K]
      * @param drawn x̂, int64 [M]
-     * @param exponential E, float64 [M]
+     * @param exponential E, float64 [M]; null without noise
      * @param noise c
      * @return float64 [M]
      */
     public static Tensor of(Tensor logits, Tensor drawn, Tensor exponential, double noise) {
         Tensor chosen = logits.gather(1, drawn.unsqueeze(1)).squeeze(1).to(ScalarType.Double);
-        return chosen.sub(total(logits)).sub(exponential.log().mul(new Scalar(noise)));
+        Tensor sure = chosen.sub(total(logits));
+        return exponential == null ? sure : sure.sub(exponential.log().mul(new Scalar(noise)));
     }
 
     /** ln Σ exp of each row, some rows after the others, so that they stay in the cache. float64 [M] */

@@ -1,5 +1,6 @@
 package dev.smalti.prior.process;
 
+import dev.smalti.corruption.MaskTokens;
 import dev.smalti.draw.Autoguidance;
 import dev.smalti.draw.Canvas;
 import dev.smalti.draw.Categorical;
@@ -93,6 +94,8 @@ public final class GridDraw {
     private Tensor memory; // held by hand; null for none
     private final Set<Wish> able = EnumSet.noneOf(Wish.class);
     private Tensor codes; // known ones, 0 where they are drawn, int64 [B, T·L]
+    private MaskTokens maskTokens;
+    private Tensor shown; // what a place shows as long as it is masked, int64 [B, L]; null where all masks are alike
 
     /**
      * One step of a draw.
@@ -208,6 +211,20 @@ public final class GridDraw {
     /** The network from which guidance leads away; null for none. */
     public Denoiser guiding() {
         return guiding;
+    }
+
+    /** Draws once a grid what each place shows the network as long as it is masked. */
+    public GridDraw showing(MaskTokens tokens) {
+        if (tokens.random()) {
+            maskTokens = tokens;
+            shown = tokens.tokens(uniform(Use.MASKS, space.length()));
+        }
+        return this;
+    }
+
+    /** What the network sees of {@code xt}. int64 [B, L] -> the same */
+    private Tensor seen(Tensor xt) {
+        return shown == null ? xt : maskTokens.show(xt, shown);
     }
 
     /** {@link #known(Known, long)} of the first grids. */
@@ -707,7 +724,7 @@ public final class GridDraw {
     /** Writes the codes of a pass into {@code x}. */
     private void take(Turn turn, Tensor x, Step step) {
         ActivePositions at = turn.at();
-        Tensor codes = inParts(at, part -> pick(part.at(), part.logits(step.guided(), x, turn.times(), labels), step));
+        Tensor codes = inParts(at, part -> pick(part.at(), logits(part, x, turn.times(), step), step));
         x.view(-1).index_copy_(0, at.at(), codes);
     }
 
@@ -844,7 +861,12 @@ public final class GridDraw {
      * @return [M, K]
      */
     public Tensor logits(ActivePositions at, Tensor xt, double time, Step step) {
-        return at.logits(step.guided(), xt, time, labels);
+        return at.logits(step.guided(), seen(xt), time, labels);
+    }
+
+    /** The same where each grid is at a time of its own, float32 [B]. */
+    Tensor logits(ActivePositions at, Tensor xt, Tensor times, Step step) {
+        return at.logits(step.guided(), seen(xt), times, labels);
     }
 
     /** What codes of some places are drawn from. */

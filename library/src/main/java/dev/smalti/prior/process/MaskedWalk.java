@@ -100,7 +100,7 @@ public final class MaskedWalk {
                 network,
                 scores,
                 () -> {
-                    rank = byGuess() ? null : rank(draw, unmasking.order(), roll);
+                    rank = byGuess() || unmasking.reveal() == Reveal.COINS ? null : rank(draw, unmasking.order(), roll);
                     told = unmasking.bound() > 0 ? told() : null;
                     return draw.masks();
                 },
@@ -187,7 +187,7 @@ public final class MaskedWalk {
         if (unmasking.bound() == 0) {
             return ofCodes(draw.logits(at, xt, masking.told(step.t()), step));
         }
-        return ofCodes(at.logits(step.guided(), xt, told.index_select(0, count(masked)), draw.labels()));
+        return ofCodes(draw.logits(at, xt, told.index_select(0, count(masked)), step));
     }
 
     /** Without what a network of ratios says of the mask. [M, K] or [M, K + 1] -> [M, K] */
@@ -206,7 +206,13 @@ public final class MaskedWalk {
         double time = masking.time(Math.min(share, masking.share(last)), 0, last);
         Tensor lost = x.masked_fill(some, new Scalar(space.mask()));
         return draw.fill(
-                lost, some, some, sweep, at -> ofCodes(draw.logits(at, lost, masking.told(time), sweep)), null, () -> {});
+                lost,
+                some,
+                some,
+                sweep,
+                at -> ofCodes(draw.logits(at, lost, masking.told(time), sweep)),
+                null,
+                () -> {});
     }
 
     /**
@@ -267,14 +273,15 @@ public final class MaskedWalk {
         }
         double noise = unmasking.noise() * (1 - (double) step.number() / step.of());
         Guesses guesses = new Guesses(draw, step);
-        Tensor exponential = unmasking.order() == Order.CONFIDENCE
+        Tensor exponential = unmasking.order() == Order.CONFIDENCE && noise > 0
                 ? draw.exponential(Use.ORDER, step).flatten() // [B·L]
                 : null;
         Tensor all = draw.inParts(at, part -> {
             Tensor guess = guesses.of(part, logits(part, xt, masked, step)); // [m, K]
             Tensor drawn = draw.pick(part.at(), guess, step); // [m]
             Tensor key = unmasking.order() == Order.CONFIDENCE
-                    ? Confidence.of(guess, drawn, exponential.index_select(0, part.at()), noise)
+                    ? Confidence.of(
+                            guess, drawn, exponential == null ? null : exponential.index_select(0, part.at()), noise)
                     : key(part, guess, noise);
             TensorVector columns = new TensorVector(drawn.to(ScalarType.Double), key); // codes are whole in float64
             if (unmasking.bound() > 0) {

@@ -250,7 +250,8 @@ public final class Sedd implements SearchableSteps {
         double sigma = sigma(Math.max(step.s(), LAST));
         Tensor some = draw.some(draw.open().expand_as(x), step);
         return ActivePositions.of(some)
-                .map(all -> all.write(x, draw.inParts(all, at -> draw.pick(at.at(), scores(draw, at, x, sigma, step), step))))
+                .map(all -> all.write(
+                        x, draw.inParts(all, at -> draw.pick(at.at(), scores(draw, at, x, sigma, step), step))))
                 .orElse(x);
     }
 
@@ -335,12 +336,15 @@ public final class Sedd implements SearchableSteps {
         Tensor clean = noisy.sub(new Scalar((1 - kept) / space.codes()))
                 .clamp_min(new Scalar(0.0))
                 .log();
-        Tensor p = torch.log_softmax(guesses.of(at, clean).to(ScalarType.Double), 1);
-        Tensor token = at.read(xt).unsqueeze(1);
-        Tensor size = torch.full_like(token, new Scalar(0L))
-                .to(ScalarType.Double)
-                .add(new Scalar(Math.log(Math.expm1(sigma))));
-        return graph.logRatio(p, size, token).scatter(1, token, new Scalar(0.0));
+        return ratios(guesses.of(at, clean), at.read(xt), sigma);
+    }
+
+    /** ln s of guesses of the clean tokens, by the others. [M, K], tokens [M] -> float64 [M, S] */
+    private Tensor ratios(Tensor logits, Tensor token, double sigma) {
+        Tensor guess = torch.log_softmax(logits.to(ScalarType.Double), 1);
+        Tensor own = token.unsqueeze(1);
+        Tensor size = torch.full_like(guess.narrow(1, 0, 1), new Scalar(Math.log(Math.expm1(sigma)))); // [M, 1]
+        return graph.logRatio(guess, size, own).scatter(1, own, new Scalar(0.0));
     }
 
     /** κ of what the step gives and 1 - κ of clean tokens that are lost anew. [M, S] -> the same */
@@ -360,13 +364,7 @@ public final class Sedd implements SearchableSteps {
     /** ln s, guided. [M, S] */
     private Tensor scores(GridDraw draw, ActivePositions at, Tensor xt, double sigma, Step step) {
         Tensor asked = draw.logits(at, xt, sigma, step);
-        if (!mixesGuesses(draw)) {
-            return asked;
-        }
-        Tensor guess = torch.log_softmax(asked.to(ScalarType.Double), -1);
-        Tensor token = at.read(xt).unsqueeze(1);
-        Tensor size = torch.full_like(guess.narrow(1, 0, 1), new Scalar(Math.log(Math.expm1(sigma)))); // [M, 1]
-        return graph.logRatio(guess, size, token).scatter(1, token, new Scalar(0.0));
+        return mixesGuesses(draw) ? ratios(asked, at.read(xt), sigma) : asked;
     }
 
     private boolean simple(GridDraw draw, Step step) {

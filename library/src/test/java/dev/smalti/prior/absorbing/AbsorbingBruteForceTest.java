@@ -141,7 +141,7 @@ class AbsorbingBruteForceTest {
                             1, T + 1L, new long[] {rows}, now.child("t").optional(), Tensors.options(ScalarType.Long));
                     Tensor u = torch.rand(
                             new long[] {rows, L}, now.child("u").optional(), Tensors.options(ScalarType.Double));
-                    return prior.trainingLoss(grids(rows), Tensors.filled(LABEL, rows), t, u)
+                    return prior.trainingLoss(grids(rows), Tensors.filled(LABEL, rows), t, u, null)
                                     .total()
                                     .item_double()
                             * toBits;
@@ -250,7 +250,8 @@ class AbsorbingBruteForceTest {
                                 grids(1),
                                 Tensors.filled(LABEL, 1),
                                 Tensors.filled(time, 1),
-                                Tensors.floats(u).view(1, L))
+                                Tensors.floats(u).view(1, L),
+                                null)
                         .total()
                         .item_double();
                 assertThat(found).as(loss + " at t = " + time).isCloseTo(expected, within(1e-5 * (1 + expected)));
@@ -268,7 +269,8 @@ class AbsorbingBruteForceTest {
                                         grids(1),
                                         Tensors.filled(LABEL, 1),
                                         Tensors.filled(t, 1),
-                                        Tensors.floats(0.2f, 0.5f, 0.9f).view(1, L))
+                                        Tensors.floats(0.2f, 0.5f, 0.9f).view(1, L),
+                                        null)
                                 .total()
                                 .item_double())
                         .isCloseTo(entropy(lost) / t, within(1e-5)));

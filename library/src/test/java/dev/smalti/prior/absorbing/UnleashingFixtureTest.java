@@ -115,7 +115,7 @@ class UnleashingFixtureTest {
     @CsvSource({"elbo, ELBO", "reweighted_elbo, REWEIGHTED_ELBO_AS_RELEASED", "mlm, MASKED_TOKEN"})
     void has_the_loss(String theirs, AbsorbingConfiguration.Loss ours) {
         try (AbsorbingDiffusion prior = prior(ours)) {
-            Loss loss = prior.trainingLoss(fixture.in("x_0"), null, fixture.in("train_t"), fixture.in("train_u"));
+            Loss loss = prior.trainingLoss(fixture.in("x_0"), null, fixture.in("train_t"), fixture.in("train_u"), null);
             String prefix = "train_" + theirs + ".";
             fixture.check(prefix + "loss", loss.total());
             fixture.check(prefix + "vb_loss", loss.measures().get("elbo_bits"));
@@ -140,7 +140,7 @@ class UnleashingFixtureTest {
             Tensor nats = Tensors.zeros(x0.size(0));
             for (int t = steps; t >= 1; t--) {
                 Tensor u = fixture.in("elbo_u").select(0, steps - t);
-                Tensor entropy = prior.entropy(x0, null, null, prior.lost(Tensors.filled(t, x0.size(0)), u));
+                Tensor entropy = prior.entropy(x0, null, null, prior.lost(Tensors.filled(t, x0.size(0)), u), null);
                 nats = nats.add(entropy.sum(1).div(new Scalar((double) t)));
             }
             fixture.check("elbo", nats);

@@ -266,7 +266,7 @@ class MaskGitTest {
                                 .mean()
                                 .item_double()
                         / Math.log(2);
-                Loss loss = prior.trainingLoss(x0, null, lost);
+                Loss loss = prior.trainingLoss(x0, null, lost, null);
                 assertThat(loss.total().item_double()).isCloseTo(expected, within(1e-5));
                 assertThat(loss.measures().get("masked_bits").item_double()).isCloseTo(bits, within(1e-5));
             });
@@ -281,7 +281,7 @@ class MaskGitTest {
     void has_no_loss_and_no_gradient_where_nothing_is_masked() {
         try (MaskGit prior = build(Masking.INDEPENDENT, null, null)) {
             Tensor x0 = Tensors.filled(1, GRIDS, L);
-            Tensor total = prior.trainingLoss(x0, null, torch.zeros_like(x0).to(ScalarType.Bool))
+            Tensor total = prior.trainingLoss(x0, null, torch.zeros_like(x0).to(ScalarType.Bool), null)
                     .total();
             total.backward();
             assertThat(total.item_double()).isZero();
