@@ -125,6 +125,7 @@ final class EditVerb extends Verb {
         facts.put("precision", precision.name().toLowerCase(Locale.ROOT));
         facts.put("set", model.overrides());
         facts.put("seed", options.seed());
+        facts.put("against", options.against());
         facts.put("label", label);
         facts.put(
                 "resized_from",

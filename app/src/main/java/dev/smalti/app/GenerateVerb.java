@@ -104,6 +104,7 @@ final class GenerateVerb extends Verb {
         facts.put("precision", precision.name().toLowerCase(Locale.ROOT));
         facts.put("set", model.overrides());
         facts.put("seed", options.seed());
+        facts.put("against", options.against());
         facts.put("size", result.size() == null ? null : result.size().toString());
         facts.put("tokens", result.space().grid());
         facts.put("classes", result.classes());

@@ -4,12 +4,16 @@ import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidanceSettings.Interval;
-import dev.smalti.draw.Order;
+import dev.smalti.draw.GuidingModel;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Temperatures;
 import dev.smalti.model.Model;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** How images are drawn. */
@@ -22,18 +26,21 @@ final class SamplingOptions {
     @Option(names = "--steps", paramLabel = "S", description = "steps, at most those of training (default: as trained)")
     private Integer steps;
 
-    @Option(
-            names = "--temperature",
-            paramLabel = "T",
-            defaultValue = "1",
-            description = "below 1 is safer, above 1 bolder (default: 1)")
-    private double temperature;
+    @Option(names = "--temperature", paramLabel = "T", description = "below 1 is safer, above 1 bolder (default: 1)")
+    private Double temperature;
 
     @Option(
             names = "--last-temperature",
             paramLabel = "T",
             description = "to which the temperature goes in equal steps (default: it stays)")
     private Double lastTemperature;
+
+    @Option(
+            names = "--temperatures",
+            paramLabel = "T",
+            split = ",",
+            description = "spread over the steps, such as 1,0.9,0.7; as many as there are steps are one a step")
+    private List<Double> temperatures;
 
     @Option(names = "--top-k", paramLabel = "K", description = "draw only from the K likeliest codes")
     private Integer topK;
@@ -79,12 +86,29 @@ final class SamplingOptions {
     private String negative;
 
     @Option(
-            names = "--order",
-            paramLabel = "ORDER",
-            defaultValue = "usual",
-            description = "in which tokens are drawn: usual, for absorbing diffusion at random, or raster, row by row"
-                    + " (default: usual)")
-    private Order order;
+            names = "--guidance-power",
+            paramLabel = "S",
+            defaultValue = "1",
+            description =
+                    "power of the progress along a linear or cosine schedule: above 1, guidance comes later (default: 1)")
+    private double power;
+
+    @Option(
+            names = "--against",
+            paramLabel = "RUN",
+            description =
+                    "run or bundled model of the same tokens, smaller or less trained, from which the guidance leads away,"
+                            + " rather than from no class (with --against-checkpoint, default: the same run)")
+    private String against;
+
+    @Option(
+            names = "--against-checkpoint",
+            paramLabel = "STEP",
+            description = "with its weights of that step (default: the best where training kept it and else the last)")
+    private String againstCheckpoint;
+
+    @Mixin
+    private StepOptions stepOptions;
 
     long seed() {
         return seed;
@@ -98,18 +122,61 @@ final class SamplingOptions {
         if (topK != null && topK < 1) {
             throw new IllegalArgumentException("--top-k must be at least 1, got " + topK);
         }
-        if (guidance == 0 && (interval != null || negative != null)) {
-            throw new IllegalArgumentException((negative != null ? "--negative" : "--guidance-interval")
-                    + " acts through guidance, and there is none: give --guidance W above 0 too");
-        }
+        checkGuidance();
         Long away = negative == null ? null : Long.valueOf(model.label(negative));
         Interval within = interval == null ? Interval.ALL : interval(interval);
-        return Sampling.USUAL
+        Sampling sampling = Sampling.USUAL
                 .steps(steps == null ? 0 : steps)
-                .temperatures(new Temperatures(temperature, lastTemperature == null ? temperature : lastTemperature))
+                .temperatures(temperatures())
                 .filters(new Filters(topK == null ? 0 : topK, topP, typical))
-                .guidance(new GuidanceSettings(guidance, schedule, within, away))
-                .order(order);
+                .guidance(new GuidanceSettings(guidance, schedule, within, away, power, guiding()));
+        model.requireGuiding(sampling);
+        return stepOptions.of(sampling);
+    }
+
+    private Temperatures temperatures() {
+        if (temperatures == null) {
+            double first = temperature == null ? 1 : temperature;
+            return new Temperatures(first, lastTemperature == null ? first : lastTemperature);
+        }
+        if (temperature != null || lastTemperature != null) {
+            throw new IllegalArgumentException("--temperatures are of all steps, and so "
+                    + (temperature != null ? "is --temperature" : "is --last-temperature") + ": give one or the other");
+        }
+        return new Temperatures(temperatures);
+    }
+
+    /** For results; null where guidance leads away from no model. */
+    String against() {
+        return guiding() == null ? null : guiding().named();
+    }
+
+    private GuidingModel guiding() {
+        return against == null && againstCheckpoint == null ? null : new GuidingModel(against, againstCheckpoint);
+    }
+
+    /** What says how guidance acts has no meaning where there is none. */
+    private void checkGuidance() {
+        Map<String, Boolean> given = new LinkedHashMap<>();
+        given.put("--guidance-interval", interval != null);
+        given.put("--negative", negative != null);
+        given.put("--against", against != null);
+        given.put("--against-checkpoint", againstCheckpoint != null);
+        given.put("--guidance-power", power != 1);
+        given.forEach((name, is) -> {
+            if (is && guidance == 0) {
+                throw new IllegalArgumentException(
+                        name + " acts through guidance, and there is none: give --guidance W above 0 too");
+            }
+        });
+        if (power != 1 && schedule == GuidanceSchedule.CONSTANT) {
+            throw new IllegalArgumentException(
+                    "--guidance-power bends a schedule that rises, and constant doesn't: give --guidance-schedule linear or cosine");
+        }
+        if (negative != null && (against != null || againstCheckpoint != null)) {
+            throw new IllegalArgumentException(
+                    "--negative and --against are two things to lead away from: give one of them");
+        }
     }
 
     private static Interval interval(String text) {

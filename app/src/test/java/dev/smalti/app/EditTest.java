@@ -318,6 +318,8 @@ class EditTest {
         refused(edit(and(all, "--guidance", 1, "--guidance-interval", "0.5,0.2")), "0.5 and 0.2");
         refused(edit(and(all, "--typical", 0)), "typical must be in (0, 1], got 0");
         refused(edit(and(all, "--last-temperature", 0)), "last temperature must be above 0");
+        refused(edit(and(all, "--temperatures", "1,0,1")), "temperatures must be above 0, got 0");
+        refused(edit(and(all, "--temperatures", "1,0.5", "--temperature", 1)), "give one or the other");
         refused(edit(and(all, "--feather", -1)), "feather must be at least 0, got -1");
         refused(edit(and(all, "--count", 0)), "count must be at least 1, got 0");
         refused(edit(and(all, "--format", "tokens")), "png or npz");
@@ -446,8 +448,8 @@ class EditTest {
                 fresh.resolve("drawn"),
                 "--count",
                 2,
-                "--last-temperature",
-                0.5,
+                "--temperatures",
+                "1,0.5,0.7",
                 "--typical",
                 0.5,
                 "--guidance",

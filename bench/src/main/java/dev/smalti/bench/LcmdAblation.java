@@ -127,6 +127,7 @@ final class LcmdAblation {
             return List.of(
                     bySteps("ancestral", experiment, run, List.of(2, 3, 4, 5, 8, 15, 20, 50, 100, 200), "ancestral"),
                     bySteps("ddim", experiment, run, List.of(2, 3, 4, 5, 8, 15, 20, 50, 100, 200), "ddim"),
+                    bySteps("multistep", experiment, run, List.of(2, 3, 4, 5, 8, 15, 20, 50, 100, 200), "multistep"),
                     bySteps("MaskGIT", experiment, masked, List.of(1, 2, 3, 4), null));
         });
     }

@@ -95,6 +95,11 @@ final class CompareCells {
         Sampling exact = model.bestSteps(sampling);
         Map<String, Object> depends = images("cell");
         depends.put("model", identity);
+        try {
+            model.guidingRun(sampling).ifPresent(other -> depends.put("against", other.fingerprint()));
+        } catch (JobException e) { // one prior need not have kept the checkpoints of another
+            return new CompareResult.Cell(sampling.named(), null, null, null, null, null, e.getMessage());
+        }
         depends.put("sampling", exact.named());
         depends.put("seed", plan.seed());
         depends.put("draws", plan.draws());

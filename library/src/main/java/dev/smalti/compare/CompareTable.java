@@ -17,8 +17,28 @@ import java.util.stream.Stream;
  * each reference, or a row for each tokenizer.
  */
 final class CompareTable {
-    private static final List<String> SETTINGS =
-            List.of("guidance", "guidance_schedule", "temperature", "last_temperature", "top_k", "top_p", "typical");
+    private static final List<String> SETTINGS = List.of(
+            "guidance",
+            "guidance_schedule",
+            "against",
+            "temperature",
+            "last_temperature",
+            "top_k",
+            "top_p",
+            "typical",
+            "temperatures",
+            "reveal",
+            "order",
+            "order_noise",
+            "entropy_bound",
+            "extrapolate",
+            "trapezoidal",
+            "corrector",
+            "corrector_sweeps",
+            "corrector_places",
+            "corrector_when",
+            "corrector_kappa",
+            "corrector_eta");
 
     private CompareTable() {}
 

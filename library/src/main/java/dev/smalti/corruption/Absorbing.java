@@ -66,13 +66,6 @@ public final class Absorbing implements Corruption {
     }
 
     @Override
-    public Tensor changes(Tensor xt, Level s, Level t, Tensor u) {
-        states.checkAtHand("x_t", xt);
-        Tensor stays = Level.beside(xt, s.masked().div(t.masked()));
-        return masked(xt).logical_and(u.lt(Level.rest(stays)));
-    }
-
-    @Override
     public Tensor logMarginal(Tensor x0, Level t) {
         space.checkAtHand("x_0", x0);
         return row(x0, t.masked());

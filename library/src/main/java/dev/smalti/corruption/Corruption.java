@@ -25,15 +25,6 @@ public interface Corruption {
     /** Where x_t doesn't tell what the token was. bool [*] */
     Tensor uncertain(Tensor xt);
 
-    /**
-     * Where x_s becomes a code that x_t doesn't tell. A mask stays a mask with probability γ̄_s/γ̄_t, whatever x_0 is;
-     * so this is drawn first, and the rest is drawn from the codes of {@link #logPosterior} alone.
-     *
-     * @param u uniform numbers in [0, 1), float64 [*]
-     * @return bool [*]
-     */
-    Tensor changes(Tensor xt, Level s, Level t, Tensor u);
-
     /** ln q(x_t | x_0). [*] -> [*, S] */
     Tensor logMarginal(Tensor x0, Level t);
 

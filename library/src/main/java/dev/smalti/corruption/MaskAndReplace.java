@@ -47,13 +47,6 @@ public final class MaskAndReplace implements Corruption {
     }
 
     @Override
-    public Tensor changes(Tensor xt, Level s, Level t, Tensor u) {
-        states.checkAtHand("x_t", xt);
-        Tensor stays = Level.beside(xt, s.masked().div(t.masked()));
-        return masked(xt).logical_and(u.ge(Level.rest(stays))).logical_not();
-    }
-
-    @Override
     public Tensor logMarginal(Tensor x0, Level t) {
         codes.checkAtHand("x_0", x0);
         return row(x0, t);

@@ -33,12 +33,6 @@ public final class Uniform implements Corruption {
     }
 
     @Override
-    public Tensor changes(Tensor xt, Level s, Level t, Tensor u) {
-        codes.checkAtHand("x_t", xt);
-        return unmasked.uncertain(xt);
-    }
-
-    @Override
     public Tensor logMarginal(Tensor x0, Level t) {
         return withoutMask(unmasked.logMarginal(x0, plain(t)));
     }

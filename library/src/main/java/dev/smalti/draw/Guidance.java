@@ -4,6 +4,7 @@ import dev.smalti.network.Denoiser;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Classifier-free guidance: logits (1 + w) ℓ_c - w ℓ_u of one call with 2B rows, the second half without classes, or with the
@@ -37,8 +38,16 @@ public record Guidance(Denoiser inner, long against, double weight) implements D
         return own == inner ? this : new Guidance(own, against, weight);
     }
 
-    /** (1 + w) ℓ_c - w ℓ_u */
+    /**
+     * (1 + w) ℓ_c - w ℓ_u, in float32 at least: bfloat16 has eight bits, and a difference of what is multiplied keeps fewer.
+     *
+     * @return float64 where one of them is, else float32
+     */
     public static Tensor mix(Tensor with, Tensor without, double weight) {
-        return with.mul(new Scalar(1 + weight)).sub(without.mul(new Scalar(weight)));
+        return wide(with).mul(new Scalar(1 + weight)).sub(wide(without).mul(new Scalar(weight)));
+    }
+
+    private static Tensor wide(Tensor logits) {
+        return logits.scalar_type().intern() == ScalarType.Double ? logits : logits.to(ScalarType.Float);
     }
 }

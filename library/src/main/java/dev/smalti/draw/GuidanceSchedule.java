@@ -1,6 +1,9 @@
 package dev.smalti.draw;
 
-/** How the weight of guidance changes over the steps. */
+/**
+ * How the weight of guidance changes over the steps. Where most tokens are still masked guidance does harm, and late it helps
+ * (Rojas et al. 2025, arXiv:2507.08965): so {@link #LINEAR} before {@link #CONSTANT}.
+ */
 public enum GuidanceSchedule {
     /** The full weight at every step. */
     CONSTANT,

@@ -34,6 +34,8 @@ public interface RandomStreams {
         KNOWN,
         /** Through which window a place is seen. */
         WINDOWS,
+        /** Which places are masked again. */
+        REMASKED,
         /** Which token a masked place shows. */
         MASKS
     }
@@ -83,6 +85,43 @@ public interface RandomStreams {
         return logProbabilities.is_cuda()
                 ? Categorical.drawOrNone(logProbabilities, u)
                 : Categorical.draw(logProbabilities, u);
+    }
+
+    /**
+     * Those of {@code where} that are chosen with probability p, each by itself.
+     *
+     * @param where bool [B, L]
+     * @return bool [B, L]
+     */
+    default Tensor coins(Use use, long step, Tensor where, double p) {
+        return where.logical_and(uniform(use, step, where.size(1)).lt(new Scalar(p)));
+    }
+
+    /**
+     * An order of the places of each grid, all orders alike.
+     *
+     * @return the number of each place in it, from 0, int64 [B, length]
+     */
+    default Tensor permutation(Use use, long step, long length) {
+        return uniform(use, step, length).argsort(1, false);
+    }
+
+    /**
+     * Places that are drawn one after the other, none twice, in proportion to their weights.
+     *
+     * @param logWeights float64 [B, L], -∞ where none is drawn
+     * @param counts how many of each grid, at most as many as have weight, int64 [B]
+     * @return bool [B, L]
+     */
+    default Tensor first(Use use, long step, Tensor logWeights, Tensor counts) {
+        return greatest(
+                logWeights.sub(exponential(use, step, logWeights.size(1)).log()), counts);
+    }
+
+    /** Where the {@code counts} greatest of each grid are. float64 [B, L], int64 [B] -> bool [B, L] */
+    static Tensor greatest(Tensor scores, Tensor counts) {
+        Tensor rank = scores.argsort(1, true).argsort(1, false);
+        return rank.lt(counts.unsqueeze(1));
     }
 
     /**

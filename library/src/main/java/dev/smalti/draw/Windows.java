@@ -72,14 +72,19 @@ public final class Windows implements Denoiser {
                 .toArray();
     }
 
-    private Windows(Windows like, Tensor random) {
-        this.inner = like.inner;
+    private Windows(Windows like, Denoiser inner, Tensor random) {
+        this.inner = inner;
         this.height = like.height;
         this.width = like.width;
         this.canvas = like.canvas;
         this.scores = like.scores;
         this.corners = like.corners;
         this.random = random;
+    }
+
+    /** The same windows, and for each place the same one where it is one, of another network of grids of this size. */
+    public Windows through(Denoiser other) {
+        return new Windows(this, other, random);
     }
 
     /**
@@ -89,12 +94,12 @@ public final class Windows implements Denoiser {
      *     see the same
      */
     public Windows random(Tensor random) {
-        return new Windows(this, random);
+        return new Windows(this, inner, random);
     }
 
     @Override
     public Denoiser of(Tensor which) {
-        return random == null ? this : new Windows(this, random.index_select(0, which));
+        return random == null ? this : new Windows(this, inner, random.index_select(0, which));
     }
 
     /** 0, s, 2s, ... and at last side - window. */

@@ -181,7 +181,11 @@ public record EvaluationResult(
             if (named.containsKey("times")) {
                 facts.put("times", named.get("times"));
             }
-            facts.put("temperature", named.getOrDefault("temperature", 1.0));
+            if (named.containsKey("temperatures")) {
+                facts.put("temperatures", named.get("temperatures"));
+            } else {
+                facts.put("temperature", named.getOrDefault("temperature", 1.0));
+            }
             if (named.containsKey("last_temperature")) {
                 facts.put("last_temperature", named.get("last_temperature"));
             }
@@ -192,8 +196,15 @@ public record EvaluationResult(
             if (named.containsKey("guidance")) {
                 facts.put("guidance_schedule", named.getOrDefault("guidance_schedule", "constant"));
                 facts.put("guidance_interval", named.getOrDefault("guidance_interval", List.of(0.0, 1.0)));
+                if (named.containsKey("guidance_power")) {
+                    facts.put("guidance_power", named.get("guidance_power"));
+                }
                 Object negative = named.get("negative");
-                facts.put("negative", negative == null ? "no class" : "class " + negative);
+                if (named.containsKey("against")) {
+                    facts.put("against", named.get("against"));
+                } else {
+                    facts.put("negative", negative == null ? "no class" : "class " + negative);
+                }
             }
             return facts;
         }

@@ -160,9 +160,11 @@ public record EditImage(Source source, Request request, Output output, int batch
         }
         if (request.sampling().guidance().weight() > 0
                 && request.label() == null
-                && request.sampling().guidance().negative() == null) {
-            throw new JobException("guidance leads to a class or away from one, and there is neither: give --label or"
-                    + " --negative, or leave --guidance out");
+                && request.sampling().guidance().negative() == null
+                && request.sampling().guidance().guiding() == null) {
+            throw new JobException(
+                    "guidance leads to a class or away from one, or from a model, and there is none: give --label,"
+                            + " --negative or --against, or leave --guidance out");
         }
         if (open.tokenizer() == null) {
             throw new JobException(open.folder().path() + " has no tokenizer, so it can't edit images:"

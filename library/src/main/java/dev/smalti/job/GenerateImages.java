@@ -331,6 +331,7 @@ public record GenerateImages(String model, Opening opening, Request request, Out
         named.put("sampling", open.bestSteps(request.sampling()).named());
         named.put("size", size == null ? null : size.toString());
         named.put("stride", request.stride());
+        open.guidingRun(request.sampling()).ifPresent(other -> named.put("against", other.fingerprint()));
         return Identity.of(named);
     }
 }

@@ -3,9 +3,11 @@ package dev.smalti.model;
 import dev.smalti.data.Pixels;
 import dev.smalti.data.Subset;
 import dev.smalti.draw.Canvas;
+import dev.smalti.draw.GuidingModel;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.process.GridDraw;
 import dev.smalti.recipe.Nearest;
@@ -26,6 +28,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
@@ -69,6 +72,9 @@ public final class Model implements Painter, AutoCloseable {
     private final SearchedSteps searched;
     private final List<String> overrides;
     private final Set<Integer> untaught = ConcurrentHashMap.newKeySet(); // classes of which there was a notice
+
+    private GuidingModel guided; // what this is the prior of:
+    private Prior guiding; // null for none yet
 
     private final ReentrantLock turn = new ReentrantLock(true);
     private volatile boolean closed;
@@ -364,7 +370,10 @@ public final class Model implements Painter, AutoCloseable {
                 seeds.add(grid(batch.seed(), from + i));
             }
             long[] labels = batch.labels();
-            GridDraw draw = prior.draw(bestSteps(batch.sampling()), RandomStreams.of(seeds, device))
+            Sampling sampling = bestSteps(batch.sampling());
+            RandomStreams streams = RandomStreams.of(seeds, device);
+            Prior other = guiding(sampling);
+            GridDraw draw = (other == null ? prior.draw(sampling, streams) : prior.draw(sampling, streams, other))
                     .labels(
                             labels == null
                                     ? null
@@ -374,6 +383,88 @@ public final class Model implements Painter, AutoCloseable {
                     .listener(listener);
             return prior.sample(draw);
         });
+    }
+
+    /**
+     * The run from whose weights guidance leads away, at its checkpoint; empty where it leads away from no model.
+     *
+     * @throws JobException if there is no such run, or no such checkpoint
+     */
+    public Optional<RunFolder> guidingRun(Sampling sampling) {
+        GuidingModel wished = sampling.guidance().guiding();
+        if (wished == null) {
+            return Optional.empty();
+        }
+        String name = wished.model();
+        RunFolder run = name == null ? RunFolder.open(folder.path()) : RunFolder.open(name);
+        return Optional.of(run.at(wished.checkpoint()));
+    }
+
+    /**
+     * Opens the model from which guidance leads away, if it leads away from one, before anything is drawn; it stays open until
+     * there is another, or this one is closed.
+     *
+     * @throws JobException if there is no such run, or no such checkpoint
+     * @throws UnsupportedSamplingException if it can't guide this one
+     */
+    public void requireGuiding(Sampling sampling) {
+        inTurn(() -> {
+            Prior other = guiding(sampling);
+            if (other != null) {
+                prior.requireGuiding(other);
+            }
+            return null;
+        });
+    }
+
+    /** Null where guidance leads away from no model. */
+    private Prior guiding(Sampling sampling) {
+        GuidingModel wished = sampling.guidance().guiding();
+        if (wished == null) {
+            return null;
+        }
+        if (!wished.equals(guided)) {
+            RunFolder run = guidingRun(sampling).orElseThrow();
+            requireOther(run);
+            closeGuiding();
+            guiding = run.prior(device, wished.model() == null ? overrides : List.of());
+            guided = wished;
+        }
+        return guiding;
+    }
+
+    /** Looks at what folders say; the network itself is looked at by the prior. */
+    private void requireOther(RunFolder run) {
+        if (run.checkpoint()
+                .toAbsolutePath()
+                .normalize()
+                .equals(folder.checkpoint().toAbsolutePath().normalize())) {
+            throw new UnsupportedSamplingException(Phrase.of(
+                            "guidance away from %s would be away from the very weights that are drawn from: choose another"
+                                    + " checkpoint, such as an earlier step, or another run")
+                    .with(run.checkpoint()));
+        }
+        String own = folder.description().tokenizer();
+        String other = run.description().tokenizer();
+        if (own != null && other != null && !own.equals(other)) {
+            throw new UnsupportedSamplingException(
+                    Phrase.of("%s knows tokens of tokenizer %s, and %s those of %s: take a model of the same tokens")
+                            .with(run.path(), other, folder.path(), own));
+        }
+        List<String> names = run.description().classNames();
+        if (!names.isEmpty() && !classNames().isEmpty() && !names.equals(classNames())) {
+            throw new UnsupportedSamplingException(Phrase.of(
+                            "the classes of %s are others than those of %s, or in another order: take a model of the same classes")
+                    .with(run.path(), folder.path()));
+        }
+    }
+
+    private void closeGuiding() {
+        if (guiding != null) {
+            guiding.close();
+        }
+        guiding = null;
+        guided = null;
     }
 
     /** By the best times known for so many steps, where a search has found some. */
@@ -535,6 +626,7 @@ public final class Model implements Painter, AutoCloseable {
             if (!freed) {
                 freed = true;
                 prior.close();
+                closeGuiding();
                 if (tokenizer != null) {
                     tokenizer.close();
                 }

@@ -2,9 +2,12 @@ package dev.smalti.prior;
 
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.UnsupportedSamplingException;
+import dev.smalti.network.Denoiser;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.process.GridDraw;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Seed;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
@@ -50,6 +53,62 @@ public interface Prior extends AutoCloseable {
      */
     default GridDraw draw(Sampling sampling, RandomStreams streams) {
         return new GridDraw(space(), classes(), parameters(), sampling, streams);
+    }
+
+    /**
+     * The same guided away from another prior, by {@link dev.smalti.draw.Autoguidance}.
+     *
+     * @param guiding on the same device, not to be trained meanwhile; it stays open
+     * @throws UnsupportedSamplingException as {@link #requireGuiding}
+     */
+    default GridDraw draw(Sampling sampling, RandomStreams streams, Prior guiding) {
+        requireGuiding(guiding);
+        guiding.parameters().training(false);
+        return draw(sampling, streams).guiding(guiding.denoiser());
+    }
+
+    /**
+     * Looks whether draws can be guided away from another prior.
+     *
+     * @throws UnsupportedSamplingException if it isn't of the same tokens and {@link #process}, or has other classes: as many
+     *     as this one, or none
+     */
+    default void requireGuiding(Prior guiding) {
+        if (!guiding.space().equals(space())) {
+            throw new UnsupportedSamplingException(Phrase.of(
+                            "the model to be guided away from has %s, and this one %s: take one that was trained on the same tokens")
+                    .with(guiding.space().text(), space().text()));
+        }
+        if (!guiding.process().equals(process())) {
+            throw new UnsupportedSamplingException(Phrase.of(
+                            "the model to be guided away from is %s, and this one %s, whose networks are asked for"
+                                    + " different things: take an earlier checkpoint or a smaller network of the same recipe")
+                    .with(guiding.process(), process()));
+        }
+        if (guiding.classes() != classes() && guiding.classes() != 0) {
+            throw new UnsupportedSamplingException(Phrase.of(
+                            "the model to be guided away from knows %d classes, and this one %d: take one with as many, or with none")
+                    .with(guiding.classes(), classes()));
+        }
+        guiding.denoiser(); // refuses, where the method lends none
+    }
+
+    /**
+     * The network as {@link #sample} asks it: in the state that the draw is in, for logits of codes, or of what the method draws.
+     *
+     * @throws UnsupportedSamplingException if the method lends it to no other draw
+     */
+    default Denoiser denoiser() {
+        throw new UnsupportedSamplingException(
+                "this prior's network can't guide another's draws: leave the model to be guided away from out");
+    }
+
+    /**
+     * What the network reads, is told and says, in words; the same for two priors just if either may ask the {@link #denoiser} of
+     * the other in the place of its own. Classes apart.
+     */
+    default String process() {
+        return getClass().getSimpleName();
     }
 
     /**

@@ -1,9 +1,14 @@
 package dev.smalti.recipe;
 
+import dev.smalti.draw.Corrector;
+import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
-import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.GuidingModel;
+import dev.smalti.draw.Order;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Temperatures;
+import dev.smalti.draw.Unmasking;
 import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -261,12 +266,37 @@ public record ComparePlan(
     }
 
     /**
+     * What draws codes anew.
+     *
+     * @param kind which corrector
+     * @param sweeps calls of the network, by {@code gibbs} only; at least 1; 1 if left out
+     * @param places places at once, by {@code gibbs} only; at least 1; 1 if left out
+     * @param when when it acts, by {@code gibbs} only; at the {@code end} if left out
+     * @param kappa κ, by {@code psi} only; in [0, 1]; 0.9 if left out
+     * @param eta η, by {@code remask_cap}, {@code remask_rescale} and {@code remask_loop} only; in [0, 1]; 0.02 if left out
+     */
+    public record CorrectorEntry(
+            Corrector.Kind kind, Integer sweeps, Integer places, Corrector.When when, Double kappa, Double eta) {
+        public CorrectorEntry {
+            Objects.requireNonNull(kind, "kind");
+            Corrector.of(kind, sweeps, places, when, kappa, eta); // refuses what is none
+        }
+
+        Corrector corrector() {
+            return Corrector.of(kind, sweeps, places, when, kappa, eta);
+        }
+    }
+
+    /**
      * Settings of a draw: the product of these lists, 1,000 at most. What is left out stays as
      * {@code generate} has it.
      *
      * @param steps numbers of steps; each at least 1; as {@code generate} has it if left out
      * @param guidance weights of guidance; each at least 0; as {@code generate} has it if left out
      * @param guidanceSchedule how the weight changes over the steps; as {@code generate} has it if left out
+     * @param against earlier checkpoints of the prior's own run, by their steps, each of which guidance leads away from instead of no
+     *     class; each at least 1; as {@code generate} has it if left out. A prior without such a checkpoint is skipped there: {@code
+     *     training.keep} says how many are kept
      * @param temperature temperatures; each above 0; as {@code generate} has it if left out
      * @param lastTemperature temperatures of the last step, to which the first goes in equal steps; each above 0; as
      *     {@code generate} has it if left out
@@ -275,26 +305,74 @@ public record ComparePlan(
      *     left out
      * @param typical probabilities of the codes of nearly mean surprise that are drawn from; each in (0, 1]; as
      *     {@code generate} has it if left out
+     * @param reveal whether masked places are revealed by coins or counts; as the prior does if left out
+     * @param order orders in which masked places are revealed; that of the prior if left out
+     * @param entropyBound nats by which the entropies of the places of a step may exceed the greatest; each at least 0; none if left
+     *     out
+     * @param extrapolate λ by which guesses are extrapolated from those of the step before; each above 0; none if left out
+     * @param trapezoidal θ of trapezoidal steps; each in (0, 1); none if left out
+     * @param corrector what draws codes anew; nothing if left out
+     * @param temperatures lists of temperatures that are spread over the steps, instead of {@code temperature} and
+     *     {@code last_temperature}; each above 0; as {@code generate} has it if left out
      */
     public record Sweep(
             List<Integer> steps,
             List<Double> guidance,
             List<GuidanceSchedule> guidanceSchedule,
+            List<Integer> against,
             List<Double> temperature,
             List<Double> lastTemperature,
             List<Integer> topK,
             List<Double> topP,
-            List<Double> typical) {
-        static final Sweep NONE = new Sweep(null, null, null, null, null, null, null, null);
+            List<Double> typical,
+            List<Unmasking.Reveal> reveal,
+            List<Order> order,
+            List<Double> entropyBound,
+            List<Double> extrapolate,
+            List<Double> trapezoidal,
+            List<CorrectorEntry> corrector,
+            List<List<Double>> temperatures) {
+        static final Sweep NONE = new Sweep(
+                null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
 
-        public Sweep {
-            List<List<?>> lists =
-                    lists(steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical);
-            if (lists.stream().anyMatch(List::isEmpty)) {
+        public Sweep(
+                List<Integer> steps,
+                List<Double> guidance,
+                List<GuidanceSchedule> guidanceSchedule,
+                List<Integer> against,
+                List<Double> temperature,
+                List<Double> lastTemperature,
+                List<Integer> topK,
+                List<Double> topP,
+                List<Double> typical,
+                List<Unmasking.Reveal> reveal,
+                List<Order> order,
+                List<Double> entropyBound,
+                List<Double> extrapolate,
+                List<Double> trapezoidal,
+                List<CorrectorEntry> corrector,
+                List<List<Double>> temperatures) {
+            this.steps = steps;
+            this.guidance = guidance;
+            this.guidanceSchedule = guidanceSchedule;
+            this.against = against;
+            this.temperature = temperature;
+            this.lastTemperature = lastTemperature;
+            this.topK = topK;
+            this.topP = topP;
+            this.typical = typical;
+            this.reveal = reveal;
+            this.order = order;
+            this.entropyBound = entropyBound;
+            this.extrapolate = extrapolate;
+            this.trapezoidal = trapezoidal;
+            this.corrector = corrector;
+            this.temperatures = temperatures;
+            if (lists().stream().anyMatch(List::isEmpty)) {
                 throw new IllegalArgumentException("a list of settings must have at least one, got []: leave its"
                         + " key out for the usual setting");
             }
-            long count = product(lists);
+            long count = count();
             if (count > MOST_SETTINGS) {
                 throw new IllegalArgumentException(
                         Phrase.of("a sweep must have at most %,d settings, and its lists multiply to %s:")
@@ -305,65 +383,78 @@ public record ComparePlan(
                                                         : Phrase.of("%,d").with(count))
                                 + " list fewer values");
             }
+            if (temperatures != null && (temperature != null || lastTemperature != null)) {
+                throw new IllegalArgumentException("temperatures are of all steps, and so are temperature and"
+                        + " last_temperature: give a sweep of their own");
+            }
             atLeastOne("steps", steps);
+            atLeastOne("against", against);
             atLeastOne("top_k", topK);
-            settings(
-                    steps,
-                    guidance,
-                    guidanceSchedule,
-                    temperature,
-                    lastTemperature,
-                    topK,
-                    topP,
-                    typical); // refuses others
+            settings(); // refuses others
         }
 
-        private static List<List<?>> lists(List<?>... all) {
-            return Stream.of(all)
+        private List<List<?>> lists() {
+            return Stream.<List<?>>of(
+                            steps,
+                            guidance,
+                            guidanceSchedule,
+                            against,
+                            temperature,
+                            lastTemperature,
+                            topK,
+                            topP,
+                            typical,
+                            reveal,
+                            order,
+                            entropyBound,
+                            extrapolate,
+                            trapezoidal,
+                            corrector,
+                            temperatures)
                     .filter(Objects::nonNull)
                     .<List<?>>map(each -> each)
                     .toList();
         }
 
-        private static long product(List<List<?>> lists) {
-            return lists.stream()
+        /** How many {@link #settings} there are. */
+        long count() {
+            return lists().stream()
                     .mapToLong(List::size)
                     .reduce(1, (a, b) -> a > Long.MAX_VALUE / b ? Long.MAX_VALUE : a * b);
         }
 
-        /** How many {@link #settings} there are. */
-        long count() {
-            return product(lists(steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical));
-        }
-
-        private static void atLeastOne(String key, List<Integer> values) {
-            if (values != null && values.stream().anyMatch(each -> each < 1)) {
+        private static void atLeastOne(String key, List<? extends Number> values) {
+            if (values != null && values.stream().anyMatch(each -> each.longValue() < 1)) {
                 throw new IllegalArgumentException(key + " must be at least 1, got " + values);
             }
         }
 
         /** All combinations, in the order of the lists. */
         public List<Sampling> settings() {
-            return settings(steps, guidance, guidanceSchedule, temperature, lastTemperature, topK, topP, typical);
-        }
-
-        private static List<Sampling> settings(
-                List<Integer> steps,
-                List<Double> guidance,
-                List<GuidanceSchedule> schedules,
-                List<Double> temperature,
-                List<Double> last,
-                List<Integer> topK,
-                List<Double> topP,
-                List<Double> typical) {
             List<Sampling> all = List.of(Sampling.USUAL);
             all = product(all, guidance, (from, each) -> from.guidance((double) each));
-            all = product(all, schedules, (from, each) -> from.guidance(scheduled(from.guidance(), each)));
+            all = product(
+                    all,
+                    guidanceSchedule,
+                    (from, each) -> from.guidance(from.guidance().schedule(each)));
+            all = product(
+                    all, against, (from, each) -> from.guidance(from.guidance().guiding(GuidingModel.step(each))));
             all = product(all, temperature, Sampling::temperature);
-            all = product(all, last, Sampling::lastTemperature);
+            all = product(all, lastTemperature, Sampling::lastTemperature);
             all = product(all, topK, (from, each) -> from.filters(with(from.filters(), each, null, null)));
             all = product(all, topP, (from, each) -> from.filters(with(from.filters(), null, each, null)));
             all = product(all, typical, (from, each) -> from.filters(with(from.filters(), null, null, each)));
+            all = product(
+                    all, reveal, (from, each) -> from.unmasking(from.unmasking().reveal(each)));
+            all = product(all, order, Sampling::order);
+            all = product(
+                    all,
+                    entropyBound,
+                    (from, each) -> from.unmasking(from.unmasking().bound(each)));
+            all = product(all, extrapolate, (from, each) -> from.extrapolation(new Extrapolation.Multistep(each)));
+            all = product(all, trapezoidal, (from, each) -> from.extrapolation(new Extrapolation.Trapezoidal(each)));
+            all = product(all, corrector, (from, each) -> from.corrector(each.corrector()));
+            all = product(all, temperatures, (from, each) -> from.temperatures(new Temperatures(each)));
             return product(all, steps, (from, each) -> from.steps((int) each));
         }
 
@@ -375,10 +466,6 @@ public record ComparePlan(
             return all.stream()
                     .flatMap(from -> values.stream().map(each -> change.apply(from, each)))
                     .toList();
-        }
-
-        private static GuidanceSettings scheduled(GuidanceSettings from, GuidanceSchedule schedule) {
-            return new GuidanceSettings(from.weight(), schedule, from.interval(), from.negative());
         }
 
         private static Filters with(Filters from, Integer topK, Double topP, Double typical) {

@@ -61,6 +61,20 @@ class SamplingTest {
     }
 
     @Test
+    void spreads_a_list_of_temperatures_over_the_steps() {
+        Sampling three = Sampling.USUAL.temperatures(new Temperatures(List.of(1.0, 0.9, 0.5)));
+        assertThat(temperatures(three, 3)).as("one a step").containsExactly(near(1, 0.9, 0.5), within(1e-12));
+        assertThat(temperatures(three, 5)).containsExactly(near(1, 0.95, 0.9, 0.7, 0.5), within(1e-12));
+        assertThat(temperatures(three, 2)).containsExactly(near(1, 0.5), within(1e-12));
+        assertThat(temperatures(three, 1)).containsExactly(0.5);
+        assertThat(three.named()).isEqualTo(Map.of("temperatures", List.of(1.0, 0.9, 0.5)));
+        assertThat(new Temperatures(List.of(0.7)))
+                .as("one is that of all steps")
+                .isEqualTo(new Temperatures(0.7, 0.7));
+        assertThat(new Temperatures(List.of(1.5, 0.7))).isEqualTo(new Temperatures(1.5, 0.7));
+    }
+
+    @Test
     void guides_away_from_no_class_unless_one_is_named() {
         assertThat(GuidanceSettings.NONE.against(10)).isEqualTo(10);
         assertThat(new GuidanceSettings(1, GuidanceSchedule.CONSTANT, Interval.ALL, 3L).against(10))
@@ -84,7 +98,9 @@ class SamplingTest {
                         new Temperatures(1.5, 0.7),
                         new Filters(2, 0.5, 1),
                         guidance,
-                        Order.RASTER,
+                        Unmasking.USUAL.order(Order.RASTER),
+                        Extrapolation.NONE,
+                        Corrector.NONE,
                         Looking.RANDOM,
                         new Canvas(1, 2)));
         assertThat(all.guidance(0.5).guidance().schedule()).isEqualTo(GuidanceSchedule.COSINE);
@@ -145,6 +161,10 @@ class SamplingTest {
             assertThatThrownBy(() -> Sampling.USUAL.lastTemperature(bad))
                     .hasMessage("the last temperature must be above 0, got " + bad);
         }
+        assertThatThrownBy(() -> new Temperatures(List.of()))
+                .hasMessage("temperatures must be at least one number above 0, got []");
+        assertThatThrownBy(() -> new Temperatures(List.of(1.0, -1.0, 0.5)))
+                .hasMessage("temperatures must be above 0, got -1.0");
         for (double[] bad : new double[][] {{-0.1, 1}, {0, 1.1}, {0.6, 0.5}, {Double.NaN, 1}}) {
             assertThatThrownBy(() -> new Interval(bad[0], bad[1]))
                     .hasMessageContaining("0 <= from <= to <= 1, got " + bad[0] + " and " + bad[1]);

@@ -7,6 +7,7 @@ import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Temperatures;
 import dev.smalti.model.Drawing;
 import dev.smalti.tensor.Precision;
 import java.util.List;
@@ -25,6 +26,9 @@ class EvaluationResultTest {
                         Map.entry("top_p", 1.0),
                         Map.entry("typical", 1.0),
                         Map.entry("guidance", 0.0));
+        assertThat(sampler(Sampling.USUAL.temperatures(new Temperatures(List.of(1.0, 0.8, 0.9)))))
+                .containsEntry("temperatures", List.of(1.0, 0.8, 0.9))
+                .doesNotContainKeys("temperature", "last_temperature");
         Sampling all = Sampling.USUAL
                 .times(List.of(1.0, 0.5))
                 .filter(new LogitFilter(0.9, 5, 0.8, 0.7))

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Temperatures;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -50,6 +51,16 @@ class ComparePlanTest {
         assertThat(last.filters().topP()).isEqualTo(0.9);
         assertThat(last.filters().typical()).isEqualTo(0.8);
         assertThat(last.temperatures().last()).isEqualTo(0.5);
+    }
+
+    @Test
+    void a_sweep_may_list_temperatures_of_all_steps() {
+        ComparePlan plan = plan("real: a\npriors: [{name: mine, run: runs/mine}]\n"
+                + "sweeps: [{temperatures: [[1, 0.9, 0.7], [0.8]], steps: [4]}]\n");
+        assertThat(plan.settings(plan.priors().get(0)))
+                .containsExactly(
+                        Sampling.USUAL.steps(4).temperatures(new Temperatures(List.of(1.0, 0.9, 0.7))),
+                        Sampling.USUAL.steps(4).temperature(0.8));
     }
 
     @Test
@@ -112,6 +123,9 @@ class ComparePlanTest {
             sweeps=[{steps: [0]}]                           | steps must be at least 1, got [0]
             sweeps=[{steps: []}]                            | at least one, got []
             sweeps=[{temperature: [0]}]                     | temperature must be above 0
+            sweeps=[{temperatures: [[1, 0, 1]]}]            | temperatures must be above 0, got 0.0
+            sweeps=[{temperatures: [[]]}]                   | temperatures must be at least one
+            sweeps=[{temperatures: [[1]], temperature: [1]}] | give a sweep of their own
             sweeps=[{guidance: [-1]}]                       | guidance must be at least 0
             sweeps=[{top_p: [2]}]                           | top-p must be in (0, 1]
             sweeps=[{step: [4]}]                            | did you mean steps?

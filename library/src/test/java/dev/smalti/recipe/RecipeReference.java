@@ -228,7 +228,8 @@ final class RecipeReference {
 
     private String values(Type type, boolean many) {
         if (type instanceof ParameterizedType generic) {
-            return (generic.getRawType() == List.class ? "list of " : "names with ") + values(inner(generic), true);
+            String list = many ? "lists of " : "list of ";
+            return (generic.getRawType() == List.class ? list : "names with ") + values(inner(generic), true);
         }
         Class<?> plain = (Class<?>) type;
         String s = many ? "s" : "";

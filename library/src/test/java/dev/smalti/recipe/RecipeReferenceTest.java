@@ -248,7 +248,8 @@ class RecipeReferenceTest {
                 }
             }
             if (key.field().component().getType() == List.class) {
-                String list = range.startsWith("two") ? "[%1$s, %1$s]" : "[%s]";
+                boolean nested = key.field().type().getTypeName().contains("List<java.util.List");
+                String list = range.startsWith("two") ? "[%1$s, %1$s]" : nested ? "[[%s]]" : "[%s]";
                 inside.replaceAll(list::formatted);
                 outside.replaceAll(list::formatted);
             }

@@ -5,9 +5,11 @@ import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
+import dev.smalti.token.TokenSpace;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.LongStream;
 
 /**
  * A joint distribution of 2×2 grids of 5 codes in two classes that is known exactly: each state has a weight of
@@ -73,38 +75,22 @@ public final class KnownJoint {
         return nats / CLASSES / CELLS / Math.log(2);
     }
 
+    /** p(· | label) */
+    public Joint joint(int label) {
+        return new Joint(new TokenSpace(CODES, 2, 2), probability[label]);
+    }
+
     /** Half the sum of |share - p| over states. */
     public double totalVariation(int label, long[] counts) {
-        double n = 0;
-        for (long count : counts) {
-            n += count;
-        }
-        double distance = 0;
-        for (int state = 0; state < STATES; state++) {
-            distance += Math.abs(counts[state] / n - probability[label][state]);
-        }
-        return distance / 2;
+        double n = LongStream.of(counts).sum();
+        return joint(label)
+                .totalVariation(
+                        LongStream.of(counts).mapToDouble(count -> count / n).toArray());
     }
 
     /** The distance of independent cells with the right marginals. */
     public double totalVariationOfIndependentCells(int label) {
-        double[][] marginal = new double[CELLS][CODES];
-        for (int state = 0; state < STATES; state++) {
-            int[] x = cells(state);
-            for (int i = 0; i < CELLS; i++) {
-                marginal[i][x[i]] += probability[label][state];
-            }
-        }
-        double distance = 0;
-        for (int state = 0; state < STATES; state++) {
-            int[] x = cells(state);
-            double p = 1;
-            for (int i = 0; i < CELLS; i++) {
-                p *= marginal[i][x[i]];
-            }
-            distance += Math.abs(p - probability[label][state]);
-        }
-        return distance / 2;
+        return joint(label).totalVariation(joint(label).independent());
     }
 
     /** Writes {@code perClass} grids of each class as a token file, with a codebook of random vectors of width 16. */

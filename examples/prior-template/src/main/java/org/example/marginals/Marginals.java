@@ -75,11 +75,16 @@ public final class Marginals implements Prior {
             throw new UnsupportedSamplingException(
                     "marginals draw grids of its own size alone, " + space().grid() + ", since they are of places");
         }
-        Denoiser network = (xt, time, label, at) -> logits(label, xt.size(0)).index_select(0, at); // [M, K]
-        return draw.run(draw.times(1), network, draw::masks, (xt, step) -> {
+        return draw.run(draw.times(1), denoiser(), draw::masks, (xt, step) -> {
             Tensor masked = xt.eq(new Scalar(space().mask())); // [B, L]
             return draw.fill(xt, masked, step.t(), step);
         });
+    }
+
+    /** Lent to draws that are guided away from this prior too. */
+    @Override
+    public Denoiser denoiser() {
+        return (xt, time, label, at) -> logits(label, xt.size(0)).index_select(0, at); // [M, K]
     }
 
     /** The likelihood itself. */

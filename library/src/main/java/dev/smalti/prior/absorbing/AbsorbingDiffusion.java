@@ -2,6 +2,9 @@ package dev.smalti.prior.absorbing;
 
 import dev.smalti.corruption.Absorbing;
 import dev.smalti.corruption.MaskTokens;
+import dev.smalti.draw.Order;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
@@ -16,8 +19,11 @@ import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration.Masking;
 import dev.smalti.prior.process.GridDraw;
+import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.prior.process.LowDiscrepancyTimes;
 import dev.smalti.prior.process.MaskedBound;
+import dev.smalti.prior.process.MaskedShares;
+import dev.smalti.prior.process.MaskedWalk;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -71,6 +77,16 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
 
     Denoiser network() {
         return network;
+    }
+
+    @Override
+    public Denoiser denoiser() {
+        return network;
+    }
+
+    @Override
+    public String process() {
+        return "absorbing diffusion in " + steps + " steps" + maskTokens.text();
     }
 
     @Override
@@ -158,12 +174,10 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
 
     /** The same with logits of {@code denoiser}, which is told t - 1 of the first t at which as many tokens are masked. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
-        return draw.showing(maskTokens)
-                .reveal(
-                        times(draw),
-                        denoiser,
-                        step -> 1 - step.s() / step.t(),
-                        step -> Math.ceil(step.t() * steps - 1e-9) - 1);
+        draw.showing(maskTokens).able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
+        MaskedShares shares = new MaskedShares(share -> share, share -> Math.ceil(share * steps - 1e-9) - 1);
+        Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
+        return new MaskedWalk(draw, denoiser, false, shares, unmasking, true).run(times(draw));
     }
 
     @Override

@@ -1,9 +1,11 @@
 package dev.smalti.prior.autoregressive;
 
+import dev.smalti.draw.Autoguidance;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Steps;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.CausalTransformer;
+import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
@@ -58,6 +60,25 @@ public final class AutoregressiveTransformer implements Prior {
         return network;
     }
 
+    /** Of whole grids, [B, L]; a draw asks its {@link CausalTransformer#next}. */
+    private record Causal(CausalTransformer network) implements Denoiser {
+        @Override
+        public Tensor logits(Tensor x, Tensor time, Tensor label, Tensor at) {
+            Tensor all = network.logits(x, label); // [B·L, K]
+            return at == null ? all : all.index_select(0, at);
+        }
+    }
+
+    @Override
+    public Denoiser denoiser() {
+        return new Causal(network);
+    }
+
+    @Override
+    public String process() {
+        return "autoregressive, row by row";
+    }
+
     @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new PriorObjective(
@@ -93,11 +114,10 @@ public final class AutoregressiveTransformer implements Prior {
                             + " a model of another kind");
         }
         return Scope.keep(() -> {
-            boolean guided = draw.sampling().guidance().weight() > 0;
-            Cached cached = new Cached(network.cache(guided ? 2 * draw.grids() : draw.grids()), guided);
+            Cached cached = new Cached(draw);
             return draw.run(Steps.USUAL.shares(Math.toIntExact(space.length())), null, draw::masks, (x, step) -> {
                 Tensor previous = step.number() == 1 ? null : x.select(1, step.number() - 2L); // [B]
-                return next(draw, x, cached.logits(draw, previous, step), step);
+                return next(draw, x, cached.logits(previous, step), step);
             });
         });
     }
@@ -134,21 +154,42 @@ public final class AutoregressiveTransformer implements Prior {
     }
 
     /**
-     * The network with a cache: of 2B grids with {@link Guidance}, the second half without the class, or with that to avoid.
+     * The network with a cache: of 2B grids with {@link Guidance}, the second half without the class, or with that to avoid; of B
+     * with {@link Autoguidance}, beside the cache of the guiding network.
      */
     private final class Cached {
+        private final GridDraw draw;
         private final CausalTransformer.Cache cache;
-        private final boolean guided;
+        private final CausalTransformer guiding; // null without
+        private final CausalTransformer.Cache beside;
+        private final boolean halves;
 
-        Cached(CausalTransformer.Cache cache, boolean guided) {
-            this.cache = cache;
-            this.guided = guided;
+        Cached(GridDraw draw) {
+            boolean guided = draw.sampling().guidance().weight() > 0;
+            this.draw = draw;
+            this.guiding = guided && draw.guiding() != null ? causal(draw.guiding()) : null;
+            this.beside = guiding == null ? null : guiding.cache(draw.grids());
+            this.halves = guided && guiding == null;
+            this.cache = network.cache(halves ? 2 * draw.grids() : draw.grids());
+        }
+
+        private static CausalTransformer causal(Denoiser guiding) {
+            if (guiding instanceof Causal causal) {
+                return causal.network();
+            }
+            throw new UnsupportedSamplingException(
+                    "an autoregressive model can be guided away from another such alone, whose tokens it caches too");
         }
 
         /** @param previous int64 [B]; null before the first token. -> [B, K] */
-        Tensor logits(GridDraw draw, Tensor previous, Step step) {
+        Tensor logits(Tensor previous, Step step) {
             Tensor label = draw.labels();
-            if (!guided) {
+            double weight = draw.sampling().weight(step.number(), step.of());
+            if (guiding != null) {
+                Tensor other = guiding.next(previous, label, beside);
+                return Guidance.mix(network.next(previous, label, cache), other, weight);
+            }
+            if (!halves) {
                 return network.next(previous, label, cache);
             }
             Tensor none =
@@ -156,7 +197,6 @@ public final class AutoregressiveTransformer implements Prior {
             Tensor both = network.next(
                     previous == null ? null : Tensors.cat(0, previous, previous), Tensors.cat(0, label, none), cache);
             long grids = label.size(0);
-            double weight = draw.sampling().weight(step.number(), step.of());
             return Guidance.mix(both.narrow(0, 0, grids), both.narrow(0, grids, grids), weight);
         }
     }

@@ -38,7 +38,8 @@
  *       whole sequence for each token. What is drawn is the same.
  *   <li>The start token starts from the normal distribution of the other weights rather than from 0.
  *   <li>Classes, which the paper has none of, are one more embedding that is added at every position; hidden for a share of
- *       the training grids, they allow guidance, with the grids with and without class in one batch.
+ *       the training grids, they allow guidance, with the grids with and without class in one batch,
+ *       or away from another model, which has a cache of its own.
  *   <li>The number of steps is the number of tokens, and any other is refused.
  * </ul>
  *

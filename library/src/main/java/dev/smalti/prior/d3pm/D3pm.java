@@ -3,6 +3,9 @@ package dev.smalti.prior.d3pm;
 import dev.smalti.corruption.Absorbing;
 import dev.smalti.corruption.Corruption;
 import dev.smalti.corruption.Uniform;
+import dev.smalti.draw.Order;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
@@ -14,7 +17,9 @@ import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.d3pm.D3pmConfiguration.Transitions;
 import dev.smalti.prior.process.GridDraw;
+import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.prior.process.ImportanceMasking;
+import dev.smalti.prior.process.MaskedWalk;
 import dev.smalti.prior.process.ReverseProcess;
 import dev.smalti.prior.process.ReverseProcess.Terms;
 import dev.smalti.tensor.Devices;
@@ -65,6 +70,16 @@ public final class D3pm implements SearchableSteps {
     }
 
     @Override
+    public Denoiser denoiser() {
+        return network;
+    }
+
+    @Override
+    public String process() {
+        return "D3PM, " + reverse.process();
+    }
+
+    @Override
     public List<Objective<TokenBatch>> objectives() {
         return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor t = reverse.times(x0.size(0), generator); // [B]
@@ -101,6 +116,11 @@ public final class D3pm implements SearchableSteps {
 
     /** The same with logits of {@code denoiser}. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
+        if (configuration.transitions() == Transitions.ABSORBING) {
+            draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
+            Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
+            return new MaskedWalk(draw, denoiser, false, reverse.masking(), unmasking, true).run(reverse.times(draw));
+        }
         return reverse.walk(draw, denoiser, () -> reverse.start(draw), (xt, step) -> reverse.step(draw, xt, step));
     }
 

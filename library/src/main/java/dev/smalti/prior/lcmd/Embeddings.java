@@ -4,13 +4,18 @@ import dev.smalti.network.Parameters;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Embedding;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Origin;
 import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.TensorBytes;
 import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** The vectors e that codes stand for, and the one that a dropped token is replaced by. K codes, D dimensions. */
 final class Embeddings {
@@ -35,6 +40,20 @@ final class Embeddings {
     /** e [K, D] */
     Tensor vectors() {
         return configuration.origin() == Origin.NORMALISED ? normalised(weight) : weight;
+    }
+
+    /** The first eight hexadecimal digits of a SHA-256 over them. */
+    String fingerprint() {
+        return Scope.value(() -> {
+            try {
+                MessageDigest digest = MessageDigest.getInstance("SHA-256");
+                TensorBytes.of(vectors().detach().to(ScalarType.Float).cpu().contiguous())
+                        .forEach(digest::update);
+                return HexFormat.of().formatHex(digest.digest()).substring(0, 8);
+            } catch (NoSuchAlgorithmException e) {
+                throw new IllegalStateException(e);
+            }
+        });
     }
 
     /** Rows of norm √D. */

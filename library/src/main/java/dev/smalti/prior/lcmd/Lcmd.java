@@ -75,6 +75,17 @@ public final class Lcmd implements Prior {
         return core;
     }
 
+    @Override
+    public Denoiser denoiser() {
+        return student;
+    }
+
+    /** A vector means something among the embeddings that it was made with alone; the level of noise is told as it is. */
+    @Override
+    public String process() {
+        return "VQ-LCMD on the embeddings " + student.embeddings().fingerprint();
+    }
+
     Guesser student() {
         return student;
     }
@@ -424,11 +435,12 @@ public final class Lcmd implements Prior {
             keep(draw, z, noise, 1);
             double[] shares = draw.times(configuration.sampling().steps());
             double[] times = Arrays.copyOf(shares, shares.length + 1); // and from 0 to 0, where tokens are read
+            Tensor last = configuration.sampling().sampler() == Sampler.MULTISTEP ? torch.empty_like(z) : null;
             return draw.run(times, denoiser, () -> draw.keep(nothing(z)), (x, step) -> {
                 if (step.last()) {
                     return draw.keep(read(draw, z, step));
                 }
-                Tensor likeliest = draw.keep(step(draw, z, step));
+                Tensor likeliest = draw.keep(step(draw, times, z, last, step));
                 keep(draw, z, noise, step.s());
                 return likeliest;
             });
@@ -466,16 +478,32 @@ public final class Lcmd implements Prior {
                 .at(torch.full(new long[] {grids}, new Scalar(t), Tensors.options(ScalarType.Double)));
     }
 
-    /** From t to s in place. [B, L, D] -> the likeliest codes on the way, [B, L] */
-    private Tensor step(GridDraw draw, Tensor z, Step step) {
+    /**
+     * From t to s in place.
+     *
+     * @param times before the first step and after each
+     * @param z float32 [B, L, D]
+     * @param last x̂ of the step before, written to; null where no step needs it
+     * @return the likeliest codes on the way, [B, L]
+     */
+    private Tensor step(GridDraw draw, double[] times, Tensor z, Tensor last, Step step) {
         NoiseLevel level = level(step.t(), z.size(0));
         NoiseLevel next = level(step.s(), z.size(0));
         Tensor log = guess(draw, z, level, step); // [B·L, K]
         Tensor mean = student.mean(log).view_as(z);
         z.copy_(
-                configuration.sampling().sampler() == Sampler.ANCESTRAL
-                        ? level.ancestral(z, mean, next, noise(draw, Use.NOISE, step.number()))
-                        : level.ddim(z, mean, next));
+                switch (configuration.sampling().sampler()) {
+                    case ANCESTRAL -> level.ancestral(z, mean, next, noise(draw, Use.NOISE, step.number()));
+                    case DDIM -> level.ddim(z, mean, next);
+                    case MULTISTEP -> {
+                        boolean plain = step.number() == 1 || step.s() == 0; // to z_0, λ leaps: no line reaches so far
+                        Tensor ahead = plain
+                                ? mean
+                                : level.extrapolated(mean, last, level(times[step.number() - 2], z.size(0)), next);
+                        last.copy_(mean);
+                        yield level.ddim(z, ahead, next);
+                    }
+                });
         return log.argmax(new LongOptional(-1), false).view(-1, z.size(1));
     }
 

@@ -180,7 +180,12 @@ public record LcmdConfiguration(
         /** Draws from p(z_s | z_t), eq. 1. */
         ANCESTRAL,
         /** Follows the probability flow; good in few steps. */
-        DDIM
+        DDIM,
+        /**
+         * The same flow by steps of second order, which draw a line through this guess and the last, so that no call of the network is
+         * added: DPM-Solver++(2M), Lu et al. 2022, arXiv:2211.01095. The first step and the one to z_0 are those of DDIM.
+         */
+        MULTISTEP
     }
 
     /**

@@ -63,6 +63,23 @@ record NoiseLevel(Tensor lambda) {
         return spread(ofState, z).mul(z).add(spread(ofClean, z).mul(clean));
     }
 
+    /**
+     * What {@link #ddim} is to step with in place of x̂: x̂ + (x̂ - x̂')/(2r), on the line through this guess and the last, half a step
+     * ahead in λ. r is the last step over this one, in λ; if that had no length, x̂ itself. Lu et al. 2022, arXiv:2211.01095,
+     * algorithm 2 (DPM-Solver++(2M)).
+     *
+     * @param clean x̂ at this level, [B, L, D]
+     * @param last x̂' at the level before, [B, L, D]
+     * @param before that level
+     * @param s the level that the step leads to
+     */
+    Tensor extrapolated(Tensor clean, Tensor last, NoiseLevel before, NoiseLevel s) {
+        Tensor length = lambda.sub(before.lambda);
+        Tensor half = s.lambda.sub(lambda).div(length).mul(new Scalar(0.5)); // 1 / (2r)
+        Tensor ahead = half.masked_fill(length.eq(new Scalar(0.0)), new Scalar(0.0));
+        return clean.add(spread(ahead, clean).mul(clean.sub(last)));
+    }
+
     /** ln N(z; α e_k, σ² I) of every code, less what is the same for all. [B, L, D], [K, D] -> [B, L, K] */
     Tensor evidence(Tensor z, Tensor embeddings) {
         Tensor product = z.matmul(embeddings.t()); // [B, L, K]

@@ -15,7 +15,8 @@
  *            -- network --> ln p [B, L, K] -- reconstruction at z_0; at z_t the distance of x̂ from e(x), and consistency with
  *            the teacher's guess at ẑ_s, a step of {@link dev.smalti.prior.lcmd.NoiseLevel#ddim} further, or at z_s drawn from
  *            q(z_s | z_t, x) --> nats a token
- * sampling:  noise [B, L, D] -- (network -> p -> x̂ -> {@link dev.smalti.prior.lcmd.NoiseLevel#ancestral} or ddim), S times
+ * sampling:  noise [B, L, D] -- (network -> p -> x̂ -> {@link dev.smalti.prior.lcmd.NoiseLevel#ancestral}, ddim, or ddim of {@link
+ * dev.smalti.prior.lcmd.NoiseLevel#extrapolated}), S times
  * --> z_0 -- draw of p(x | z_0) --> [B, h, w]
  * </pre>
  *
@@ -63,6 +64,8 @@
  *       teacher's guess at z_t, so only the weak diffusion loss ties the noisy end to the data, and its gradient shrinks
  *       with the embeddings. Cross-entropy at every t ties it to the data directly, and has the true p(x | z_t) as its
  *       minimum, which ancestral sampling needs; consistency along the flow has another one, the flow's end point.
+ *   <li>{@code sampler: multistep}, DPM-Solver++(2M), Lu et al. 2022, arXiv:2211.01095: the flow by steps of second order, without
+ *       another call. It follows DDIM's path, so what is said of DDIM holds of it.
  *   <li>The bound ({@link dev.smalti.prior.lcmd.Lcmd#negativeLogLikelihood}) is the variational one in continuous time whatever was trained.
  * </ul>
  *

@@ -2,8 +2,8 @@ package dev.smalti.prior.maskgit;
 
 import dev.smalti.corruption.Absorbing;
 import dev.smalti.corruption.MaskTokens;
-import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.draw.Steps;
+import dev.smalti.draw.Unmasking;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
@@ -15,10 +15,11 @@ import dev.smalti.prior.PriorObjective;
 import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.maskgit.MaskGitConfiguration.Masking;
-import dev.smalti.prior.process.ActivePositions;
 import dev.smalti.prior.process.GridDraw;
-import dev.smalti.prior.process.GridDraw.Step;
+import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.prior.process.MaskedBound;
+import dev.smalti.prior.process.MaskedShares;
+import dev.smalti.prior.process.MaskedWalk;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -31,7 +32,6 @@ import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -74,6 +74,16 @@ public final class MaskGit implements SearchableSteps, MaskedPrior {
 
     Denoiser network() {
         return network;
+    }
+
+    @Override
+    public Denoiser denoiser() {
+        return network;
+    }
+
+    @Override
+    public String process() {
+        return "MaskGIT" + maskTokens.text();
     }
 
     @Override
@@ -181,39 +191,10 @@ public final class MaskGit implements SearchableSteps, MaskedPrior {
 
     /** The same with logits of {@code denoiser}. All grids have the same number of masks before a step, which it is told. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
-        MaskGitSampling.Revealing revealing = configuration.sampling().revealing();
-        Tensor rank = configuration.sampling().rank(draw); // null by confidence
-        return draw.showing(maskTokens).run(times(draw), denoiser, draw::masks, (xt, step) -> {
-            Tensor masked = absorbing.masked(xt); // [B, L]
-            if (revealing instanceof MaskGitSampling.ByConfidence confidence) {
-                double noise = confidence.noise() * (1 - (double) step.number() / step.of());
-                return mostConfident(draw, xt, masked, noise, step);
-            }
-            Tensor due = rank.lt(new Scalar(draw.unknown() - masks(draw, step.s())));
-            return draw.fill(xt, masked.logical_and(due), step.t(), step);
-        });
-    }
-
-    /** All masked tokens are drawn, and those that the model is least sure of are masked again. [B, L] -> [B, L] */
-    private static Tensor mostConfident(GridDraw draw, Tensor xt, Tensor masked, double noise, Step step) {
-        if (step.last()) {
-            return draw.fill(xt, masked, step.t(), step);
-        }
-        ActivePositions at = ActivePositions.of(masked).orElseThrow();
-        Tensor exponential = draw.exponential(Use.ORDER, step).flatten(); // [B·L]
-        Tensor both = draw.inParts(at, part -> {
-            Tensor logits = draw.logits(part, xt, step.t(), step); // [m, K]
-            Tensor drawn = draw.pick(part.at(), logits, step); // [m]
-            Tensor sure = Confidence.of(logits, drawn, exponential.index_select(0, part.at()), noise);
-            return torch.stack(new TensorVector(drawn.to(ScalarType.Double), sure), 1); // codes are whole in float64
-        }); // [M, 2]
-        Tensor filled = at.write(xt, both.select(1, 0).to(ScalarType.Long));
-        Tensor known = torch.full(
-                new long[] {xt.size(0), xt.size(1)},
-                new Scalar(Double.POSITIVE_INFINITY), // known ones stay
-                Tensors.options(ScalarType.Double, xt.device()));
-        Tensor confidence = at.write(known, both.select(1, 1)); // [B, L]
-        return torch.where(Confidence.most(confidence, draw.length() - masks(draw, step.s())), filled, xt);
+        draw.showing(maskTokens).able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
+        Unmasking unmasking = configuration.sampling().unmasking(draw.sampling().unmasking());
+        boolean roll = !Boolean.FALSE.equals(configuration.sampling().roll());
+        return new MaskedWalk(draw, denoiser, false, MaskedShares.PLAIN, unmasking, roll).run(times(draw));
     }
 
     /** How many tokens are masked at a share of them. */

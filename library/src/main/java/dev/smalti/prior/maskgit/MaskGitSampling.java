@@ -1,16 +1,9 @@
 package dev.smalti.prior.maskgit;
 
-import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.UnsupportedSamplingException;
-import dev.smalti.prior.process.GridDraw;
-import dev.smalti.tensor.Tensors;
-import dev.smalti.token.TokenSpace;
+import dev.smalti.prior.process.MaskedWalk;
 import java.util.Locale;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * How a {@link MaskGit} draws grids.
@@ -159,38 +152,9 @@ public record MaskGitSampling(
         return known;
     }
 
-    /**
-     * The place of each open position in the order of its grid; known ones come last.
-     *
-     * @return int64 [B, L]; null by confidence, where there is none before the draw
-     */
-    Tensor rank(GridDraw draw) {
-        TokenSpace space = draw.space();
-        TensorOptions whole = Tensors.options(ScalarType.Long, draw.device());
-        Tensor rank =
-                switch (order) {
-                    case CONFIDENCE -> null;
-                    case RASTER ->
-                        torch.arange(new Scalar(space.length()), whole).expand(draw.grids(), space.length());
-                    case RANDOM -> draw.uniform(Use.ORDER, space.length()).argsort(1, false);
-                    case HALTON -> {
-                        Tensor halton = Tensors.longs(Halton.order(space.height(), space.width()))
-                                .to(draw.device(), ScalarType.Long)
-                                .argsort()
-                                .expand(draw.grids(), space.length());
-                        yield roll ? rolled(halton, draw.uniform(Use.ORDER, 1)) : halton;
-                    }
-                };
-        if (rank == null || !draw.partial()) {
-            return rank;
-        }
-        Tensor late = rank.add(new Scalar(space.length()));
-        return torch.where(draw.open(), rank, late).argsort(1, false).argsort(1, false);
-    }
-
-    /** Each grid's order moved on cyclically by a random number of places. [B, L], [B, 1] in [0, 1) -> [B, L] */
-    private static Tensor rolled(Tensor rank, Tensor u) {
-        Scalar length = new Scalar(rank.size(1));
-        return rank.add(u.mul(length).floor().to(ScalarType.Long)).remainder(length);
+    /** What is wished, with what the recipe says filled in. */
+    Unmasking unmasking(Unmasking wished) {
+        Unmasking own = noise == null || wished.noise() != Unmasking.USUAL.noise() ? wished : wished.noise(noise);
+        return MaskedWalk.filled(own, Unmasking.Reveal.COUNTS, dev.smalti.draw.Order.valueOf(order.name()));
     }
 }

@@ -22,8 +22,8 @@
  * <tr><td>T, N (arXiv:2202.04200)</td><td>S the steps of a draw, L the tokens of a grid</td></tr>
  * <tr><td>n = ⌈γ(r) N⌉</td><td>{@code MaskGit.lost}, one token at least</td></tr>
  * <tr><td>n = ⌈γ(t/T) N⌉ while decoding</td><td>L - {@code MaskGitSampling.known}, rounded as the released codes do</td></tr>
- * <tr><td>c_i, and its temperature</td><td>{@code Confidence.of}; {@link dev.smalti.prior.maskgit.MaskGitSampling#noise} · (1 - ρ)</td></tr>
- * <tr><td>Halton sequence</td><td>{@link dev.smalti.prior.maskgit.Halton#order}</td></tr>
+ * <tr><td>c_i, and its temperature</td><td>{@link dev.smalti.prior.process.Confidence#of}; {@link dev.smalti.prior.maskgit.MaskGitSampling#noise} · (1 - ρ)</td></tr>
+ * <tr><td>Halton sequence</td><td>{@link dev.smalti.prior.process.Halton#order}</td></tr>
  * </table>
  *
  * <p>Ours, and why:

@@ -1,18 +1,23 @@
 package dev.smalti.prior.process;
 
 import dev.smalti.corruption.MaskTokens;
+import dev.smalti.draw.Autoguidance;
 import dev.smalti.draw.Canvas;
 import dev.smalti.draw.Categorical;
+import dev.smalti.draw.Corrector;
+import dev.smalti.draw.Corrector.When;
+import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Filters;
 import dev.smalti.draw.Guidance;
+import dev.smalti.draw.GuidingModel;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Looking;
-import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
+import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.draw.Windows;
 import dev.smalti.network.Denoiser;
@@ -25,9 +30,10 @@ import dev.smalti.token.Labels;
 import dev.smalti.token.TokenSpace;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.function.DoubleUnaryOperator;
@@ -39,7 +45,9 @@ import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -52,8 +60,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * in a step, K codes.
  */
 public final class GridDraw {
-    private static final int HALVINGS = 60;
-
     /** Logits that the network is asked for at once: 128 MiB of float32, on a GPU 1 GiB. */
     static final long ASKED = 1 << 25;
 
@@ -76,6 +82,7 @@ public final class GridDraw {
     private Tensor labels; // int64 [B]; null without classes
     private StepWatcher watcher = StepWatcher.NONE;
     private Listener listener = Listener.NOBODY;
+    private Denoiser guiding; // null where guidance leads away from no class, or from one
     private Known known; // null for none, of the grids from this number on:
     private long first;
     private Tensor open; // bool [1, L]
@@ -83,6 +90,9 @@ public final class GridDraw {
     private Tensor places; // where codes are drawn, bool [1, T·L]; null for everywhere
     private final Tensor
             flaw; // whether some probability was no number, bool [1]; read once, where the network is on a GPU
+    private Walk walk; // null for step after step
+    private Tensor memory; // held by hand; null for none
+    private final Set<Wish> able = EnumSet.noneOf(Wish.class);
     private Tensor codes; // known ones, 0 where they are drawn, int64 [B, T·L]
     private MaskTokens maskTokens;
     private Tensor shown; // what a place shows as long as it is masked, int64 [B, L]; null where all masks are alike
@@ -112,7 +122,12 @@ public final class GridDraw {
 
         /** Whether guidance acts in it. */
         public boolean hasGuidance() {
-            return guided instanceof Guidance;
+            return guided instanceof Guidance || guided instanceof Autoguidance;
+        }
+
+        /** The same with the random numbers of another step. */
+        Step number(int number) {
+            return new Step(number, of, t, s, guided, filter, streams);
         }
 
         /** The same with other random numbers. */
@@ -180,6 +195,22 @@ public final class GridDraw {
     public GridDraw listener(Listener listener) {
         this.listener = listener;
         return this;
+    }
+
+    /**
+     * Guides away from a network rather than from no class, by {@link Autoguidance}.
+     *
+     * @param guiding on the same device, of the same tokens and the same kind of logits as the prior's own: {@link
+     *     dev.smalti.prior.Prior#denoiser} of one that is less able; null for none
+     */
+    public GridDraw guiding(Denoiser guiding) {
+        this.guiding = guiding;
+        return this;
+    }
+
+    /** The network from which guidance leads away; null for none. */
+    public Denoiser guiding() {
+        return guiding;
     }
 
     /** Draws once a grid what each place shows the network as long as it is masked. */
@@ -333,24 +364,124 @@ public final class GridDraw {
             skipped++;
         }
         double[] left = Arrays.copyOfRange(times, skipped, times.length);
-        left[0] = first(left[0], left[1], masked, share);
+        left[0] = new MaskedShares(masked, time -> time).time(share, left[1], left[0]);
         return left;
     }
 
-    /** The first time above {@code low} at which {@code share} is masked, by halving; at most {@code high}. */
-    private static double first(double high, double low, DoubleUnaryOperator masked, double share) {
-        for (int i = 0; i < HALVINGS && masked.applyAsDouble(high) > share; i++) {
-            double middle = (low + high) / 2;
-            if (masked.applyAsDouble(middle) < share) {
-                low = middle;
-            } else {
-                high = middle;
-            }
+    // What is wished of places, guesses and corrections
+
+    /** What a caller may wish that not every method can. */
+    public enum Wish {
+        /** {@link Unmasking}. */
+        UNMASKING,
+        /** {@link Extrapolation}. */
+        EXTRAPOLATION,
+        /** {@link Corrector}. */
+        CORRECTOR
+    }
+
+    /** Says that the method does what is wished of these. */
+    public GridDraw able(Wish... wishes) {
+        able.addAll(List.of(wishes));
+        return this;
+    }
+
+    private void checkWishes() {
+        check(
+                Wish.UNMASKING,
+                sampling.unmasking().equals(Unmasking.USUAL),
+                "reveals no masked places in an order of choice: leave out order, reveal, order noise and entropy bound");
+        check(
+                Wish.EXTRAPOLATION,
+                sampling.extrapolation().equals(Extrapolation.NONE),
+                "does not extrapolate guesses: leave out extrapolate and trapezoidal");
+        check(
+                Wish.CORRECTOR,
+                sampling.corrector().equals(Corrector.NONE),
+                "does not correct what it has drawn in this way: leave the corrector out");
+    }
+
+    private void check(Wish wish, boolean usual, String otherwise) {
+        if (!usual && !able.contains(wish)) {
+            throw new UnsupportedSamplingException("this prior, as it is configured, " + otherwise);
         }
-        return high;
+    }
+
+    // Corrections
+
+    /**
+     * Corrects grids after a step, if it is wished now.
+     *
+     * @param x int64 [B, L]
+     * @param sweep draws some tokens anew, {@link #some}: with random numbers of its own
+     * @return int64 [B, L]
+     */
+    public Tensor corrected(Tensor x, Step step, BiFunction<Tensor, Step, Tensor> sweep) {
+        if (!(sampling.corrector() instanceof Corrector.Gibbs gibbs) || step.last() != (gibbs.when() == When.END)) {
+            return x;
+        }
+        Tensor better = x;
+        for (int number = 1; number <= gibbs.sweeps(); number++) {
+            better = sweep.apply(better, step.number(step.of() + (step.number() - 1) * gibbs.sweeps() + number));
+        }
+        return better;
+    }
+
+    /** The places of a sweep, at random among these. bool [B, L] -> the same */
+    public Tensor some(Tensor among, Step sweep) {
+        int places = ((Corrector.Gibbs) sampling.corrector()).places();
+        Tensor counts = among.sum(new long[] {1}, false, new ScalarTypeOptional(ScalarType.Long))
+                .clamp_max(new Scalar((long) places));
+        Tensor weights = torch.zeros_like(among)
+                .to(ScalarType.Double)
+                .masked_fill(among.logical_not(), new Scalar(Double.NEGATIVE_INFINITY));
+        return first(weights, counts, sweep);
     }
 
     // Steps
+
+    /** Who takes the steps of a draw, in place of one after the other: to see more than one outcome. */
+    @FunctionalInterface
+    public interface Walk {
+        /**
+         * @param start the grids before the first step, int64 [B, L]
+         * @return the result of the draw
+         */
+        Tensor walk(Tensor start, int steps, Stepper stepper);
+    }
+
+    /** Takes a step. */
+    @FunctionalInterface
+    public interface Stepper {
+        /**
+         * @param x int64 [B, T·L], with {@link GridDraw#memory()} of the same grids
+         * @param number from 1
+         * @return the same, kept past every scope until it is released by {@link Scope#release}
+         */
+        Tensor step(Tensor x, int number);
+    }
+
+    /** Has {@code walk} take the steps; null for one after the other. */
+    public GridDraw walk(Walk walk) {
+        this.walk = walk;
+        return this;
+    }
+
+    /** What a step has left for the next, the first dimension that of the grids or a multiple; null for nothing. */
+    public Tensor memory() {
+        return memory;
+    }
+
+    /** Leaves something for the next step; null for nothing. */
+    public void memory(Tensor left) {
+        Tensor before = memory;
+        memory = left == null ? null : Scope.hold(left);
+        if (before != null) {
+            Scope.release(before);
+        }
+    }
+
+    // Each step
 
     /**
      * Takes the steps between {@code times}, without gradients.
@@ -365,8 +496,7 @@ public final class GridDraw {
      * @throws ArithmeticException if the network gives what is no number; on a GPU at the end
      */
     public Tensor run(double[] times, Denoiser network, Supplier<Tensor> start, BiFunction<Tensor, Step, Tensor> step) {
-        checkOrder();
-        return run(times, network, false, start, step);
+        return walk(times, network, false, start, step);
     }
 
     /**
@@ -375,39 +505,50 @@ public final class GridDraw {
      */
     public Tensor runScores(
             double[] times, Denoiser network, Supplier<Tensor> start, BiFunction<Tensor, Step, Tensor> step) {
-        checkOrder();
-        return run(times, network, true, start, step);
+        return walk(times, network, true, start, step);
     }
 
-    private Tensor run(
+    Tensor walk(
             double[] times,
             Denoiser network,
             boolean scores,
             Supplier<Tensor> start,
             BiFunction<Tensor, Step, Tensor> step) {
+        checkWishes();
         Denoiser seen = seen(network, scores);
         int steps = times.length - 1;
+        Stepper stepper = (x, number) -> {
+            Step now = step(number, steps, times[number - 1], times[number], seen);
+            Tensor after = Scope.value(() -> Scope.hold(step.apply(x, windowed(now, seen))));
+            watch(after, now);
+            return after;
+        };
         return Inference.tensor(parameters, () -> {
-            Tensor x = start.get();
-            Tensor own = null; // held by hand: a scope would keep the grids of all steps
             try {
-                for (int number = 1; number <= steps; number++) {
-                    Tensor before = x;
-                    Step now = step(number, steps, times[number - 1], times[number], seen);
-                    x = Scope.value(() -> Scope.hold(step.apply(before, windowed(now, seen))));
-                    if (own != null) {
-                        Scope.release(own);
-                    }
-                    own = x;
-                    watch(x, now);
-                }
-                return drawn(x);
+                return walk == null ? chain(start.get(), steps, stepper) : walk.walk(start.get(), steps, stepper);
             } finally {
+                memory(null);
+            }
+        });
+    }
+
+    private Tensor chain(Tensor start, int steps, Stepper stepper) {
+        Tensor x = start;
+        Tensor own = null; // held by hand: a scope would keep the grids of all steps
+        try {
+            for (int number = 1; number <= steps; number++) {
+                x = stepper.step(x, number);
                 if (own != null) {
                     Scope.release(own);
                 }
+                own = x;
             }
-        });
+            return drawn(x);
+        } finally {
+            if (own != null) {
+                Scope.release(own);
+            }
+        }
     }
 
     /** What the steps ask of {@code network}, once all that is wished has been checked. */
@@ -441,7 +582,7 @@ public final class GridDraw {
 
     /**
      * Draws from masks, of which each step reveals some whatever the codes are: each that is masked with a probability of the
-     * step's. In {@link Order#RASTER} as many as are expected to be, the first ones row by row.
+     * step's.
      *
      * <p>Grids don't wait for each other: where every step is as the others but for its time, each goes on to the next
      * step that reveals something in it, so that almost every pass is one of all grids, and there are as many as the grid with the most
@@ -452,21 +593,14 @@ public final class GridDraw {
      * @param time what the network is told
      * @return as {@link #run(double[], Denoiser, Supplier, BiFunction)}
      */
-    public Tensor reveal(double[] times, Denoiser network, ToDoubleFunction<Step> share, ToDoubleFunction<Step> time) {
-        if (sampling.order() == Order.RASTER) {
-            return run(
-                    times,
-                    network,
-                    false,
-                    this::masks,
-                    (xt, step) -> fill(xt, nextInRaster(xt, step), time.applyAsDouble(step), step));
-        }
+    Tensor reveal(double[] times, Denoiser network, ToDoubleFunction<Step> share, ToDoubleFunction<Step> time) {
         if (!alike(times.length - 1)) {
-            return run(times, network, false, this::masks, (xt, step) -> {
+            return walk(times, network, false, this::masks, (xt, step) -> {
                 Tensor revealed = coins(xt.eq(new Scalar(space.mask())), share.applyAsDouble(step), step); // [B, L]
                 return fill(xt, revealed, time.applyAsDouble(step), step);
             });
         }
+        checkWishes();
         Denoiser seen = seen(network, false);
         List<Step> steps = IntStream.range(1, times.length)
                 .mapToObj(number -> step(number, times.length - 1, times[number - 1], times[number], seen))
@@ -488,25 +622,10 @@ public final class GridDraw {
         });
     }
 
-    /** The places still masked that come first row by row, so that a share s of all is masked after it. bool [B, L] */
-    private Tensor nextInRaster(Tensor xt, Step step) {
-        long left = Math.min(unknown, Math.round(step.s() * space.length()));
-        Tensor number = open.cumsum(1); // 1.. among the open places, [1, L]
-        return xt.eq(new Scalar(space.mask())).logical_and(number.le(new Scalar(unknown - left)));
-    }
-
-    private void checkOrder() {
-        if (sampling.order() != Order.USUAL) {
-            throw new UnsupportedSamplingException(
-                    "this prior draws in an order of its own, and order "
-                            + sampling.order().name().toLowerCase(Locale.ROOT)
-                            + " is one of absorbing diffusion: leave it out; MaskGIT's stands in its recipe, prior.sampling.order");
-        }
-    }
-
     /** Whether steps differ by their time alone, and nobody sees the grids between them. */
     private boolean alike(int steps) {
-        return !watcher.looks()
+        return walk == null
+                && !watcher.looks()
                 && listener == Listener.NOBODY
                 && streams.turns()
                 && IntStream.rangeClosed(2, steps)
@@ -605,8 +724,7 @@ public final class GridDraw {
     /** Writes the codes of a pass into {@code x}. */
     private void take(Turn turn, Tensor x, Step step) {
         ActivePositions at = turn.at();
-        Tensor codes =
-                inParts(at, part -> pick(part.at(), part.logits(step.guided(), seen(x), turn.times(), labels), step));
+        Tensor codes = inParts(at, part -> pick(part.at(), logits(part, x, turn.times(), step), step));
         x.view(-1).index_copy_(0, at.at(), codes);
     }
 
@@ -618,17 +736,37 @@ public final class GridDraw {
     }
 
     private Step step(int number, int steps, double t, double s, Denoiser seen) {
-        double weight = sampling.weight(number, steps);
-        Denoiser guided =
-                weight == 0 ? seen : new Guidance(seen, sampling.guidance().against(classes), weight);
+        Denoiser guided = guided(seen, sampling.weight(number, steps));
         return new Step(number, steps, t, s, guided, sampling.filter(number, steps));
+    }
+
+    private Denoiser guided(Denoiser seen, double weight) {
+        if (weight == 0) {
+            return seen;
+        }
+        if (guiding == null) {
+            return new Guidance(seen, sampling.guidance().against(classes), weight);
+        }
+        Denoiser other = seen instanceof Windows windows ? windows.through(guiding) : guiding;
+        return new Autoguidance(seen, other, weight);
     }
 
     private void checkGuidance() {
         Long negative = sampling.guidance().negative();
-        if (classes == 0 && sampling.guidance().weight() > 0) {
+        GuidingModel named = sampling.guidance().guiding();
+        if (classes == 0 && sampling.guidance().weight() > 0 && guiding == null && named == null) {
             throw new UnsupportedSamplingException(
-                    "guidance needs a model with classes, and this one has none: leave it 0");
+                    "guidance needs a model with classes, and this one has none: leave it 0,"
+                            + " or let it lead away from another model");
+        }
+        if (named != null && guiding == null) {
+            throw new IllegalArgumentException(
+                    "guidance away from " + named.named()
+                            + " needs the network of that model: draw through a Model, which opens it, or give the draw its network");
+        }
+        if (negative != null && guiding != null) {
+            throw new IllegalArgumentException(
+                    "guidance leads away from a class or from a model, not from both: leave the negative label out");
         }
         if (negative != null && !(negative >= 0 && negative <= classes)) {
             throw new IllegalArgumentException(
@@ -682,9 +820,24 @@ public final class GridDraw {
         return streams.normal(use, step, numbers);
     }
 
+    /** An order of the places of each grid, all alike. int64 [B, L] */
+    Tensor permutation(Use use) {
+        return streams.permutation(use, 0, space.length());
+    }
+
+    /** {@link RandomStreams#first} of a step. */
+    Tensor first(Tensor logWeights, Tensor counts, Step step) {
+        return streams(step).first(Use.ORDER, step.number(), logWeights, counts);
+    }
+
     /** Those of {@code where} that are chosen with probability p. bool [B, L] -> bool [B, L] */
     public Tensor coins(Tensor where, double p, Step step) {
-        return where.logical_and(uniform(Use.PLACES, step).lt(new Scalar(p)));
+        return coins(Use.PLACES, where, p, step);
+    }
+
+    /** The same by other random numbers. */
+    Tensor coins(Use use, Tensor where, double p, Step step) {
+        return streams(step).coins(use, step.number(), where, p);
     }
 
     /** Grids of masks alone. int64 [B, T·L] */
@@ -709,6 +862,11 @@ public final class GridDraw {
      */
     public Tensor logits(ActivePositions at, Tensor xt, double time, Step step) {
         return at.logits(step.guided(), seen(xt), time, labels);
+    }
+
+    /** The same where each grid is at a time of its own, float32 [B]. */
+    Tensor logits(ActivePositions at, Tensor xt, Tensor times, Step step) {
+        return at.logits(step.guided(), seen(xt), times, labels);
     }
 
     /** What codes of some places are drawn from. */
@@ -799,6 +957,53 @@ public final class GridDraw {
         }
         flaw.logical_or_(codes.eq(new Scalar(Categorical.NONE)).any());
         return codes.clamp_min(new Scalar(0L));
+    }
+
+    /**
+     * Draws codes at some of the places of which the network is asked.
+     *
+     * @param xt int64 [B, L]
+     * @param asked bool [B, L]
+     * @param drawn some of them, bool [B, L]
+     * @param logits of some of the places that are asked, [m, K]
+     * @param reading what codes are drawn from, by places among the B·L that are drawn; null for what the network says, filtered
+     * @param after is run once all have been asked
+     * @return int64 [B, L]
+     */
+    Tensor fill(
+            Tensor xt,
+            Tensor asked,
+            Tensor drawn,
+            Step step,
+            Function<ActivePositions, Tensor> logits,
+            Function<Tensor, Reading> reading,
+            Runnable after) {
+        ActivePositions at = ActivePositions.of(asked).orElse(null);
+        if (at == null) {
+            return xt;
+        }
+        boolean all = asked == drawn;
+        Tensor both = inParts(at, part -> {
+            Tensor said = logits.apply(part); // [m, K]
+            Tensor own = part.at();
+            if (!all) {
+                Tensor rows = drawn.flatten().index_select(0, own).nonzero().squeeze(1);
+                own = own.index_select(0, rows);
+                said = said.index_select(0, rows);
+            }
+            Tensor codes = own.numel() == 0 ? own : drawn(own, said, step, reading);
+            return all ? codes : torch.stack(new TensorVector(own, codes), 1);
+        }); // [M], or places and codes [R, 2]
+        after.run();
+        return all
+                ? at.write(xt, both)
+                : xt.flatten()
+                        .index_copy(0, both.select(1, 0), both.select(1, 1))
+                        .view_as(xt);
+    }
+
+    private Tensor drawn(Tensor at, Tensor logits, Step step, Function<Tensor, Reading> reading) {
+        return reading == null ? pick(at, logits, step) : pick(at, logits, step, reading.apply(at));
     }
 
     /**

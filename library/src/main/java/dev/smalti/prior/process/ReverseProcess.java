@@ -4,17 +4,25 @@ import dev.smalti.corruption.Corruption;
 import dev.smalti.corruption.Level;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
+import dev.smalti.draw.Corrector;
+import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.prior.process.GridDraw.Step;
+import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.tensor.Devices;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
+import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.LongOptional;
@@ -51,6 +59,16 @@ public final class ReverseProcess {
     /** T */
     public int steps() {
         return schedule.steps();
+    }
+
+    /** What becomes of tokens in how many steps, and as what the guess is read: what a network of it was trained for, in words. */
+    public String process() {
+        return Phrase.of("%s in %d steps, half of which keep %.4f of the tokens, posterior %s")
+                .with(
+                        corruption.getClass().getSimpleName(),
+                        steps(),
+                        kept((steps() + 1) / 2),
+                        posterior.name().toLowerCase(Locale.ROOT));
     }
 
     /** A time for each of B grids, spread evenly over 1..T. int64 [B] */
@@ -197,13 +215,38 @@ public final class ReverseProcess {
      * @return int64 [B, h, w]
      */
     public Tensor walk(GridDraw draw, Denoiser network, Supplier<Tensor> start, BiFunction<Tensor, Step, Tensor> step) {
-        boolean noisy = draw.partial() && !masking();
+        draw.able(Wish.EXTRAPOLATION, Wish.CORRECTOR);
+        if (masks()) {
+            draw.able(Wish.UNMASKING);
+            checkOrder(draw.sampling().unmasking());
+        }
+        checkCorrector(draw.sampling().corrector());
+        boolean noisy = draw.partial() && !masks();
         Tensor u = noisy ? draw.uniform(Use.KNOWN, draw.length()) : null;
+        double[] times = draw.sampling().extrapolation().times(times(draw));
         return draw.run(
-                times(draw),
+                DoubleStream.of(times).map(Math::rint).toArray(),
                 network,
                 () -> keep(draw, start.get(), u, steps()),
-                (xt, now) -> keep(draw, step.apply(xt, now), u, now.s()));
+                (xt, now) -> draw.corrected(
+                        keep(draw, step.apply(xt, now), u, now.s()), now, (x, sweep) -> resampled(draw, x, sweep)));
+    }
+
+    private static void checkOrder(Unmasking wished) {
+        if (wished.order().chosen() || wished.bound() > 0) {
+            throw new UnsupportedSamplingException(
+                    "this prior replaces tokens too, and does not reveal masked ones by what it"
+                            + " guesses of them: take order random, halton or raster, and leave out the entropy bound");
+        }
+    }
+
+    private void checkCorrector(Corrector corrector) {
+        if (corrector instanceof Corrector.Remask || corrector instanceof Corrector.Psi && masks()) {
+            throw new UnsupportedSamplingException(
+                    corrector instanceof Corrector.Psi
+                            ? "psi is not for tokens that are both masked and replaced: take the corrector gibbs"
+                            : "this prior replaces tokens, and remask corrects draws from masks alone: take gibbs or psi");
+        }
     }
 
     private Tensor keep(GridDraw draw, Tensor x, Tensor u, double t) {
@@ -212,8 +255,13 @@ public final class ReverseProcess {
                 : draw.keep(x, x0 -> corrupt(x0, Tensors.filled(Math.round(t), x0.size(0)), u));
     }
 
-    private boolean masking() {
+    private boolean masks() {
         return corruption.states() > space.codes();
+    }
+
+    /** What is masked at t of 0..T. */
+    public MaskedShares masking() {
+        return new MaskedShares(t -> masked((int) Math.ceil(t)), t -> Math.max(0, Math.ceil(t) - 1));
     }
 
     /**
@@ -233,7 +281,7 @@ public final class ReverseProcess {
             int least = i == times.length - 1 ? 0 : (int) times[i + 1] + 1;
             times[i] = Math.min(steps() - i, Math.max(least, time(times[i])));
         }
-        if (masking()) {
+        if (masks()) {
             times = draw.unknownYet(times, t -> 1 - kept((int) Math.ceil(t)));
             times[0] = Math.ceil(times[0]);
         }
@@ -243,6 +291,11 @@ public final class ReverseProcess {
     private double kept(int t) {
         return Scope.value(
                 () -> schedule.at(Tensors.filled(t, 1), Devices.cpu()).kept().item_double());
+    }
+
+    private double masked(int t) {
+        return Scope.value(
+                () -> schedule.at(Tensors.filled(t, 1), Devices.cpu()).masked().item_double());
     }
 
     private int time(double share) {
@@ -257,7 +310,8 @@ public final class ReverseProcess {
     }
 
     /**
-     * One step back, from time t to s. The network sees only grids in which something changes, and is asked only where.
+     * One step back, from time t to s. The network sees only grids in which something changes, and is asked only where; of all
+     * places where guesses are extrapolated, by what the other tokens tell.
      *
      * @param xt int64 [B, L]
      * @return int64 [B, L]
@@ -266,24 +320,102 @@ public final class ReverseProcess {
         Tensor t = Tensors.filled(Math.round(step.t()), xt.size(0)); // [B]
         Level before = schedule.at(Tensors.filled(Math.round(step.s()), xt.size(0)), xt.device());
         Level after = schedule.at(t, xt.device());
-        Tensor changes = corruption.changes(xt, before, after, draw.uniform(Use.PLACES, step)); // [B, L]
         Tensor whole = Devices.send(t, xt.device(), ScalarType.Long);
-        return ActivePositions.of(changes)
-                .map(all -> all.write(xt, draw.inParts(all, at -> {
-                    Tensor every = at.at().floor_divide(new Scalar(xt.size(1))); // [M]
-                    Tensor token = at.read(xt);
-                    GridDraw.Reading reading = (logits, from) -> {
+        Tensor uncertain = corruption.uncertain(xt);
+        Tensor changes = masks() ? uncertain.logical_and(kept(draw, xt, step).logical_not()) : uncertain; // [B, L]
+        Guesses guesses = new Guesses(draw, step);
+        return draw.fill(
+                xt,
+                guesses.plain() ? changes : uncertain,
+                changes,
+                step,
+                at -> guesses.of(at, draw.logits(at, xt, step.t() - 1, step), logits -> alone(logits, at, xt, after)),
+                own -> {
+                    Tensor every = own.floor_divide(new Scalar(xt.size(1))); // [M]
+                    Tensor token = xt.flatten().index_select(0, own);
+                    return (logits, from) -> {
                         Tensor rows = every.narrow(0, from, logits.size(0)); // [m]
                         Tensor now = token.narrow(0, from, logits.size(0));
                         Level then = after.rows(rows);
-                        Tensor guess = step.filter().logProbabilities(withToken(logits, now, then));
+                        Tensor told = guesses.plain() || posterior == Posterior.CONTEXT
+                                ? withToken(logits, now, then)
+                                : posterior == Posterior.NORMALISED
+                                        ? logits.to(ScalarType.Double).add(corruption.logLikelihood(now, then))
+                                        : logits;
+                        Tensor guess = step.filter().logProbabilities(told);
                         Tensor times = whole.index_select(0, rows);
-                        return back(guess, now, times, before.rows(rows), then).narrow(1, 0, space.codes());
+                        Level earlier = before.rows(rows);
+                        Tensor back = back(guess, now, times, earlier, then).narrow(1, 0, space.codes());
+                        return mixed(draw.sampling().corrector(), back, guess, now, earlier, then);
                     };
-                    Tensor logits = draw.logits(at, xt, step.t() - 1, step); // [M, K]
-                    return draw.pick(at.at(), logits, step, reading);
-                })))
-                .orElse(xt);
+                },
+                guesses::keep);
+    }
+
+    /** The masked tokens that stay so in a step. bool [B, L] */
+    private Tensor kept(GridDraw draw, Tensor xt, Step step) {
+        Tensor masked = xt.eq(new Scalar(space.mask()));
+        return masked.logical_and(new MaskedWalk(draw, null, false, masking(), unmasking(draw), true)
+                .revealed(masked, step)
+                .logical_not());
+    }
+
+    private static Unmasking unmasking(GridDraw draw) {
+        return MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
+    }
+
+    /** Logits of what the other tokens tell, of those of the network. [m, K] */
+    private Tensor alone(Tensor logits, ActivePositions at, Tensor xt, Level t) {
+        if (posterior != Posterior.NORMALISED) {
+            return logits;
+        }
+        Level own = t.rows(at.at().floor_divide(new Scalar(xt.size(1))));
+        return logits.to(ScalarType.Double).sub(corruption.logLikelihood(at.read(xt), own));
+    }
+
+    /** κ p(x_s | x_t) + (1 - κ) q(x_s | x_0), the second of the guess. [m, K] */
+    private Tensor mixed(Corrector corrector, Tensor back, Tensor guess, Tensor xt, Level s, Level t) {
+        if (!(corrector instanceof Corrector.Psi psi) || psi.kappa() == 1) {
+            return back;
+        }
+        Tensor clean = posterior == Posterior.JOINT
+                ? torch.log_softmax(guess.add(corruption.logLikelihood(xt, t)), 1)
+                : guess; // ln p(x_0 | x_t)
+        return back.add(new Scalar(Math.log(psi.kappa())))
+                .logaddexp(noised(clean, s).add(new Scalar(Math.log1p(-psi.kappa()))));
+    }
+
+    /** ln of ᾱ p + β̄, the codes at a level of what has probabilities p. [m, K] */
+    private Tensor noised(Tensor logP, Level level) {
+        Tensor kept = level.kept().unsqueeze(1);
+        Tensor replaced = level.kept()
+                .add(level.masked())
+                .neg()
+                .add(new Scalar(1.0))
+                .clamp_min(new Scalar(0.0))
+                .div(new Scalar((double) space.codes()))
+                .unsqueeze(1);
+        return logP.add(kept.log()).logaddexp(replaced.log());
+    }
+
+    /** Some tokens anew, of ᾱ_s ℓ + β̄_s with ℓ what the others tell; at s = 0 as the network knows it at t = 1. */
+    private Tensor resampled(GridDraw draw, Tensor x, Step step) {
+        long s = Math.round(step.s());
+        Tensor open = draw.open().expand_as(x);
+        Tensor some = draw.some(masks() ? open.logical_and(x.ne(new Scalar(space.mask()))) : open, step);
+        Level known = schedule.at(Tensors.filled(Math.max(1, s), x.size(0)), x.device());
+        Level level = schedule.at(Tensors.filled(s, x.size(0)), x.device());
+        return draw.fill(
+                x,
+                some,
+                some,
+                step,
+                at -> alone(draw.logits(at, x, Math.max(1, s) - 1.0, step), at, x, known),
+                own -> (logits, from) -> {
+                    Tensor rows = own.narrow(0, from, logits.size(0)).floor_divide(new Scalar(x.size(1)));
+                    return noised(step.filter().logProbabilities(logits), level.rows(rows));
+                },
+                () -> {});
     }
 
     /**

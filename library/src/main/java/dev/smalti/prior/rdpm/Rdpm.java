@@ -233,18 +233,28 @@ public final class Rdpm implements Prior {
     @Override
     public Tensor sample(GridDraw draw) {
         check(draw.sampling().steps());
-        Denoiser denoiser = (vectors, time, label, at) -> {
-            Tensor all = logits(vectors, time, label).flatten(0, 1); // [R·L, K]
-            return at == null ? all : all.index_select(0, at);
-        };
         return Scope.keep(() -> {
             Tensor at = draw.open()
                     .expand(draw.grids(), draw.length())
                     .flatten()
                     .nonzero()
                     .squeeze(1); // [M]
-            return draw.run(Steps.USUAL.shares(steps), denoiser, draw::nothing, (x, step) -> step(draw, x, at, step));
+            return draw.run(Steps.USUAL.shares(steps), denoiser(), draw::nothing, (x, step) -> step(draw, x, at, step));
         });
+    }
+
+    /** Of {@link #input}, whose sums are made with the tokenizer's codebook, the same for all priors of its tokens. */
+    @Override
+    public Denoiser denoiser() {
+        return (vectors, time, label, at) -> {
+            Tensor all = logits(vectors, time, label).flatten(0, 1); // [R·L, K]
+            return at == null ? all : all.index_select(0, at);
+        };
+    }
+
+    @Override
+    public String process() {
+        return "RDPM";
     }
 
     private void check(Steps wanted) {

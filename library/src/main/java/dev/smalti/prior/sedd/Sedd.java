@@ -1,8 +1,15 @@
 package dev.smalti.prior.sedd;
 
+import dev.smalti.draw.Corrector;
+import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Steps.Listed;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
@@ -15,9 +22,13 @@ import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.process.ActivePositions;
 import dev.smalti.prior.process.GridDraw;
 import dev.smalti.prior.process.GridDraw.Step;
+import dev.smalti.prior.process.GridDraw.Wish;
+import dev.smalti.prior.process.Guesses;
 import dev.smalti.prior.process.ImportanceMasking;
 import dev.smalti.prior.process.LowDiscrepancyTimes;
 import dev.smalti.prior.process.MaskedBound;
+import dev.smalti.prior.process.MaskedShares;
+import dev.smalti.prior.process.MaskedWalk;
 import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
 import dev.smalti.prior.sedd.SeddConfiguration.Predictor;
 import dev.smalti.prior.sedd.SeddConfiguration.Transitions;
@@ -26,9 +37,13 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
@@ -92,6 +107,34 @@ public final class Sedd implements SearchableSteps {
 
     private double rate(double t) {
         return Scope.value(() -> configuration.noise().rate(Tensors.doubles(t)).item_double());
+    }
+
+    /** What guidance mixes: {@link #logScore}, or the guess of the clean token that {@linkplain #guesses it may be}. */
+    @Override
+    public Denoiser denoiser() {
+        return guesses() ? this::logGuess : this::logScore;
+    }
+
+    /** The noise itself is what the network is told, so schedules may differ. */
+    @Override
+    public String process() {
+        return "SEDD, " + configuration.transitions().name().toLowerCase(Locale.ROOT)
+                + (guesses() ? ", of guesses" : ", of ratios");
+    }
+
+    /**
+     * Whether guidance mixes guesses of the clean token, whose ratios are then blurred by the noise as those of any guess. Mixed
+     * ratios of {@code uniform} are no such: some are of tokens rarer than the noise alone makes them, and tokens change too fast.
+     */
+    private boolean guesses() {
+        return configuration.transitions() == Transitions.UNIFORM
+                && configuration.parametrisation() == Parametrisation.EXACT;
+    }
+
+    /** ln p of the clean token as the rest of the grid tells it, of {@link Parametrisation#EXACT}. -> float32 [M, K] */
+    private Tensor logGuess(Tensor x, Tensor sigma, Tensor label, Tensor at) {
+        return Scope.keep(() -> torch.log_softmax(
+                network.logits(x, sigma, label, at).to(ScalarType.Float).narrow(1, 0, space.codes()), -1));
     }
 
     /**
@@ -170,11 +213,53 @@ public final class Sedd implements SearchableSteps {
         Tensor u = draw.partial() && !absorb ? draw.uniform(Use.KNOWN, draw.length()) : null;
         double[] times = times(draw);
         double[] left = absorb ? draw.unknownYet(times, t -> -Math.expm1(-sigma(t))) : times;
-        return draw.runScores(
-                left,
-                this::logScore,
-                () -> keep(draw, noise(draw), u, 1),
-                (xt, step) -> keep(draw, step(draw, xt, step), u, step.s()));
+        Sampling sampling = draw.able(Wish.EXTRAPOLATION, Wish.CORRECTOR).sampling();
+        if (absorb) {
+            draw.able(Wish.UNMASKING);
+            boolean usual = sampling.unmasking().equals(Unmasking.USUAL)
+                    && sampling.extrapolation().equals(Extrapolation.NONE)
+                    && sampling.corrector().equals(Corrector.NONE);
+            if (!usual) {
+                return ofMasks(draw, left);
+            }
+        } else if (sampling.corrector() instanceof Corrector.Remask) {
+            throw new UnsupportedSamplingException(
+                    "this prior replaces tokens, and remask corrects draws from masks alone: take gibbs or psi");
+        }
+        double[] all = between(sampling.extrapolation(), left);
+        Supplier<Tensor> start = () -> keep(draw, noise(draw), u, 1);
+        BiFunction<Tensor, Step, Tensor> back = (xt, step) -> draw.corrected(
+                keep(draw, step(draw, xt, step), u, step.s()), step, (x, sweep) -> resampled(draw, x, sweep));
+        return mixesGuesses(draw)
+                ? draw.run(all, denoiser(), start, back)
+                : draw.runScores(all, this::logScore, start, back);
+    }
+
+    private boolean mixesGuesses(GridDraw draw) {
+        return guesses() && draw.sampling().guidance().weight() > 0;
+    }
+
+    /** With times in between, but none before the step that denoises. */
+    private static double[] between(Extrapolation extrapolation, double[] times) {
+        double[] all = extrapolation.times(Arrays.copyOf(times, times.length - 1));
+        return Arrays.copyOf(all, all.length + 1); // 0 after the last
+    }
+
+    /** Some tokens anew, as the others say: s itself is the distribution of a token among the others. */
+    private Tensor resampled(GridDraw draw, Tensor x, Step step) {
+        double sigma = sigma(Math.max(step.s(), LAST));
+        Tensor some = draw.some(draw.open().expand_as(x), step);
+        return ActivePositions.of(some)
+                .map(all -> all.write(
+                        x, draw.inParts(all, at -> draw.pick(at.at(), scores(draw, at, x, sigma, step), step))))
+                .orElse(x);
+    }
+
+    /** By the ratios among the codes alone: how many places are revealed is known of masks. */
+    private Tensor ofMasks(GridDraw draw, double[] times) {
+        MaskedShares masking = new MaskedShares(t -> -Math.expm1(-sigma(t)), this::sigma);
+        Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
+        return new MaskedWalk(draw, denoiser(), !guesses(), masking, unmasking, true).run(times);
     }
 
     /** t before each step and after the last: where the first would be idle, the others of one step more. */
@@ -223,8 +308,10 @@ public final class Sedd implements SearchableSteps {
     private Tensor at(GridDraw draw, Tensor xt, ActivePositions all, double sigma, Way way, Step step) {
         boolean simple = simple(draw, step);
         boolean renormalise = renormalises(step);
-        return all.write(xt, draw.inParts(all, at -> {
-            Tensor scores = draw.logits(at, xt, sigma, step); // [M, S]
+        Guesses guesses = new Guesses(draw, step);
+        Tensor drawn = all.write(xt, draw.inParts(all, at -> {
+            Tensor given = scores(draw, at, xt, sigma, step); // [M, S]
+            Tensor scores = guesses.plain() ? given : ahead(guesses, at, xt, given, sigma);
             if (simple) {
                 return ofMasks(draw, at, scores, sigma, step, renormalise);
             }
@@ -233,10 +320,51 @@ public final class Sedd implements SearchableSteps {
                 Tensor x = token.narrow(0, from, logScore.size(0)); // [m]
                 Tensor score = tempered(logScore.to(ScalarType.Double), x, sigma, step.filter(), renormalise)
                         .exp(); // [m, S]
-                return way.back(x, score).clamp_min(new Scalar(0.0)).log();
+                return mixed(draw, way.back(x, score).clamp_min(new Scalar(0.0)), x, score, sigma, step)
+                        .log();
             };
             return draw.pick(at.at(), scores, step, reading);
         }));
+        guesses.keep();
+        return drawn;
+    }
+
+    /** Ratios of guesses of the clean tokens, by the others, that are extrapolated. [M, S] -> the same */
+    private Tensor ahead(Guesses guesses, ActivePositions at, Tensor xt, Tensor logScore, double sigma) {
+        double kept = Math.exp(-sigma);
+        Tensor noisy = torch.softmax(logScore.to(ScalarType.Double), 1); // ᾱ ℓ + (1 - ᾱ) / K
+        Tensor clean = noisy.sub(new Scalar((1 - kept) / space.codes()))
+                .clamp_min(new Scalar(0.0))
+                .log();
+        return ratios(guesses.of(at, clean), at.read(xt), sigma);
+    }
+
+    /** ln s of guesses of the clean tokens, by the others. [M, K], tokens [M] -> float64 [M, S] */
+    private Tensor ratios(Tensor logits, Tensor token, double sigma) {
+        Tensor guess = torch.log_softmax(logits.to(ScalarType.Double), 1);
+        Tensor own = token.unsqueeze(1);
+        Tensor size = torch.full_like(guess.narrow(1, 0, 1), new Scalar(Math.log(Math.expm1(sigma)))); // [M, 1]
+        return graph.logRatio(guess, size, own).scatter(1, own, new Scalar(0.0));
+    }
+
+    /** κ of what the step gives and 1 - κ of clean tokens that are lost anew. [M, S] -> the same */
+    private Tensor mixed(GridDraw draw, Tensor back, Tensor x, Tensor score, double sigma, Step step) {
+        if (!(draw.sampling().corrector() instanceof Corrector.Psi psi) || psi.kappa() == 1) {
+            return back;
+        }
+        double kept = step.s() == 0 ? 1 : Math.exp(-sigma(step.s()));
+        Tensor clean = analytic(x, score, sigma).clamp_min(new Scalar(0.0));
+        Tensor anew =
+                clean.div(clean.sum(1).unsqueeze(1)).mul(new Scalar(kept)).add(new Scalar((1 - kept) / space.codes()));
+        return back.div(back.sum(1).unsqueeze(1))
+                .mul(new Scalar(psi.kappa()))
+                .add(anew.mul(new Scalar(1 - psi.kappa())));
+    }
+
+    /** ln s, guided. [M, S] */
+    private Tensor scores(GridDraw draw, ActivePositions at, Tensor xt, double sigma, Step step) {
+        Tensor asked = draw.logits(at, xt, sigma, step);
+        return mixesGuesses(draw) ? ratios(asked, at.read(xt), sigma) : asked;
     }
 
     private boolean simple(GridDraw draw, Step step) {

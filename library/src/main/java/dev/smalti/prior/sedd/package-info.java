@@ -37,7 +37,8 @@
  *   <li>The last layer is float32 where the network around it is bfloat16: ln s spans tens of nats, of which bfloat16 keeps
  *       eight bits.
  *   <li>Guidance mixes ln s of both halves as the paper says. The total of the ratios, which says when a token is revealed,
- *       then drifts, so with a mask it is set to what true ratios have, unless {@code sampling.renormalise} is false.
+ *       then drifts, so with a mask it is set to what true ratios have, unless {@code sampling.renormalise} is false. With
+ *       uniform transitions and {@code parametrisation: exact} it mixes the guesses of the clean token instead, from which ratios of the right total follow.
  *       Temperature, top-k and nucleus, for which the paper gives no formula, change to which code a token jumps and never when.
  *   <li>{@code parametrisation: exact} makes the ratios of clean-token probabilities, whose total is right by
  *       construction. With a mask that is masked diffusion (MDLM, Sahoo et al. 2024, arXiv:2406.07524), and at once the bound

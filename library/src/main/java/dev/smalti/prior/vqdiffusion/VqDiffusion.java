@@ -2,8 +2,11 @@ package dev.smalti.prior.vqdiffusion;
 
 import dev.smalti.corruption.Corruption;
 import dev.smalti.corruption.MaskAndReplace;
+import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
@@ -70,6 +73,16 @@ public final class VqDiffusion implements SearchableSteps {
 
     Denoiser network() {
         return network;
+    }
+
+    @Override
+    public Denoiser denoiser() {
+        return network;
+    }
+
+    @Override
+    public String process() {
+        return "VQ-Diffusion, " + reverse.process();
     }
 
     ReverseProcess reverse() {
@@ -167,6 +180,13 @@ public final class VqDiffusion implements SearchableSteps {
     /** The same with logits of {@code denoiser}. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
         boolean pure = configuration.sampling().purity() != null;
+        if (pure
+                && !(draw.sampling().unmasking().equals(Unmasking.USUAL)
+                        && draw.sampling().extrapolation().equals(Extrapolation.NONE))) {
+            throw new UnsupportedSamplingException(
+                    "the purity rule says itself which tokens are drawn, and of which guess: leave out order, reveal, entropy"
+                            + " bound and extrapolation, or the purity (--set prior.sampling={})");
+        }
         Supplier<Tensor> start = pure ? draw::masks : () -> reverse.start(draw);
         return reverse.walk(draw, denoiser, start, (xt, given) -> {
             Step step = given.filter(truncated(given.filter()));

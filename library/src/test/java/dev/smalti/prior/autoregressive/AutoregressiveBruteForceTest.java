@@ -23,10 +23,15 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Everything summed over: all 5⁴ = 625 grids of 2×2 tokens of 5 codes. Grid g holds token (g / 5^(3 - i)) mod 5 at i. */
 class AutoregressiveBruteForceTest {
@@ -252,6 +257,52 @@ class AutoregressiveBruteForceTest {
         assertThatThrownBy(
                         () -> new AutoregressiveConfiguration(new TransformerConfiguration(1, 8, 1, null), null, 1.5))
                 .hasMessage("label_dropping must be in [0, 1], got 1.5");
+    }
+
+    /** Each code is drawn of 2.5 ℓ - 1.5 ℓ', both with their own cache, as whole passes over what was drawn say it again. */
+    @ParameterizedTest
+    @ValueSource(ints = {CLASSES, 0})
+    void seed_44_is_guided_away_from_another_whose_tokens_it_caches_too(int classes) {
+        try (AutoregressiveTransformer other = new AutoregressiveTransformer(
+                new AutoregressiveConfiguration(new TransformerConfiguration(1, 4, 1, null), null, null),
+                new TokenSpace(K, 2, 2),
+                classes,
+                new Seed(2),
+                Devices.cpu())) {
+            other.parameters()
+                    .weights()
+                    .forEach((name, weight) -> Scope.free(() -> {
+                        try (NoGradGuard guard = new NoGradGuard()) {
+                            weight.normal_(0, 0.5, new Seed(2).child(name).optional());
+                        }
+                    }));
+            int grids = 6;
+            List<Seed> seeds =
+                    LongStream.range(0, grids).mapToObj(new Seed(44)::child).toList();
+            Scope.free(() -> {
+                Tensor labels = Tensors.filled(LABEL, grids);
+                List<double[]> heard = new ArrayList<>();
+                Tensor drawn = prior.sample(prior.draw(Sampling.USUAL.guidance(1.5), RandomStreams.of(seeds), other)
+                                .labels(labels)
+                                .listener((at, log, codes) -> heard.add(Tensors.toDoubles(log))))
+                        .view(grids, L);
+                Tensor main = prior.network().logits(drawn, labels);
+                Tensor less = other.network().logits(drawn, labels);
+                double[] expected = Tensors.toDoubles(torch.log_softmax(
+                        main.to(ScalarType.Double)
+                                .mul(new Scalar(2.5))
+                                .sub(less.to(ScalarType.Double).mul(new Scalar(1.5))),
+                        -1));
+                assertThat(heard).hasSize(L);
+                for (int g = 0; g < grids; g++) {
+                    for (int i = 0; i < L; i++) {
+                        for (int k = 0; k < K; k++) {
+                            assertThat(heard.get(i)[g * K + k]).isCloseTo(expected[(g * L + i) * K + k], within(1e-3));
+                        }
+                    }
+                }
+            });
+        }
     }
 
     /** p(grid | {@link #LABEL}); temperature and top-k are done again here, by sorting; no nucleus. */

@@ -63,12 +63,9 @@ record ExactGuess(Tensor probabilities, Tensor states, Tensor embeddings) implem
         Tensor own = level.evidence(z.to(ScalarType.Double), embeddings); // [B, L, K]
         long length = z.size(1);
         long codes = embeddings.size(0);
-        Tensor joint = probabilities.log().unsqueeze(0); // [1, S]
-        for (long i = 0; i < length; i++) {
-            joint = joint.add(own.select(1, i).index_select(1, states.select(1, i))); // [B, S]
-        }
-        Tensor p = torch.softmax(joint, -1); // [B, S]
         Tensor oneHot = torch.one_hot(states, codes).to(ScalarType.Double).view(-1, length * codes); // [S, L·K]
+        Tensor joint = probabilities.log().add(own.view(-1, length * codes).matmul(oneHot.t())); // [B, S]
+        Tensor p = torch.softmax(joint, -1);
         return p.matmul(oneHot).clamp_min(new Scalar(1e-300)).log().view(-1, codes);
     }
 }

@@ -55,7 +55,7 @@ class LcmdTest {
 
     @ParameterizedTest
     @EnumSource(Sampler.class)
-    void the_exact_guess_leads_to_the_joint_by_either_sampler(Sampler sampler) {
+    void the_exact_guess_leads_to_the_joint_by_every_sampler(Sampler sampler) {
         LcmdConfiguration configuration =
                 with(Origin.NORMALISED, new ShiftedCosine(0.5, null), null, 0, new Steps(100, sampler));
         Scope.free(() -> {

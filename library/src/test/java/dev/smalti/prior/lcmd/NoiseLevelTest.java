@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -65,6 +66,18 @@ class NoiseLevelTest {
             assertThat(value(t.posteriorVariance(s))).isCloseTo(second / mass - mean * mean, within(1e-6));
             assertThat(t.ancestral(cube(zt), cube(x), s, cube(1.5)).item_double())
                     .isCloseTo(mean + 1.5 * Math.sqrt(second / mass - mean * mean), within(1e-5));
+        });
+    }
+
+    @Test
+    void a_guess_that_is_linear_in_the_level_is_extrapolated_to_the_middle_of_the_step() {
+        Scope.free(() -> {
+            Tensor at = Tensors.doubles(3, -1).view(1, 1, 2); // the guess is this times λ
+            Tensor ahead =
+                    level(-1).extrapolated(at.mul(new Scalar(-1.0)), at.mul(new Scalar(-3.0)), level(-3), level(2));
+            assertThat(Tensors.toDoubles(ahead)).containsExactly(new double[] {3 * 0.5, -0.5}, within(1e-12));
+            Tensor still = level(-1).extrapolated(at, at.mul(new Scalar(9.0)), level(-1), level(2));
+            assertThat(Tensors.toDoubles(still)).as("after a step of no length").containsExactly(3, -1);
         });
     }
 

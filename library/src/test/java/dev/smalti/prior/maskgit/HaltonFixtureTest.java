@@ -11,6 +11,7 @@ import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.GumbelRace;
 import dev.smalti.draw.LogitFilter;
+import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.HaltonTransformerConfiguration;
@@ -18,6 +19,8 @@ import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.maskgit.MaskGitConfiguration.Masking;
 import dev.smalti.prior.maskgit.MaskGitSampling.Order;
+import dev.smalti.prior.process.Confidence;
+import dev.smalti.prior.process.Halton;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -218,9 +221,9 @@ class HaltonFixtureTest {
                                 settings.required("r_temp").asDouble() * (1 - progress))
                         .view_as(code);
                 int count = (int) Math.floor(length * (1 - schedule.share(progress, null, length)) + 1e-9);
-                Tensor most = Confidence.most(
+                Tensor most = RandomStreams.greatest(
                         confidence.masked_fill(known, new Scalar(Double.POSITIVE_INFINITY)),
-                        i == steps - 1 ? length : Math.max(1, count));
+                        Tensors.filled(i == steps - 1 ? length : Math.max(1, count), label.size(0)));
                 seen.add("conf_code_in", code);
                 seen.add("conf_pred", prediction);
                 seen.add("conf_confidence", confidence.masked_fill(known, new Scalar(100.0)));

@@ -12,6 +12,7 @@ import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.maskgit.MaskGitSampling.Order;
+import dev.smalti.prior.process.Halton;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;

@@ -8,12 +8,11 @@ import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
-import dev.smalti.network.Parameters;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.maskgit.MaskGitConfiguration.Masking;
 import dev.smalti.prior.maskgit.MaskGitSampling.Order;
-import dev.smalti.prior.process.GridDraw;
+import dev.smalti.prior.process.Halton;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -22,9 +21,6 @@ import dev.smalti.token.TokenSpace;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -159,44 +155,6 @@ class MaskGitTest {
         }
         // (1/2, 1/3), (1/4, 2/3), (3/4, 1/9), (1/8, 4/9) of 4 rows and 6 columns
         assertThat(Arrays.copyOf(Halton.order(4, 6), 4)).containsExactly(2 * 6 + 2, 6 + 4, 3 * 6, 2);
-    }
-
-    @Test
-    void seed_11_begins_the_order_of_halton_at_any_place() {
-        long[] order = Halton.order(3, 4);
-        MaskGitSampling rolling = sampling(null, null, Order.HALTON);
-        Map<Integer, Long> begun = new TreeMap<>();
-        Scope.free(() -> {
-            RandomStreams draws = RandomStreams.of(seeds(11, 600));
-            long[] rank = Tensors.toLongs(rolling.rank(draw(SPACE, draws)));
-            for (int grid = 0; grid < 600; grid++) {
-                int moved = (int) rank[grid * L + (int) order[0]];
-                for (int i = 0; i < L; i++) {
-                    assertThat(rank[grid * L + (int) order[i]]).isEqualTo((i + moved) % L);
-                }
-                begun.merge(moved, 1L, Long::sum);
-            }
-        });
-        // 50 each, with a standard deviation of 6.8
-        assertThat(begun.values()).hasSize(L).allMatch(count -> Math.abs(count - 50) < 4 * 6.8);
-    }
-
-    @Test
-    void seed_12_draws_all_orders_alike() {
-        MaskGitSampling random = sampling(null, null, Order.RANDOM);
-        Map<List<Long>, Long> orders = Scope.value(() -> {
-            RandomStreams draws = RandomStreams.of(seeds(12, 3000));
-            long[] rank = Tensors.toLongs(random.rank(draw(new TokenSpace(K, 1, 3), draws)));
-            return IntStream.range(0, 3000)
-                    .mapToObj(i -> List.of(rank[3 * i], rank[3 * i + 1], rank[3 * i + 2]))
-                    .collect(Collectors.groupingBy(each -> each, Collectors.counting()));
-        });
-        // 500 each, with a standard deviation of 20.4
-        assertThat(orders.values()).hasSize(6).allMatch(count -> Math.abs(count - 500) < 4 * 20.4);
-    }
-
-    private static GridDraw draw(TokenSpace space, RandomStreams streams) {
-        return new GridDraw(space, 0, new Parameters(new Seed(1), Devices.cpu()), Sampling.USUAL, streams);
     }
 
     /** Checks that it is asked for masked positions only, and counts them. */

@@ -10,10 +10,12 @@ import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
+import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.process.GridDraw.Step;
+import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -75,10 +77,12 @@ class GridDrawTest {
                 1, Tensors.zeros(at.size(0), 1), Tensors.filled(30, at.size(0), 1), Tensors.zeros(at.size(0), 5));
         Scope.free(() -> {
             List<long[]> seen = new ArrayList<>();
-            draw(SPACE, Sampling.USUAL.order(Order.RASTER))
+            GridDraw draw = draw(SPACE, Sampling.USUAL)
                     .known(known(3))
                     .watcher((done, of, xt) -> seen.add(Tensors.toLongs(xt.select(0, 0))))
-                    .reveal(new double[] {0.375, 0.25, 0.125, 0}, sure, step -> 1 - step.s() / step.t(), Step::t);
+                    .able(Wish.UNMASKING);
+            new MaskedWalk(draw, sure, false, MaskedShares.PLAIN, Unmasking.USUAL.order(Order.RASTER), true)
+                    .run(new double[] {0.375, 0.25, 0.125, 0});
             assertThat(seen)
                     .containsExactly(
                             new long[] {0, 0, 0, 0, 0, 1, 7, 7},
@@ -93,7 +97,7 @@ class GridDrawTest {
             GridDraw draw = draw(SPACE, Sampling.USUAL.order(Order.RASTER));
             assertThatThrownBy(() -> draw.run(new double[] {1, 0}, null, draw::masks, (x, step) -> x))
                     .isInstanceOf(UnsupportedSamplingException.class)
-                    .hasMessageContainingAll("order raster", "leave it out", "prior.sampling.order");
+                    .hasMessageContainingAll("reveals no masked places", "leave out order");
         });
     }
 

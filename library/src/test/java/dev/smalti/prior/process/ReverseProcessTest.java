@@ -11,6 +11,7 @@ import dev.smalti.corruption.MaskAndReplace;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
 import dev.smalti.corruption.Uniform;
+import dev.smalti.draw.Guidance;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.RandomStreams.Use;
@@ -604,5 +605,57 @@ class ReverseProcessTest {
         assertThatThrownBy(() -> reversal.times(draw(streams, Sampling.USUAL.steps(11))))
                 .isInstanceOf(UnsupportedSamplingException.class)
                 .hasMessage("steps must be at most the 10 that the model was trained with, got 11");
+    }
+
+    /**
+     * Guidance tilts the guess of x_0, and what x_t itself says of it counts once in each reading, since 1 + w - w is 1: so all
+     * readings lead back alike. What is drawn is normalised, and a mask stays one as often as without guidance.
+     */
+    @ParameterizedTest
+    @EnumSource(Kind.class)
+    void guidance_tilts_what_the_other_tokens_say_in_every_reading(Kind kind) {
+        World world = new World(kind, 6);
+        double[][] context = {{0.7, 0.2, 0.1}, {0.3, 0.3, 0.4}}; // of the class, and of none
+        int t = 4;
+        int s = 2;
+        for (int x = 0; x < world.states; x++) {
+            double[][] logits = new double[2][K];
+            double[] tilted = new double[K];
+            for (int k = 0; k < K; k++) {
+                double likelihood = world.marginal[t][k][x];
+                for (int half = 0; half < 2; half++) { // what is exact in the reading, as in World.guess
+                    double told = kind.posterior == Posterior.NORMALISED ? likelihood : 1;
+                    logits[half][k] = Math.log(Math.max(context[half][k] * told, 1e-30));
+                }
+                tilted[k] = Math.pow(context[0][k], 3) / Math.pow(context[1][k], 2);
+            }
+            double[] expected = new double[world.states];
+            for (int y = 0; y < world.states; y++) {
+                for (int k = 0; k < K; k++) {
+                    expected[y] += tilted[k] * world.marginal[s][k][y] * world.step(s, t, y, x);
+                }
+            }
+            double sum = Arrays.stream(expected).sum();
+            if (sum == 0) {
+                continue; // no code can have become that
+            }
+            int token = x;
+            double[] found = Scope.value(() -> {
+                Tensor mixed = Guidance.mix(
+                        Tensors.doubles(logits[0]).view(1, K),
+                        Tensors.doubles(logits[1]).view(1, K),
+                        2);
+                return Tensors.toDoubles(world.reversal
+                        .back(mixed, Tensors.longs(token), Tensors.longs(t), Tensors.longs(s))
+                        .exp());
+            });
+            for (int y = 0; y < world.states; y++) {
+                assertThat(found[y]).as("p(%d | %d)", y, x).isCloseTo(expected[y] / sum, within(1e-9));
+            }
+            if (x == K) {
+                double stays = world.step(s, t, K, K) * world.marginal[s][0][K] / world.marginal[t][0][K];
+                assertThat(found[K]).as("a mask stays").isCloseTo(stays, within(1e-9));
+            }
+        }
     }
 }

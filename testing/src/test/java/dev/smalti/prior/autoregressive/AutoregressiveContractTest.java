@@ -21,6 +21,11 @@ class AutoregressiveContractTest extends PriorContract {
     }
 
     @Override
+    protected boolean takesAnyNetwork() {
+        return false;
+    }
+
+    @Override
     protected boolean growsBeyondTraining() {
         return false;
     }

@@ -10,7 +10,7 @@ import dev.smalti.prior.lcmd.LcmdConfiguration.Steps;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Weights;
 import dev.smalti.testing.PriorContract;
 
-/** The paper's baseline with normalised embeddings, in its network, and drawn along the probability flow. */
+/** The paper's baseline with normalised embeddings, in its network, and drawn along the probability flow to second order. */
 class CsdmContractTest extends PriorContract {
     @Override
     protected PriorConfiguration configuration() {
@@ -23,7 +23,7 @@ class CsdmContractTest extends PriorContract {
                 null,
                 null,
                 null,
-                new Steps(10, Sampler.DDIM),
+                new Steps(10, Sampler.MULTISTEP),
                 null,
                 null);
     }

@@ -1,4 +1,4 @@
-package dev.smalti.prior.maskgit;
+package dev.smalti.prior.process;
 
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
@@ -6,11 +6,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** How sure the model is of the tokens that were drawn, and which of them stay. Chang et al. 2022, section 3.2. */
-final class Confidence {
+public final class Confidence {
     private static final long PIECE = 1 << 21; // numbers
     private static final long PIECE_ON_GPU = 1 << 26;
 
@@ -22,13 +21,14 @@ final class Confidence {
      *
      * @param logits [M, K]
      * @param drawn x̂, int64 [M]
-     * @param exponential E, float64 [M]
+     * @param exponential E, float64 [M]; null without noise
      * @param noise c
      * @return float64 [M]
      */
-    static Tensor of(Tensor logits, Tensor drawn, Tensor exponential, double noise) {
+    public static Tensor of(Tensor logits, Tensor drawn, Tensor exponential, double noise) {
         Tensor chosen = logits.gather(1, drawn.unsqueeze(1)).squeeze(1).to(ScalarType.Double);
-        return chosen.sub(total(logits)).sub(exponential.log().mul(new Scalar(noise)));
+        Tensor sure = chosen.sub(total(logits));
+        return exponential == null ? sure : sure.sub(exponential.log().mul(new Scalar(noise)));
     }
 
     /** ln Σ exp of each row, some rows after the others, so that they stay in the cache. float64 [M] */
@@ -44,11 +44,5 @@ final class Confidence {
                     .to(ScalarType.Double)));
         }
         return totals.size() == 1 ? totals.get(0) : Tensors.cat(totals);
-    }
-
-    /** Where the {@code count} most confident of each grid are. [B, L], +∞ where known -> bool [B, L] */
-    static Tensor most(Tensor confidence, long count) {
-        Tensor best = confidence.topk(count, 1, true, false).get1(); // [B, count]
-        return torch.zeros_like(confidence).scatter(1, best, new Scalar(1.0)).to(ScalarType.Bool);
     }
 }

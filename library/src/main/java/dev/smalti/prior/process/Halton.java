@@ -1,4 +1,4 @@
-package dev.smalti.prior.maskgit;
+package dev.smalti.prior.process;
 
 /**
  * The order in which a two-dimensional Halton sequence first visits the cells of a grid: neighbours in it are far apart in

@@ -1,0 +1,241 @@
+package dev.smalti.testing;
+
+import dev.smalti.draw.Categorical;
+import dev.smalti.draw.RandomStreams;
+import dev.smalti.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Random streams in which nothing is random: decisions are those that were written down, and the first that wasn't ends the step by
+ * throwing its {@link Branches}.
+ */
+final class Decisions implements RandomStreams {
+    /** Where nothing is decided. */
+    static final long NONE = -1;
+
+    private final Map<Use, long[]> permutations = new EnumMap<>(Use.class);
+    private List<long[]> script = List.of();
+    private int rows = 1;
+    private int next;
+
+    /** Thrown where a permutation of a whole draw isn't decided yet. */
+    static final class Undecided extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        private final Use use;
+        private final int length;
+
+        Undecided(Use use, int length) {
+            super(null, null, false, false);
+            this.use = use;
+            this.length = length;
+        }
+
+        Use use() {
+            return use;
+        }
+
+        int length() {
+            return length;
+        }
+    }
+
+    /**
+     * Before a step is taken.
+     *
+     * @param rows B
+     * @param script of each decision its outcome in each row, [B · L]
+     */
+    void begin(int rows, List<long[]> script) {
+        this.rows = rows;
+        this.script = script;
+        this.next = 0;
+    }
+
+    /** The permutation of a whole draw; null for one that isn't decided. */
+    void permutation(Use use, long[] ranks) {
+        permutations.put(use, ranks);
+    }
+
+    @Override
+    public long grids() {
+        return rows;
+    }
+
+    /** What a grid begins with is of no account: {@link SamplerLaw} knows its law. */
+    @Override
+    public Tensor uniform(Use use, long step, long length) {
+        if (use == Use.START) {
+            return Tensors.zeros(rows, length).to(ScalarType.Double);
+        }
+        throw new UnsupportedOperationException("a law is of decisions that can be counted, and random numbers of use "
+                + use + " can't: ask for coins, pick, first or permutation");
+    }
+
+    @Override
+    public Tensor coins(Use use, long step, Tensor where, double p) {
+        if (decided()) {
+            return choice(next());
+        }
+        long[] open = Tensors.toLongs(where.to(ScalarType.Long));
+        int length = (int) where.size(1);
+        Branches branches = new Branches(length);
+        for (int row = 0; row < rows; row++) {
+            double[][] laws = new double[length][];
+            for (int place = 0; place < length; place++) {
+                laws[place] = open[row * length + place] == 1 ? new double[] {1 - p, p} : null;
+            }
+            branches.add(row, laws);
+        }
+        throw branches;
+    }
+
+    @Override
+    public Tensor pick(long step, Tensor at, long length, Tensor logProbabilities) {
+        long[] places = Tensors.toLongs(at);
+        if (decided()) {
+            long[] codes = next();
+            long[] picked =
+                    Arrays.stream(places).map(place -> codes[(int) place]).toArray();
+            if (Arrays.stream(picked).anyMatch(code -> code == NONE)) {
+                throw new IllegalStateException("a step must draw codes where it drew them before: are there too many"
+                        + " places at once, so that they are drawn in parts?");
+            }
+            return Tensors.longs(picked);
+        }
+        double[] log = Tensors.toDoubles(logProbabilities);
+        int codes = (int) logProbabilities.size(1);
+        double[][][] laws = new double[rows][(int) length][];
+        for (int i = 0; i < places.length; i++) {
+            laws[(int) (places[i] / length)][(int) (places[i] % length)] =
+                    shares(Arrays.copyOfRange(log, i * codes, (i + 1) * codes));
+        }
+        Branches branches = new Branches((int) length);
+        for (int row = 0; row < rows; row++) {
+            branches.add(row, laws[row]);
+        }
+        throw branches;
+    }
+
+    @Override
+    public Tensor first(Use use, long step, Tensor logWeights, Tensor count) {
+        if (decided()) {
+            return choice(next());
+        }
+        double[] log = Tensors.toDoubles(logWeights);
+        long[] counts = Tensors.toLongs(count);
+        int length = (int) logWeights.size(1);
+        Branches branches = new Branches(length);
+        for (int row = 0; row < rows; row++) {
+            addFirst(branches, row, Arrays.copyOfRange(log, row * length, (row + 1) * length), counts[row]);
+        }
+        throw branches;
+    }
+
+    /** All sets of {@code count} places, each with its probability over all orders in which it may come about. */
+    private static void addFirst(Branches branches, int row, double[] logWeights, long count) {
+        int length = logWeights.length;
+        double[] shares = new double[1 << length]; // of each set to be what has come so far
+        shares[0] = 1;
+        for (int set = 0; set < shares.length; set++) {
+            if (shares[set] == 0) {
+                continue;
+            }
+            double[] rest = logWeights.clone();
+            for (int place = 0; place < length; place++) {
+                if ((set >> place & 1) == 1) {
+                    rest[place] = Double.NEGATIVE_INFINITY;
+                }
+            }
+            if (Integer.bitCount(set) == count || Arrays.stream(rest).allMatch(Double::isInfinite)) {
+                long[] chosen = new long[length];
+                for (int place = 0; place < length; place++) {
+                    chosen[place] = set >> place & 1;
+                }
+                branches.add(row, shares[set], chosen);
+                continue;
+            }
+            double[] next = shares(rest);
+            for (int place = 0; place < length; place++) {
+                if (next[place] > 0) {
+                    shares[set | 1 << place] += shares[set] * next[place]; // a greater number, so its turn is to come
+                }
+            }
+        }
+    }
+
+    /** Once a draw for step 0, otherwise in each row. */
+    @Override
+    public Tensor permutation(Use use, long step, long length) {
+        if (step == 0) {
+            long[] ranks = permutations.get(use);
+            if (ranks == null) {
+                throw new Undecided(use, (int) length);
+            }
+            return Tensors.longs(ranks).view(1, -1).expand(rows, length);
+        }
+        if (decided()) {
+            return Tensors.longs(next()).view(rows, -1);
+        }
+        List<long[]> all = permutations((int) length);
+        Branches branches = new Branches((int) length);
+        for (int row = 0; row < rows; row++) {
+            for (long[] ranks : all) {
+                branches.add(row, 1.0 / all.size(), ranks);
+            }
+        }
+        throw branches;
+    }
+
+    /** The ranks of all orders of so many places. */
+    static List<long[]> permutations(int length) {
+        List<long[]> all = new ArrayList<>();
+        all.add(new long[0]);
+        for (int size = 1; size <= length; size++) {
+            List<long[]> longer = new ArrayList<>();
+            for (long[] shorter : all) {
+                for (int last = 0; last < size; last++) {
+                    long[] ranks = Arrays.copyOf(shorter, size);
+                    for (int place = 0; place < size - 1; place++) {
+                        ranks[place] += ranks[place] >= last ? 1 : 0;
+                    }
+                    ranks[size - 1] = last;
+                    longer.add(ranks);
+                }
+            }
+            all = longer;
+        }
+        return all;
+    }
+
+    private boolean decided() {
+        return next < script.size();
+    }
+
+    private long[] next() {
+        return script.get(next++);
+    }
+
+    /** Where 1 was decided. [B · L] -> bool [B, L] */
+    private Tensor choice(long[] outcomes) {
+        return Tensors.longs(outcomes).view(rows, -1).eq(new Scalar(1L));
+    }
+
+    /** exp of each, as shares of their sum. */
+    private static double[] shares(double[] log) {
+        double most = Arrays.stream(log).max().orElseThrow();
+        double[] shares = Arrays.stream(log).map(each -> Math.exp(each - most)).toArray();
+        double sum = Arrays.stream(shares).sum();
+        if (!(sum >= 1)) {
+            throw Categorical.noNumbers();
+        }
+        return Arrays.stream(shares).map(each -> each / sum).toArray();
+    }
+}
