@@ -19,6 +19,7 @@ import dev.smalti.prior.lcmd.LcmdConfiguration;
 import dev.smalti.prior.lcmd.ShiftedCosine;
 import dev.smalti.prior.maskgit.MaskGitConfiguration;
 import dev.smalti.prior.maskgit.MaskGitSampling;
+import dev.smalti.prior.process.DistillationConfiguration;
 import dev.smalti.prior.rdpm.RdpmConfiguration;
 import dev.smalti.prior.sedd.SeddConfiguration;
 import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration;
@@ -65,6 +66,7 @@ class RecipeReferenceTest {
     static {
         REQUIRED.put(TokenizerRecipe.class, "tokenizer: {kind: vqgan, " + VQGAN + "}, " + TRAINING);
         REQUIRED.put(PriorRecipe.class, "prior: {kind: absorbing, " + NETWORK + "}, " + TRAINING);
+        REQUIRED.put(DistillationConfiguration.class, "");
         REQUIRED.put(FeaturesRecipe.class, "classifier: {" + CLASSIFIER + "}, " + TRAINING);
         REQUIRED.put(ComparePlan.class, "real: a.zip");
         REQUIRED.put(ComparePlan.Entry.class, "name: a");
