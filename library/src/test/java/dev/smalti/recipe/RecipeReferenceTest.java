@@ -11,6 +11,7 @@ import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.LlamaTransformerConfiguration;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.network.VqDiffusionTransformerConfiguration;
+import dev.smalti.prior.process.DistillationConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.autoregressive.AutoregressiveConfiguration;
 import dev.smalti.prior.d3pm.D3pmConfiguration;
@@ -71,6 +72,8 @@ class RecipeReferenceTest {
         REQUIRED.put(ComparePlan.Entry.class, "name: a");
         REQUIRED.put(ComparePlan.TokenizerEntry.class, "name: a");
         REQUIRED.put(ComparePlan.Sweep.class, "");
+        REQUIRED.put(ComparePlan.CorrectorEntry.class, "kind: gibbs");
+        REQUIRED.put(DistillationConfiguration.class, "");
         REQUIRED.put(DataRecipe.class, "");
         REQUIRED.put(ImageRecipe.class, "");
         REQUIRED.put(TrainingConfiguration.class, "steps: 100, batch: 8, learning_rate: 0.001");
@@ -107,6 +110,8 @@ class RecipeReferenceTest {
 
     /** What must be said for a value of a key to be allowed, where the required keys don't do. */
     private static final Map<String, String> GOES_WITH = Map.of(
+            "sweeps[].corrector[].kappa", "kind=psi",
+            "sweeps[].corrector[].eta", "kind=remask_cap",
             "prior.exponent", "schedule=power",
             "prior.sampling.exponent", "schedule=power",
             "prior.sampling.tokens", "purity=1",

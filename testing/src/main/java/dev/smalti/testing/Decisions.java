@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -81,10 +82,13 @@ final class Decisions implements RandomStreams {
 
     @Override
     public Tensor coins(Use use, long step, Tensor where, double p) {
+        long[] open = Tensors.toLongs(where.to(ScalarType.Long));
+        if (Arrays.stream(open).sum() == 0) {
+            return where;
+        }
         if (decided()) {
             return choice(next());
         }
-        long[] open = Tensors.toLongs(where.to(ScalarType.Long));
         int length = (int) where.size(1);
         Branches branches = new Branches(length);
         for (int row = 0; row < rows; row++) {
@@ -100,6 +104,9 @@ final class Decisions implements RandomStreams {
     @Override
     public Tensor pick(long step, Tensor at, long length, Tensor logProbabilities) {
         long[] places = Tensors.toLongs(at);
+        if (places.length == 0) {
+            return at;
+        }
         if (decided()) {
             long[] codes = next();
             long[] picked =
@@ -126,11 +133,14 @@ final class Decisions implements RandomStreams {
 
     @Override
     public Tensor first(Use use, long step, Tensor logWeights, Tensor count) {
+        long[] counts = Tensors.toLongs(count);
+        if (Arrays.stream(counts).sum() == 0) {
+            return torch.zeros_like(logWeights).to(ScalarType.Bool);
+        }
         if (decided()) {
             return choice(next());
         }
         double[] log = Tensors.toDoubles(logWeights);
-        long[] counts = Tensors.toLongs(count);
         int length = (int) logWeights.size(1);
         Branches branches = new Branches(length);
         for (int row = 0; row < rows; row++) {
@@ -157,7 +167,7 @@ final class Decisions implements RandomStreams {
             if (Integer.bitCount(set) == count || Arrays.stream(rest).allMatch(Double::isInfinite)) {
                 long[] chosen = new long[length];
                 for (int place = 0; place < length; place++) {
-                    chosen[place] = set >> place & 1;
+                    chosen[place] = count == 0 ? NONE : set >> place & 1;
                 }
                 branches.add(row, shares[set], chosen);
                 continue;
@@ -215,7 +225,11 @@ final class Decisions implements RandomStreams {
         return all;
     }
 
+    /** Whether it was; a decision with no part in these rows wasn't asked for in them, and so isn't asked for now. */
     private boolean decided() {
+        while (next < script.size() && Arrays.stream(script.get(next)).allMatch(each -> each == NONE)) {
+            next++;
+        }
         return next < script.size();
     }
 

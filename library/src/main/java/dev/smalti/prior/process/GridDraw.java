@@ -91,6 +91,7 @@ public final class GridDraw {
     private final Tensor
             flaw; // whether some probability was no number, bool [1]; read once, where the network is on a GPU
     private Walk walk; // null for step after step
+    private BiFunction<Tensor, Step, Tensor> sweep; // null for none
     private Tensor memory; // held by hand; null for none
     private final Set<Wish> able = EnumSet.noneOf(Wish.class);
     private Tensor codes; // known ones, 0 where they are drawn, int64 [B, T·L]
@@ -410,21 +411,13 @@ public final class GridDraw {
     // Corrections
 
     /**
-     * Corrects grids after a step, if it is wished now.
+     * Says how the method corrects grids, where {@link Corrector.Gibbs} is wished.
      *
-     * @param x int64 [B, L]
-     * @param sweep draws some tokens anew, {@link #some}: with random numbers of its own
-     * @return int64 [B, L]
+     * @param sweep draws {@link #some} tokens anew after a step, with random numbers of its own. int64 [B, L] -> the same
      */
-    public Tensor corrected(Tensor x, Step step, BiFunction<Tensor, Step, Tensor> sweep) {
-        if (!(sampling.corrector() instanceof Corrector.Gibbs gibbs) || step.last() != (gibbs.when() == When.END)) {
-            return x;
-        }
-        Tensor better = x;
-        for (int number = 1; number <= gibbs.sweeps(); number++) {
-            better = sweep.apply(better, step.number(step.of() + (step.number() - 1) * gibbs.sweeps() + number));
-        }
-        return better;
+    public GridDraw sweep(BiFunction<Tensor, Step, Tensor> sweep) {
+        this.sweep = sweep;
+        return able(Wish.CORRECTOR);
     }
 
     /** The places of a sweep, at random among these. bool [B, L] -> the same */
@@ -445,6 +438,7 @@ public final class GridDraw {
     public interface Walk {
         /**
          * @param start the grids before the first step, int64 [B, L]
+         * @param steps how many there are, with the sweeps of a corrector
          * @return the result of the draw
          */
         Tensor walk(Tensor start, int steps, Stepper stepper);
@@ -455,7 +449,7 @@ public final class GridDraw {
     public interface Stepper {
         /**
          * @param x int64 [B, T·L], with {@link GridDraw#memory()} of the same grids
-         * @param number from 1
+         * @param number from 1; a sweep of a corrector counts as a step
          * @return the same, kept past every scope until it is released by {@link Scope#release}
          */
         Tensor step(Tensor x, int number);
@@ -517,19 +511,50 @@ public final class GridDraw {
         checkWishes();
         Denoiser seen = seen(network, scores);
         int steps = times.length - 1;
+        List<Turned> all = turned(steps);
         Stepper stepper = (x, number) -> {
-            Step now = step(number, steps, times[number - 1], times[number], seen);
-            Tensor after = Scope.value(() -> Scope.hold(step.apply(x, windowed(now, seen))));
-            watch(after, now);
+            Turned turn = all.get(number - 1);
+            Step now = step(turn.step(), steps, times[turn.step() - 1], times[turn.step()], seen);
+            Tensor after = Scope.value(() -> {
+                Step own = windowed(now, seen);
+                return Scope.hold(turn.sweep() == 0 ? step.apply(x, own) : sweep.apply(x, own.number(turn.numbers())));
+            });
+            if (turn.last()) {
+                watch(after, now);
+            }
             return after;
         };
         return Inference.tensor(parameters, () -> {
             try {
-                return walk == null ? chain(start.get(), steps, stepper) : walk.walk(start.get(), steps, stepper);
+                return walk == null ? chain(start.get(), all.size(), stepper) : walk.walk(start.get(), all.size(), stepper);
             } finally {
                 memory(null);
             }
         });
+    }
+
+    /**
+     * A step, or a sweep after it.
+     *
+     * @param step 1..
+     * @param sweep 0 for the step itself
+     * @param numbers the step whose random numbers a sweep takes, above all of the draw
+     * @param last whether it is the last of its step
+     */
+    private record Turned(int step, int sweep, int numbers, boolean last) {}
+
+    private List<Turned> turned(int steps) {
+        List<Turned> all = new ArrayList<>();
+        for (int step = 1; step <= steps; step++) {
+            int sweeps = sampling.corrector() instanceof Corrector.Gibbs gibbs
+                            && (step == steps) == (gibbs.when() == When.END)
+                    ? gibbs.sweeps()
+                    : 0;
+            for (int sweep = 0; sweep <= sweeps; sweep++) {
+                all.add(new Turned(step, sweep, steps + (step - 1) * sweeps + sweep, sweep == sweeps));
+            }
+        }
+        return all;
     }
 
     private Tensor chain(Tensor start, int steps, Stepper stepper) {

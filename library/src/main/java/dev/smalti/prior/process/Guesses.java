@@ -14,6 +14,7 @@ public final class Guesses {
     private final GridDraw draw;
     private final boolean none;
     private final double lambda;
+    private final boolean last; // of which the next step makes nothing
     private final Tensor before; // float32 [B·L, K]; null in the first step
     private Tensor now; // the same
 
@@ -23,6 +24,7 @@ public final class Guesses {
         Extrapolation extrapolation = draw.sampling().extrapolation();
         this.none = extrapolation.equals(Extrapolation.NONE);
         this.lambda = extrapolation.lambda(step.number());
+        this.last = extrapolation.lambda(step.number() + 1) == 0;
         this.before = draw.memory();
     }
 
@@ -65,10 +67,10 @@ public final class Guesses {
         return p.add(change.mul(new Scalar(lambda))).clamp_min(new Scalar(0.0)).log();
     }
 
-    /** Keeps them for the next step. */
+    /** Keeps them for the next step, if it goes on from them. */
     public void keep() {
         if (!none) {
-            draw.memory(now);
+            draw.memory(last ? null : now);
         }
     }
 }

@@ -95,6 +95,7 @@ public final class MaskedWalk {
             return draw.reveal(times, network, step -> hazard(step.t(), step.s()), step -> masking.told(step.t()));
         }
         double[] all = unmasking.bound() > 0 ? evenly() : extrapolation.times(looped(corrector, times));
+        draw.sweep(this::refilled);
         return draw.walk(
                 all,
                 network,
@@ -137,10 +138,6 @@ public final class MaskedWalk {
     }
 
     private Tensor step(Tensor xt, Step step) {
-        return draw.corrected(uncorrected(xt, step), step, this::refilled);
-    }
-
-    private Tensor uncorrected(Tensor xt, Step step) {
         Tensor masked = xt.eq(new Scalar(space.mask())); // [B, L]
         if (remasks) {
             return remasked(xt, masked, step);

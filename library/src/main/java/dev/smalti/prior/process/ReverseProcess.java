@@ -215,7 +215,7 @@ public final class ReverseProcess {
      * @return int64 [B, h, w]
      */
     public Tensor walk(GridDraw draw, Denoiser network, Supplier<Tensor> start, BiFunction<Tensor, Step, Tensor> step) {
-        draw.able(Wish.EXTRAPOLATION, Wish.CORRECTOR);
+        draw.able(Wish.EXTRAPOLATION).sweep((x, sweep) -> resampled(draw, x, sweep));
         if (masks()) {
             draw.able(Wish.UNMASKING);
             checkOrder(draw.sampling().unmasking());
@@ -225,11 +225,10 @@ public final class ReverseProcess {
         Tensor u = noisy ? draw.uniform(Use.KNOWN, draw.length()) : null;
         double[] times = draw.sampling().extrapolation().times(times(draw));
         return draw.run(
-                DoubleStream.of(times).map(Math::rint).toArray(),
+                DoubleStream.of(times).map(Math::ceil).toArray(),
                 network,
                 () -> keep(draw, start.get(), u, steps()),
-                (xt, now) -> draw.corrected(
-                        keep(draw, step.apply(xt, now), u, now.s()), now, (x, sweep) -> resampled(draw, x, sweep)));
+                (xt, now) -> keep(draw, step.apply(xt, now), u, now.s()));
     }
 
     private static void checkOrder(Unmasking wished) {

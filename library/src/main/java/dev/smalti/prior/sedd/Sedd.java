@@ -228,8 +228,8 @@ public final class Sedd implements SearchableSteps {
         }
         double[] all = between(sampling.extrapolation(), left);
         Supplier<Tensor> start = () -> keep(draw, noise(draw), u, 1);
-        BiFunction<Tensor, Step, Tensor> back = (xt, step) -> draw.corrected(
-                keep(draw, step(draw, xt, step), u, step.s()), step, (x, sweep) -> resampled(draw, x, sweep));
+        draw.sweep((x, sweep) -> resampled(draw, x, sweep)); // of masks, their walk says how
+        BiFunction<Tensor, Step, Tensor> back = (xt, step) -> keep(draw, step(draw, xt, step), u, step.s());
         return mixesGuesses(draw)
                 ? draw.run(all, denoiser(), start, back)
                 : draw.runScores(all, this::logScore, start, back);
