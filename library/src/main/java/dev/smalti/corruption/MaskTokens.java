@@ -42,6 +42,11 @@ public record MaskTokens(TokenSpace space, int masks, double share) {
         return (long) space.codes() + masks;
     }
 
+    /** {@code  of 16 mask tokens}, or nothing for one: what tells networks of different ones apart. */
+    public String text() {
+        return masks == 1 ? "" : " of " + masks + " mask tokens";
+    }
+
     /** Whether anything is drawn. */
     public boolean random() {
         return masks > 1 || share < 1;

@@ -21,7 +21,7 @@ public sealed interface Extrapolation {
         /** @throws IllegalArgumentException if λ is not above 0 */
         public Multistep {
             if (!(lambda > 0) || Double.isInfinite(lambda)) {
-                throw new IllegalArgumentException("the extrapolation must be above 0, got " + lambda);
+                throw new IllegalArgumentException("extrapolate must be above 0, got " + lambda);
             }
         }
     }
@@ -37,7 +37,7 @@ public sealed interface Extrapolation {
         /** @throws IllegalArgumentException if θ is no such number */
         public Trapezoidal {
             if (!(theta > 0 && theta < 1)) {
-                throw new IllegalArgumentException("theta must be above 0 and below 1, got " + theta);
+                throw new IllegalArgumentException("trapezoidal must be above 0 and below 1, got " + theta);
             }
         }
     }

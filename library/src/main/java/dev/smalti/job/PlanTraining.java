@@ -176,6 +176,11 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
 
     private TrainingPlan prior(Observer observer) {
         PriorRecipe read = read(PriorRecipe.class, List.of());
+        if (read.distillation() != null) {
+            throw new JobException(
+                    recipe + " is of a student, which plan doesn't reckon with: plan its teacher's recipe; a"
+                            + " step of a student takes about three times as long");
+        }
         Device device = Devices.of(read.training().device());
         return Scope.value(() -> {
             PlannedTokens planned =

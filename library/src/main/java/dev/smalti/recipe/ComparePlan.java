@@ -269,11 +269,13 @@ public record ComparePlan(
      * What draws codes anew.
      *
      * @param kind which corrector
-     * @param sweeps calls of the network, by {@code gibbs} only; at least 1; 1 if left out
-     * @param places places at once, by {@code gibbs} only; at least 1; 1 if left out
-     * @param when when it acts, by {@code gibbs} only; at the {@code end} if left out
-     * @param kappa κ, by {@code psi} only; in [0, 1]; 0.9 if left out
-     * @param eta η, by {@code remask_cap}, {@code remask_rescale} and {@code remask_loop} only; in [0, 1]; 0.02 if left out
+     * @param sweeps calls of the network, by {@code gibbs} only; at least 1; as {@code generate} has it if
+     *     left out
+     * @param places places at once, by {@code gibbs} only; at least 1; as {@code generate} has it if left out
+     * @param when when it acts, by {@code gibbs} only; as {@code generate} has it if left out
+     * @param kappa κ, by {@code psi} only; [0, 1]; as {@code generate} has it if left out
+     * @param eta η, by {@code remask_cap}, {@code remask_rescale} and {@code remask_loop} only; [0, 1]; as {@code generate} has it if
+     *     left out
      */
     public record CorrectorEntry(
             Corrector.Kind kind, Integer sweeps, Integer places, Corrector.When when, Double kappa, Double eta) {

@@ -60,6 +60,8 @@ class GuidingTest {
             value = {
                 "kind: absorbing; steps: 6                             | kind: absorbing; steps: 3",
                 "kind: absorbing                                       | kind: maskgit",
+                "kind: absorbing                                       | kind: absorbing; masks: 2",
+                "kind: maskgit; masks: 3                               | kind: maskgit; masks: 2",
                 "kind: d3pm; steps: 8                                  | kind: d3pm; steps: 8; transitions: absorbing",
                 "kind: d3pm; steps: 8                                  | kind: d3pm; steps: 9",
                 "kind: d3pm; steps: 8                                  | kind: d3pm; steps: 8; noise: linear",

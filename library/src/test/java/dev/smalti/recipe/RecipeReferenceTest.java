@@ -11,6 +11,7 @@ import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.LlamaTransformerConfiguration;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.network.VqDiffusionTransformerConfiguration;
+import dev.smalti.prior.process.DistillationConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.autoregressive.AutoregressiveConfiguration;
 import dev.smalti.prior.d3pm.D3pmConfiguration;
@@ -18,6 +19,7 @@ import dev.smalti.prior.lcmd.LcmdConfiguration;
 import dev.smalti.prior.lcmd.ShiftedCosine;
 import dev.smalti.prior.maskgit.MaskGitConfiguration;
 import dev.smalti.prior.maskgit.MaskGitSampling;
+import dev.smalti.prior.process.DistillationConfiguration;
 import dev.smalti.prior.rdpm.RdpmConfiguration;
 import dev.smalti.prior.sedd.SeddConfiguration;
 import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration;
@@ -64,11 +66,14 @@ class RecipeReferenceTest {
     static {
         REQUIRED.put(TokenizerRecipe.class, "tokenizer: {kind: vqgan, " + VQGAN + "}, " + TRAINING);
         REQUIRED.put(PriorRecipe.class, "prior: {kind: absorbing, " + NETWORK + "}, " + TRAINING);
+        REQUIRED.put(DistillationConfiguration.class, "");
         REQUIRED.put(FeaturesRecipe.class, "classifier: {" + CLASSIFIER + "}, " + TRAINING);
         REQUIRED.put(ComparePlan.class, "real: a.zip");
         REQUIRED.put(ComparePlan.Entry.class, "name: a");
         REQUIRED.put(ComparePlan.TokenizerEntry.class, "name: a");
         REQUIRED.put(ComparePlan.Sweep.class, "");
+        REQUIRED.put(ComparePlan.CorrectorEntry.class, "kind: gibbs");
+        REQUIRED.put(DistillationConfiguration.class, "");
         REQUIRED.put(DataRecipe.class, "");
         REQUIRED.put(ImageRecipe.class, "");
         REQUIRED.put(TrainingConfiguration.class, "steps: 100, batch: 8, learning_rate: 0.001");
@@ -105,6 +110,8 @@ class RecipeReferenceTest {
 
     /** What must be said for a value of a key to be allowed, where the required keys don't do. */
     private static final Map<String, String> GOES_WITH = Map.of(
+            "sweeps[].corrector[].kappa", "kind=psi",
+            "sweeps[].corrector[].eta", "kind=remask_cap",
             "prior.exponent", "schedule=power",
             "prior.sampling.exponent", "schedule=power",
             "prior.sampling.tokens", "purity=1",

@@ -4,15 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.smalti.draw.Canvas;
+import dev.smalti.draw.Corrector;
+import dev.smalti.draw.Corrector.Remask;
+import dev.smalti.draw.Corrector.When;
+import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.GuidanceSettings;
 import dev.smalti.draw.GuidanceSettings.Interval;
 import dev.smalti.draw.Known;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.Looking;
+import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Steps;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Blueprint;
 import dev.smalti.network.Denoiser;
@@ -21,6 +28,7 @@ import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.process.GridDraw;
+import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -30,6 +38,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.DoubleStream;
 import java.util.stream.LongStream;
@@ -296,6 +305,80 @@ public abstract class PriorContract {
                 assertThat(sample(prior, sampling, known, labels, 9, 4)).isDeepEqualTo(drawn);
             }
         }
+    }
+
+    /** Samplers that every prior draws by, or refuses by name. */
+    private static final List<Sampling> SAMPLERS = List.of(
+            Sampling.USUAL.unmasking(Unmasking.USUAL.reveal(Reveal.COUNTS)),
+            Sampling.USUAL.order(Order.HALTON),
+            Sampling.USUAL.order(Order.RASTER),
+            Sampling.USUAL.extrapolation(new Extrapolation.Multistep(0.5)),
+            Sampling.USUAL.extrapolation(new Extrapolation.Trapezoidal(0.5)),
+            Sampling.USUAL.corrector(new Corrector.Gibbs(2, 1, When.END)),
+            Sampling.USUAL.corrector(new Corrector.Gibbs(1, 2, When.BETWEEN)),
+            Sampling.USUAL.order(Order.ENTROPY),
+            Sampling.USUAL.order(Order.MARGIN),
+            Sampling.USUAL.order(Order.MOMENT).extrapolation(new Extrapolation.Multistep(0.25)),
+            Sampling.USUAL.unmasking(Unmasking.USUAL.bound(2)),
+            Sampling.USUAL.corrector(new Corrector.Psi(0.8)),
+            Sampling.USUAL.corrector(new Corrector.Remask(Remask.Kind.CAP, 0.2)),
+            Sampling.USUAL.corrector(new Corrector.Remask(Remask.Kind.RESCALE, 0.2)),
+            Sampling.USUAL.corrector(new Corrector.Remask(Remask.Kind.LOOP, 0.2)));
+
+    private static final int COMMON = 7; // of these, which whoever can do their kind at all can do
+
+    /** What the method does of what not every method can. */
+    protected Set<Wish> able() {
+        return Set.of();
+    }
+
+    private static Wish wish(Sampling sampling) {
+        return !sampling.unmasking().equals(Unmasking.USUAL)
+                ? Wish.UNMASKING
+                : sampling.corrector().equals(Corrector.NONE) ? Wish.EXTRAPOLATION : Wish.CORRECTOR;
+    }
+
+    /** Known tokens stay, a grid depends on its own seed alone, and no mask is left. */
+    @Test
+    void draws_by_every_sampler_or_says_by_name_why_it_does_not() {
+        try (Prior prior = build(CLASSES)) {
+            train(prior, 20);
+            boolean[] open = lastRow();
+            long[] labels = {0, 1, 2, 0};
+            List<long[]> codes = new SplittableRandom(4)
+                    .ints(labels.length)
+                    .mapToObj(seed -> new SplittableRandom(seed).longs(size(), 0, space().codes()).toArray())
+                    .toList();
+            for (int i = 0; i < SAMPLERS.size(); i++) {
+                Sampling sampling = SAMPLERS.get(i).guidance(0.5);
+                boolean must = i < COMMON && able().contains(wish(sampling));
+                for (Known known : new Known[] {null, known(open, codes)}) {
+                    drawsOrRefuses(prior, sampling, known, open, codes, labels, must);
+                }
+            }
+        }
+    }
+
+    private void drawsOrRefuses(
+            Prior prior, Sampling sampling, Known known, boolean[] open, List<long[]> codes, long[] labels, boolean must) {
+        long[][] drawn;
+        try {
+            drawn = sample(prior, sampling, known, labels, 9, labels.length);
+        } catch (UnsupportedSamplingException refusal) {
+            assertThat(must).as("refuses " + sampling + ": " + refusal.getMessage()).isFalse();
+            assertThat(refusal).hasMessageMatching("(?s).*(order|extrapolat|correct|psi|remask).*");
+            return;
+        }
+        assertThat(able()).as("does " + sampling).contains(wish(sampling));
+        for (int i = 0; i < labels.length; i++) {
+            for (int j = 0; j < size(); j++) {
+                assertThat(drawn[i][j]).isBetween(0L, space().codes() - 1L);
+                if (known != null && !open[j % open.length]) {
+                    assertThat(drawn[i][j]).isEqualTo(codes.get(i)[j]);
+                }
+            }
+        }
+        assertThat(sample(prior, sampling, known, labels, 9, 3)).isDeepEqualTo(drawn);
     }
 
     private boolean[] lastRow() {

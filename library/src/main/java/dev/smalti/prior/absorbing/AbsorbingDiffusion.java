@@ -86,7 +86,7 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
 
     @Override
     public String process() {
-        return "absorbing diffusion in " + steps + " steps";
+        return "absorbing diffusion in " + steps + " steps" + maskTokens.text();
     }
 
     @Override

@@ -32,6 +32,8 @@
  *       beside it that of T steps, equation 6.
  *   <li>Images larger than those of training are drawn in random order through the mean of some windows, unless {@code
  *       --windows all} (equation 8) or {@code random} is asked for, or {@code --order raster}, the order of the released code.
+ *   <li>A masked place may show one of several mask tokens, drawn at random ({@code masks}), so that one pass can decide jointly:
+ *       {@link dev.smalti.corruption.MaskTokens}. Students that draw in few steps: {@link dev.smalti.prior.process.Distillation}.
  *   <li>A network that knows time is told t - 1; the paper's has no use for it.
  * </ul>
  *

@@ -83,7 +83,7 @@ public final class MaskGit implements SearchableSteps, MaskedPrior {
 
     @Override
     public String process() {
-        return "MaskGIT";
+        return "MaskGIT" + maskTokens.text();
     }
 
     @Override

@@ -44,6 +44,8 @@
  *   <li>Besnier et al. make the logits steeper from step to step; here one temperature serves all steps.
  *   <li>Guidance that grows from 0 over the steps, as Besnier et al.'s by confidence, is
  *       {@link dev.smalti.draw.GuidanceSchedule#LINEAR}.
+ *   <li>A masked place may show one of several mask tokens ({@code masks}), and students that draw in few steps can be distilled: as
+ *       in {@link dev.smalti.prior.absorbing}.
  *   <li>The network is told the masked share as its time; the transformers of both papers see it in the tokens and ignore it.
  * </ul>
  *

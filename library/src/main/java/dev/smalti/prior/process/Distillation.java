@@ -128,7 +128,10 @@ public final class Distillation {
                 new Of("auxiliary", auxiliary.parameters(), configuration.auxiliaryRate()) {
                     @Override
                     public Loss loss(TokenBatch batch, long step, Seed seed) {
-                        Tensor x0 = drawn(batch.codes().size(0), batch.labels(), seed.child("student").generator());
+                        Tensor x0 = drawn(
+                                batch.codes().size(0),
+                                batch.labels(),
+                                seed.child("student").generator());
                         return auxiliarys.loss(new TokenBatch(x0, batch.labels()), step, seed);
                     }
                 });
@@ -210,8 +213,10 @@ public final class Distillation {
             return xt;
         }
         int done = (int) (Tensors.toDoubles(Tensors.uniform(generator, 1))[0] * steps);
-        boolean learns = student.parameters().weights().values().iterator().next().requires_grad();
-        student.parameters().requireGradients(false); // autocast would keep weights without a gradient for the last pass
+        boolean learns =
+                student.parameters().weights().values().iterator().next().requires_grad();
+        student.parameters()
+                .requireGradients(false); // autocast would keep weights without a gradient for the last pass
         try (NoGradGuard guard = new NoGradGuard()) {
             Tensor x = xt;
             for (int step = 0; step < done; step++) {

@@ -225,7 +225,7 @@ public final class ReverseProcess {
         Tensor u = noisy ? draw.uniform(Use.KNOWN, draw.length()) : null;
         double[] times = draw.sampling().extrapolation().times(times(draw));
         return draw.run(
-                DoubleStream.of(times).map(Math::rint).toArray(),
+                DoubleStream.of(times).map(Math::ceil).toArray(),
                 network,
                 () -> keep(draw, start.get(), u, steps()),
                 (xt, now) -> keep(draw, step.apply(xt, now), u, now.s()));

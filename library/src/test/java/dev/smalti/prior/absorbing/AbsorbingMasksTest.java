@@ -59,8 +59,11 @@ class AbsorbingMasksTest {
                 Known known = new Known(3, 3, open, List.of(new long[] {2, 0, 0, 0, 0, 0, 0, 0, 0}));
                 prior.sample(
                         watched, prior.draw(Sampling.USUAL.steps(4), streams(1)).known(known));
-                long[] tokens = Tensors.toLongs(prior.maskTokens().tokens(streams(1).uniform(Use.MASKS, 0, 9)));
-                assertThat(LongStream.of(tokens).boxed()).contains((long) K, K + 1L).allMatch(token -> token >= K && token < K + MASKS);
+                long[] tokens =
+                        Tensors.toLongs(prior.maskTokens().tokens(streams(1).uniform(Use.MASKS, 0, 9)));
+                assertThat(LongStream.of(tokens).boxed())
+                        .contains((long) K, K + 1L)
+                        .allMatch(token -> token >= K && token < K + MASKS);
                 assertThat(seen).hasSizeGreaterThan(1);
                 long[] all = tokens.clone();
                 all[0] = 2;
@@ -87,8 +90,7 @@ class AbsorbingMasksTest {
                 return torch.one_hot(both, K).to(ScalarType.Float).mul(new Scalar(100.0));
             };
             Scope.free(() -> {
-                long[] drawn =
-                        Tensors.toLongs(prior.sample(first, prior.draw(Sampling.USUAL.steps(1), streams(400))));
+                long[] drawn = Tensors.toLongs(prior.sample(first, prior.draw(Sampling.USUAL.steps(1), streams(400))));
                 long ones = 0;
                 for (int i = 0; i < drawn.length; i += 2) {
                     assertThat(drawn[i]).isEqualTo(drawn[i + 1]).isBetween(0L, 1L);
@@ -117,7 +119,9 @@ class AbsorbingMasksTest {
                 return sum;
             });
             double[] all = Scope.value(() -> Tensors.toDoubles(prior.negativeLogLikelihood(
-                    new TokenBatch(Tensors.longs(x0).view(1, 2).expand(20_000, 2).contiguous(), null), new Seed(5))));
+                    new TokenBatch(
+                            Tensors.longs(x0).view(1, 2).expand(20_000, 2).contiguous(), null),
+                    new Seed(5))));
             double mean = DoubleStream.of(all).average().orElseThrow();
             double square = DoubleStream.of(all).map(x -> x * x).average().orElseThrow();
             double error = Math.sqrt((square - mean * mean) / all.length);

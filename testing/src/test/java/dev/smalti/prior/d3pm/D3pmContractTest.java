@@ -2,7 +2,9 @@ package dev.smalti.prior.d3pm;
 
 import dev.smalti.network.VqDiffusionTransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.testing.PriorContract;
+import java.util.Set;
 
 class D3pmContractTest extends PriorContract {
     @Override
@@ -16,6 +18,11 @@ class D3pmContractTest extends PriorContract {
                 null,
                 null,
                 null);
+    }
+
+    @Override
+    protected Set<Wish> able() {
+        return Set.of(Wish.EXTRAPOLATION, Wish.CORRECTOR);
     }
 
     @Override

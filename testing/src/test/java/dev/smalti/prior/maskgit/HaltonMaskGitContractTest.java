@@ -4,7 +4,9 @@ import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.maskgit.MaskGitConfiguration.Masking;
 import dev.smalti.prior.maskgit.MaskGitSampling.Order;
+import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.testing.PriorContract;
+import java.util.Set;
 
 /** As the released code of Besnier et al. */
 class HaltonMaskGitContractTest extends PriorContract {
@@ -20,6 +22,11 @@ class HaltonMaskGitContractTest extends PriorContract {
                 new MaskGitSampling(null, null, null, Order.HALTON, null, null),
                 null,
                 null);
+    }
+
+    @Override
+    protected Set<Wish> able() {
+        return Set.of(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
     }
 
     @Override

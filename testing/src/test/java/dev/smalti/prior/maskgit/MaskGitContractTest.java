@@ -2,7 +2,9 @@ package dev.smalti.prior.maskgit;
 
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.testing.PriorContract;
+import java.util.Set;
 
 class MaskGitContractTest extends PriorContract {
     /** Without smoothing: what is learnt with it is no grid by heart. */
@@ -10,6 +12,11 @@ class MaskGitContractTest extends PriorContract {
     protected PriorConfiguration configuration() {
         return new MaskGitConfiguration(
                 new TransformerConfiguration(2, 32, 4, null), null, null, null, 0.0, null, null, null, null);
+    }
+
+    @Override
+    protected Set<Wish> able() {
+        return Set.of(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
     }
 
     @Override

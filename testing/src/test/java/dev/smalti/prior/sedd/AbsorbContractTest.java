@@ -3,7 +3,9 @@ package dev.smalti.prior.sedd;
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.DiffusionTransformerConfiguration.Positions;
 import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.testing.PriorContract;
+import java.util.Set;
 
 class AbsorbContractTest extends PriorContract {
     @Override
@@ -18,6 +20,11 @@ class AbsorbContractTest extends PriorContract {
                 null,
                 null,
                 null);
+    }
+
+    @Override
+    protected Set<Wish> able() {
+        return Set.of(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
     }
 
     @Override

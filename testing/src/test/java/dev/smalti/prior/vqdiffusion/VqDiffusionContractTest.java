@@ -2,7 +2,9 @@ package dev.smalti.prior.vqdiffusion;
 
 import dev.smalti.network.VqDiffusionTransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
+import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.testing.PriorContract;
+import java.util.Set;
 
 class VqDiffusionContractTest extends PriorContract {
     @Override
@@ -19,6 +21,11 @@ class VqDiffusionContractTest extends PriorContract {
                 null,
                 null,
                 null);
+    }
+
+    @Override
+    protected Set<Wish> able() {
+        return Set.of(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
     }
 
     @Override
