@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -114,21 +115,24 @@ public final class SamplerLaw {
     }
 
     private void walk(GridDraw draw, int steps, GridDraw.Stepper stepper, double share) {
-        Rows rows = start();
+        List<Rows> all = List.of(start());
         int most = 0;
         for (int number = 1; number <= steps; number++) {
-            Rows before = rows;
             Merged after = new Merged();
-            for (int from = 0; from < before.count(); from += TOGETHER) {
-                take(draw, before.part(from), number, stepper, after);
+            for (Rows rows : all) {
+                for (int from = 0; from < rows.count(); from += TOGETHER) {
+                    take(draw, rows.part(from), number, stepper, after);
+                }
             }
-            rows = after.rows();
+            all = after.rows();
             most += after.asked;
             calls += share * after.mean;
         }
         passes = Math.max(passes, most);
-        for (int row = 0; row < rows.count(); row++) {
-            law[state(rows, row)] += share * rows.weight[row];
+        for (Rows rows : all) {
+            for (int row = 0; row < rows.count(); row++) {
+                law[state(rows, row)] += share * rows.weight[row];
+            }
         }
     }
 
@@ -223,8 +227,8 @@ public final class SamplerLaw {
      * @param shape [n, ...], with n a multiple of B
      */
     private record Memory(double[] values, int size, long[] shape, ScalarType type) {
-        static Memory of(Tensor left, int rows) {
-            return new Memory(Tensors.toDoubles(left), (int) (left.numel() / rows), Dims.of(left), left.scalar_type());
+        static Memory of(Tensor left, int size) {
+            return new Memory(Tensors.toDoubles(left), size, Dims.of(left), left.scalar_type());
         }
 
         Memory with(double[] others) {
@@ -250,15 +254,15 @@ public final class SamplerLaw {
     private final class Merged {
         private final Map<ByteBuffer, Integer> numbers = new HashMap<>();
         private final List<long[]> tokens = new ArrayList<>();
-        private final List<double[]> memories = new ArrayList<>();
+        private final List<double[]> memories = new ArrayList<>(); // null for none
         private double[] sums = new double[64];
         private Memory memory; // of some rows; null for none
         private int asked;
         private double mean;
 
         void add(long[] x, double[] weight, Tensor remembered) {
-            memory = remembered == null ? null : Memory.of(remembered, weight.length);
-            int size = memory == null ? 0 : memory.size;
+            int size = remembered == null ? 0 : (int) (remembered.numel() / weight.length);
+            memory = remembered == null ? memory : Memory.of(remembered, size);
             for (int row = 0; row < weight.length; row++) {
                 ByteBuffer key = ByteBuffer.allocate(Long.BYTES * (length + size));
                 for (int i = row * length; i < (row + 1) * length; i++) {
@@ -272,26 +276,35 @@ public final class SamplerLaw {
                     number = tokens.size();
                     tokens.add(Arrays.copyOfRange(x, row * length, (row + 1) * length));
                     memories.add(
-                            size == 0
-                                    ? new double[0]
-                                    : Arrays.copyOfRange(memory.values, row * size, (row + 1) * size));
+                            size == 0 ? null : Arrays.copyOfRange(memory.values, row * size, (row + 1) * size));
                     sums = number < sums.length ? sums : Arrays.copyOf(sums, 2 * number);
                 }
                 sums[number] += weight[row];
             }
         }
 
-        Rows rows() {
-            return new Rows(
-                    length,
-                    tokens.stream().flatMapToLong(Arrays::stream).toArray(),
-                    Arrays.copyOf(sums, tokens.size()),
-                    memory == null
-                            ? null
-                            : memory.with(memories.stream()
-                                    .flatMapToDouble(Arrays::stream)
-                                    .toArray()),
-                    List.of());
+        /** Those of which nothing is remembered, and the others. */
+        List<Rows> rows() {
+            return Stream.of(false, true)
+                    .map(remembered -> IntStream.range(0, tokens.size())
+                            .filter(row -> remembered == (memories.get(row) != null))
+                            .toArray())
+                    .filter(own -> own.length > 0)
+                    .map(own -> new Rows(
+                            length,
+                            IntStream.of(own)
+                                    .mapToObj(tokens::get)
+                                    .flatMapToLong(Arrays::stream)
+                                    .toArray(),
+                            IntStream.of(own).mapToDouble(row -> sums[row]).toArray(),
+                            memories.get(own[0]) == null
+                                    ? null
+                                    : memory.with(IntStream.of(own)
+                                            .mapToObj(memories::get)
+                                            .flatMapToDouble(Arrays::stream)
+                                            .toArray()),
+                            List.of()))
+                    .toList();
         }
     }
 
