@@ -88,9 +88,8 @@ final class StepOptions {
             throw new IllegalArgumentException(
                     "--entropy-bound says how many tokens a step reveals, and so does --steps: leave one of them out");
         }
-        Unmasking usual = Unmasking.USUAL;
         return sampling.unmasking(
-                        new Unmasking(reveal, order, noise == null ? usual.noise() : noise, bound == null ? 0 : bound))
+                        new Unmasking(reveal, order, noise, bound == null ? 0 : bound))
                 .extrapolation(extrapolation())
                 .corrector(Corrector.of(corrector, sweeps, places, when, kappa, eta));
     }

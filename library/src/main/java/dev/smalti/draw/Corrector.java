@@ -94,7 +94,7 @@ public sealed interface Corrector {
      * Each step draws of κ q(s | t) + (1 - κ) q(s | 0): partly as usual, partly of a guess that is lost anew.
      * arXiv:2602.21185.
      *
-     * @param kappa κ, in [0, 1]; 1 changes nothing
+     * @param kappa κ, in [0, 1]; 1 draws anew nothing
      */
     record Psi(double kappa) implements Corrector {
         /** @throws IllegalArgumentException if κ is no share */
@@ -119,7 +119,8 @@ public sealed interface Corrector {
             CAP,
             /** η σ_max. */
             RESCALE,
-            /** Steps in the middle of the draw stay at one share of masked tokens, and cap σ at η there. */
+            /** Steps in the middle of the draw stay at one share of masked tokens, and cap σ at η there. These are steps of its own: of those
+             * that were wished the number alone counts, and there are three at least. */
             LOOP
         }
 

@@ -184,7 +184,7 @@ public record Sampling(
         put(named, "typical", filters.typical(), 1.0);
         name(named, "reveal", unmasking.reveal(), Unmasking.Reveal.USUAL);
         name(named, "order", unmasking.order(), Order.USUAL);
-        put(named, "order_noise", unmasking.noise(), Unmasking.USUAL.noise());
+        put(named, "order_noise", unmasking.noise(), null);
         put(named, "entropy_bound", unmasking.bound(), 0.0);
         if (extrapolation instanceof Extrapolation.Multistep multistep) {
             named.put("extrapolate", multistep.lambda());

@@ -7,14 +7,15 @@ import java.util.Locale;
  *
  * @param reveal how many
  * @param order which of them first
- * @param noise c of {@link Order#CONFIDENCE} and {@link Order#MOMENT} at the first step, falling to 0 in equal parts; at least 0
+ * @param noise c of {@link Order#CONFIDENCE} and {@link Order#MOMENT} at the first step, falling to 0 in equal parts; at least 0; null for
+ *     the usual
  * @param bound γ: a step reveals as many places, in their order, as have a sum of entropies that is at most γ nats above the
  *     greatest of them, and one at least; so the number of steps is the grid's own. 0 for none. Ben-Hamu et al. 2025,
  *     arXiv:2505.24857
  */
-public record Unmasking(Reveal reveal, Order order, double noise, double bound) {
+public record Unmasking(Reveal reveal, Order order, Double noise, double bound) {
     /** As the method does it. */
-    public static final Unmasking USUAL = new Unmasking(Reveal.USUAL, Order.USUAL, 4.5, 0);
+    public static final Unmasking USUAL = new Unmasking(Reveal.USUAL, Order.USUAL, null, 0);
 
     /** How many places a step reveals. */
     public enum Reveal {
@@ -31,7 +32,7 @@ public record Unmasking(Reveal reveal, Order order, double noise, double bound) 
 
     /** @throws IllegalArgumentException naming what is out of range, or belongs to another order */
     public Unmasking {
-        if (!(noise >= 0) || Double.isInfinite(noise)) {
+        if (noise != null && (!(noise >= 0) || Double.isInfinite(noise))) {
             throw new IllegalArgumentException("the noise of the order must be at least 0, got " + noise);
         }
         if (!(bound >= 0) || Double.isInfinite(bound)) {
@@ -48,9 +49,9 @@ public record Unmasking(Reveal reveal, Order order, double noise, double bound) 
                             + order.name().toLowerCase(Locale.ROOT)
                             + " is none: take entropy, margin, random, halton or raster");
         }
-        if (reveal == Reveal.COINS && bound > 0) {
-            throw new IllegalArgumentException(
-                    "an entropy bound says how many places are revealed, and so do coins:" + " leave one of them out");
+        if (reveal != Reveal.USUAL && bound > 0) {
+            throw new IllegalArgumentException("an entropy bound says how many places are revealed, and so do "
+                    + reveal.name().toLowerCase(Locale.ROOT) + ": leave one of them out");
         }
     }
 
@@ -65,7 +66,7 @@ public record Unmasking(Reveal reveal, Order order, double noise, double bound) 
     }
 
     /** With another noise of the order. */
-    public Unmasking noise(double noise) {
+    public Unmasking noise(Double noise) {
         return new Unmasking(reveal, order, noise, bound);
     }
 

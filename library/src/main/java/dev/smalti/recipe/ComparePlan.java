@@ -385,6 +385,13 @@ public record ComparePlan(
                                                         : Phrase.of("%,d").with(count))
                                 + " list fewer values");
             }
+            if (extrapolate != null && trapezoidal != null) {
+                throw new IllegalArgumentException(
+                        "extrapolate and trapezoidal are two ways to look ahead: give each a sweep of its own");
+            }
+            if (against != null && (guidance == null || guidance.stream().anyMatch(each -> each == 0))) {
+                throw new IllegalArgumentException("against acts through guidance: list guidance above 0 beside it");
+            }
             if (temperatures != null && (temperature != null || lastTemperature != null)) {
                 throw new IllegalArgumentException("temperatures are of all steps, and so are temperature and"
                         + " last_temperature: give a sweep of their own");

@@ -2,6 +2,7 @@ package dev.smalti.prior.absorbing;
 
 import dev.smalti.corruption.Absorbing;
 import dev.smalti.corruption.MaskTokens;
+import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Order;
 import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.Unmasking.Reveal;
@@ -176,8 +177,19 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
     Tensor sample(Denoiser denoiser, GridDraw draw) {
         draw.showing(maskTokens).able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
         MaskedShares shares = new MaskedShares(share -> share, share -> Math.ceil(share * steps - 1e-9) - 1);
-        Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
-        return new MaskedWalk(draw, denoiser, false, shares, unmasking, true).run(times(draw));
+        double[] times = times(draw);
+        Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), usual(draw, times.length - 1), Order.RANDOM);
+        return new MaskedWalk(draw, denoiser, false, shares, unmasking, true).run(times);
+    }
+
+    /**
+     * Counts in fewer steps than places, where coins would draw many of them together; coins otherwise, which then need fewer passes,
+     * and where guesses are extrapolated, which makes good what coins lose.
+     */
+    private static Reveal usual(GridDraw draw, int steps) {
+        boolean few = steps < draw.unknown();
+        boolean plain = draw.sampling().extrapolation().equals(Extrapolation.NONE);
+        return few && plain ? Reveal.COUNTS : Reveal.COINS;
     }
 
     @Override

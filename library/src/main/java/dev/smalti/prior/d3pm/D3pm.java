@@ -119,7 +119,9 @@ public final class D3pm implements SearchableSteps {
         if (configuration.transitions() == Transitions.ABSORBING) {
             draw.able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
             Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), Reveal.COINS, Order.RANDOM);
-            return new MaskedWalk(draw, denoiser, false, reverse.masking(), unmasking, true).run(reverse.times(draw));
+            double[] times = reverse.times(draw);
+            reverse.checkHalves(draw.sampling(), times);
+            return new MaskedWalk(draw, denoiser, false, reverse.masking(), unmasking, true).run(times);
         }
         return reverse.walk(draw, denoiser, () -> reverse.start(draw), (xt, step) -> reverse.step(draw, xt, step));
     }

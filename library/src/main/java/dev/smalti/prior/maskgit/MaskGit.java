@@ -189,7 +189,7 @@ public final class MaskGit implements SearchableSteps, MaskedPrior {
         return sample(network, draw);
     }
 
-    /** The same with logits of {@code denoiser}. All grids have the same number of masks before a step, which it is told. */
+    /** The same with logits of {@code denoiser}. It is told the share of masks. */
     Tensor sample(Denoiser denoiser, GridDraw draw) {
         draw.showing(maskTokens).able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
         Unmasking unmasking = configuration.sampling().unmasking(draw.sampling().unmasking());

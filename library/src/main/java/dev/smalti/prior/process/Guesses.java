@@ -16,7 +16,7 @@ public final class Guesses {
     private final double lambda;
     private final boolean last; // of which the next step makes nothing
     private final Tensor before; // float32 [B·L, K]; null in the first step
-    private Tensor now; // the same
+    private final Tensor now; // the same
 
     /** Those of a step of a draw, which are its memory. */
     public Guesses(GridDraw draw, Step step) {
@@ -26,6 +26,11 @@ public final class Guesses {
         this.lambda = extrapolation.lambda(step.number());
         this.last = extrapolation.lambda(step.number() + 1) == 0;
         this.before = draw.memory();
+        this.now = none
+                ? null
+                : torch.zeros( // before the places come in parts, whose scopes would free it
+                        new long[] {draw.grids() * draw.length(), draw.space().codes()},
+                        Tensors.options(ScalarType.Float, draw.device()));
     }
 
     /** Whether they are as the network gives them. */
@@ -54,11 +59,6 @@ public final class Guesses {
         }
         Tensor logits = alone.apply(given);
         Tensor p = torch.softmax(logits.to(ScalarType.Float), 1);
-        if (now == null) {
-            now = torch.zeros(
-                    new long[] {draw.grids() * draw.length(), p.size(1)},
-                    Tensors.options(ScalarType.Float, p.device()));
-        }
         now.index_copy_(0, at.at(), p);
         if (lambda == 0 || before == null) {
             return logits;

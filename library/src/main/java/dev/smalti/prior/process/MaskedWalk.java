@@ -1,10 +1,13 @@
 package dev.smalti.prior.process;
 
 import dev.smalti.draw.Corrector;
+import dev.smalti.draw.Corrector.When;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Steps;
 import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.draw.UnsupportedSamplingException;
@@ -13,6 +16,8 @@ import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
+import java.util.Locale;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -28,6 +33,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>Letters: B grids, L places, M masked ones, K codes.
  */
 public final class MaskedWalk {
+    private static final double NOISE = 4.5; // as Besnier and Chen 2023
     private static final double LOOPED = 0.1; // masked in the loop, as in the released code of Wang et al.
     private static final double LEAST = -1e4; // where p ln p is 0 all the same
 
@@ -78,7 +84,7 @@ public final class MaskedWalk {
     /**
      * The grids that are drawn.
      *
-     * @param times before the first step and after each, descending to 0; a step may reveal nothing, which costs no call
+     * @param times before the first step and after each, descending to 0; a step that reveals nothing costs no call, unless it guesses all masked places
      * @return int64 [B, h, w], on the CPU
      */
     public Tensor run(double[] times) {
@@ -86,12 +92,19 @@ public final class MaskedWalk {
         Extrapolation extrapolation = draw.sampling().extrapolation();
         boolean plain = extrapolation.equals(Extrapolation.NONE) && corrector.equals(Corrector.NONE);
         last = times[0];
+        if (unmasking.bound() > 0) {
+            checkBound();
+        }
+        if (looping(corrector) && times.length < 4) {
+            throw new UnsupportedSamplingException("remask-loop needs three steps at least: before the loop, in it and after"
+                    + " it; got " + (times.length - 1));
+        }
         remasks = corrector instanceof Corrector.Psi || corrector instanceof Corrector.Remask;
         if (remasks && !draw.sampling().unmasking().equals(Unmasking.USUAL)) {
             throw new UnsupportedSamplingException("psi and remask mask and reveal each token by itself:"
                     + " leave out order, reveal, order noise and entropy bound, or take the corrector gibbs");
         }
-        if (unmasking.reveal() == Reveal.COINS && plain) {
+        if (unmasking.reveal() == Reveal.COINS && plain && !scores) {
             return draw.reveal(times, network, step -> hazard(step.t(), step.s()), step -> masking.told(step.t()));
         }
         double[] all = unmasking.bound() > 0 ? evenly() : extrapolation.times(looped(corrector, times));
@@ -108,7 +121,32 @@ public final class MaskedWalk {
                 this::step);
     }
 
+    private static boolean looping(Corrector corrector) {
+        return corrector instanceof Corrector.Remask remask && remask.kind() == Corrector.Remask.Kind.LOOP;
+    }
+
+    /** With an entropy bound a step is none of a schedule: each grid has as many as it needs. */
+    private void checkBound() {
+        Sampling sampling = draw.sampling();
+        int most = Math.toIntExact(draw.unknown());
+        boolean constant = IntStream.rangeClosed(2, most)
+                .allMatch(number -> sampling.weight(number, most) == sampling.weight(1, most)
+                        && sampling.filter(number, most).equals(sampling.filter(1, most)));
+        String wrong = sampling.steps() instanceof Steps.Equal || sampling.steps() instanceof Steps.Listed
+                ? "steps"
+                : sampling.extrapolation() instanceof Extrapolation.Trapezoidal
+                        ? "trapezoidal steps"
+                        : sampling.corrector() instanceof Corrector.Gibbs gibbs && gibbs.when() == When.BETWEEN
+                                ? "a corrector between steps"
+                                : constant ? null : "guidance and temperatures that change over the steps";
+        if (wrong != null) {
+            throw new UnsupportedSamplingException(
+                    "an entropy bound says itself how many steps a grid takes, so leave out " + wrong + ", or the bound");
+        }
+    }
+
     /** Times at which one masked place after the other is revealed. */
+
     private double[] evenly() {
         int unknown = Math.toIntExact(draw.unknown());
         double[] times = new double[unknown + 1];
@@ -217,8 +255,9 @@ public final class MaskedWalk {
      * eq. 5 and 6; arXiv:2602.21185 has σ = (1 - κ)(1 - α_s).
      */
     private Tensor remasked(Tensor xt, Tensor masked, Step step) {
-        double before = masking.share(step.t());
-        double after = step.s() == 0 ? 0 : masking.share(step.s());
+        double open = masking.share(last); // known tokens are never masked, so shares are of the others
+        double before = masking.share(step.t()) / open;
+        double after = step.s() == 0 ? 0 : masking.share(step.s()) / open;
         double sigma = sigma(before, after);
         double p = step.last() ? 1 : Math.min(1, (before - after + sigma * (1 - before)) / before);
         Tensor lost = draw.coins(Use.REMASKED, draw.open().logical_and(masked.logical_not()), sigma, step);
@@ -241,10 +280,7 @@ public final class MaskedWalk {
     /** The times of {@link Corrector.Remask.Kind#LOOP}: to a tenth that is masked, as many steps there, and on. */
     private double[] looped(Corrector corrector, double[] times) {
         int steps = times.length - 1;
-        if (!(corrector instanceof Corrector.Remask remask)
-                || remask.kind() != Corrector.Remask.Kind.LOOP
-                || steps < 3
-                || masking.share(last) <= LOOPED) {
+        if (!looping(corrector)) {
             return times;
         }
         int first = (int) Math.max(1, Math.round(0.45 * steps));
@@ -253,8 +289,8 @@ public final class MaskedWalk {
         double whole = masking.share(last);
         for (int i = 0; i <= steps; i++) {
             double share = i < first
-                    ? whole + (LOOPED - whole) * i / first
-                    : i <= steps - end ? LOOPED : LOOPED * (steps - i) / end;
+                    ? whole * (1 + (LOOPED - 1) * i / first)
+                    : whole * LOOPED * (i <= steps - end ? 1 : (double) (steps - i) / end);
             all[i] = i == 0 ? last : i == steps ? 0 : masking.time(share, 0, last);
         }
         return all;
@@ -268,7 +304,8 @@ public final class MaskedWalk {
         if (at == null) {
             return xt;
         }
-        double noise = unmasking.noise() * (1 - (double) step.number() / step.of());
+        double scale = unmasking.noise() == null ? NOISE : unmasking.noise();
+        double noise = scale * (1 - (double) step.number() / step.of());
         Guesses guesses = new Guesses(draw, step);
         Tensor exponential = unmasking.order() == Order.CONFIDENCE && noise > 0
                 ? draw.exponential(Use.ORDER, step).flatten() // [B·L]
@@ -292,7 +329,7 @@ public final class MaskedWalk {
         Tensor counts = unmasking.bound() > 0
                 ? bounded(keys, at.write(never(xt), all.select(1, 2)))
                 : count(masked).sub(new Scalar(masks(step.s()))).clamp_min(new Scalar(0L));
-        Tensor revealed = unmasking.order() == Order.MOMENT
+        Tensor revealed = unmasking.order() == Order.MOMENT && noise > 0
                 ? draw.first(keys, counts, step)
                 : RandomStreams.greatest(keys, counts);
         return torch.where(revealed, filled, xt);
@@ -309,10 +346,12 @@ public final class MaskedWalk {
                         .clone();
                 yield best.select(1, 0).sub(best.select(1, best.size(1) - 1));
             }
-            case MOMENT ->
-                torch.log_softmax(guess.to(ScalarType.Double), 1)
-                        .mul(new Scalar(1 + 1 / noise))
-                        .logsumexp(1);
+            case MOMENT -> {
+                Tensor log = torch.log_softmax(guess.to(ScalarType.Double), 1);
+                yield noise == 0
+                        ? log.amax(new long[] {1}, false)
+                        : log.mul(new Scalar(1 + 1 / noise)).logsumexp(1);
+            }
             default -> rank.flatten().index_select(0, at.at()).neg().to(ScalarType.Double);
         };
     }

@@ -5,8 +5,10 @@ import dev.smalti.corruption.Level;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
 import dev.smalti.draw.Corrector;
+import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.draw.UnsupportedSamplingException;
@@ -223,12 +225,24 @@ public final class ReverseProcess {
         checkCorrector(draw.sampling().corrector());
         boolean noisy = draw.partial() && !masks();
         Tensor u = noisy ? draw.uniform(Use.KNOWN, draw.length()) : null;
-        double[] times = draw.sampling().extrapolation().times(times(draw));
+        double[] whole = times(draw);
+        checkHalves(draw.sampling(), whole);
+        double[] times = draw.sampling().extrapolation().times(whole);
         return draw.run(
                 DoubleStream.of(times).map(Math::ceil).toArray(),
                 network,
                 () -> keep(draw, start.get(), u, steps()),
                 (xt, now) -> keep(draw, step.apply(xt, now), u, now.s()));
+    }
+
+    /**  UnsupportedSamplingException if trapezoidal steps have no whole time in between */
+    public void checkHalves(Sampling sampling, double[] times) {
+        for (int i = 1; i < times.length; i++) {
+            if (sampling.extrapolation() instanceof Extrapolation.Trapezoidal && times[i - 1] - times[i] < 2) {
+                throw new UnsupportedSamplingException("trapezoidal steps are of two of the model's " + steps()
+                        + " at least, so steps must be at most " + steps() / 2 + ", got " + (times.length - 1));
+            }
+        }
     }
 
     private static void checkOrder(Unmasking wished) {
@@ -244,7 +258,8 @@ public final class ReverseProcess {
             throw new UnsupportedSamplingException(
                     corrector instanceof Corrector.Psi
                             ? "psi is not for tokens that are both masked and replaced: take the corrector gibbs"
-                            : "this prior replaces tokens, and remask corrects draws from masks alone: take gibbs or psi");
+                            : "this prior replaces tokens, and remask corrects draws from masks alone: take the corrector gibbs"
+                            + (masks() ? "" : ", or psi"));
         }
     }
 
