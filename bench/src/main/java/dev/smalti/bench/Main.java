@@ -47,7 +47,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * others take long. {@code paper=64} draws and trains 64 grids at once, and {@code metrics=10000} has sets of that many images in place
  * of 50,000. The ablations, which take an hour
  * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, {@code ablation-lcmd-consistency}, {@code ablation-lcmd-steps},
- * {@code ablation-lcmd-dropping}, {@code ablation-lcmd-weights}, {@code ablation-lcmd-width}, and with the folder of {@code fruits-train.zip} and
+ * {@code ablation-lcmd-dropping}, {@code ablation-lcmd-weights}, {@code ablation-lcmd-width}, {@code ablation-samplers} (with {@code =RECIPES} of recipes/toy behind it), and with the folder of {@code fruits-train.zip} and
  * {@code fruits-valid.zip} {@code ablation-rdpm=DIR} (with {@code =ROW} behind it the rows alone whose names begin so) and {@code ablation-rdpm-sampling=DIR}. {@code lcmd-distances=RUN,TOKENS} draws
  * matrices of distances of embeddings.
  */
@@ -115,6 +115,12 @@ public final class Main {
                 case "ablation-lcmd-dropping" -> results.put(name, LcmdAblation.dropping());
                 case "ablation-lcmd-weights" -> results.put(name, LcmdAblation.weights());
                 case "ablation-lcmd-width" -> results.put(name, LcmdAblation.width());
+                case "ablation-samplers" ->
+                    results.put(
+                            parts[0],
+                            SamplerAblation.table(
+                                    HOME.resolve("recipes").resolve("toy"),
+                                    parts.length > 1 ? List.of(parts[1].split(",")) : List.of()));
                 case "lcmd-distances" -> results.put(parts[0], distances(parts));
                 case "ablation-rdpm" ->
                     results.put(name, RdpmAblation.table(folder(parts), parts.length > 2 ? parts[2] : ""));
@@ -125,7 +131,7 @@ public final class Main {
                             + " paper-training, paper-training-fp32, fruits, tokenizer, tokenizer-256, encode, memory,"
                             + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-lcmd-consistency,"
                             + " ablation-lcmd-steps, ablation-lcmd-dropping,"
-                            + " ablation-lcmd-weights, ablation-lcmd-width, lcmd-distances=RUN,TOKENS, ablation-rdpm=DIR[=ROW]"
+                            + " ablation-lcmd-weights, ablation-lcmd-width, ablation-samplers[=RECIPES], lcmd-distances=RUN,TOKENS, ablation-rdpm=DIR[=ROW]"
                             + " and ablation-rdpm-sampling=DIR");
             }
         }

@@ -64,19 +64,26 @@ public final class JointExperiment {
     /** The total variation of 20,000 grids of the first class, seed 5. */
     public double distance(Path run, String... overrides) {
         try (Model model = Model.open(run.toString(), "cpu", List.of(overrides))) {
-            return joint.totalVariation(0, counts(model, 0, null));
+            return joint.totalVariation(0, counts(model, 0, Sampling.USUAL, null));
+        }
+    }
+
+    /** The same of grids that are drawn otherwise. */
+    public double distance(Path run, Sampling sampling) {
+        try (Model model = Model.open(run.toString(), "cpu")) {
+            return joint.totalVariation(0, counts(model, 0, sampling, null));
         }
     }
 
     /** How often each state is drawn. @param known null for none */
-    private static long[] counts(Model model, int label, Known known) {
+    private static long[] counts(Model model, int label, Sampling sampling, Known known) {
         long[] counts = new long[KnownJoint.STATES];
         long[] labels = new long[DRAWN];
         Arrays.fill(labels, label);
         for (int from = 0; from < DRAWN; from += AT_ONCE) {
             int begin = from;
             long[] codes = Scope.value(() -> Tensors.toLongs(
-                    model.codes(new GridBatch(labels, begin, AT_ONCE, 5, Sampling.USUAL, known), StepWatcher.NONE)));
+                    model.codes(new GridBatch(labels, begin, AT_ONCE, 5, sampling, known), StepWatcher.NONE)));
             for (int i = 0; i < codes.length; i += KnownJoint.CELLS) {
                 counts[KnownJoint.state(codes[i], codes[i + 1], codes[i + 2], codes[i + 3])]++;
             }
@@ -99,7 +106,7 @@ public final class JointExperiment {
                         .asLongStream()
                         .toArray());
             }
-            return joint.totalVariation(0, counts(model, 0, new Known(2, 2, open, given)));
+            return joint.totalVariation(0, counts(model, 0, Sampling.USUAL, new Known(2, 2, open, given)));
         }
     }
 
