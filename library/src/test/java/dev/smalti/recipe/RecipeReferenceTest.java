@@ -11,7 +11,6 @@ import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.LlamaTransformerConfiguration;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.network.VqDiffusionTransformerConfiguration;
-import dev.smalti.prior.process.DistillationConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.autoregressive.AutoregressiveConfiguration;
 import dev.smalti.prior.d3pm.D3pmConfiguration;

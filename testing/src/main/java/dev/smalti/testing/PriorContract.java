@@ -347,7 +347,9 @@ public abstract class PriorContract {
             long[] labels = {0, 1, 2, 0};
             List<long[]> codes = new SplittableRandom(4)
                     .ints(labels.length)
-                    .mapToObj(seed -> new SplittableRandom(seed).longs(size(), 0, space().codes()).toArray())
+                    .mapToObj(seed -> new SplittableRandom(seed)
+                            .longs(size(), 0, space().codes())
+                            .toArray())
                     .toList();
             for (int i = 0; i < SAMPLERS.size(); i++) {
                 Sampling sampling = SAMPLERS.get(i).guidance(0.5);
@@ -360,12 +362,20 @@ public abstract class PriorContract {
     }
 
     private void drawsOrRefuses(
-            Prior prior, Sampling sampling, Known known, boolean[] open, List<long[]> codes, long[] labels, boolean must) {
+            Prior prior,
+            Sampling sampling,
+            Known known,
+            boolean[] open,
+            List<long[]> codes,
+            long[] labels,
+            boolean must) {
         long[][] drawn;
         try {
             drawn = sample(prior, sampling, known, labels, 9, labels.length);
         } catch (UnsupportedSamplingException refusal) {
-            assertThat(must).as("refuses " + sampling + ": " + refusal.getMessage()).isFalse();
+            assertThat(must)
+                    .as("refuses " + sampling + ": " + refusal.getMessage())
+                    .isFalse();
             assertThat(refusal).hasMessageMatching("(?s).*(order|extrapolat|correct|psi|remask).*");
             return;
         }

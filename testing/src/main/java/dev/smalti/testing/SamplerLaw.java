@@ -275,8 +275,7 @@ public final class SamplerLaw {
                 if (number == null) {
                     number = tokens.size();
                     tokens.add(Arrays.copyOfRange(x, row * length, (row + 1) * length));
-                    memories.add(
-                            size == 0 ? null : Arrays.copyOfRange(memory.values, row * size, (row + 1) * size));
+                    memories.add(size == 0 ? null : Arrays.copyOfRange(memory.values, row * size, (row + 1) * size));
                     sums = number < sums.length ? sums : Arrays.copyOf(sums, 2 * number);
                 }
                 sums[number] += weight[row];

@@ -51,7 +51,8 @@ class MaskedSamplersTest {
         check(World.B, multistep(0.5, steps(4)), 0.069);
         check(World.B, multistep(0.75, steps(8)), 0.012);
         check(World.B, multistep(0.1, counts(1, 1, 2, 2)), 0.022);
-        assertThat(figure(World.B, Method.MASKS, multistep(0.5, steps(4))).passes()).isEqualTo(4);
+        assertThat(figure(World.B, Method.MASKS, multistep(0.5, steps(4))).passes())
+                .isEqualTo(4);
     }
 
     @Test

@@ -35,7 +35,8 @@ class ReplacedSamplersTest {
         check(Method.D3PM_UNIFORM, gibbs(1, 1, When.BETWEEN, kept(4)), 0.156);
         check(Method.D3PM_UNIFORM, gibbs(1, 1, When.BETWEEN, kept(8)), 0.061);
         check(Method.SEDD_UNIFORM, gibbs(3, 1, When.END, steps(4)), 0.108);
-        assertThat(figure(World.B, Method.D3PM_UNIFORM, gibbs(3, 1, When.END, kept(4))).passes())
+        assertThat(figure(World.B, Method.D3PM_UNIFORM, gibbs(3, 1, When.END, kept(4)))
+                        .passes())
                 .isEqualTo(7);
     }
 

@@ -101,8 +101,7 @@ final class SamplerPage {
 
                 VQ-Diffusion in B, with 240 steps of training.
 
-                %s"""
-                .formatted(
+                %s""".formatted(
                         rounded(World.A.ofIndependentTokens()),
                         rounded(World.B.ofIndependentTokens()),
                         COMMAND,
@@ -131,7 +130,8 @@ final class SamplerPage {
         List<Line> lines = new ArrayList<>();
         lines.add(masks("coins, equal steps (usual: absorbing, D3PM)", "`--reveal coins`", SamplerPage::equal));
         lines.add(line("SEDD's own steps, and one that denoises", "", Method.SEDD_ABSORB, calls -> steps(calls - 1)));
-        lines.add(masks("coins, the fewer the noisier", "`--times`", calls -> at(calls, u -> 1 - Math.cos(u * Math.PI / 2))));
+        lines.add(masks(
+                "coins, the fewer the noisier", "`--times`", calls -> at(calls, u -> 1 - Math.cos(u * Math.PI / 2))));
         lines.add(new Line(
                 "counts: 2 + 2, one a step; 2 + 4, 1 + 1 + 2 + 2, one a step",
                 "`--reveal counts --times`",
@@ -167,7 +167,8 @@ final class SamplerPage {
                 "half the calls coins, half sweeps of one place at the end",
                 "`--corrector gibbs`",
                 calls -> gibbs(calls / 2, 1, When.END, steps(calls / 2))));
-        lines.add(remasked("masking again, by cap", "remask-cap", new Corrector.Remask(Corrector.Remask.Kind.CAP, 0.1)));
+        lines.add(
+                remasked("masking again, by cap", "remask-cap", new Corrector.Remask(Corrector.Remask.Kind.CAP, 0.1)));
         lines.add(remasked(
                 "masking again, rescaled", "remask-rescale", new Corrector.Remask(Corrector.Remask.Kind.RESCALE, 0.1)));
         return lines;
@@ -266,8 +267,7 @@ final class SamplerPage {
 
     private static Line ofB(
             String sampler, String options, Method method, Sampling four, Sampling eight, Sampling sixteen) {
-        return new Line(
-                sampler, options, List.of(b(4, method, four), b(8, method, eight), b(16, method, sixteen)));
+        return new Line(sampler, options, List.of(b(4, method, four), b(8, method, eight), b(16, method, sixteen)));
     }
 
     private static Cell b(int calls, Method method, Sampling sampling) {

@@ -83,7 +83,8 @@ final class Samplers {
 
     private record Key(World world, Method method, Sampling sampling) {}
 
-    private static final int CHAIN = 10_000; // steps of D3PM, so many that each share of kept tokens is near one of them
+    private static final int CHAIN =
+            10_000; // steps of D3PM, so many that each share of kept tokens is near one of them
     private static final Schedule COSINE = Schedule.cosine(CHAIN);
     private static final Map<Key, Figure> FIGURES = new ConcurrentHashMap<>();
 
@@ -103,7 +104,8 @@ final class Samplers {
         int passes = 0;
         for (Joint joint : key.world().joints) {
             SamplerLaw.Law law = law(joint, key.method(), key.sampling());
-            distance += joint.totalVariation(law.probability()) / key.world().joints.size();
+            distance +=
+                    joint.totalVariation(law.probability()) / key.world().joints.size();
             calls += law.calls() / key.world().joints.size();
             passes = Math.max(passes, law.passes());
         }
@@ -138,8 +140,8 @@ final class Samplers {
                         joint,
                         method.masked,
                         ExactPosterior.ofChain(joint, COSINE),
-                        network -> new D3pmConfiguration(
-                                network, null, null, CHAIN, Posterior.CONTEXT, null, null, null),
+                        network ->
+                                new D3pmConfiguration(network, null, null, CHAIN, Posterior.CONTEXT, null, null, null),
                         sampling);
             case VQ_DIFFUSION ->
                 SamplerLaw.of(
@@ -152,11 +154,9 @@ final class Samplers {
         };
     }
 
-    private static SeddConfiguration sedd(
-            NetworkConfiguration network, SeddConfiguration.Transitions transitions) {
+    private static SeddConfiguration sedd(NetworkConfiguration network, SeddConfiguration.Transitions transitions) {
         Noise noise = new Noise(Noise.Shape.LOG_LINEAR, 1e-6, null, null); // little is left at the noisy end
-        return new SeddConfiguration(
-                network, transitions, noise, Parametrisation.EXACT, null, null, null, null, null);
+        return new SeddConfiguration(network, transitions, noise, Parametrisation.EXACT, null, null, null, null, null);
     }
 
     // What is wished
@@ -204,7 +204,9 @@ final class Samplers {
     /** Steps of D3PM between which the share of kept tokens grows by as much each, by its cosine. */
     static Sampling kept(int steps) {
         double[] kept = Scope.value(() -> Tensors.toDoubles(COSINE.at(
-                        Tensors.longs(IntStream.rangeClosed(0, CHAIN).asLongStream().toArray()), Devices.cpu())
+                        Tensors.longs(
+                                IntStream.rangeClosed(0, CHAIN).asLongStream().toArray()),
+                        Devices.cpu())
                 .kept()));
         List<Double> times = IntStream.range(0, steps)
                 .mapToObj(i -> i == 0 ? 1.0 : first(kept, (double) i / steps) / CHAIN)

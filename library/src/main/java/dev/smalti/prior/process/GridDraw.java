@@ -526,7 +526,9 @@ public final class GridDraw {
         };
         return Inference.tensor(parameters, () -> {
             try {
-                return walk == null ? chain(start.get(), all.size(), stepper) : walk.walk(start.get(), all.size(), stepper);
+                return walk == null
+                        ? chain(start.get(), all.size(), stepper)
+                        : walk.walk(start.get(), all.size(), stepper);
             } finally {
                 memory(null);
             }
