@@ -310,14 +310,16 @@ public abstract class PriorContract {
     /** Samplers that every prior draws by, or refuses by name. */
     private static final List<Sampling> SAMPLERS = List.of(
             Sampling.USUAL.unmasking(Unmasking.USUAL.reveal(Reveal.COUNTS)),
+            Sampling.USUAL.unmasking(Unmasking.USUAL.reveal(Reveal.COINS)),
             Sampling.USUAL.order(Order.HALTON),
             Sampling.USUAL.order(Order.RASTER),
             Sampling.USUAL.extrapolation(new Extrapolation.Multistep(0.5)),
-            Sampling.USUAL.extrapolation(new Extrapolation.Trapezoidal(0.5)),
+            Sampling.USUAL.steps(2).extrapolation(new Extrapolation.Trapezoidal(0.5)),
             Sampling.USUAL.corrector(new Corrector.Gibbs(2, 1, When.END)),
             Sampling.USUAL.corrector(new Corrector.Gibbs(1, 2, When.BETWEEN)),
             Sampling.USUAL.order(Order.ENTROPY),
             Sampling.USUAL.order(Order.MARGIN),
+            Sampling.USUAL.unmasking(Unmasking.USUAL.order(Order.MOMENT).noise(0.0)),
             Sampling.USUAL.order(Order.MOMENT).extrapolation(new Extrapolation.Multistep(0.25)),
             Sampling.USUAL.unmasking(Unmasking.USUAL.bound(2)),
             Sampling.USUAL.corrector(new Corrector.Psi(0.8)),
@@ -325,7 +327,7 @@ public abstract class PriorContract {
             Sampling.USUAL.corrector(new Corrector.Remask(Remask.Kind.RESCALE, 0.2)),
             Sampling.USUAL.corrector(new Corrector.Remask(Remask.Kind.LOOP, 0.2)));
 
-    private static final int COMMON = 7; // of these, which whoever can do their kind at all can do
+    private static final int COMMON = 8; // of these, which whoever can do their kind at all can do
 
     /** What the method does of what not every method can. */
     protected Set<Wish> able() {

@@ -511,6 +511,9 @@ public final class GridDraw {
         checkWishes();
         Denoiser seen = seen(network, scores);
         int steps = times.length - 1;
+        if (steps == 1 && sampling.corrector() instanceof Corrector.Gibbs gibbs && gibbs.when() == When.BETWEEN) {
+            throw new UnsupportedSamplingException("a draw of one step has nothing between steps to correct: take the corrector at the end, or more steps");
+        }
         List<Turned> all = turned(steps);
         Stepper stepper = (x, number) -> {
             Turned turn = all.get(number - 1);
@@ -519,8 +522,13 @@ public final class GridDraw {
                 Step own = windowed(now, seen);
                 return Scope.hold(turn.sweep() == 0 ? step.apply(x, own) : sweep.apply(x, own.number(turn.numbers())));
             });
-            if (turn.last()) {
-                watch(after, now);
+            try {
+                if (turn.last()) {
+                    watch(after, now);
+                }
+            } catch (RuntimeException | Error stop) {
+                Scope.release(after);
+                throw stop;
             }
             return after;
         };
@@ -548,8 +556,7 @@ public final class GridDraw {
     private List<Turned> turned(int steps) {
         List<Turned> all = new ArrayList<>();
         for (int step = 1; step <= steps; step++) {
-            int sweeps = sampling.corrector() instanceof Corrector.Gibbs gibbs
-                            && (step == steps) == (gibbs.when() == When.END)
+            int sweeps = sampling.corrector() instanceof Corrector.Gibbs gibbs && corrects(gibbs, step, steps)
                     ? gibbs.sweeps()
                     : 0;
             for (int sweep = 0; sweep <= sweeps; sweep++) {
@@ -557,6 +564,12 @@ public final class GridDraw {
             }
         }
         return all;
+    }
+
+    /** After a whole step, not between the two parts of a trapezoidal one. */
+    private boolean corrects(Corrector.Gibbs gibbs, int step, int steps) {
+        boolean part = sampling.extrapolation() instanceof Extrapolation.Trapezoidal && step % 2 == 1;
+        return gibbs.when() == When.END ? step == steps : step < steps && !part;
     }
 
     private Tensor chain(Tensor start, int steps, Stepper stepper) {

@@ -7,6 +7,8 @@ import dev.smalti.draw.GumbelRace;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.draw.StepWatcher;
 import dev.smalti.network.Loss;
 import dev.smalti.network.TransformerConfiguration;
@@ -156,7 +158,8 @@ class UnleashingFixtureTest {
             StepWatcher watcher = (done, of, xt) -> chain.add(Tensors.toLongs(xt));
             Sampling sampling = Sampling.USUAL
                     .steps(fixture.settings("sample_steps").asInt())
-                    .filter(new LogitFilter(temperature, 0, 1));
+                    .filter(new LogitFilter(temperature, 0, 1))
+                    .unmasking(Unmasking.USUAL.reveal(Reveal.COINS));
             prior.sample(prior.draw(sampling, new Stored(u, fixture.in("sample_gumbel")))
                     .watcher(watcher));
             Tensor tokens = Tensors.cat(chain.stream().map(Tensors::longs).toList());
