@@ -94,8 +94,8 @@ final class SamplerPage {
 
                 %s
                 A sweep draws one place anew of what the others tell. At the end each brings the law nearer to the joint; between the steps
-                they do less, since tokens are replaced again. Two calls a step are worth more than two steps; looking ahead from the last
-                step helps at 4 and harms at 8.
+                they do less, since tokens are replaced again. Two calls a step are worth more than two steps, and more than looking ahead
+                from the last.
 
                 ## Masked and replaced tokens
 
@@ -133,9 +133,9 @@ final class SamplerPage {
         lines.add(masks(
                 "coins, the fewer the noisier", "`--times`", calls -> at(calls, u -> 1 - Math.cos(u * Math.PI / 2))));
         lines.add(new Line(
-                "counts: 2 + 2, one a step; 2 + 4, 1 + 1 + 2 + 2, one a step",
+                "counts: 2 + 2, one a step; 2 + 4, 1 + 1 + 2 + 2",
                 "`--reveal counts --times`",
-                of(two, each, null, twoOfB, fourOfB, counts(1, 1, 1, 1, 1, 1))));
+                of(two, each, null, twoOfB, fourOfB, null)));
         for (double lambda : new double[] {0.5, 0.75}) {
             lines.add(masks(
                     "coins, looking ahead from the last step",
@@ -169,8 +169,6 @@ final class SamplerPage {
                 calls -> gibbs(calls / 2, 1, When.END, steps(calls / 2))));
         lines.add(
                 remasked("masking again, by cap", "remask-cap", new Corrector.Remask(Corrector.Remask.Kind.CAP, 0.1)));
-        lines.add(remasked(
-                "masking again, rescaled", "remask-rescale", new Corrector.Remask(Corrector.Remask.Kind.RESCALE, 0.1)));
         return lines;
     }
 
@@ -211,7 +209,7 @@ final class SamplerPage {
                 "`--extrapolate 0.5`",
                 Method.SEDD_UNIFORM,
                 multistep(0.5, steps(4)),
-                multistep(0.5, steps(8)),
+                null,
                 null));
         lines.add(ofB(
                 "SEDD, θ-trapezoidal, θ = 1/2",
