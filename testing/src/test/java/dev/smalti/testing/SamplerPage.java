@@ -128,13 +128,13 @@ final class SamplerPage {
         Sampling twoOfB = counts(2, 4);
         Sampling fourOfB = counts(1, 1, 2, 2);
         List<Line> lines = new ArrayList<>();
-        lines.add(masks("coins, equal steps (usual: absorbing, D3PM)", "`--reveal coins`", SamplerPage::equal));
+        lines.add(masks("coins, equal steps (usual: D3PM)", "`--reveal coins`", SamplerPage::equal));
         lines.add(line("SEDD's own steps, and one that denoises", "", Method.SEDD_ABSORB, calls -> steps(calls - 1)));
         lines.add(masks(
-                "coins, the fewer the noisier", "`--times`", calls -> at(calls, u -> 1 - Math.cos(u * Math.PI / 2))));
+                "coins, the fewer the noisier", "listed times", calls -> at(calls, u -> 1 - Math.cos(u * Math.PI / 2))));
         lines.add(new Line(
                 "counts: 2 + 2, one a step; 2 + 4, 1 + 1 + 2 + 2",
-                "`--reveal counts --times`",
+                "`--reveal counts`, listed times",
                 of(two, each, null, twoOfB, fourOfB, null)));
         for (double lambda : new double[] {0.5, 0.75}) {
             lines.add(masks(
@@ -144,7 +144,7 @@ final class SamplerPage {
         }
         lines.add(new Line(
                 "counts 1 + 1 + 2; 1 + 1 + 2 + 2, looking ahead",
-                "`--reveal counts --times --extrapolate 0.1`",
+                "`--reveal counts --extrapolate 0.1`, listed times",
                 of(null, multistep(0.1, rising), null, null, multistep(0.1, fourOfB), null)));
         lines.add(masks("θ-trapezoidal, θ = 1/2", "`--trapezoidal 0.5`", calls -> trapezoidal(0.5, steps(calls / 2))));
         lines.add(masks(
@@ -160,7 +160,7 @@ final class SamplerPage {
             String noise = order == Order.CONFIDENCE ? " --order-noise 0" : "";
             lines.add(new Line(
                     "counts, by " + name + (noise.isEmpty() ? "" : " without noise"),
-                    "`--order " + name + noise + " --times`",
+                    "`--order " + name + noise + "`, listed times",
                     of(by(order, two), by(order, rising), null, by(order, twoOfB), by(order, fourOfB), null)));
         }
         lines.add(masks(
