@@ -5,13 +5,17 @@ import dev.smalti.prior.MaskedPrior;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.process.Distillation;
 import dev.smalti.recipe.PriorRecipe;
+import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Seed;
 import dev.smalti.token.TokenFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import org.bytedeco.pytorch.Device;
 
 /** The trained prior that a student learns of, with the auxiliary network that begins as it is. */
@@ -102,6 +106,29 @@ final class Teacher implements AutoCloseable {
             throw new JobException(
                     Phrase.of("a student is a prior of its teacher's kind: set prior.kind to %s, that of %s, got %s")
                             .with(kind, name, RecipeFile.kind(recipe.prior())));
+        }
+    }
+
+    /**
+     * Looks whether a run goes on with the teacher that it was begun with.
+     *
+     * @param teacher null for none
+     * @throws JobException naming both if it has another
+     */
+    static void requireSame(Path run, Teacher teacher) {
+        Path origin = run.resolve("provenance.json");
+        if (!Files.exists(origin)) { // stopped before its first step
+            return;
+        }
+        String begun = Provenance.read(origin).parents().get("teacher");
+        String given = teacher == null ? null : teacher.fingerprint();
+        if (!Objects.equals(begun, given)) {
+            throw new JobException(
+                    Phrase.of("%s was begun with %s, and --resume has %s: give what it was begun with, or another --out")
+                            .with(
+                                    run,
+                                    begun == null ? "no teacher" : "the teacher of weights " + begun,
+                                    given == null ? "none" : teacher.name + " of weights " + given));
         }
     }
 

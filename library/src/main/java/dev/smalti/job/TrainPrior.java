@@ -148,6 +148,9 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
         try (TokenSource source = data.open(read, known, seed, device, observer);
                 Teacher distilled = Teacher.open(teacher, read, source.facts(), source.name(), device);
                 Prior prior = build(source.recipe(), source.facts(), source.name(), seed.child("weights"), device)) {
+            if (begun) {
+                Teacher.requireSame(out, distilled);
+            }
             List<Objective<TokenBatch>> objectives = distilled == null
                     ? prior.objectives()
                     : distilled.of(prior, read, seed.child("masks")).objectives();
