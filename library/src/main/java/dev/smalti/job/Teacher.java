@@ -1,8 +1,10 @@
 package dev.smalti.job;
 
 import dev.smalti.model.Opening;
+import dev.smalti.prior.BoundInSteps;
 import dev.smalti.prior.MaskedPrior;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.process.Distillation;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.Provenance;
@@ -150,6 +152,9 @@ final class Teacher implements AutoCloseable {
                     Phrase.of("distillation.guidance needs a teacher with classes, and %s has none: leave it 0")
                             .with(name));
         }
+        if (prior instanceof BoundInSteps own) {
+            check(own.steps(), ((BoundInSteps) teacher).steps(), recipe);
+        }
         Distillation distillation = new Distillation(recipe.distillation(), (MaskedPrior) prior, teacher, auxiliary);
         try {
             distillation.begin(seed);
@@ -160,6 +165,25 @@ final class Teacher implements AutoCloseable {
                                     "a student has the network of its teacher, and %s has another (%s): give the recipe the network of %s")
                             .with(name, e.getMessage(), folder.path().resolve("recipe.yaml")),
                     e);
+        }
+    }
+
+    /** Looks at the steps T of the student's process and of the teacher's. */
+    private void check(int own, int theirs, PriorRecipe recipe) {
+        int wanted = recipe.distillation().steps();
+        if (own < wanted) {
+            throw new JobException(
+                    Phrase.of("distillation.steps must be at most prior.steps, the most that the student draws in,"
+                                    + " which are %d, got %d: set prior.steps to at least %d")
+                            .with(own, wanted, wanted));
+        }
+        boolean told = !(recipe.prior() instanceof AbsorbingConfiguration absorbing)
+                || absorbing.network().readsTime();
+        if (told && own != theirs) {
+            throw new JobException(
+                    Phrase.of("a student whose network is told the time counts it as its teacher: set prior.steps to"
+                                    + " the %d of %s, got %d, and draw with --steps %d")
+                            .with(theirs, name, own, wanted));
         }
     }
 
