@@ -109,7 +109,10 @@ class GuidingTest {
             main.requireGuiding(same);
             assertThatThrownBy(() -> main.requireGuiding(other))
                     .isInstanceOf(UnsupportedSamplingException.class)
-                    .hasMessageContaining("VQ-LCMD on the embeddings");
+                    .hasMessageContainingAll("other embeddings", "embedding.origin: codebook", "--against")
+                    .hasMessageNotContaining("earlier checkpoint");
+            main.requireGuiding(same);
+            assertThatThrownBy(() -> main.requireGuiding(other)).isInstanceOf(UnsupportedSamplingException.class);
         }
     }
 
