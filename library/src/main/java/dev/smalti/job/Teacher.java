@@ -155,6 +155,12 @@ final class Teacher implements AutoCloseable {
         if (prior instanceof BoundInSteps own) {
             check(own.steps(), ((BoundInSteps) teacher).steps(), recipe);
         }
+        if (recipe.distillation().steps() == 1
+                && !((MaskedPrior) prior).maskTokens().random()) {
+            throw new JobException("a student of one step draws its tokens independently where nothing that it sees is"
+                    + " random, with prior.masks 1 and prior.mask_share 1: set prior.masks to 16, say, or prior.mask_share"
+                    + " to 0.6, or both");
+        }
         Distillation distillation = new Distillation(recipe.distillation(), (MaskedPrior) prior, teacher, auxiliary);
         try {
             distillation.begin(seed);

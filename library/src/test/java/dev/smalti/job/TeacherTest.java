@@ -111,7 +111,15 @@ class TeacherTest {
 
     @Test
     void a_teacher_has_the_same_network() {
-        refusedWith("a student has the network of its teacher", "prior.network.width=16");
+        refusedWith("a student has the network of its teacher", "prior.network.width=16", "prior.masks=2");
+    }
+
+    @Test
+    void a_student_of_one_step_sees_something_random() {
+        refusedWith("with prior.masks 1 and prior.mask_share 1: set prior.masks");
+        Path out = folder.resolve("shared");
+        train("tokens", out, teacher, "prior.mask_share=0.5", DISTILLATION);
+        assertThat(out.resolve("checkpoint-1")).isDirectory();
     }
 
     @Test
