@@ -126,7 +126,12 @@ class AgainstTest {
         GenerateImages job = new GenerateImages(
                 prior.toString(),
                 "auto",
-                new Request(4, List.of(), 0, Sampling.USUAL.guidance(GuidanceSettings.NONE.weight(1).guiding(against)), null),
+                new Request(
+                        4,
+                        List.of(),
+                        0,
+                        Sampling.USUAL.guidance(GuidanceSettings.NONE.weight(1).guiding(against)),
+                        null),
                 new Output(out, Format.PNG, null, true),
                 2);
         assertThatThrownBy(() -> job.run(AgainstTest::stopAfter2)).isInstanceOf(CancellationException.class);

@@ -125,12 +125,12 @@ final class Teacher implements AutoCloseable {
         String begun = Provenance.read(origin).parents().get("teacher");
         String given = teacher == null ? null : teacher.fingerprint();
         if (!Objects.equals(begun, given)) {
-            throw new JobException(
-                    Phrase.of("%s was begun with %s, and --resume has %s: give what it was begun with, or another --out")
-                            .with(
-                                    run,
-                                    begun == null ? "no teacher" : "the teacher of weights " + begun,
-                                    given == null ? "none" : teacher.name + " of weights " + given));
+            throw new JobException(Phrase.of(
+                            "%s was begun with %s, and --resume has %s: give what it was begun with, or another --out")
+                    .with(
+                            run,
+                            begun == null ? "no teacher" : "the teacher of weights " + begun,
+                            given == null ? "none" : teacher.name + " of weights " + given));
         }
     }
 

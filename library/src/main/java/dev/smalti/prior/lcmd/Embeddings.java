@@ -40,7 +40,8 @@ final class Embeddings {
 
     /** Whether others are the very same vectors. */
     boolean same(Embeddings other) {
-        return Scope.value(() -> vectors().to(ScalarType.Float).equal(other.vectors().to(ScalarType.Float)));
+        return Scope.value(
+                () -> vectors().to(ScalarType.Float).equal(other.vectors().to(ScalarType.Float)));
     }
 
     /** Rows of norm √D. */

@@ -168,10 +168,9 @@ class DistillationTest {
                 Distillation distillation = new Distillation(configuration(1, 0.0, 0.5), student, teacher, auxiliary);
                 Scope.free(() -> {
                     TokenBatch batch = new TokenBatch(Tensors.filled(0, 3, L), Tensors.longs(0, 1, 1));
-                    distillation
-                            .objectives()
-                            .forEach(each ->
-                                    each.loss(batch, 0, new Seed(4)).total().backward());
+                    distillation.objectives().forEach(each -> each.loss(batch, 0, new Seed(4))
+                            .total()
+                            .backward());
                     for (MaskedPrior learner : List.of(student, auxiliary)) {
                         Tensor learnt = learner.parameters()
                                 .weights()
