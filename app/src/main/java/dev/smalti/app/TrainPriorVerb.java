@@ -40,7 +40,8 @@ final class TrainPriorVerb extends Verb {
     @Option(
             names = "--tokenizer",
             paramLabel = "RUN",
-            description = "run folder of the tokenizer (default: as the token file says; required with --data)")
+            description =
+                    "run folder of the tokenizer, or bundled model (default: as the token file says; required with --data)")
     private Path tokenizer;
 
     @Option(

@@ -1,14 +1,27 @@
 package dev.smalti.app;
 
+import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.GuidingModel;
+import dev.smalti.draw.Sampling;
+import dev.smalti.job.GenerateImages;
+import dev.smalti.job.GenerateImages.Format;
+import dev.smalti.job.GenerateImages.Output;
+import dev.smalti.job.GenerateImages.Request;
+import dev.smalti.run.JobException;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phase;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -106,10 +119,37 @@ class AgainstTest {
 
     @Test
     void an_interrupted_draw_goes_on_only_away_from_the_same_weights() throws IOException {
-        Object[] command = {"generate", prior, "--count", 4, "--guidance", 1, "--resume", "--out", fresh.resolve("o")};
-        done(with(command, "--against", small));
-        assertThat(Files.list(fresh.resolve("o"))).isNotEmpty();
-        assertThat(Command.run(with(command, "--against-checkpoint", 3)).code()).isNotZero();
+        Path out = fresh.resolve("o");
+        Path other = folder.resolve("other");
+        world.prior("other", tokens, "prior.network.width=8");
+        GuidingModel against = new GuidingModel(other.toString(), null);
+        GenerateImages job = new GenerateImages(
+                prior.toString(),
+                "auto",
+                new Request(
+                        4,
+                        List.of(),
+                        0,
+                        Sampling.USUAL.guidance(GuidanceSettings.NONE.weight(1).guiding(against)),
+                        null),
+                new Output(out, Format.PNG, null, true),
+                2);
+        assertThatThrownBy(() -> job.run(AgainstTest::stopAfter2)).isInstanceOf(CancellationException.class);
+        Path weights = other.resolve("checkpoint-6/weights.safetensors");
+        byte[] before = Files.readAllBytes(weights);
+        Files.copy(other.resolve("checkpoint-3/weights.safetensors"), weights, REPLACE_EXISTING);
+        assertThatThrownBy(() -> job.run(Observer.NONE))
+                .isInstanceOf(JobException.class)
+                .hasMessageContaining("holds images of another request");
+        Files.write(weights, before);
+        job.run(Observer.NONE);
+        assertThat(out).isDirectoryRecursivelyContaining("glob:**.png");
+    }
+
+    private static void stopAfter2(Phase phase) {
+        if (phase.done() >= 2) {
+            throw new CancellationException("stopped");
+        }
     }
 
     @Test

@@ -286,6 +286,7 @@ class CompareTest {
         refused(none, "priors[1].recipe=" + fresh.resolve("f.yaml"), "f.yaml does not exist");
         refused(none, "priors[1]={name: mine, run: " + fresh.resolve("g") + "}", "g is not a run folder");
         refused(none, "set=[training.step=4]", "did you mean steps?");
+        refused(none, "priors[1].set=[\"distillation={}\"]", "raster: a student", "train-prior --teacher", "run:");
         refused(none, "sweeps=[{steps: [0]}]", "steps must be at least 1");
         refused(none, "size=12", "power of two");
         assertThat(none.resolve("runs/absorbing")).doesNotExist();

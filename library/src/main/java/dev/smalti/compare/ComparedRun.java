@@ -48,6 +48,13 @@ final class ComparedRun implements Compared {
         }
         this.folder = runs.resolve(entry.name());
         this.recipe = RecipeFile.read(entry.recipe(), PriorRecipe.class, plan.overrides(entry));
+        if (recipe.distillation() != null) {
+            throw new JobException(
+                    Phrase.of("%s: a student is not trained by a comparison, which has no teacher for it, and %s has a"
+                                    + " section distillation: train it first (train-prior --teacher), and give its run"
+                                    + " folder by run: in place of recipe:")
+                            .with(entry.name(), entry.recipe()));
+        }
         try (TokenFile tokens = TokenFile.read(plan.tokens(entry))) {
             recipe.prior().check(tokens.space());
             if (!Files.exists(folder.resolve("tokenizer").resolve("model.json"))) {

@@ -42,9 +42,13 @@ public record MaskTokens(TokenSpace space, int masks, double share) {
         return (long) space.codes() + masks;
     }
 
-    /** {@code  of 16 mask tokens}, or nothing for one: what tells networks of different ones apart. */
+    /**
+     * {@code  of 16 mask tokens at a share of 0.6}, without what is 1 of the two, and nothing where both are: what tells networks of
+     * different ones apart.
+     */
     public String text() {
-        return masks == 1 ? "" : " of " + masks + " mask tokens";
+        return (masks == 1 ? "" : " of " + masks + " mask tokens")
+                + (share == 1 ? "" : (masks == 1 ? " of mask tokens" : "") + " at a share of " + share);
     }
 
     /** Whether anything is drawn. */

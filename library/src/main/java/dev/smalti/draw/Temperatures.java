@@ -4,7 +4,10 @@ import java.util.List;
 
 /**
  * What logits are divided by, spread over the steps: the first of the first step, the last of the last, the others as far apart
- * from one another, and between two of them in equal parts. As many as there are steps are one a step.
+ * from one another, and between two of them in equal parts. As many as there are steps are one a step, where a method has a fixed
+ * number of them: RDPM's T, D3PM's, or those of masked tokens by counts. VQ-LCMD's reading of the tokens is a step more, the last;
+ * where a grid skips steps that reveal nothing, as by coins, it skips their temperatures too. More than there are steps are not
+ * refused: some fall between two steps.
  *
  * @param values at least two, which one alone becomes by standing twice; each above 0; 1 changes nothing
  */

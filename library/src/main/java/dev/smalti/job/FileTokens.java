@@ -39,7 +39,7 @@ final class FileTokens implements TokenSource {
 
     /**
      * @param other held-out tokens; null for a share of these
-     * @param tokenizer run folder; null for the one that the token file names
+     * @param tokenizer run folder or name of a bundled model; null for the one that the token file names
      */
     FileTokens(Path tokens, Path other, Path tokenizer, PriorRecipe recipe, Seed seed, Device device) {
         if (recipe.data() != null) {
@@ -108,7 +108,7 @@ final class FileTokens implements TokenSource {
     /** The tokenizer's run folder; null, with a warning, if it can't be found. */
     private RunFolder tokenizer(Path given) {
         if (given != null) {
-            return matching(Encoding.tokenizerOf(RunFolder.open(given)));
+            return matching(Encoding.tokenizerOf(RunFolder.open(given.toString())));
         }
         if (file.tokenizerRun().isEmpty()) {
             return null;

@@ -61,7 +61,7 @@ final class ImageTokens implements TokenSource {
     private final ImageBatches batches;
 
     /**
-     * @param tokenizer run folder, of train-tokenizer or of a prior
+     * @param tokenizer run folder, of train-tokenizer or of a prior, or name of a bundled model
      * @param known fingerprint of the tokenizer that a run goes on with, whichever checkpoint it is; null for the usual one
      * @param skipBad leaves broken images out instead of failing
      * @param observer told of the held-out images that are encoded first
@@ -81,7 +81,7 @@ final class ImageTokens implements TokenSource {
                             + " beside the training would change: take auto, bf16 or fp32, or encode first");
         }
         this.data = data;
-        this.folder = at(Encoding.tokenizerOf(RunFolder.open(tokenizer)), known);
+        this.folder = at(Encoding.tokenizerOf(RunFolder.open(tokenizer.toString())), known);
         this.device = device;
         this.precision = Precision.of("auto", device);
         this.noise = seed.child("noise");

@@ -1,17 +1,23 @@
 package dev.smalti.job;
 
 import dev.smalti.model.Opening;
+import dev.smalti.prior.BoundInSteps;
 import dev.smalti.prior.MaskedPrior;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.process.Distillation;
 import dev.smalti.recipe.PriorRecipe;
+import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Seed;
 import dev.smalti.token.TokenFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import org.bytedeco.pytorch.Device;
 
 /** The trained prior that a student learns of, with the auxiliary network that begins as it is. */
@@ -105,6 +111,29 @@ final class Teacher implements AutoCloseable {
         }
     }
 
+    /**
+     * Looks whether a run goes on with the teacher that it was begun with.
+     *
+     * @param teacher null for none
+     * @throws JobException naming both if it has another
+     */
+    static void requireSame(Path run, Teacher teacher) {
+        Path origin = run.resolve("provenance.json");
+        if (!Files.exists(origin)) { // stopped before its first step
+            return;
+        }
+        String begun = Provenance.read(origin).parents().get("teacher");
+        String given = teacher == null ? null : teacher.fingerprint();
+        if (!Objects.equals(begun, given)) {
+            throw new JobException(Phrase.of(
+                            "%s was begun with %s, and --resume has %s: give what it was begun with, or another --out")
+                    .with(
+                            run,
+                            begun == null ? "no teacher" : "the teacher of weights " + begun,
+                            given == null ? "none" : teacher.name + " of weights " + given));
+        }
+    }
+
     /** SHA-256 of its weights. */
     String fingerprint() {
         return folder.sha256();
@@ -123,6 +152,15 @@ final class Teacher implements AutoCloseable {
                     Phrase.of("distillation.guidance needs a teacher with classes, and %s has none: leave it 0")
                             .with(name));
         }
+        if (prior instanceof BoundInSteps own) {
+            check(own.steps(), ((BoundInSteps) teacher).steps(), recipe);
+        }
+        if (recipe.distillation().steps() == 1
+                && !((MaskedPrior) prior).maskTokens().random()) {
+            throw new JobException("a student of one step draws its tokens independently where nothing that it sees is"
+                    + " random, with prior.masks 1 and prior.mask_share 1: set prior.masks to 16, say, or prior.mask_share"
+                    + " to 0.6, or both");
+        }
         Distillation distillation = new Distillation(recipe.distillation(), (MaskedPrior) prior, teacher, auxiliary);
         try {
             distillation.begin(seed);
@@ -133,6 +171,25 @@ final class Teacher implements AutoCloseable {
                                     "a student has the network of its teacher, and %s has another (%s): give the recipe the network of %s")
                             .with(name, e.getMessage(), folder.path().resolve("recipe.yaml")),
                     e);
+        }
+    }
+
+    /** Looks at the steps T of the student's process and of the teacher's. */
+    private void check(int own, int theirs, PriorRecipe recipe) {
+        int wanted = recipe.distillation().steps();
+        if (own < wanted) {
+            throw new JobException(
+                    Phrase.of("distillation.steps must be at most prior.steps, the most that the student draws in,"
+                                    + " which are %d, got %d: set prior.steps to at least %d")
+                            .with(own, wanted, wanted));
+        }
+        boolean told = !(recipe.prior() instanceof AbsorbingConfiguration absorbing)
+                || absorbing.network().readsTime();
+        if (told && own != theirs) {
+            throw new JobException(
+                    Phrase.of("a student whose network is told the time counts it as its teacher: set prior.steps to"
+                                    + " the %d of %s, got %d, and draw with --steps %d")
+                            .with(theirs, name, own, wanted));
         }
     }
 

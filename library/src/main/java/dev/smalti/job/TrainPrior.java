@@ -67,7 +67,7 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
      *
      * @param tokens token file, or a folder of them; null for images
      * @param heldOut other tokens that are measured in place of a share of these; null for the share that the recipe says
-     * @param tokenizer run folder of the tokenizer; null for the one that the token file names
+     * @param tokenizer run folder of the tokenizer, or name of a bundled model, whose tokenizer is meant; null for the one that the token file names
      * @param images as {@link dev.smalti.data.ImageSet#open} reads them; null for tokens
      * @param skipBad leaves broken images out instead of failing
      */
@@ -148,6 +148,9 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
         try (TokenSource source = data.open(read, known, seed, device, observer);
                 Teacher distilled = Teacher.open(teacher, read, source.facts(), source.name(), device);
                 Prior prior = build(source.recipe(), source.facts(), source.name(), seed.child("weights"), device)) {
+            if (begun) {
+                Teacher.requireSame(out, distilled);
+            }
             List<Objective<TokenBatch>> objectives = distilled == null
                     ? prior.objectives()
                     : distilled.of(prior, read, seed.child("masks")).objectives();

@@ -48,4 +48,9 @@ public record HaltonTransformerConfiguration(
     public Denoiser build(Parameters parameters, NetworkShape shape) {
         return new HaltonTransformer(parameters, this, shape);
     }
+
+    @Override
+    public boolean readsTime() {
+        return false;
+    }
 }

@@ -5,6 +5,11 @@ public interface NetworkConfiguration {
     /** A new, untrained network whose tensors are registered in {@code parameters}. */
     Denoiser build(Parameters parameters, NetworkShape shape);
 
+    /** Whether what it says depends on the time that it is told; true unless it is known not to. */
+    default boolean readsTime() {
+        return true;
+    }
+
     /**
      * The size that all transformers have.
      *

@@ -23,6 +23,11 @@ public record TransformerConfiguration(int layers, int width, int heads, Double 
         return new Transformer(parameters, this, shape);
     }
 
+    @Override
+    public boolean readsTime() {
+        return false;
+    }
+
     /** Started as GPT-2 is. */
     public TransformerConfiguration(int layers, int width, int heads, Double dropout) {
         this(layers, width, heads, dropout, null);

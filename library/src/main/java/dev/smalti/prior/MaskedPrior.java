@@ -1,10 +1,20 @@
 package dev.smalti.prior;
 
 import dev.smalti.corruption.MaskTokens;
+import dev.smalti.network.Objective;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
 /** A prior that guesses masked tokens from the others, all in one pass if need be: what can be distilled, and distilled into. */
 public interface MaskedPrior extends Prior {
+    /** Its one objective, with the share of grids whose class is hidden. */
+    PriorObjective objective();
+
+    @Override
+    default List<Objective<TokenBatch>> objectives() {
+        return List.of(objective());
+    }
+
     /** What its network sees at masked places. */
     MaskTokens maskTokens();
 

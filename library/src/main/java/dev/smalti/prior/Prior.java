@@ -70,6 +70,7 @@ public interface Prior extends AutoCloseable {
     /**
      * Looks whether draws can be guided away from another prior.
      *
+     * @param guiding its weights stay as they are while it guides, so what is slow to look at may be looked at once
      * @throws UnsupportedSamplingException if it isn't of the same tokens and {@link #process}, or has other classes: as many
      *     as this one, or none
      */

@@ -252,6 +252,31 @@ class ResumeTest {
         }
     }
 
+    @Test
+    void a_student_goes_on_with_the_teacher_that_it_was_begun_with_alone() {
+        Path teacher = folder.resolve("teacher");
+        Path other = folder.resolve("other");
+        prior(teacher, false, AS_IT_IS).run(List.of(), NEVER);
+        prior(other, false, List.of("seed=6")).run(List.of(), NEVER);
+        Path out = folder.resolve("out");
+        student(out, false, teacher).run(List.of(), after(5));
+        assertThatThrownBy(() -> student(out, true, other).run(List.of(), NEVER))
+                .isInstanceOf(JobException.class)
+                .hasMessageContainingAll(
+                        out + " was begun with the teacher of weights "
+                                + RunFolder.open(teacher).sha256(),
+                        "has " + other + " of weights " + RunFolder.open(other).sha256());
+        assertThatThrownBy(() -> prior(out, true, List.of("prior.masks=3")).run(List.of(), NEVER))
+                .isInstanceOf(JobException.class)
+                .hasMessageContaining("and --resume has none");
+        Path plain = folder.resolve("plain");
+        prior(plain, false, List.of("prior.masks=3")).run(List.of(), after(5));
+        assertThatThrownBy(() -> student(plain, true, teacher).run(List.of(), NEVER))
+                .isInstanceOf(JobException.class)
+                .hasMessageContaining(plain + " was begun with no teacher");
+        assertThat(student(out, true, teacher).run(List.of(), NEVER).begun()).isEqualTo(5);
+    }
+
     private TrainPrior student(Path out, boolean resume, Path teacher) {
         List<String> overrides =
                 List.of("prior.masks=3", "distillation={steps: 2, guidance: 1, jeffreys: 0.2, auxiliary_rate: 2}");

@@ -111,7 +111,44 @@ class TeacherTest {
 
     @Test
     void a_teacher_has_the_same_network() {
-        refusedWith("a student has the network of its teacher", "prior.network.width=16");
+        refusedWith("a student has the network of its teacher", "prior.network.width=16", "prior.masks=2");
+    }
+
+    @Test
+    void a_student_of_one_step_sees_something_random() {
+        refusedWith("with prior.masks 1 and prior.mask_share 1: set prior.masks");
+        Path out = folder.resolve("shared");
+        train("tokens", out, teacher, "prior.mask_share=0.5", DISTILLATION);
+        assertThat(out.resolve("checkpoint-1")).isDirectory();
+    }
+
+    @Test
+    void a_student_draws_in_as_many_steps_as_it_learns() {
+        refused(
+                "distillation.steps must be at most prior.steps, the most that the student draws in, which are 2, got 3",
+                "tokens",
+                teacher,
+                "prior.steps=2",
+                "distillation={steps: 3}");
+    }
+
+    @Test
+    void a_network_that_is_told_the_time_counts_it_as_the_teacher() {
+        Path dit = folder.resolve("dit");
+        String network = "prior.network={kind: dit, layers: 1, width: 8, heads: 2}";
+        train("tokens", dit, null, network);
+        refused(
+                "set prior.steps to the 6 of " + dit + ", got 1, and draw with --steps 1",
+                "tokens",
+                dit,
+                network,
+                "prior.steps=1",
+                "prior.masks=2",
+                DISTILLATION);
+        Path student = folder.resolve("student");
+        train("tokens", student, dit, network, "prior.masks=2", DISTILLATION);
+        assertThat(student.resolve("checkpoint-1")).isDirectory();
+        train("tokens", folder.resolve("untold"), teacher, "prior.steps=1", "prior.masks=2", DISTILLATION);
     }
 
     @Test

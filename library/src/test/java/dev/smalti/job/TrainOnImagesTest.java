@@ -31,6 +31,7 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -311,6 +312,29 @@ class TrainOnImagesTest {
                 .hasMessageStartingWith(strange + " can't be held out from a training on " + tokens)
                 .hasMessageContaining("and another");
         assertThat(fresh.resolve("x")).doesNotExist();
+    }
+
+    @Test
+    void takes_the_tokenizer_of_a_bundled_model_by_its_name() {
+        RunFolder.open(vqgan).copyModel(fresh.resolve("models/tiny"), ScalarType.Float);
+        Path tiny = Path.of("tiny");
+        String before = System.setProperty("smalti.home", fresh.toString());
+        try {
+            for (TrainPrior.Data data :
+                    List.of(TrainPrior.Data.tokens(tokens, tiny), TrainPrior.Data.images(images, tiny))) {
+                Path out = fresh.resolve(data.tokens() == null ? "of-images" : "of-tokens");
+                new TrainPrior(recipe("absorbing"), List.of("training.steps=1"), data, out, false)
+                        .run(List.of(), NEVER);
+                assertThat(RunFolder.open(out).tokenizerFolder().fingerprint())
+                        .isEqualTo(RunFolder.open(vqgan).fingerprint());
+            }
+        } finally {
+            if (before == null) {
+                System.clearProperty("smalti.home");
+            } else {
+                System.setProperty("smalti.home", before);
+            }
+        }
     }
 
     @Test

@@ -62,6 +62,8 @@ class GuidingTest {
                 "kind: absorbing                                       | kind: maskgit",
                 "kind: absorbing                                       | kind: absorbing; masks: 2",
                 "kind: maskgit; masks: 3                               | kind: maskgit; masks: 2",
+                "kind: absorbing                                       | kind: absorbing; mask_share: 0.5",
+                "kind: maskgit; masks: 2; mask_share: 0.6              | kind: maskgit; masks: 2; mask_share: 0.5",
                 "kind: d3pm; steps: 8                                  | kind: d3pm; steps: 8; transitions: absorbing",
                 "kind: d3pm; steps: 8                                  | kind: d3pm; steps: 9",
                 "kind: d3pm; steps: 8                                  | kind: d3pm; steps: 8; noise: linear",
@@ -109,7 +111,10 @@ class GuidingTest {
             main.requireGuiding(same);
             assertThatThrownBy(() -> main.requireGuiding(other))
                     .isInstanceOf(UnsupportedSamplingException.class)
-                    .hasMessageContaining("VQ-LCMD on the embeddings");
+                    .hasMessageContainingAll("other embeddings", "embedding.origin: codebook", "--against")
+                    .hasMessageNotContaining("earlier checkpoint");
+            main.requireGuiding(same);
+            assertThatThrownBy(() -> main.requireGuiding(other)).isInstanceOf(UnsupportedSamplingException.class);
         }
     }
 

@@ -10,7 +10,6 @@ import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
-import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.BoundInSteps;
 import dev.smalti.prior.MaskedPrior;
@@ -30,7 +29,6 @@ import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Generator;
@@ -91,11 +89,11 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
     }
 
     @Override
-    public List<Objective<TokenBatch>> objectives() {
-        return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
+    public PriorObjective objective() {
+        return new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor t = LowDiscrepancyTimes.times(generator, x0.size(0), steps); // [B]
             return trainingLoss(x0, label, t, Tensors.uniform(generator, x0.size(0), space.length()), generator);
-        }));
+        });
     }
 
     /**

@@ -4,12 +4,8 @@ import dev.smalti.network.Parameters;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Embedding;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Origin;
 import dev.smalti.tensor.Scope;
-import dev.smalti.tensor.TensorBytes;
 import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -42,18 +38,10 @@ final class Embeddings {
         return configuration.origin() == Origin.NORMALISED ? normalised(weight) : weight;
     }
 
-    /** The first eight hexadecimal digits of a SHA-256 over them. */
-    String fingerprint() {
-        return Scope.value(() -> {
-            try {
-                MessageDigest digest = MessageDigest.getInstance("SHA-256");
-                TensorBytes.of(vectors().detach().to(ScalarType.Float).cpu().contiguous())
-                        .forEach(digest::update);
-                return HexFormat.of().formatHex(digest.digest()).substring(0, 8);
-            } catch (NoSuchAlgorithmException e) {
-                throw new IllegalStateException(e);
-            }
-        });
+    /** Whether others are the very same vectors. */
+    boolean same(Embeddings other) {
+        return Scope.value(
+                () -> vectors().to(ScalarType.Float).equal(other.vectors().to(ScalarType.Float)));
     }
 
     /** Rows of norm √D. */

@@ -1,6 +1,7 @@
 package dev.smalti.prior.lcmd;
 
 import dev.smalti.draw.RandomStreams.Use;
+import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
@@ -56,6 +57,7 @@ public final class Lcmd implements Prior {
     private final Parameters parameters;
     private final Guesser student;
     private final Guesser teacher; // null where nothing is learnt of it
+    private Prior known; // to have the same embeddings; null for none yet
 
     /** @param classes 0 for an unconditional prior */
     public Lcmd(LcmdConfiguration configuration, TokenSpace space, int classes, Seed seed, Device device) {
@@ -80,10 +82,26 @@ public final class Lcmd implements Prior {
         return student;
     }
 
-    /** A vector means something among the embeddings that it was made with alone; the level of noise is told as it is. */
+    /** The level of noise is told as it is; embeddings are looked at apart. */
     @Override
     public String process() {
-        return "VQ-LCMD on the embeddings " + student.embeddings().fingerprint();
+        return "VQ-LCMD";
+    }
+
+    /** A vector means something among the embeddings that it was made with alone. They are looked at once for each prior. */
+    @Override
+    public void requireGuiding(Prior guiding) {
+        Prior.super.requireGuiding(guiding);
+        if (guiding == known) {
+            return;
+        }
+        if (!student.embeddings().same(((Lcmd) guiding).student.embeddings())) {
+            throw new UnsupportedSamplingException(
+                    "the model to be guided away from has other embeddings than this one, in which its network would read"
+                            + " this one's vectors: take priors with prior.embedding.origin: codebook and the same"
+                            + " tokenizer, or leave the model (--against) out");
+        }
+        known = guiding;
     }
 
     Guesser student() {

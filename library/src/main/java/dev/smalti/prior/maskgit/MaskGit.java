@@ -7,7 +7,6 @@ import dev.smalti.draw.Unmasking;
 import dev.smalti.network.Denoiser;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
-import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.MaskedPrior;
 import dev.smalti.prior.PriorCore;
@@ -24,7 +23,6 @@ import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
-import java.util.List;
 import java.util.Map;
 import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Device;
@@ -87,12 +85,12 @@ public final class MaskGit implements SearchableSteps, MaskedPrior {
     }
 
     @Override
-    public List<Objective<TokenBatch>> objectives() {
-        return List.of(new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
+    public PriorObjective objective() {
+        return new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor r = Tensors.uniform(generator, x0.size(0)); // [B]
             Tensor lost = lost(r, Tensors.uniform(generator, x0.size(0), length)); // [B, L]
             return trainingLoss(x0, label, lost, generator);
-        }));
+        });
     }
 
     /** Which tokens are masked at r. [B], [B, L] uniform -> bool [B, L]. Section 3.1. */

@@ -8,6 +8,7 @@ import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.prior.MaskedPrior;
+import dev.smalti.prior.PriorObjective;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
@@ -36,7 +37,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <pre>
  * student     masks [B, L], each showing a token at random -- student --> logits z [B·L, K] --> x_θ [B, L]
  *             -- mask again --> x̃ [B, L] -- teacher, auxiliary --> p_φ, p_ψ [M, K] --> ∂D(p_φ, p_ψ) -- given to z
- * auxiliary   x_θ [B, L] -- mask, the auxiliary's own training loss --> ψ
+ * auxiliary   x_θ [B, L] -- mask, the teacher's training loss --> ψ
  * </pre>
  *
  * <p>What a pass draws is independent given what the network sees, so what it sees must be random: {@link MaskTokens}.
@@ -53,7 +54,6 @@ public final class Distillation {
     private final MaskedPrior student;
     private final MaskedPrior teacher;
     private final MaskedPrior auxiliary;
-    private final Objective<TokenBatch> auxiliarys;
     private final Absorbing absorbing;
     private final long length;
 
@@ -64,7 +64,6 @@ public final class Distillation {
         this.student = student;
         this.teacher = teacher;
         this.auxiliary = auxiliary;
-        this.auxiliarys = auxiliary.objectives().get(0);
         this.absorbing = new Absorbing(student.space());
         this.length = student.space().length();
         teacher.parameters().requireGradients(false);
@@ -94,8 +93,8 @@ public final class Distillation {
     }
 
     /**
-     * Codes as they are, and mask tokens of which each leans towards a code, as if that might stand there: so the places already say
-     * something in common, from which what they draw jointly can grow. [K + m', D] -> [K + m, D]
+     * Codes as they are, and mask tokens of which each leans towards a code, or beyond K of them towards two, as if that might stand
+     * there: so the places already say something in common, from which what they draw jointly can grow. [K + m', D] -> [K + m, D]
      */
     private Tensor table(Tensor theirs, long rows, Seed seed) {
         if (theirs.size(0) == rows) {
@@ -105,11 +104,15 @@ public final class Distillation {
         Tensor codes = theirs.narrow(0, 0, k);
         Tensor masks = theirs.narrow(0, k, theirs.size(0) - k);
         Tensor number = torch.arange(new Scalar(rows - k), Tensors.options(ScalarType.Long));
-        Tensor shuffled = Tensors.uniform(seed.generator(), k).argsort(); // so that no two are alike
-        Tensor code = shuffled.index_select(0, number.remainder(new Scalar(k)));
+        Tensor shuffled = Tensors.uniform(seed.generator(), k).argsort();
+        Tensor one = shuffled.index_select(0, number.remainder(new Scalar(k)));
+        Tensor second = number.add(number.floor_divide(new Scalar(k))); // the same in the first round
+        Tensor other = shuffled.index_select(0, second.remainder(new Scalar(k)));
         Tensor mask = number.remainder(new Scalar(masks.size(0)));
         Device device = theirs.device();
-        Tensor towards = codes.index_select(0, code.to(device, ScalarType.Long))
+        Tensor towards = codes.index_select(0, one.to(device, ScalarType.Long))
+                .add(codes.index_select(0, other.to(device, ScalarType.Long)))
+                .mul(new Scalar(0.5))
                 .sub(codes.mean(new long[] {0}, true, new ScalarTypeOptional()));
         Tensor near = masks.index_select(0, mask.to(device, ScalarType.Long))
                 .add(towards.mul(new Scalar(configuration.perturbation())));
@@ -119,48 +122,39 @@ public final class Distillation {
     /** The student's, and the auxiliary network's. */
     public List<Objective<TokenBatch>> objectives() {
         return List.of(
-                new Of("prior", student.parameters(), 1) {
-                    @Override
-                    public Loss loss(TokenBatch batch, long step, Seed seed) {
-                        return studentLoss(batch.codes().size(0), batch.labels(), seed.generator());
-                    }
-                },
-                new Of("auxiliary", auxiliary.parameters(), configuration.auxiliaryRate()) {
-                    @Override
-                    public Loss loss(TokenBatch batch, long step, Seed seed) {
-                        Tensor x0 = drawn(
-                                batch.codes().size(0),
-                                batch.labels(),
-                                seed.child("student").generator());
-                        return auxiliarys.loss(new TokenBatch(x0, batch.labels()), step, seed);
-                    }
-                });
+                hiding(student, (x0, label, generator) -> studentLoss(x0.size(0), label, generator)), new Auxiliary());
     }
 
-    private abstract static class Of implements Objective<TokenBatch> {
-        private final String name;
-        private final Parameters parameters;
-        private final double rate;
+    /** Some grids have no class, as many as of the student's data, so that it learns the teacher's guess without one too. */
+    private PriorObjective hiding(MaskedPrior of, PriorObjective.Method method) {
+        return new PriorObjective(of.core(), student.objective().labelDropping(), method);
+    }
 
-        Of(String name, Parameters parameters, double rate) {
-            this.name = name;
-            this.parameters = parameters;
-            this.rate = rate;
-        }
+    /** The auxiliary network's own loss, of grids that the student draws and of the classes that it was told. */
+    private final class Auxiliary implements Objective<TokenBatch> {
+        private final PriorObjective objective = hiding(auxiliary, (x0, label, generator) -> {
+            Tensor drawn = drawn(x0.size(0), label, generator);
+            return auxiliary.objective().method().loss(new TokenBatch(drawn, label), generator);
+        });
 
         @Override
         public String name() {
-            return name;
+            return "auxiliary";
         }
 
         @Override
         public Parameters parameters() {
-            return parameters;
+            return auxiliary.parameters();
         }
 
         @Override
         public double rate() {
-            return rate;
+            return configuration.auxiliaryRate();
+        }
+
+        @Override
+        public Loss loss(TokenBatch batch, long step, Seed seed) {
+            return objective.loss(batch, step, seed);
         }
     }
 
@@ -186,7 +180,7 @@ public final class Distillation {
     /**
      * Its value is the divergence that is to vanish, in nats a token; its gradient that of algorithm 1.
      *
-     * @param label int64 [B]; null without classes
+     * @param label int64 [B], the number of classes where hidden; null without classes
      */
     Loss studentLoss(long batch, Tensor label, Generator generator) {
         Tensor xt = nothing(batch);

@@ -6,14 +6,17 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.MaskedPrior;
+import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
+import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -90,6 +93,26 @@ class DistillationTest {
     }
 
     @Test
+    void more_mask_tokens_than_codes_begin_apart_too() {
+        int masks = 2 * K;
+        try (MaskedPrior teacher = prior(1, 1);
+                MaskedPrior auxiliary = prior(1, 1);
+                MaskedPrior student = prior(2, masks)) {
+            new Distillation(configuration(1, 0.0, 0.5), student, teacher, auxiliary).begin(new Seed(3));
+            Scope.free(() -> {
+                Tensor own = student.parameters().all().get(TABLE).detach().narrow(0, K, masks);
+                for (int i = 0; i < masks; i++) {
+                    for (int j = 0; j < i; j++) {
+                        assertThat(close(own.select(0, i), own.select(0, j)))
+                                .as("mask tokens %d and %d", j, i)
+                                .isFalse();
+                    }
+                }
+            });
+        }
+    }
+
+    @Test
     void refuses_a_student_with_another_network() {
         TransformerConfiguration wider = new TransformerConfiguration(2, 24, 2, 0.0, 0.5);
         try (MaskedPrior teacher = prior(1, 1);
@@ -129,6 +152,38 @@ class DistillationTest {
                 assertThat(teacher.parameters().weights().values())
                         .noneMatch(weight -> weight.grad().defined());
             });
+        }
+    }
+
+    /** Guidance of a student asks it for what it says of no class. */
+    @Test
+    void a_student_learns_without_a_class_where_its_classes_are_hidden() {
+        TransformerConfiguration network = new TransformerConfiguration(2, 16, 2, 0.0, 0.5);
+        for (double dropping : new double[] {0, 1}) {
+            try (MaskedPrior teacher = prior(1, 1);
+                    MaskedPrior auxiliary = prior(5, 1);
+                    MaskedPrior student =
+                            (MaskedPrior) new AbsorbingConfiguration(network, null, null, null, null, dropping, 3, null)
+                                    .build(SPACE, CLASSES, new Seed(2), Devices.cpu())) {
+                Distillation distillation = new Distillation(configuration(1, 0.0, 0.5), student, teacher, auxiliary);
+                Scope.free(() -> {
+                    TokenBatch batch = new TokenBatch(Tensors.filled(0, 3, L), Tensors.longs(0, 1, 1));
+                    distillation.objectives().forEach(each -> each.loss(batch, 0, new Seed(4))
+                            .total()
+                            .backward());
+                    for (MaskedPrior learner : List.of(student, auxiliary)) {
+                        Tensor learnt = learner.parameters()
+                                .weights()
+                                .get("cls_emb.weight")
+                                .grad()
+                                .abs()
+                                .sum(new long[] {1}, false, new ScalarTypeOptional());
+                        assertThat(learnt.narrow(0, 0, CLASSES).sum().item_double() > 0)
+                                .isEqualTo(dropping == 0);
+                        assertThat(learnt.select(0, CLASSES).item_double() > 0).isEqualTo(dropping == 1);
+                    }
+                });
+            }
         }
     }
 
