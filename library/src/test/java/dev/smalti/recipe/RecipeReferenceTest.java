@@ -109,6 +109,7 @@ class RecipeReferenceTest {
 
     /** What must be said for a value of a key to be allowed, where the required keys don't do. */
     private static final Map<String, String> GOES_WITH = Map.of(
+            "sweeps[].against", "guidance=[1]",
             "sweeps[].corrector[].kappa", "kind=psi",
             "sweeps[].corrector[].eta", "kind=remask_cap",
             "prior.exponent", "schedule=power",

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
@@ -124,7 +126,7 @@ class SamplerLawTest {
     }
 
     private static Sampling steps(int steps) {
-        return Sampling.USUAL.steps(steps);
+        return Sampling.USUAL.steps(steps).unmasking(Unmasking.USUAL.reveal(Reveal.COINS));
     }
 
     private static PriorConfiguration absorbing(NetworkConfiguration network) {

@@ -165,7 +165,7 @@ final class SamplerPage {
         }
         lines.add(masks(
                 "half the calls coins, half sweeps of one place at the end",
-                "`--corrector gibbs`",
+                "`--reveal coins --corrector gibbs`",
                 calls -> gibbs(calls / 2, 1, When.END, steps(calls / 2))));
         lines.add(
                 remasked("masking again, by cap", "remask-cap", new Corrector.Remask(Corrector.Remask.Kind.CAP, 0.1)));

@@ -120,7 +120,7 @@ final class Samplers {
                         method.masked,
                         ExactPosterior.ofMasks(joint),
                         network -> new AbsorbingConfiguration(network, 64, null, null, null, null),
-                        sampling);
+                        coins(sampling));
             case SEDD_ABSORB ->
                 SamplerLaw.of(
                         joint,
@@ -154,6 +154,13 @@ final class Samplers {
         };
     }
 
+    /** Coins where nothing is said of how many places are revealed, not the counts that are usual in few steps. */
+    private static Sampling coins(Sampling sampling) {
+        return sampling.unmasking().equals(Unmasking.USUAL)
+                ? sampling.unmasking(Unmasking.USUAL.reveal(Reveal.COINS))
+                : sampling;
+    }
+
     private static SeddConfiguration sedd(NetworkConfiguration network, SeddConfiguration.Transitions transitions) {
         Noise noise = new Noise(Noise.Shape.LOG_LINEAR, 1e-6, null, null); // little is left at the noisy end
         return new SeddConfiguration(network, transitions, noise, Parametrisation.EXACT, null, null, null, null, null);
@@ -182,7 +189,7 @@ final class Samplers {
     }
 
     static Sampling by(Order order, Sampling counts) {
-        return counts.unmasking(new Unmasking(Reveal.COUNTS, order, order == Order.CONFIDENCE ? 0 : 4.5, 0));
+        return counts.unmasking(new Unmasking(Reveal.COUNTS, order, order == Order.CONFIDENCE ? 0.0 : null, 0));
     }
 
     static Sampling bound(double nats) {

@@ -76,8 +76,14 @@ public final class MaskedWalk {
     public static Unmasking filled(Unmasking wished, Reveal usual, Order order) {
         boolean any = wished.order() == Order.USUAL;
         Order by = !any ? wished.order() : wished.bound() > 0 ? Order.ENTROPY : order;
-        Reveal reveal =
-                wished.reveal() != Reveal.USUAL ? wished.reveal() : any && wished.bound() == 0 ? usual : Reveal.COUNTS;
+        boolean noisy = by == Order.CONFIDENCE || by == Order.MOMENT;
+        if (wished.noise() != null && !noisy) {
+            throw new UnsupportedSamplingException("the order noise is of the orders confidence and moment, and this is "
+                    + by.name().toLowerCase(Locale.ROOT) + ": leave it out, or take one of them");
+        }
+        Reveal reveal = wished.reveal() != Reveal.USUAL || wished.bound() > 0
+                ? wished.reveal()
+                : any ? usual : Reveal.COUNTS;
         return new Unmasking(reveal, reveal == Reveal.COINS ? Order.USUAL : by, wished.noise(), wished.bound());
     }
 
@@ -100,7 +106,8 @@ public final class MaskedWalk {
                     + " it; got " + (times.length - 1));
         }
         remasks = corrector instanceof Corrector.Psi || corrector instanceof Corrector.Remask;
-        if (remasks && !draw.sampling().unmasking().equals(Unmasking.USUAL)) {
+        Unmasking wished = draw.sampling().unmasking();
+        if (remasks && !wished.reveal(Reveal.USUAL).equals(Unmasking.USUAL) || remasks && wished.reveal() == Reveal.COUNTS) {
             throw new UnsupportedSamplingException("psi and remask mask and reveal each token by itself:"
                     + " leave out order, reveal, order noise and entropy bound, or take the corrector gibbs");
         }
