@@ -15,6 +15,7 @@ import dev.smalti.job.GenerateImages.Request;
 import dev.smalti.run.JobException;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
+import dev.smalti.train.Checkpoints;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -119,7 +120,7 @@ class AgainstTest {
 
     @Test
     void an_interrupted_draw_goes_on_only_away_from_the_same_weights() throws IOException {
-        Path out = fresh.resolve("o");
+        Path out = fresh.resolve("o.safetensors");
         Path other = folder.resolve("other");
         world.prior("other", tokens, "prior.network.width=8");
         GuidingModel against = new GuidingModel(other.toString(), null);
@@ -127,27 +128,27 @@ class AgainstTest {
                 prior.toString(),
                 "auto",
                 new Request(
-                        4,
+                        6,
                         List.of(),
                         0,
                         Sampling.USUAL.guidance(GuidanceSettings.NONE.weight(1).guiding(against)),
                         null),
-                new Output(out, Format.PNG, null, true),
+                new Output(out, Format.TOKENS, null, true),
                 2);
-        assertThatThrownBy(() -> job.run(AgainstTest::stopAfter2)).isInstanceOf(CancellationException.class);
-        Path weights = other.resolve("checkpoint-6/weights.safetensors");
+        assertThatThrownBy(() -> job.run(AgainstTest::stopAfter4)).isInstanceOf(CancellationException.class);
+        Path weights = Checkpoints.weights(other.resolve("checkpoint-6"));
         byte[] before = Files.readAllBytes(weights);
-        Files.copy(other.resolve("checkpoint-3/weights.safetensors"), weights, REPLACE_EXISTING);
+        Files.copy(Checkpoints.weights(other.resolve("checkpoint-3")), weights, REPLACE_EXISTING);
         assertThatThrownBy(() -> job.run(Observer.NONE))
                 .isInstanceOf(JobException.class)
-                .hasMessageContaining("holds images of another request");
+                .hasMessageContaining("holds tokens of another request (other: against)");
         Files.write(weights, before);
         job.run(Observer.NONE);
-        assertThat(out).isDirectoryRecursivelyContaining("glob:**.png");
+        assertThat(out).isRegularFile();
     }
 
-    private static void stopAfter2(Phase phase) {
-        if (phase.done() >= 2) {
+    private static void stopAfter4(Phase phase) {
+        if (phase.done() > 4) {
             throw new CancellationException("stopped");
         }
     }
