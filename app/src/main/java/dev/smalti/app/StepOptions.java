@@ -88,8 +88,7 @@ final class StepOptions {
             throw new IllegalArgumentException(
                     "--entropy-bound says how many tokens a step reveals, and so does --steps: leave one of them out");
         }
-        return sampling.unmasking(
-                        new Unmasking(reveal, order, noise, bound == null ? 0 : bound))
+        return sampling.unmasking(new Unmasking(reveal, order, noise, bound == null ? 0 : bound))
                 .extrapolation(extrapolation())
                 .corrector(Corrector.of(corrector, sweeps, places, when, kappa, eta));
     }

@@ -131,7 +131,9 @@ final class SamplerPage {
         lines.add(masks("coins, equal steps (usual: D3PM)", "`--reveal coins`", SamplerPage::equal));
         lines.add(line("SEDD's own steps, and one that denoises", "", Method.SEDD_ABSORB, calls -> steps(calls - 1)));
         lines.add(masks(
-                "coins, the fewer the noisier", "listed times", calls -> at(calls, u -> 1 - Math.cos(u * Math.PI / 2))));
+                "coins, the fewer the noisier",
+                "listed times",
+                calls -> at(calls, u -> 1 - Math.cos(u * Math.PI / 2))));
         lines.add(new Line(
                 "counts: 2 + 2, one a step; 2 + 4, 1 + 1 + 2 + 2",
                 "`--reveal counts`, listed times",

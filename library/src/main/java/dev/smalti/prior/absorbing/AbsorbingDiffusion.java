@@ -176,7 +176,8 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
         draw.showing(maskTokens).able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
         MaskedShares shares = new MaskedShares(share -> share, share -> Math.ceil(share * steps - 1e-9) - 1);
         double[] times = times(draw);
-        Unmasking unmasking = MaskedWalk.filled(draw.sampling().unmasking(), usual(draw, times.length - 1), Order.RANDOM);
+        Unmasking unmasking =
+                MaskedWalk.filled(draw.sampling().unmasking(), usual(draw, times.length - 1), Order.RANDOM);
         return new MaskedWalk(draw, denoiser, false, shares, unmasking, true).run(times);
     }
 

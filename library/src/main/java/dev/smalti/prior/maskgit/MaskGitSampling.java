@@ -154,7 +154,8 @@ public record MaskGitSampling(
 
     /** What is wished, with what the recipe says filled in. */
     Unmasking unmasking(Unmasking wished) {
-        Unmasking filled = MaskedWalk.filled(wished, Unmasking.Reveal.COUNTS, dev.smalti.draw.Order.valueOf(order.name()));
+        Unmasking filled =
+                MaskedWalk.filled(wished, Unmasking.Reveal.COUNTS, dev.smalti.draw.Order.valueOf(order.name()));
         boolean own = filled.order() == dev.smalti.draw.Order.CONFIDENCE && filled.noise() == null;
         return own ? filled.noise(noise) : filled;
     }

@@ -512,7 +512,8 @@ public final class GridDraw {
         Denoiser seen = seen(network, scores);
         int steps = times.length - 1;
         if (steps == 1 && sampling.corrector() instanceof Corrector.Gibbs gibbs && gibbs.when() == When.BETWEEN) {
-            throw new UnsupportedSamplingException("a draw of one step has nothing between steps to correct: take the corrector at the end, or more steps");
+            throw new UnsupportedSamplingException(
+                    "a draw of one step has nothing between steps to correct: take the corrector at the end, or more steps");
         }
         List<Turned> all = turned(steps);
         Stepper stepper = (x, number) -> {

@@ -78,12 +78,12 @@ public final class MaskedWalk {
         Order by = !any ? wished.order() : wished.bound() > 0 ? Order.ENTROPY : order;
         boolean noisy = by == Order.CONFIDENCE || by == Order.MOMENT;
         if (wished.noise() != null && !noisy) {
-            throw new UnsupportedSamplingException("the order noise is of the orders confidence and moment, and this is "
-                    + by.name().toLowerCase(Locale.ROOT) + ": leave it out, or take one of them");
+            throw new UnsupportedSamplingException(
+                    "the order noise is of the orders confidence and moment, and this is "
+                            + by.name().toLowerCase(Locale.ROOT) + ": leave it out, or take one of them");
         }
-        Reveal reveal = wished.reveal() != Reveal.USUAL || wished.bound() > 0
-                ? wished.reveal()
-                : any ? usual : Reveal.COUNTS;
+        Reveal reveal =
+                wished.reveal() != Reveal.USUAL || wished.bound() > 0 ? wished.reveal() : any ? usual : Reveal.COUNTS;
         return new Unmasking(reveal, reveal == Reveal.COINS ? Order.USUAL : by, wished.noise(), wished.bound());
     }
 
@@ -102,12 +102,14 @@ public final class MaskedWalk {
             checkBound();
         }
         if (looping(corrector) && times.length < 4) {
-            throw new UnsupportedSamplingException("remask-loop needs three steps at least: before the loop, in it and after"
-                    + " it; got " + (times.length - 1));
+            throw new UnsupportedSamplingException(
+                    "remask-loop needs three steps at least: before the loop, in it and after" + " it; got "
+                            + (times.length - 1));
         }
         remasks = corrector instanceof Corrector.Psi || corrector instanceof Corrector.Remask;
         Unmasking wished = draw.sampling().unmasking();
-        if (remasks && !wished.reveal(Reveal.USUAL).equals(Unmasking.USUAL) || remasks && wished.reveal() == Reveal.COUNTS) {
+        if (remasks && !wished.reveal(Reveal.USUAL).equals(Unmasking.USUAL)
+                || remasks && wished.reveal() == Reveal.COUNTS) {
             throw new UnsupportedSamplingException("psi and remask mask and reveal each token by itself:"
                     + " leave out order, reveal, order noise and entropy bound, or take the corrector gibbs");
         }
@@ -148,12 +150,12 @@ public final class MaskedWalk {
                                 : constant ? null : "guidance and temperatures that change over the steps";
         if (wrong != null) {
             throw new UnsupportedSamplingException(
-                    "an entropy bound says itself how many steps a grid takes, so leave out " + wrong + ", or the bound");
+                    "an entropy bound says itself how many steps a grid takes, so leave out " + wrong
+                            + ", or the bound");
         }
     }
 
     /** Times at which one masked place after the other is revealed. */
-
     private double[] evenly() {
         int unknown = Math.toIntExact(draw.unknown());
         double[] times = new double[unknown + 1];

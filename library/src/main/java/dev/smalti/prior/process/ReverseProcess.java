@@ -259,7 +259,7 @@ public final class ReverseProcess {
                     corrector instanceof Corrector.Psi
                             ? "psi is not for tokens that are both masked and replaced: take the corrector gibbs"
                             : "this prior replaces tokens, and remask corrects draws from masks alone: take the corrector gibbs"
-                            + (masks() ? "" : ", or psi"));
+                                    + (masks() ? "" : ", or psi"));
         }
     }
 
