@@ -2,7 +2,6 @@ package dev.smalti.prior.absorbing;
 
 import dev.smalti.corruption.Absorbing;
 import dev.smalti.corruption.MaskTokens;
-import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Order;
 import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.Unmasking.Reveal;
@@ -164,7 +163,8 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
     /**
      * Ancestral sampling in T' steps: from share t of masked tokens to s, each that is still masked is revealed with
      * probability 1 - s/t, which is 1/t in the paper's numbers. Section 3.2; T' {@literal <} T skips steps evenly,
-     * section 4.2.1.
+     * section 4.2.1. In fewer steps than places the usual are counts ({@link Reveal}): coins would draw more places that don't know of
+     * each other; in as many or more, coins take fewer passes.
      */
     @Override
     public Tensor sample(GridDraw draw) {
@@ -177,18 +177,8 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
         MaskedShares shares = new MaskedShares(share -> share, share -> Math.ceil(share * steps - 1e-9) - 1);
         double[] times = times(draw);
         Unmasking unmasking =
-                MaskedWalk.filled(draw.sampling().unmasking(), usual(draw, times.length - 1), Order.RANDOM);
+                MaskedWalk.filled(draw.sampling().unmasking(), times.length <= draw.unknown() ? Reveal.COUNTS : Reveal.COINS, Order.RANDOM);
         return new MaskedWalk(draw, denoiser, false, shares, unmasking, true).run(times);
-    }
-
-    /**
-     * Counts in fewer steps than places, where coins would draw many of them together; coins otherwise, which then need fewer passes,
-     * and where guesses are extrapolated, which makes good what coins lose.
-     */
-    private static Reveal usual(GridDraw draw, int steps) {
-        boolean few = steps < draw.unknown();
-        boolean plain = draw.sampling().extrapolation().equals(Extrapolation.NONE);
-        return few && plain ? Reveal.COUNTS : Reveal.COINS;
     }
 
     @Override
