@@ -4,7 +4,6 @@ import dev.smalti.model.Opening;
 import dev.smalti.prior.BoundInSteps;
 import dev.smalti.prior.MaskedPrior;
 import dev.smalti.prior.Prior;
-import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.process.Distillation;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.Provenance;
@@ -153,7 +152,11 @@ final class Teacher implements AutoCloseable {
                             .with(name));
         }
         if (prior instanceof BoundInSteps own) {
-            check(own.steps(), ((BoundInSteps) teacher).steps(), recipe);
+            check(
+                    own.steps(),
+                    ((BoundInSteps) teacher).steps(),
+                    recipe.distillation().steps(),
+                    ((MaskedPrior) prior).readsTime());
         }
         if (recipe.distillation().steps() == 1
                 && !((MaskedPrior) prior).maskTokens().random()) {
@@ -175,8 +178,7 @@ final class Teacher implements AutoCloseable {
     }
 
     /** Looks at the steps T of the student's process and of the teacher's. */
-    private void check(int own, int theirs, PriorRecipe recipe) {
-        int wanted = recipe.distillation().steps();
+    private void check(int own, int theirs, int wanted, boolean told) {
         if (own < wanted) {
             throw new JobException(
                     Phrase.of("distillation.steps must be at most prior.steps, the most that the student draws in,"

@@ -15,6 +15,9 @@ public interface MaskedPrior extends Prior {
         return List.of(objective());
     }
 
+    /** Whether what its network guesses depends on the time that it is told. */
+    boolean readsTime();
+
     /** What its network sees at masked places. */
     MaskTokens maskTokens();
 

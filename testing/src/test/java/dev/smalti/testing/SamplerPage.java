@@ -148,9 +148,14 @@ final class SamplerPage {
                 "counts 1 + 1 + 2; 1 + 1 + 2 + 2, looking ahead",
                 "`--reveal counts --extrapolate 0.1`, listed times",
                 of(null, multistep(0.1, rising), null, null, multistep(0.1, fourOfB), null)));
-        lines.add(masks("θ-trapezoidal, θ = 1/2", "`--reveal coins --trapezoidal 0.5`", calls -> trapezoidal(0.5, steps(calls / 2))));
         lines.add(masks(
-                "θ-trapezoidal, θ = 1/3", "`--reveal coins --trapezoidal 0.3333`", calls -> trapezoidal(1.0 / 3, steps(calls / 2))));
+                "θ-trapezoidal, θ = 1/2",
+                "`--reveal coins --trapezoidal 0.5`",
+                calls -> trapezoidal(0.5, steps(calls / 2))));
+        lines.add(masks(
+                "θ-trapezoidal, θ = 1/3",
+                "`--reveal coins --trapezoidal 0.3333`",
+                calls -> trapezoidal(1.0 / 3, steps(calls / 2))));
         for (double nats : new double[] {0.4, 0.6}) {
             lines.add(new Line(
                     "as many as an entropy bound allows",

@@ -176,9 +176,16 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
         draw.showing(maskTokens).able(Wish.UNMASKING, Wish.EXTRAPOLATION, Wish.CORRECTOR);
         MaskedShares shares = new MaskedShares(share -> share, share -> Math.ceil(share * steps - 1e-9) - 1);
         double[] times = times(draw);
-        Unmasking unmasking =
-                MaskedWalk.filled(draw.sampling().unmasking(), times.length <= draw.unknown() ? Reveal.COUNTS : Reveal.COINS, Order.RANDOM);
+        Unmasking unmasking = MaskedWalk.filled(
+                draw.sampling().unmasking(),
+                times.length <= draw.unknown() ? Reveal.COUNTS : Reveal.COINS,
+                Order.RANDOM);
         return new MaskedWalk(draw, denoiser, false, shares, unmasking, true).run(times);
+    }
+
+    @Override
+    public boolean readsTime() {
+        return configuration.network().readsTime();
     }
 
     @Override

@@ -161,6 +161,11 @@ public final class MaskGit implements SearchableSteps, MaskedPrior {
     }
 
     @Override
+    public boolean readsTime() {
+        return configuration.network().readsTime();
+    }
+
+    @Override
     public MaskTokens maskTokens() {
         return maskTokens;
     }
