@@ -185,8 +185,6 @@ final class Teacher implements AutoCloseable {
                                     + " which are %d, got %d: set prior.steps to at least %d")
                             .with(own, wanted, wanted));
         }
-        boolean told = !(recipe.prior() instanceof AbsorbingConfiguration absorbing)
-                || absorbing.network().readsTime();
         if (told && own != theirs) {
             throw new JobException(
                     Phrase.of("a student whose network is told the time counts it as its teacher: set prior.steps to"
