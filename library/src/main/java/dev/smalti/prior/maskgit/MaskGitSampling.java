@@ -8,8 +8,6 @@ import java.util.Locale;
 /**
  * How a {@link MaskGit} draws grids.
  *
- * <p>In the words of a recipe; {@link #revealing} is the choice that they make.
- *
  * @param steps S, the usual number of steps, at most that of tokens; at least 1; 8 by confidence and 32 otherwise, or as
  *     many as there are tokens, if left out
  * @param schedule how the share that is still masked falls from step to step; {@code cosine} by confidence and
@@ -25,53 +23,7 @@ public record MaskGitSampling(
     /** By confidence, as the paper. */
     public static final MaskGitSampling USUAL = new MaskGitSampling(null, null, null, null, null, null);
 
-    /** Which of the tokens that are still masked are revealed first, with what belongs to that order and to no other. */
-    public sealed interface Revealing {}
-
-    /** {@link Order#CONFIDENCE}. @param noise c, at least 0 */
-    public record ByConfidence(double noise) implements Revealing {}
-
-    /** {@link Order#HALTON}. @param roll whether each grid begins at a place of its own */
-    public record ByHalton(boolean roll) implements Revealing {}
-
-    /** {@link Order#RANDOM}. */
-    public record AtRandom() implements Revealing {}
-
-    /** {@link Order#RASTER}. */
-    public record ByRaster() implements Revealing {}
-
-    /** For those who write no recipe: nothing can be said here that contradicts itself. With the usual steps and schedule. */
-    public MaskGitSampling(Revealing revealing) {
-        this(
-                null,
-                null,
-                null,
-                order(revealing),
-                revealing instanceof ByConfidence confidence ? confidence.noise() : null,
-                revealing instanceof ByHalton halton ? halton.roll() : null);
-    }
-
-    private static Order order(Revealing revealing) {
-        if (revealing instanceof ByConfidence) {
-            return Order.CONFIDENCE;
-        }
-        if (revealing instanceof ByHalton) {
-            return Order.HALTON;
-        }
-        return revealing instanceof AtRandom ? Order.RANDOM : Order.RASTER;
-    }
-
-    /** What {@code order}, {@code noise} and {@code roll} say together. */
-    public Revealing revealing() {
-        return switch (order) {
-            case CONFIDENCE -> new ByConfidence(noise);
-            case HALTON -> new ByHalton(roll);
-            case RANDOM -> new AtRandom();
-            case RASTER -> new ByRaster();
-        };
-    }
-
-    /** The same as an enumeration, for recipes. */
+    /** Which of the tokens that are still masked are revealed first. */
     public enum Order {
         /** Those that the model is most sure of. Chang et al. 2022, arXiv:2202.04200, section 3.2. */
         CONFIDENCE,
