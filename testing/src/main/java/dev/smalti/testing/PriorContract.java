@@ -314,7 +314,7 @@ public abstract class PriorContract {
             Sampling.USUAL.order(Order.HALTON),
             Sampling.USUAL.order(Order.RASTER),
             Sampling.USUAL.extrapolation(new Extrapolation.Multistep(0.5)),
-            Sampling.USUAL.steps(2).extrapolation(new Extrapolation.Trapezoidal(0.5)),
+            Sampling.USUAL.steps(new Steps.AtMost(2)).extrapolation(new Extrapolation.Trapezoidal(0.5)),
             Sampling.USUAL.corrector(new Corrector.Gibbs(2, 1, When.END)),
             Sampling.USUAL.corrector(new Corrector.Gibbs(1, 2, When.BETWEEN)),
             Sampling.USUAL.order(Order.ENTROPY),

@@ -8,6 +8,8 @@ import dev.smalti.corruption.Posterior;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.network.Loss;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.Prior;
@@ -62,6 +64,7 @@ class D3pmTest {
                 Prior theirs = absorbing()) {
             for (int steps : new int[] {T, T / 2, 1}) {
                 Sampling sampling = Sampling.USUAL
+                        .unmasking(Unmasking.USUAL.reveal(Reveal.COINS))
                         .steps(steps)
                         .filter(new LogitFilter(0.7, 5, 0.9))
                         .guidance(2);
