@@ -93,8 +93,8 @@ public final class Distillation {
     }
 
     /**
-     * Codes as they are, and mask tokens of which each leans towards a code, or beyond K of them towards two, as if that might stand
-     * there: so the places already say something in common, from which what they draw jointly can grow. [K + m', D] -> [K + m, D]
+     * Codes as they are, and mask tokens of which each leans towards a code, as if that might stand there: so the places already say
+     * something in common, from which what they draw jointly can grow. [K + m', D] -> [K + m, D]
      */
     private Tensor table(Tensor theirs, long rows, Seed seed) {
         if (theirs.size(0) == rows) {
@@ -104,15 +104,11 @@ public final class Distillation {
         Tensor codes = theirs.narrow(0, 0, k);
         Tensor masks = theirs.narrow(0, k, theirs.size(0) - k);
         Tensor number = torch.arange(new Scalar(rows - k), Tensors.options(ScalarType.Long));
-        Tensor shuffled = Tensors.uniform(seed.generator(), k).argsort();
-        Tensor one = shuffled.index_select(0, number.remainder(new Scalar(k)));
-        Tensor second = number.add(number.floor_divide(new Scalar(k))); // the same in the first round
-        Tensor other = shuffled.index_select(0, second.remainder(new Scalar(k)));
+        Tensor shuffled = Tensors.uniform(seed.generator(), k).argsort(); // so that no two are alike
+        Tensor code = shuffled.index_select(0, number.remainder(new Scalar(k)));
         Tensor mask = number.remainder(new Scalar(masks.size(0)));
         Device device = theirs.device();
-        Tensor towards = codes.index_select(0, one.to(device, ScalarType.Long))
-                .add(codes.index_select(0, other.to(device, ScalarType.Long)))
-                .mul(new Scalar(0.5))
+        Tensor towards = codes.index_select(0, code.to(device, ScalarType.Long))
                 .sub(codes.mean(new long[] {0}, true, new ScalarTypeOptional()));
         Tensor near = masks.index_select(0, mask.to(device, ScalarType.Long))
                 .add(towards.mul(new Scalar(configuration.perturbation())));

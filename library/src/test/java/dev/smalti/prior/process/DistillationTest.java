@@ -93,26 +93,6 @@ class DistillationTest {
     }
 
     @Test
-    void more_mask_tokens_than_codes_begin_apart_too() {
-        int masks = 2 * K;
-        try (MaskedPrior teacher = prior(1, 1);
-                MaskedPrior auxiliary = prior(1, 1);
-                MaskedPrior student = prior(2, masks)) {
-            new Distillation(configuration(1, 0.0, 0.5), student, teacher, auxiliary).begin(new Seed(3));
-            Scope.free(() -> {
-                Tensor own = student.parameters().all().get(TABLE).detach().narrow(0, K, masks);
-                for (int i = 0; i < masks; i++) {
-                    for (int j = 0; j < i; j++) {
-                        assertThat(close(own.select(0, i), own.select(0, j)))
-                                .as("mask tokens %d and %d", j, i)
-                                .isFalse();
-                    }
-                }
-            });
-        }
-    }
-
-    @Test
     void refuses_a_student_with_another_network() {
         TransformerConfiguration wider = new TransformerConfiguration(2, 24, 2, 0.0, 0.5);
         try (MaskedPrior teacher = prior(1, 1);
