@@ -104,7 +104,7 @@ public final class Distillation {
         Tensor codes = theirs.narrow(0, 0, k);
         Tensor masks = theirs.narrow(0, k, theirs.size(0) - k);
         Tensor number = torch.arange(new Scalar(rows - k), Tensors.options(ScalarType.Long));
-        Tensor shuffled = Tensors.uniform(seed.generator(), k).argsort(); // so that no two are alike
+        Tensor shuffled = Tensors.uniform(seed.generator(), k).argsort(); // so that no two of the first K are alike
         Tensor code = shuffled.index_select(0, number.remainder(new Scalar(k)));
         Tensor mask = number.remainder(new Scalar(masks.size(0)));
         Device device = theirs.device();
