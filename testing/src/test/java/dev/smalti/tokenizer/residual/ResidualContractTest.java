@@ -36,6 +36,6 @@ class ResidualContractTest extends TokenizerContract {
 
     @Override
     protected int stepsByHeart() {
-        return 200;
+        return 400;
     }
 }
