@@ -1,5 +1,8 @@
 package dev.smalti.app;
 
+import static dev.smalti.app.Command.done;
+import static dev.smalti.app.Command.refused;
+import static dev.smalti.app.Command.with;
 import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -19,8 +22,6 @@ import dev.smalti.train.Checkpoints;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import org.bytedeco.javacpp.Pointer;
@@ -215,24 +216,5 @@ class AgainstTest {
         } catch (IOException e) {
             throw new AssertionError(e);
         }
-    }
-
-    private static Object[] with(Object[] command, Object... more) {
-        List<Object> all = new ArrayList<>(List.of(command));
-        Collections.addAll(all, more);
-        return all.toArray();
-    }
-
-    private static JsonNode done(Object... command) {
-        Object[] json = with(command, "--json");
-        Command run = Command.run(json);
-        assertThat(run.code()).as(run.err()).isZero();
-        return run.json();
-    }
-
-    private static void refused(Object[] arguments, String... words) {
-        Command command = Command.run(arguments);
-        assertThat(command.code()).as(command.err()).isEqualTo(2);
-        assertThat(command.err().strip()).hasLineCount(1).startsWith("smalti: ").contains(words);
     }
 }

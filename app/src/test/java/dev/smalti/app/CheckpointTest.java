@@ -1,5 +1,6 @@
 package dev.smalti.app;
 
+import static dev.smalti.app.Command.done;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -252,13 +253,6 @@ class CheckpointTest {
         assertThat(second.out())
                 .contains("has ended at step 3 of 6", "nothing to do", "a larger training.patience goes on");
         assertThat(steps(run)).isEqualTo("[1,3]");
-    }
-
-    private static JsonNode done(Object... command) {
-        Object[] all = Stream.concat(Stream.of(command), Stream.of("--json")).toArray();
-        Command done = Command.run(all);
-        assertThat(done.code()).as(done.err()).isZero();
-        return done.json();
     }
 
     private static void refused(Command command, String... words) {

@@ -1,5 +1,7 @@
 package dev.smalti.app;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -13,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** Runs the command line as a user does, and holds what came of it. */
 record Command(int code, String out, String err) {
@@ -28,6 +31,25 @@ record Command(int code, String out, String err) {
                 new PrintStream(out, true, StandardCharsets.UTF_8),
                 new PrintStream(err, true, StandardCharsets.UTF_8));
         return new Command(code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    }
+
+    /** What a command that ends well says with --json. */
+    static JsonNode done(Object... arguments) {
+        Command command = run(with(arguments, "--json"));
+        assertThat(command.code()).as(command.err()).isZero();
+        return command.json();
+    }
+
+    /** Holds a command to refuse, in one line that has these words. */
+    static void refused(Object[] arguments, String... words) {
+        Command command = run(arguments);
+        assertThat(command.code()).as(command.err()).isEqualTo(2);
+        assertThat(command.err().strip()).hasLineCount(1).startsWith("smalti: ").contains(words);
+    }
+
+    /** Arguments and more of them. */
+    static Object[] with(Object[] arguments, Object... more) {
+        return Stream.of(arguments, more).flatMap(Arrays::stream).toArray();
     }
 
     /** In a process of its own, with standard output and error in files. */

@@ -1,5 +1,8 @@
 package dev.smalti.app;
 
+import static dev.smalti.app.Command.done;
+import static dev.smalti.app.Command.refused;
+import static dev.smalti.app.Command.with;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -8,7 +11,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -109,23 +111,5 @@ class SamplersTest {
             "generate", prior, "--out", fresh.resolve("o" + ++drawn), "--format", "tokens", "--count", 64
         };
         return done(with(command, options)).get("forward_passes_per_image").asDouble();
-    }
-
-    private static Object[] with(Object[] command, Object... more) {
-        List<Object> all = new ArrayList<>(List.of(command));
-        Collections.addAll(all, more);
-        return all.toArray();
-    }
-
-    private static JsonNode done(Object... command) {
-        Command run = Command.run(with(command, "--json"));
-        assertThat(run.code()).as(run.err()).isZero();
-        return run.json();
-    }
-
-    private static void refused(Object[] arguments, String... words) {
-        Command command = Command.run(arguments);
-        assertThat(command.code()).as(command.err()).isEqualTo(2);
-        assertThat(command.err().strip()).hasLineCount(1).startsWith("smalti: ").contains(words);
     }
 }

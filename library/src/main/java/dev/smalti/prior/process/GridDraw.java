@@ -623,9 +623,9 @@ public final class GridDraw {
 
     /**
      * Draws from masks, of which each step reveals some whatever the codes are: each that is masked with a probability of the
-     * step's.
+     * step's; where the steps are {@link #alike}.
      *
-     * <p>Grids don't wait for each other: where every step is as the others but for its time, each goes on to the next
+     * <p>Grids don't wait for each other: each goes on to the next
      * step that reveals something in it, so that almost every pass is one of all grids, and there are as many as the grid with the most
      * such steps has. Random numbers are those of the steps, so that the grids are the same either way.
      *
@@ -634,13 +634,7 @@ public final class GridDraw {
      * @param time what the network is told
      * @return as {@link #run(double[], Denoiser, Supplier, BiFunction)}
      */
-    Tensor reveal(double[] times, Denoiser network, ToDoubleFunction<Step> share, ToDoubleFunction<Step> time) {
-        if (!alike(times.length - 1)) {
-            return walk(times, network, false, this::masks, (xt, step) -> {
-                Tensor revealed = coins(xt.eq(new Scalar(space.mask())), share.applyAsDouble(step), step); // [B, L]
-                return fill(xt, revealed, time.applyAsDouble(step), step);
-            });
-        }
+    Tensor inTurns(double[] times, Denoiser network, ToDoubleFunction<Step> share, ToDoubleFunction<Step> time) {
         checkWishes();
         Denoiser seen = seen(network, false);
         List<Step> steps = IntStream.range(1, times.length)
@@ -664,7 +658,7 @@ public final class GridDraw {
     }
 
     /** Whether steps differ by their time alone, and nobody sees the grids between them. */
-    private boolean alike(int steps) {
+    boolean alike(int steps) {
         return walk == null
                 && !watcher.looks()
                 && listener == Listener.NOBODY
@@ -1056,8 +1050,6 @@ public final class GridDraw {
      * @return int64 [B, L]
      */
     public Tensor fill(Tensor xt, Tensor where, double time, Step step) {
-        return ActivePositions.of(where)
-                .map(at -> at.write(xt, inParts(at, part -> pick(part.at(), logits(part, xt, time, step), step))))
-                .orElse(xt);
+        return fill(xt, where, where, step, part -> logits(part, xt, time, step), null, () -> {});
     }
 }

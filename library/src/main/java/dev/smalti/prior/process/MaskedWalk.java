@@ -35,7 +35,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class MaskedWalk {
     private static final double NOISE = 4.5; // as Besnier and Chen 2023
     private static final double LOOPED = 0.1; // masked in the loop, as in the released code of Wang et al.
-    private static final double LEAST = -1e4; // where p ln p is 0 all the same
 
     private final GridDraw draw;
     private final Denoiser network;
@@ -90,7 +89,8 @@ public final class MaskedWalk {
     /**
      * The grids that are drawn.
      *
-     * @param times before the first step and after each, descending to 0; a step that reveals nothing costs no call, unless it guesses all masked places
+     * @param times before the first step and after each, descending to 0; a step that reveals nothing costs no call, unless it
+     *     guesses all masked places
      * @return int64 [B, h, w], on the CPU
      */
     public Tensor run(double[] times) {
@@ -103,18 +103,17 @@ public final class MaskedWalk {
         }
         if (looping(corrector) && times.length < 4) {
             throw new UnsupportedSamplingException(
-                    "remask-loop needs three steps at least: before the loop, in it and after" + " it; got "
+                    "remask-loop needs three steps at least, before the loop, in it and after it: got "
                             + (times.length - 1));
         }
         remasks = corrector instanceof Corrector.Psi || corrector instanceof Corrector.Remask;
         Unmasking wished = draw.sampling().unmasking();
-        if (remasks && !wished.reveal(Reveal.USUAL).equals(Unmasking.USUAL)
-                || remasks && wished.reveal() == Reveal.COUNTS) {
+        if (remasks && !wished.equals(Unmasking.USUAL) && !wished.equals(Unmasking.USUAL.reveal(Reveal.COINS))) {
             throw new UnsupportedSamplingException("psi and remask mask and reveal each token by itself:"
-                    + " leave out order, reveal, order noise and entropy bound, or take the corrector gibbs");
+                    + " leave out order, counts, order noise and entropy bound, or take the corrector gibbs");
         }
-        if (unmasking.reveal() == Reveal.COINS && plain && !scores) {
-            return draw.reveal(times, network, step -> hazard(step.t(), step.s()), step -> masking.told(step.t()));
+        if (unmasking.reveal() == Reveal.COINS && plain && !scores && draw.alike(times.length - 1)) {
+            return draw.inTurns(times, network, step -> hazard(step.t(), step.s()), step -> masking.told(step.t()));
         }
         double[] all = unmasking.bound() > 0 ? evenly() : extrapolation.times(looped(corrector, times));
         draw.sweep(this::refilled);
@@ -228,10 +227,10 @@ public final class MaskedWalk {
     // Guesses
 
     private Tensor logits(ActivePositions at, Tensor xt, Tensor masked, Step step) {
-        if (unmasking.bound() == 0) {
-            return ofCodes(draw.logits(at, xt, masking.told(step.t()), step));
-        }
-        return ofCodes(draw.logits(at, xt, told.index_select(0, count(masked)), step));
+        return ofCodes(
+                told == null
+                        ? draw.logits(at, xt, masking.told(step.t()), step)
+                        : draw.logits(at, xt, told.index_select(0, count(masked)), step));
     }
 
     /** Without what a network of ratios says of the mask. [M, K] or [M, K + 1] -> [M, K] */
@@ -367,8 +366,7 @@ public final class MaskedWalk {
 
     /** In nats. [M, K] -> float64 [M] */
     private static Tensor entropy(Tensor guess) {
-        Tensor log = torch.log_softmax(guess.to(ScalarType.Double), 1);
-        return log.exp().mul(log.clamp_min(new Scalar(LEAST))).sum(1).neg();
+        return torch.special_entr(torch.softmax(guess.to(ScalarType.Double), 1)).sum(1);
     }
 
     /** The most that are first by their keys, with a sum of entropies that is at most γ above the greatest. -> int64 [B] */

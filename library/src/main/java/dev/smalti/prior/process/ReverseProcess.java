@@ -235,7 +235,7 @@ public final class ReverseProcess {
                 (xt, now) -> keep(draw, step.apply(xt, now), u, now.s()));
     }
 
-    /**  UnsupportedSamplingException if trapezoidal steps have no whole time in between */
+    /** @throws UnsupportedSamplingException if trapezoidal steps have no whole time in between */
     public void checkHalves(Sampling sampling, double[] times) {
         for (int i = 1; i < times.length; i++) {
             if (sampling.extrapolation() instanceof Extrapolation.Trapezoidal && times[i - 1] - times[i] < 2) {
