@@ -33,6 +33,7 @@ class ArchitectureTest {
             List.of("train"),
             List.of("recipe"),
             List.of("run"),
+            List.of("exchange"),
             List.of("model"),
             List.of("evaluate"),
             List.of("job"),

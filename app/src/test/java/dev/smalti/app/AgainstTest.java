@@ -24,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.locks.LockSupport;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -196,11 +197,22 @@ class AgainstTest {
     @Test
     void keeps_no_weights_of_it_when_the_model_is_closed() {
         drawn("first", "--guidance", 1, "--against", small);
-        System.gc();
-        long before = Pointer.totalCount();
+        long before = heldAfterCollection();
         drawn("second", "--guidance", 1, "--against", small);
-        System.gc();
-        assertThat(Pointer.totalCount()).isLessThanOrEqualTo(before);
+        assertThat(heldAfterCollection()).isLessThanOrEqualTo(before);
+    }
+
+    /** What is left when nothing more is freed: a thread of its own frees what the collector has found. */
+    private static long heldAfterCollection() {
+        long held = Long.MAX_VALUE;
+        for (int quiet = 0; quiet < 5; ) {
+            System.gc();
+            LockSupport.parkNanos(20_000_000);
+            long now = Pointer.totalCount();
+            quiet = now < held ? 0 : quiet + 1;
+            held = Math.min(held, now);
+        }
+        return held;
     }
 
     private JsonNode drawn(String name, Object... options) {

@@ -5,6 +5,7 @@ import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Scope;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -67,6 +68,11 @@ public final class Blueprint {
 
     private static String words(RuntimeException e) {
         return Excerpt.of(String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+    }
+
+    /** The shapes, by name, in order of registration. */
+    public Map<String, long[]> shapes() {
+        return Collections.unmodifiableMap(shapes);
     }
 
     /** How many numbers all of it holds. */

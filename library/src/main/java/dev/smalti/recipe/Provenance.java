@@ -89,6 +89,11 @@ public record Provenance(
                 Map.of());
     }
 
+    /** The same with notes in the place of its own. */
+    public Provenance noting(Map<String, String> notes) {
+        return new Provenance(smalti, java, pytorch, os, seed, created, dataName, dataFingerprint, parents, notes);
+    }
+
     /**
      * Writes {@code file} as JSON, whole or not at all.
      *

@@ -58,6 +58,11 @@ public final class RecipeFile {
         return parse(yaml, name, type, overrides, Kinds.installed());
     }
 
+    /** A recipe that was made here, with changes; {@code name} and errors as those of {@link #parse}. */
+    public static <T> T changed(T recipe, String name, Class<T> type, List<String> overrides) {
+        return overrides.isEmpty() ? recipe : parse(text(recipe, Kinds.installed()), name, type, overrides);
+    }
+
     /**
      * Writes a recipe with all defaults spelt out; {@link #read} gives an equal record back.
      *

@@ -11,6 +11,7 @@ import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.recipe.FeaturesRecipe;
 import dev.smalti.recipe.PriorRecipe;
+import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.tensor.AtomicFile;
@@ -596,6 +597,38 @@ public final class RunFolder {
     public RunFolder tokenizerFolder() {
         Path inside = path.resolve("tokenizer");
         return Files.exists(inside.resolve("model.json")) ? open(inside) : null;
+    }
+
+    /**
+     * Writes the run folder of a model that was not trained here, whole or not at all.
+     *
+     * @param recipe a {@link TokenizerRecipe} or a {@link PriorRecipe}
+     * @param weights of all tensors of its network, by name
+     * @param tokenizer of a prior's tokens; null for none
+     */
+    public static void write(
+            Path out,
+            Description description,
+            Record recipe,
+            Provenance provenance,
+            Map<String, Tensor> weights,
+            RunFolder tokenizer) {
+        try (AtomicFile beside = AtomicFile.of(out)) {
+            Path folder = beside.path();
+            Path checkpoint = folder.resolve("checkpoint-0");
+            Files.createDirectories(checkpoint);
+            JSON.writerWithDefaultPrettyPrinter()
+                    .writeValue(folder.resolve("model.json").toFile(), description);
+            RecipeFile.write(folder.resolve("recipe.yaml"), recipe);
+            provenance.write(folder.resolve("provenance.json"));
+            TensorFile.write(checkpoint.resolve("averaged.safetensors"), weights, Map.of("format", "smalti"));
+            if (tokenizer != null) {
+                tokenizer.fill(folder.resolve("tokenizer"), ScalarType.Float);
+            }
+            beside.commit();
+        } catch (IOException e) {
+            throw new UncheckedIOException("run folder " + out + " cannot be written: " + e, e);
+        }
     }
 
     /**

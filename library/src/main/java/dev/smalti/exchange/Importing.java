@@ -1,0 +1,310 @@
+package dev.smalti.exchange;
+
+import dev.smalti.exchange.PublishedKind.Asked;
+import dev.smalti.network.Blueprint;
+import dev.smalti.prior.Prior;
+import dev.smalti.recipe.Nearest;
+import dev.smalti.recipe.PriorRecipe;
+import dev.smalti.recipe.Provenance;
+import dev.smalti.recipe.RecipeFile;
+import dev.smalti.recipe.TokenizerRecipe;
+import dev.smalti.run.JobException;
+import dev.smalti.run.RunFolder;
+import dev.smalti.tensor.BadFileException;
+import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Phrase;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Stopping;
+import dev.smalti.tensor.WeightArchive;
+import dev.smalti.token.TokenSpace;
+import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.train.TrainingConfiguration;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** A file of published weights whose kind was recognised and whose names are all accounted for; then a run folder. */
+public final class Importing implements AutoCloseable {
+    private static final Seed SEED = new Seed(0); // of weights that others take the place of
+    private static final int SHOWN = 6;
+    private static final long FURTHER = 20_000; // steps, for who trains what was imported further
+
+    private final WeightArchive file;
+    private final PublishedKinds.Found found;
+    private final Record recipe;
+    private final RunFolder.Description description;
+    private final Map<String, long[]> shapes; // of ours
+    private final Map<String, Origin> origins; // of ours
+    private final Map<String, Integer> leftOut; // how many tensors of theirs, by reason
+
+    private Importing(
+            WeightArchive file, PublishedKinds.Found found, Translation translation, Network network, Path path) {
+        this.file = file;
+        this.found = found;
+        this.recipe = network.recipe();
+        this.description = network.description();
+        this.shapes = network.shapes();
+        this.origins = new LinkedHashMap<>();
+        shapes.keySet().forEach(ours -> origins.put(ours, translation.origins().apply(ours)));
+        this.leftOut = account(translation, path);
+    }
+
+    /** What of ours computes the same. */
+    private record Network(Record recipe, RunFolder.Description description, Map<String, long[]> shapes) {}
+
+    /**
+     * Opens a file and finds out what it is; no number of it is read yet.
+     *
+     * @param kind null for the one that its names say
+     * @param tokenizer of a prior's tokens; null if it is to draw tokens and no images
+     * @param overrides changes to the recipe that its shapes say, such as {@code prior.network.heads=8}
+     * @throws BadFileException naming what is missing, foreign, or of another shape
+     * @throws IllegalArgumentException if there is no such kind
+     * @throws JobException if the tokenizer, or the names of classes, don't fit
+     */
+    public static Importing open(Path path, String kind, Asked asked, RunFolder tokenizer, List<String> overrides) {
+        WeightArchive file = WeightArchive.open(path);
+        try {
+            PublishedKinds.Found found = PublishedKinds.find(file, kind);
+            Translation translation = found.kind().translate(found.weights(), asked);
+            String name = path + ", as " + found.kind().title() + ",";
+            Network network = translation.subject() instanceof Subject.OfPrior prior
+                    ? ofPrior(prior, name, asked, tokenizer, overrides)
+                    : ofTokenizer((Subject.OfTokenizer) translation.subject(), name, asked, tokenizer, overrides);
+            return new Importing(file, found, translation, network, path);
+        } catch (RuntimeException e) {
+            file.close();
+            throw e;
+        }
+    }
+
+    private static Network ofTokenizer(
+            Subject.OfTokenizer subject, String name, Asked asked, RunFolder tokenizer, List<String> overrides) {
+        if (tokenizer != null || !asked.classNames().isEmpty()) {
+            throw new JobException(name + " is a tokenizer, and "
+                    + (tokenizer == null ? "--classes is" : "--tokenizer is") + " for a prior: leave it out");
+        }
+        TokenizerRecipe made = RecipeFile.changed(
+                new TokenizerRecipe(null, null, subject.configuration(), further(4, 1.8e-5)),
+                name,
+                TokenizerRecipe.class,
+                overrides);
+        TokenSpace[] space = new TokenSpace[1];
+        Map<String, long[]> shapes = shapes(name, device -> {
+            try (Tokenizer sketch = made.tokenizer().build(SEED, device)) {
+                space[0] = sketch.space();
+                return sketch.parameters().blueprint();
+            }
+        });
+        return new Network(made, RunFolder.Description.tokenizer(space[0]), shapes);
+    }
+
+    private static Network ofPrior(
+            Subject.OfPrior subject, String name, Asked asked, RunFolder tokenizer, List<String> overrides) {
+        int classes = subject.classes();
+        if (!asked.classNames().isEmpty() && asked.classNames().size() != classes) {
+            throw new JobException(
+                    Phrase.of("%s has %d classes, and --classes names %d: a line for each, in their order")
+                            .with(name, classes, asked.classNames().size()));
+        }
+        PriorRecipe made = RecipeFile.changed(
+                new PriorRecipe(null, null, null, subject.configuration(), further(32, 1e-4), null),
+                name,
+                PriorRecipe.class,
+                overrides);
+        Map<String, long[]> shapes = shapes(name, device -> {
+            try (Prior sketch = made.prior().build(subject.space(), classes, SEED, device)) {
+                return sketch.parameters().blueprint();
+            }
+        });
+        String fingerprint = tokenizer == null ? null : fitting(tokenizer, subject.space(), name);
+        return new Network(
+                made, RunFolder.Description.prior(subject.space(), classes, asked.classNames(), fingerprint), shapes);
+    }
+
+    /** @return the tokenizer's fingerprint */
+    private static String fitting(RunFolder tokenizer, TokenSpace space, String name) {
+        TokenSpace other = tokenizer.description().space();
+        if (other.codes() != space.codes() || other.depth() != space.depth()) {
+            throw new JobException(
+                    Phrase.of("%s knows %s codes, and the tokenizer %s has %s: give the one of its tokens")
+                            .with(name, space.codes(), tokenizer.path(), other.codes()));
+        }
+        return tokenizer.fingerprint();
+    }
+
+    private static Map<String, long[]> shapes(String name, Function<Device, Blueprint> sketch) {
+        return Blueprint.sketch(sketch)
+                .orElseThrow(() -> new IllegalStateException(name + " can't be laid out without numbers"))
+                .shapes();
+    }
+
+    /** How it would be trained further; what an imported model was trained by isn't known here. */
+    private static TrainingConfiguration further(int batch, double learningRate) {
+        return new TrainingConfiguration(
+                FURTHER,
+                batch,
+                learningRate,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null);
+    }
+
+    /** Each of their tensors must be taken, or left out for a reason; each of ours must be made of some that are there. */
+    private Map<String, Integer> account(Translation translation, Path path) {
+        Set<String> wanted = new LinkedHashSet<>();
+        origins.values().forEach(origin -> wanted.addAll(origin.names()));
+        Set<String> theirs = found.weights().shapes().keySet();
+        List<String> missing =
+                wanted.stream().filter(name -> !theirs.contains(name)).toList();
+        Map<String, Integer> reasons = new TreeMap<>();
+        List<String> foreign = new ArrayList<>();
+        for (String name : theirs) {
+            if (!wanted.contains(name)) {
+                Optional<String> reason = translation.leftOut().apply(name);
+                reason.ifPresent(why -> reasons.merge(why, 1, Integer::sum));
+                if (reason.isEmpty()) {
+                    foreign.add(name);
+                }
+            }
+        }
+        List<String> clauses = new ArrayList<>();
+        if (!missing.isEmpty()) {
+            clauses.add(Phrase.of("lacks %d of its tensors: %s").with(missing.size(), listed(missing, foreign)));
+        }
+        if (!foreign.isEmpty()) {
+            clauses.add(Phrase.of("has %d that are unknown: %s").with(foreign.size(), listed(foreign, missing)));
+        }
+        if (!clauses.isEmpty()) {
+            throw new BadFileException(
+                    path, Phrase.of("must hold %s, and %s").with(found.kind().title(), String.join("; it ", clauses)));
+        }
+        return reasons;
+    }
+
+    /** Each with the nearest of the others, where one is near. */
+    private static String listed(List<String> names, List<String> others) {
+        List<String> few = others.stream().limit(1_000).toList();
+        return names.stream()
+                        .limit(SHOWN)
+                        .map(name -> Excerpt.of(name)
+                                + Nearest.name(name, few)
+                                        .map(near -> " (near it is " + Excerpt.of(near) + ")")
+                                        .orElse(""))
+                        .collect(Collectors.joining(", "))
+                + (names.size() > SHOWN ? ", …" : "");
+    }
+
+    /** The kind that was recognised. */
+    public PublishedKind kind() {
+        return found.kind();
+    }
+
+    /** What {@code model.json} will say. */
+    public RunFolder.Description description() {
+        return description;
+    }
+
+    /** How many tensors of the file are not needed, by reason. */
+    public Map<String, Integer> leftOut() {
+        return leftOut;
+    }
+
+    /** How many of its tensors are taken, and in what container they lie. */
+    public String contents() {
+        return Phrase.of("%d tensors of %s").with(shapes.size(), file.container());
+    }
+
+    /** How many numbers they hold. */
+    public long parameters() {
+        return shapes.values().stream()
+                .mapToLong(shape -> Arrays.stream(shape).reduce(1, Math::multiplyExact))
+                .sum();
+    }
+
+    /**
+     * Reads the numbers and writes a new run folder, whole or not at all.
+     *
+     * @param tokenizer that was given to {@link #open}
+     */
+    public void write(Path out, RunFolder tokenizer) {
+        Map<String, String> notes = new LinkedHashMap<>();
+        notes.put("imported_kind", found.kind().name());
+        notes.put("imported_file", String.valueOf(file.path().getFileName()));
+        notes.put("imported_container", file.container());
+        leftOut.forEach((reason, count) -> notes.put("left_out_" + reason.replace(' ', '_'), Integer.toString(count)));
+        Map<String, String> parents = tokenizer == null ? Map.of() : Map.of("tokenizer", description.tokenizer());
+        Provenance provenance = Provenance.of(
+                        0, String.valueOf(file.path().getFileName()), "sha256:" + file.sha256(), parents)
+                .noting(notes);
+        Scope.free(() -> RunFolder.write(out, description, recipe, provenance, weights(), tokenizer));
+    }
+
+    private Map<String, Tensor> weights() {
+        Map<String, Tensor> weights = new LinkedHashMap<>();
+        shapes.forEach((name, shape) -> {
+            Stopping.check();
+            Origin origin = origins.get(name);
+            Tensor tensor = Scope.keep(() -> {
+                Tensor made = origin.make()
+                        .apply(origin.names().stream()
+                                .map(found.weights()::tensor)
+                                .toList());
+                return made.scalar_type() == ScalarType.Double ? made.to(ScalarType.Float) : made.contiguous();
+            });
+            if (!Arrays.equals(Dims.of(tensor), shape)) {
+                throw new BadFileException(
+                        file.path(),
+                        Phrase.of("must have %s of shape %s as %s, has %s")
+                                .with(
+                                        Excerpt.of(String.join(" and ", origin.names())),
+                                        Dims.text(shape),
+                                        name,
+                                        Dims.text(Dims.of(tensor))));
+            }
+            boolean finite = Scope.value(() -> tensor.isfinite().all().item_bool());
+            if (!finite) {
+                throw new BadFileException(
+                        file.path(),
+                        "must have finite numbers in "
+                                + Excerpt.of(origin.names().get(0)));
+            }
+            weights.put(name, tensor);
+        });
+        return weights;
+    }
+
+    @Override
+    public void close() {
+        file.close();
+    }
+}

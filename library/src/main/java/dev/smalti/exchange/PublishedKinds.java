@@ -1,0 +1,60 @@
+package dev.smalti.exchange;
+
+import dev.smalti.tensor.BadFileException;
+import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Phrase;
+import dev.smalti.tensor.WeightArchive;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/** All forms that are known. */
+public final class PublishedKinds {
+    private static final List<PublishedKind> ALL = List.of(new TamingVqgan());
+
+    private PublishedKinds() {}
+
+    /** A kind, and the tensors that are of it without what their names begin with. */
+    record Found(PublishedKind kind, WeightArchive weights) {}
+
+    /** All of them, as {@code --kind} and the pages list them. */
+    public static List<PublishedKind> all() {
+        return ALL;
+    }
+
+    /**
+     * The kind of a file.
+     *
+     * @param name null for the one that its names of tensors say
+     * @throws IllegalArgumentException if there is no kind of this name
+     * @throws BadFileException if its names are of no kind
+     */
+    static Found find(WeightArchive file, String name) {
+        List<PublishedKind> candidates = ALL.stream()
+                .filter(kind -> name == null || kind.name().equals(name))
+                .toList();
+        if (candidates.isEmpty()) {
+            throw new IllegalArgumentException(
+                    Phrase.of("kind must be one of %s, got %s").with(names(), Excerpt.of(name)));
+        }
+        for (PublishedKind kind : candidates) {
+            for (String place : kind.places()) {
+                WeightArchive weights = file.below(place);
+                if (kind.recognises(weights)) {
+                    return new Found(kind, weights);
+                }
+            }
+        }
+        String some = file.shapes().keySet().stream().limit(3).map(Excerpt::of).collect(Collectors.joining(", "));
+        throw new BadFileException(
+                file.path(),
+                name == null
+                        ? Phrase.of("must hold weights of a kind that is known (%s), has %d tensors: %s, …")
+                                .with(names(), file.shapes().size(), some)
+                        : Phrase.of("must hold %s, and hasn't the names of one; it begins with %s")
+                                .with(candidates.get(0).title(), some));
+    }
+
+    private static String names() {
+        return ALL.stream().map(PublishedKind::name).collect(Collectors.joining(", "));
+    }
+}
