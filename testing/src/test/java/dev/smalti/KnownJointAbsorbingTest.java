@@ -4,7 +4,7 @@ import dev.smalti.testing.KnownJointContract;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Absorbing diffusion recovers a known joint. With the autoregressive prior's, this is run with every build. */
+/** Absorbing diffusion recovers a known joint. Of its kind this one is run with every build. */
 class KnownJointAbsorbingTest extends KnownJointContract {
     @Override
     protected Path recipe() {
