@@ -157,8 +157,8 @@ record PublishedSedd(Transitions transitions) implements PublishedKind {
                 throw new BadFileException(
                         weights.path(),
                         Phrase.of(
-                                        "must have a moving average of each of its %d parameters in their order, has %d, of which"
-                                                + " the %d-th isn't of %s, %s")
+                                        "must have a moving average of each of its %d parameters in their order, has %d, and at"
+                                                + " %d none of %s, %s")
                                 .with(parameters.size(), averages, i, name, Dims.text(model.shape(name))));
             }
             place.put(name, AVERAGE + i);
