@@ -33,7 +33,9 @@ final class ImportVerb extends Verb {
     @Option(
             names = "--size",
             paramLabel = "PIXELS",
-            description = "side of the images that a tokenizer was trained on; 256 if left out")
+            description =
+                    "side of the images that a tokenizer was trained on (256 if left out), or the length of a text"
+                            + " model's rows of tokens (1024)")
     private Integer size;
 
     @Option(

@@ -1,5 +1,6 @@
 package dev.smalti.exchange;
 
+import dev.smalti.prior.sedd.SeddConfiguration.Transitions;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Phrase;
@@ -9,7 +10,13 @@ import java.util.stream.Collectors;
 
 /** All forms that are known. */
 public final class PublishedKinds {
-    private static final List<PublishedKind> ALL = List.of(new TamingVqgan());
+    private static final List<PublishedKind> ALL = List.of(
+            new TamingVqgan(),
+            new UnleashingTransformer(UnleashingTransformer.Method.ABSORBING),
+            new UnleashingTransformer(UnleashingTransformer.Method.AUTOREGRESSIVE),
+            new PublishedSedd(Transitions.ABSORB),
+            new PublishedSedd(Transitions.UNIFORM),
+            new PublishedVqDiffusion());
 
     private PublishedKinds() {}
 

@@ -1,6 +1,8 @@
 package dev.smalti.network;
 
+import dev.smalti.network.VqDiffusionTransformerConfiguration.Activation;
 import dev.smalti.network.VqDiffusionTransformerConfiguration.Positions;
+import dev.smalti.network.VqDiffusionTransformerConfiguration.Times;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
@@ -17,7 +19,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * block has tables of its own for both. Gu et al. 2022, arXiv:2111.14822, section 4.2, and the released code.
  *
  * <p>Where time is continuous (or no input: then it is 0), sines and cosines of {@code time_scale} times it take the place
- * of the table.
+ * of the table, and where it is counted in steps, if so configured, those of {@code time_scale} times t / T.
  *
  * <p>Letters: B batch, L tokens, D width, H heads, d = D / H, K vocabulary, M positions asked for.
  */
@@ -71,10 +73,15 @@ public final class VqDiffusionTransformer implements Denoiser {
         Work.pass(xt.size(0));
         long width = configuration.width();
         Tensor x = tokens.forward(xt).add(positions()); // [B, L, D]
-        Tensor now = shape.times() > 0 ? time.to(ScalarType.Long) : sinusoids(xt, time);
+        Tensor now = steps() > 0 ? time.to(ScalarType.Long) : sinusoids(xt, time);
         x = Stack.forward(parameters, blocks, x, now, (block, y, told) -> block.forward(y, told, label));
         x = x.reshape(-1, width); // [B·L, D]
         return head.forward(last.forward(at == null ? x : x.index_select(0, at))); // [M, K]
+    }
+
+    /** How many steps have vectors of their own; 0 where time is told by sines and cosines. */
+    private int steps() {
+        return configuration.times() == Times.LEARNT ? shape.times() : 0;
     }
 
     /** [1, L, D] */
@@ -96,7 +103,7 @@ public final class VqDiffusionTransformer implements Denoiser {
         return Tensors.cat(2, phase.sin(), phase.cos()).view(1, length, width).to(ScalarType.Float);
     }
 
-    /** sin and cos of {@code time_scale} t · 10000^(-j / (D/2 - 1)). -> [B, D] */
+    /** sin and cos of {@code time_scale} t · 10000^(-j / (D/2 - 1)), of t / T where t counts T steps. -> [B, D] */
     private Tensor sinusoids(Tensor xt, Tensor time) {
         long half = configuration.width() / 2;
         Tensor frequencies = torch.arange(new Scalar(half), Tensors.options(ScalarType.Float, xt.device()))
@@ -105,7 +112,9 @@ public final class VqDiffusionTransformer implements Denoiser {
         Tensor t = time == null
                 ? torch.zeros(new long[] {xt.size(0)}, Tensors.options(ScalarType.Float, xt.device()))
                 : time;
-        Tensor phase = t.mul(new Scalar(configuration.timeScale())).unsqueeze(1).mul(frequencies);
+        Tensor share = shape.times() > 0 ? t.to(ScalarType.Float).div(new Scalar((double) shape.times())) : t;
+        Tensor phase =
+                share.mul(new Scalar(configuration.timeScale())).unsqueeze(1).mul(frequencies);
         return Tensors.cat(1, phase.sin(), phase.cos());
     }
 
@@ -145,7 +154,7 @@ public final class VqDiffusionTransformer implements Denoiser {
         private final long heads = configuration.heads();
 
         Block(Parameters part) {
-            ln1 = new AdaptiveNorm(part.child("ln1"), shape.times());
+            ln1 = new AdaptiveNorm(part.child("ln1"), steps());
             qkv = linear(part.child("attn").child("qkv"), width, 3 * width);
             proj = linear(part.child("attn").child("proj"), width, width);
             boolean classes = shape.classes() > 0;
@@ -169,17 +178,19 @@ public final class VqDiffusionTransformer implements Denoiser {
 
         private Tensor feedForward(Tensor x) { // [B, L, D]
             if (up != null) {
-                return down.forward(gelu(up.forward(x)));
+                return down.forward(activate(up.forward(x)));
             }
             Tensor grid = x.transpose(1, 2).reshape(-1, width, shape.height(), shape.width()); // [B, D, h, w]
             return convolveDown
-                    .forward(gelu(convolveUp.forward(grid)))
+                    .forward(activate(convolveUp.forward(grid)))
                     .flatten(2, 3)
                     .transpose(1, 2);
         }
 
-        /** x σ(1.702 x), the code's GELU2. */
-        private static Tensor gelu(Tensor x) {
+        private Tensor activate(Tensor x) {
+            if (configuration.activation() == Activation.GELU) {
+                return torch.gelu(x);
+            }
             return x.mul(x.mul(new Scalar(1.702)).sigmoid());
         }
     }
