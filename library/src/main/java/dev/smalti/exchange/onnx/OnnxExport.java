@@ -170,7 +170,22 @@ public final class OnnxExport {
         said.put("inputs", inputs);
         said.put("outputs", Map.of(output, meaning));
         files.put(name, said);
-        Map<String, String> notes = Map.of("kind", run.description().kind());
-        new OnnxFile(graph, opset, notes).write(folder.resolve(name));
+        new OnnxFile(graph, opset, notes()).write(folder.resolve(name));
+    }
+
+    /** What a program needs that reads one of the files alone: numbers and words of {@code model.json}, names a line each. */
+    private Map<String, String> notes() {
+        Map<String, String> notes = new LinkedHashMap<>();
+        notes.put("height", Integer.toString(run.description().height()));
+        notes.put("width", Integer.toString(run.description().width()));
+        for (String key : List.of("kind", "prior", "codes", "mask", "masks", "classes", "no_class")) {
+            if (model.containsKey(key)) {
+                notes.put(key, model.get(key).toString());
+            }
+        }
+        if (!run.description().classNames().isEmpty()) {
+            notes.put("class_names", String.join("\n", run.description().classNames()));
+        }
+        return notes;
     }
 }
