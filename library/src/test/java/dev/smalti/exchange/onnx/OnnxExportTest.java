@@ -7,11 +7,19 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.exchange.ExportedRun;
 import dev.smalti.job.ExportModel;
 import dev.smalti.job.ExportModel.Form;
+import dev.smalti.network.DiffusionTransformerConfiguration;
+import dev.smalti.network.HaltonTransformerConfiguration;
+import dev.smalti.network.LlamaTransformerConfiguration;
+import dev.smalti.network.TransformerConfiguration;
+import dev.smalti.network.VqDiffusionTransformerConfiguration;
+import dev.smalti.prior.Prior;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.JsonFile;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
+import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.tokenizer.quantize.CodebookConfiguration;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import java.lang.reflect.RecordComponent;
@@ -20,6 +28,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,6 +39,7 @@ class OnnxExportTest {
     private static final String TOKENIZER =
             "{kind: vqgan, size: 8, channels: 4, multipliers: [1, 1], codebook: {codes: 5, dimension: 2},"
                     + " adversarial: {weight: 0, start: 0, layers: 1}}";
+    private static final Path FRUITS = Path.of("..", "models", "fruits-64");
     private static final TokenSpace SPACE = new TokenSpace(5, 4, 4, 1);
 
     @TempDir
@@ -59,6 +71,29 @@ class OnnxExportTest {
         assertThat(denoiser.get("inputs").get("time").asText()).contains("t - 1, where a share of t / 16 is masked");
         try (OnnxRun graph = new OnnxRun(out.resolve("denoiser.onnx"))) {
             assertThat(graph.inputs()).containsExactlyInAnyOrder("xt", "time", "label");
+        }
+    }
+
+    @Test
+    void the_bundled_model_says_the_same_by_its_graphs() {
+        RunFolder run = RunFolder.open(FRUITS);
+        Path out = folder.resolve("graphs");
+        new ExportModel(FRUITS.toString(), Form.ONNX, out).run();
+        Tensor xt = Tensors.longs(LongStream.range(0, 3 * 64)
+                        .map(i -> i % 3 == 0 ? 1024 : i * 37 % 1024)
+                        .toArray())
+                .view(3, 64);
+        Tensor label = Tensors.longs(0, 34, 67);
+        try (Prior prior = run.prior(Devices.cpu(), List.of());
+                Tokenizer tokenizer = run.tokenizerFolder().tokenizer(Devices.cpu());
+                OnnxRun denoiser = new OnnxRun(out.resolve("denoiser.onnx"));
+                OnnxRun decoder = new OnnxRun(out.resolve("decoder.onnx"));
+                NoGradGuard guard = new NoGradGuard()) {
+            Written.near(
+                    denoiser.of(Map.of("xt", xt, "label", label)).flatten(0, 1),
+                    prior.denoiser().logits(xt, null, label, null));
+            Tensor codes = xt.remainder(new Scalar(1024)).view(3, 8, 8);
+            Written.near(decoder.of(Map.of("codes", codes)), tokenizer.decode(codes));
         }
     }
 
@@ -135,6 +170,39 @@ class OnnxExportTest {
         assertThat(keys(CodebookConfiguration.class))
                 .containsExactlyInAnyOrder(
                         "codes", "dimension", "update", "commitment", "legacy", "decay", "reviveBelow");
+    }
+
+    /** The same of networks. */
+    @Test
+    void every_key_of_a_network_is_known_to_its_graph() {
+        assertThat(keys(TransformerConfiguration.class))
+                .containsExactly("layers", "width", "heads", "dropout", "deviation");
+        assertThat(keys(DiffusionTransformerConfiguration.class))
+                .containsExactly(
+                        "layers",
+                        "width",
+                        "heads",
+                        "condition",
+                        "positions",
+                        "learntPositions",
+                        "dropout",
+                        "attentionDropout");
+        assertThat(keys(HaltonTransformerConfiguration.class))
+                .containsExactly("layers", "width", "heads", "feedForward", "registers", "patch", "dropout");
+        assertThat(keys(LlamaTransformerConfiguration.class))
+                .containsExactly("layers", "width", "heads", "rotary", "bottleneck", "dropout");
+        assertThat(keys(VqDiffusionTransformerConfiguration.class))
+                .containsExactly(
+                        "layers",
+                        "width",
+                        "heads",
+                        "convolution",
+                        "expansion",
+                        "dropout",
+                        "deviation",
+                        "attentionDropout",
+                        "positions",
+                        "timeScale");
     }
 
     private static List<String> keys(Class<?> record) {
