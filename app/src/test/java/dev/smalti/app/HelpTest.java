@@ -31,7 +31,8 @@ class HelpTest {
                 "neighbours",
                 "compare",
                 "info",
-                "pack"
+                "pack",
+                "export"
             })
     void lists_its_options_in_the_order_of_its_synopsis(String verb) {
         Command help = Command.run(verb, "--help");

@@ -42,6 +42,16 @@ public final class Rotary {
         return new Rotary(parameters, angles, true);
     }
 
+    /** Of each position and pair. [L, d/2] */
+    public Tensor cos() {
+        return cos;
+    }
+
+    /** Of each position and pair. [L, d/2] */
+    public Tensor sin() {
+        return sin;
+    }
+
     /** base^(-2j/n), j = 0..count-1. float64 */
     private static Tensor frequencies(Parameters parameters, double base, long count, long n) {
         return parameters

@@ -92,7 +92,7 @@ public final class VqDiffusionTransformer implements Denoiser {
     }
 
     /** sin(i / 10000^(2j/D)) and cos of the same, in turn. Vaswani et al. 2017, arXiv:1706.03762. -> [1, L, D] */
-    static Tensor sines(long length, long width) {
+    public static Tensor sines(long length, long width) {
         Tensor frequencies = torch.arange(new Scalar(width / 2), Tensors.options(ScalarType.Double))
                 .mul(new Scalar(-2 * Math.log(10000) / width))
                 .exp();

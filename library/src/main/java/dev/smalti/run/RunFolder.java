@@ -498,8 +498,8 @@ public final class RunFolder {
         });
     }
 
-    /** The averaged weights in float32 where there are any, else the weights. */
-    private Map<String, Tensor> weights() {
+    /** All tensors of the network by name: the averaged weights where there are any, else the weights; in float32. */
+    public Map<String, Tensor> weights() {
         Map<String, Tensor> weights = new LinkedHashMap<>();
         try (TensorFile file = TensorFile.open(weightsFile())) {
             for (String name : file.names()) {
