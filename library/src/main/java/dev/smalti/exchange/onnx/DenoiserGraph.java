@@ -47,6 +47,7 @@ record DenoiserGraph(OnnxGraph graph, Optional<String> time, String logits, Opti
         TokenSpace space = prior.space();
         if (configuration instanceof AbsorbingConfiguration absorbing) {
             int steps = absorbing.steps() == null ? Math.toIntExact(space.length()) : absorbing.steps();
+            drawing.inputs.countSteps(steps);
             String time = Phrase.of("t - 1, where a share of t / %d is masked").with(steps);
             return drawing.guess(absorbing.network(), space.codes(), time, absorbing.masks());
         }
@@ -55,10 +56,12 @@ record DenoiserGraph(OnnxGraph graph, Optional<String> time, String logits, Opti
                     maskgit.network(), space.codes(), "the share of tokens that are masked", maskgit.masks());
         }
         if (configuration instanceof D3pmConfiguration d3pm) {
+            drawing.inputs.countSteps(d3pm.steps());
             boolean absorbs = d3pm.transitions() == D3pmConfiguration.Transitions.ABSORBING;
             return drawing.guess(d3pm.network(), space.codes(), step(d3pm.steps()), absorbs ? 1 : 0);
         }
         if (configuration instanceof VqDiffusionConfiguration vq) {
+            drawing.inputs.countSteps(vq.steps());
             drawing.graph.leaveOut("Lt_history", "Lt_count"); // which times training draws
             return drawing.guess(vq.network(), space.codes(), step(vq.steps()), 1);
         }

@@ -12,6 +12,7 @@ final class DenoiserInputs {
     private final int width;
     private final boolean classes;
     private final OnnxValue tokens;
+    private int steps; // 0 where time is continuous
     private OnnxValue time;
     private OnnxValue label;
 
@@ -50,6 +51,16 @@ final class DenoiserInputs {
             time = graph.input("time", OnnxType.FLOAT, "B");
         }
         return time;
+    }
+
+    /** Says that time counts T steps, from 0 to T - 1. */
+    void countSteps(int count) {
+        steps = count;
+    }
+
+    /** T; 0 where time is continuous. */
+    int steps() {
+        return steps;
     }
 
     /** Whether the time was asked for. */

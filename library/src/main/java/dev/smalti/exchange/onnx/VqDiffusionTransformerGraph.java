@@ -2,7 +2,9 @@ package dev.smalti.exchange.onnx;
 
 import dev.smalti.network.VqDiffusionTransformer;
 import dev.smalti.network.VqDiffusionTransformerConfiguration;
+import dev.smalti.network.VqDiffusionTransformerConfiguration.Activation;
 import dev.smalti.network.VqDiffusionTransformerConfiguration.Positions;
+import dev.smalti.network.VqDiffusionTransformerConfiguration.Times;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.global.torch;
@@ -28,8 +30,8 @@ final class VqDiffusionTransformerGraph {
     OnnxValue logits(OnnxPart part) {
         OnnxPart content = part.child("content_emb");
         OnnxValue x = inputs.embedded(content.child("emb"), "weight").plus(positions(content)); // [B, L, D]
-        boolean steps = part.child("blocks").child(0).has("ln1.emb.weight");
-        OnnxValue now = steps ? inputs.time().cast(OnnxType.INT64) : sinusoids(part.graph());
+        boolean learnt = inputs.steps() > 0 && configuration.times() == Times.LEARNT;
+        OnnxValue now = learnt ? inputs.time().cast(OnnxType.INT64) : sinusoids(part.graph());
         for (int i = 0; i < configuration.layers(); i++) {
             x = block(part.child("blocks").child(i), x, now);
         }
@@ -53,8 +55,8 @@ final class VqDiffusionTransformerGraph {
                 graph.constant("frequencies", () -> torch.arange(new Scalar(half), Tensors.options(ScalarType.Float))
                         .mul(new Scalar(-Math.log(10000) / Math.max(1, half - 1)))
                         .exp());
-        OnnxValue phase =
-                inputs.time().times(configuration.timeScale()).unsqueeze(1).times(frequencies);
+        double unit = configuration.timeScale() / Math.max(1, inputs.steps());
+        OnnxValue phase = inputs.time().times(unit).unsqueeze(1).times(frequencies);
         return phase.sin().concat(1, phase.cos());
     }
 
@@ -79,15 +81,18 @@ final class VqDiffusionTransformerGraph {
 
     private OnnxValue feedForward(OnnxPart part, OnnxValue x) { // [B, L, D]
         if (!configuration.convolution()) {
-            return part.child(2).linear(gelu(part.child(0).linear(x)));
+            return part.child(2).linear(activated(part.child(0).linear(x)));
         }
         OnnxValue grid = x.permute(0, 2, 1).reshape(0, width, inputs.height(), inputs.width()); // [B, D, h, w]
-        OnnxValue fed = part.child("conv2").convolution(gelu(part.child("conv1").convolution(grid, 1, 1)), 1, 1);
+        OnnxValue fed =
+                part.child("conv2").convolution(activated(part.child("conv1").convolution(grid, 1, 1)), 1, 1);
         return fed.reshape(0, width, -1).permute(0, 2, 1);
     }
 
-    /** x σ(1.702 x) */
-    private static OnnxValue gelu(OnnxValue x) {
-        return x.times(x.times(1.702).sigmoid());
+    /** GELU, or x σ(1.702 x), which is near it. */
+    private OnnxValue activated(OnnxValue x) {
+        return configuration.activation() == Activation.GELU
+                ? x.gelu()
+                : x.times(x.times(1.702).sigmoid());
     }
 }

@@ -50,6 +50,8 @@ class DenoiserGraphTest {
                 "{kind: d3pm, network: {kind: dit, layers: 2, width: 16, heads: 2, learnt_positions: false}}",
                 "{kind: d3pm, transitions: absorbing, network: {kind: transformer, layers: 2, width: 16, heads: 2}}",
                 "{kind: vqdiffusion, network: {kind: vq-diffusion, layers: 2, width: 16, heads: 2, convolution: false}}",
+                "{kind: vqdiffusion, network: {kind: vq-diffusion, layers: 1, width: 16, heads: 2, activation: gelu, times: sinusoidal}}",
+                "{kind: absorbing, network: {kind: vq-diffusion, layers: 1, width: 16, heads: 2, times: sinusoidal}}",
                 "{kind: vqdiffusion, network: {kind: dit, layers: 1, width: 16, heads: 2}}",
                 "{kind: sedd, network: {kind: dit, layers: 2, width: 16, heads: 2}}",
                 "{kind: sedd, parametrisation: exact, network: {kind: dit, layers: 2, width: 16, heads: 2}}",

@@ -202,7 +202,9 @@ class OnnxExportTest {
                         "deviation",
                         "attentionDropout",
                         "positions",
-                        "timeScale");
+                        "timeScale",
+                        "activation",
+                        "times");
     }
 
     private static List<String> keys(Class<?> record) {
