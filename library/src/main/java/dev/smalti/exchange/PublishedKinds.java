@@ -9,7 +9,13 @@ import java.util.stream.Collectors;
 
 /** All forms that are known. */
 public final class PublishedKinds {
-    private static final List<PublishedKind> ALL = List.of(new TamingVqgan());
+    private static final List<PublishedKind> ALL = List.of(
+            new TamingVqgan(), //
+            new UnleashingVqgan(),
+            new LlamagenVq(),
+            new DiffusersVq(),
+            new MaskgitVqgan(),
+            new VqDiffusionCodec());
 
     private PublishedKinds() {}
 
