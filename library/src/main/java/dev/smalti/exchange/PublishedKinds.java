@@ -11,12 +11,17 @@ import java.util.stream.Collectors;
 /** All forms that are known. */
 public final class PublishedKinds {
     private static final List<PublishedKind> ALL = List.of(
-            new TamingVqgan(),
+            new TamingVqgan(), //
+            new UnleashingVqgan(),
+            new LlamagenVq(),
+            new DiffusersVq(),
+            new MaskgitVqgan(),
             new UnleashingTransformer(UnleashingTransformer.Method.ABSORBING),
             new UnleashingTransformer(UnleashingTransformer.Method.AUTOREGRESSIVE),
             new PublishedSedd(Transitions.ABSORB),
             new PublishedSedd(Transitions.UNIFORM),
-            new PublishedVqDiffusion());
+            new PublishedVqDiffusion(),
+            new VqDiffusionCodec()); // last: its files may hold a prior too
 
     private PublishedKinds() {}
 

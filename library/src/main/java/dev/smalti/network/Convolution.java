@@ -18,9 +18,14 @@ public final class Convolution {
 
     /** PyTorch's default initial values: U(±1/√fan_in) for weights and bias. */
     public Convolution(Parameters parameters, long in, long out, long kernel, long stride, long padding) {
+        this(parameters, in, out, kernel, stride, padding, true);
+    }
+
+    /** The same, with a bias if wanted. */
+    public Convolution(Parameters parameters, long in, long out, long kernel, long stride, long padding, boolean bias) {
         double bound = 1 / Math.sqrt((double) in * kernel * kernel);
         this.weight = parameters.uniform("weight", bound, out, in, kernel, kernel);
-        this.bias = parameters.uniform("bias", bound, out);
+        this.bias = bias ? parameters.uniform("bias", bound, out) : null;
         this.stride = new long[] {stride, stride};
         this.padding = new long[] {padding, padding};
         this.pointwise = kernel == 1 && stride == 1 && padding == 0;

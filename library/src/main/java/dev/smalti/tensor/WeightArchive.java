@@ -52,6 +52,17 @@ public final class WeightArchive implements AutoCloseable {
         return new WeightArchive(path, "safetensors", sha256, file.shapes(), file.metadata(), file::tensor, file);
     }
 
+    /**
+     * Tensors that are in no file, or in one of another's.
+     *
+     * @param path what messages call them
+     * @param shapes the sizes of all, by name
+     * @param reader of each, by name
+     */
+    public static WeightArchive of(Path path, Map<String, long[]> shapes, Function<String, Tensor> reader) {
+        return new WeightArchive(path, "memory", "", new LinkedHashMap<>(shapes), Map.of(), reader, () -> {});
+    }
+
     /** What was opened. */
     public Path path() {
         return path;
@@ -93,6 +104,22 @@ public final class WeightArchive implements AutoCloseable {
             throw new BadFileException(path, "must hold the tensor " + Excerpt.of(name) + ", and doesn't");
         }
         return shape.clone();
+    }
+
+    /**
+     * The size of a tensor along one dimension.
+     *
+     * @throws BadFileException if there is none of this name, or it has fewer dimensions, or that one is too long
+     */
+    public int size(String name, int dimension) {
+        long[] shape = shape(name);
+        if (shape.length <= dimension || shape[dimension] > Integer.MAX_VALUE) {
+            throw new BadFileException(
+                    path,
+                    Phrase.of("must have a size of at most %d at place %d of the shape of %s, which is %s")
+                            .with(Integer.MAX_VALUE, dimension, Excerpt.of(name), Dims.text(shape)));
+        }
+        return (int) shape[dimension];
     }
 
     /** How many tensors there are of this name with the numbers 0, 1, and so on in the place of {@code %d}. */

@@ -29,6 +29,7 @@ import dev.smalti.tokenizer.residual.ResidualConfiguration;
 import dev.smalti.tokenizer.vqgan.AdversarialConfiguration;
 import dev.smalti.tokenizer.vqgan.LpipsConfiguration;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
+import dev.smalti.tokenizer.vqgan.VqganLayers;
 import dev.smalti.train.TrainingConfiguration;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -77,6 +78,7 @@ class RecipeReferenceTest {
         REQUIRED.put(ImageRecipe.class, "");
         REQUIRED.put(TrainingConfiguration.class, "steps: 100, batch: 8, learning_rate: 0.001");
         REQUIRED.put(VqganConfiguration.class, VQGAN);
+        REQUIRED.put(VqganLayers.class, "");
         REQUIRED.put(ResidualConfiguration.class, "steps: 2, autoencoder: {" + VQGAN + "}");
         REQUIRED.put(CodebookConfiguration.class, "codes: 8, dimension: 4");
         REQUIRED.put(AdversarialConfiguration.class, "start: 0");

@@ -1,23 +1,41 @@
 package dev.smalti.tokenizer.quantize;
 
+import dev.smalti.network.Parameters;
+import java.util.Locale;
+
 /**
  * A codebook and how it learns, in the words of a recipe; {@link #learning} is the choice that they make.
  *
  * @param codes K, the number of codes; 2..16777216
  * @param dimension D, the length of a code vector; at least 1
  * @param update how codes follow the vectors that choose them; {@code gradient} if left out
- * @param commitment weight β of the commitment term; at least 0; 0.25 if left out
+ * @param commitment weight β of the commitment term, which {@code choice: projection} has not; at least 0; 0.25 if left out
  * @param legacy whether β is put on the codebook's term instead of the encoder's, as the released taming and unleashing
  *     models were trained, with {@code gradient} only; false if left out
  * @param decay how slowly the moving averages change, with {@code moving_average} only; (0, 1); 0.99 if left out
  * @param reviveBelow a code whose average use falls below this share of the mean use is moved onto a vector of the batch, 0
  *     for never, with {@code moving_average} only; [0, 1); 0.05 with {@code moving_average} and 0 with {@code gradient} if
  *     left out
+ * @param choice how a vector of the map chooses its code; {@code nearest} if left out
+ * @param entropy weight of a term that makes each choice sure and all of them even, -I(z; k) of softmax(-|z - e_k|²/0.01), as MaskGIT
+ *     and LlamaGen, not with {@code projection}; at least 0; 0 if left out
+ * @param kl weight of the divergence of the choice from an even one, with {@code projection} only; at least 0; 0.0005 with
+ *     {@code projection} and 0 otherwise if left out
  */
 public record CodebookConfiguration(
-        int codes, int dimension, Update update, Double commitment, Boolean legacy, Double decay, Double reviveBelow) {
+        int codes,
+        int dimension,
+        Update update,
+        Double commitment,
+        Boolean legacy,
+        Double decay,
+        Double reviveBelow,
+        Choice choice,
+        Double entropy,
+        Double kl) {
     private static final double DECAY = 0.99;
     private static final double REVIVE_BELOW = 0.05;
+    private static final double KL = 5e-4; // of taming's GumbelQuantize
 
     /** How codes follow the vectors that choose them. */
     public enum Update {
@@ -25,6 +43,19 @@ public record CodebookConfiguration(
         GRADIENT,
         /** As the moving average of the vectors that chose the code. */
         MOVING_AVERAGE
+    }
+
+    /** How a vector of the map chooses its code. */
+    public enum Choice {
+        /** The code that is nearest to it. */
+        NEAREST,
+        /** The code of the nearest direction: vectors and codes have length 1 wherever they are used, as LlamaGen's. */
+        COSINE,
+        /**
+         * The largest of K numbers that a 1×1 convolution makes of it; in training with Gumbel noise of temperature 1, and the gradient
+         * of the softmax. Jang et al. 2017, arXiv:1611.01144, as taming's {@code GumbelVQ}.
+         */
+        PROJECTION
     }
 
     public CodebookConfiguration {
@@ -54,6 +85,42 @@ public record CodebookConfiguration(
         if (legacy && update == Update.MOVING_AVERAGE) {
             throw new IllegalArgumentException("legacy needs update: gradient");
         }
+        choice = choice == null ? Choice.NEAREST : choice;
+        entropy = entropy == null ? 0.0 : entropy;
+        kl = kl == null ? (choice == Choice.PROJECTION ? KL : 0.0) : kl;
+        if (!(entropy >= 0)) {
+            throw new IllegalArgumentException("entropy must be at least 0, got " + entropy);
+        }
+        if (!(kl >= 0)) {
+            throw new IllegalArgumentException("kl must be at least 0, got " + kl);
+        }
+        if (choice != Choice.NEAREST && update == Update.MOVING_AVERAGE) {
+            throw new IllegalArgumentException(
+                    "choice: " + choice.name().toLowerCase(Locale.ROOT) + " needs update: gradient");
+        }
+        if (choice == Choice.PROJECTION && (legacy || entropy > 0)) {
+            throw new IllegalArgumentException("legacy and entropy are for choice: nearest and cosine: leave them out");
+        }
+        if (choice != Choice.PROJECTION && kl > 0) {
+            throw new IllegalArgumentException("kl needs choice: projection");
+        }
+    }
+
+    /** Chosen by distance, without further terms. */
+    public CodebookConfiguration(
+            int codes,
+            int dimension,
+            Update update,
+            Double commitment,
+            Boolean legacy,
+            Double decay,
+            Double reviveBelow) {
+        this(codes, dimension, update, commitment, legacy, decay, reviveBelow, null, null, null);
+    }
+
+    /** By the gradient of a loss in which β is on the encoder's term. */
+    public CodebookConfiguration(int codes, int dimension, Choice choice, Double entropy) {
+        this(codes, dimension, Update.GRADIENT, null, false, null, null, choice, entropy, null);
     }
 
     /** How codes learn, with what belongs to that way and to no other. */
@@ -94,5 +161,17 @@ public record CodebookConfiguration(
             case GRADIENT -> new Gradient(legacy);
             case MOVING_AVERAGE -> new MovingAverage(decay, reviveBelow);
         };
+    }
+
+    /** Whether a code is chosen by distance, and nothing but the distance and the commitment is in the loss. */
+    public boolean plain() {
+        return choice == Choice.NEAREST && entropy == 0;
+    }
+
+    /** The quantizer that this describes, whose tensors it registers. */
+    public Quantizer build(Parameters parameters) {
+        return choice == Choice.PROJECTION
+                ? new ProjectedQuantizer(parameters, this)
+                : new VectorQuantizer(parameters, this);
     }
 }

@@ -74,6 +74,10 @@ public record ResidualConfiguration(
         if (autoencoder.codebook().learning() instanceof Gradient gradient && gradient.legacy()) {
             throw new IllegalArgumentException("codebook.legacy is for kind vqgan alone: leave it out");
         }
+        if (!autoencoder.codebook().plain()) {
+            throw new IllegalArgumentException(
+                    "codebook.choice and codebook.entropy are for kind vqgan alone: leave them out");
+        }
         affine = affine != null && affine;
         schedule = schedule == null ? Mixing.POWER : schedule;
         if (base != null && schedule != Mixing.POWER) {

@@ -20,6 +20,7 @@ final class Decoder {
 
     Decoder(Parameters parameters, VqganConfiguration configuration) {
         List<Integer> multipliers = configuration.multipliers();
+        VqganLayers kinds = configuration.layers();
         swish = configuration.outputSwish();
         patch = configuration.patch();
         int levels = multipliers.size();
@@ -27,14 +28,16 @@ final class Decoder {
         long channels = (long) configuration.channels() * multipliers.get(levels - 1);
         layers.add(new Convolution(parameters.child("conv_in"), configuration.latent(), channels, 3, 1, 1)::forward);
         Parameters middle = parameters.child("mid");
-        layers.add(new ResidualBlock(middle.child("block_1"), channels, channels)::forward);
-        layers.add(new AttentionBlock(middle.child("attn_1"), channels)::forward);
-        layers.add(new ResidualBlock(middle.child("block_2"), channels, channels)::forward);
+        layers.add(new ResidualBlock(middle.child("block_1"), channels, channels, kinds)::forward);
+        if (kinds.middleAttention()) {
+            layers.add(new AttentionBlock(middle.child("attn_1"), channels)::forward);
+        }
+        layers.add(new ResidualBlock(middle.child("block_2"), channels, channels, kinds)::forward);
         for (int level = levels - 1; level >= 0; level--) {
             Parameters part = parameters.child("up").child(level);
             long out = (long) configuration.channels() * multipliers.get(level);
             for (int i = 0; i < configuration.decoderBlocks(); i++) {
-                layers.add(new ResidualBlock(part.child("block").child(i), channels, out)::forward);
+                layers.add(new ResidualBlock(part.child("block").child(i), channels, out, kinds)::forward);
                 channels = out;
                 if (configuration.attention().contains(resolution)) {
                     layers.add(new AttentionBlock(part.child("attn").child(i), channels)::forward);

@@ -14,7 +14,6 @@ import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.PerceptualLoss;
 import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.tokenizer.quantize.Quantizer;
-import dev.smalti.tokenizer.quantize.VectorQuantizer;
 import dev.smalti.tokenizer.quantize.VectorQuantizer.Quantized;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -64,7 +63,7 @@ public final class Vqgan implements Tokenizer {
     private record Pass(Tensor images, Tensor features, Tensor reconstruction, Tensor seen) {}
 
     public Vqgan(VqganConfiguration configuration, Seed seed, Device device) {
-        this(configuration, seed, device, Tensor::abs, part -> new VectorQuantizer(part, configuration.codebook()));
+        this(configuration, seed, device, Tensor::abs, configuration.codebook()::build);
     }
 
     /**

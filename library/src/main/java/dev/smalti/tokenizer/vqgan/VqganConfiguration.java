@@ -18,7 +18,8 @@ import org.bytedeco.pytorch.Device;
  *     each at least 1
  * @param resBlocks residual blocks at each resolution of the encoder; at least 1; 2 if left out
  * @param decoderBlocks the same of the decoder; at least 1; as {@code res_blocks} if left out
- * @param attention resolutions with attention after each block (the middle always has it); each the side of a map; the
+ * @param attention resolutions with attention after each block (the middle has it besides, unless {@code layers} says
+ *     otherwise); each the side of a map; the
  *     lowest if left out
  * @param patch side of the squares of pixels that the first convolution sees as channels and the last one makes, 2 runs
  *     everything at half the resolution; 1, 2, 4 or 8; 1, the paper's, if left out
@@ -36,6 +37,7 @@ import org.bytedeco.pytorch.Device;
  * @param range the values of images as the networks see and compare them; {@code signed}, as Esser et al. 2021, if left out
  * @param trained what is trained: all, or the Gaussian over pixels alone on the weights of another run, of which all else keeps its bits;
  *     {@code all} if left out
+ * @param layers where layers are others than Esser et al.'s; its own defaults if left out
  */
 public record VqganConfiguration(
         int size,
@@ -53,7 +55,8 @@ public record VqganConfiguration(
         Boolean pixelLikelihood,
         PerceptualConfiguration perceptual,
         PixelRange range,
-        Trained trained)
+        Trained trained,
+        VqganLayers layers)
         implements TokenizerConfiguration {
     /** What is trained. */
     public enum Trained {
@@ -110,6 +113,7 @@ public record VqganConfiguration(
             throw new IllegalArgumentException(
                     "pixel_likelihood must be true, or left out, where trained is pixel_likelihood, got false");
         }
+        layers = layers == null ? VqganLayers.PAPER : layers;
         adversarial.check(size);
         if (perceptual != null) {
             perceptual.check(size);
@@ -149,6 +153,44 @@ public record VqganConfiguration(
                 pixelLikelihood,
                 perceptual,
                 range,
+                null);
+    }
+
+    /** With the layers of Esser et al. 2021. */
+    public VqganConfiguration(
+            int size,
+            int channels,
+            List<Integer> multipliers,
+            Integer resBlocks,
+            Integer decoderBlocks,
+            List<Integer> attention,
+            Integer patch,
+            Integer latent,
+            Boolean quantConv,
+            Boolean outputSwish,
+            CodebookConfiguration codebook,
+            AdversarialConfiguration adversarial,
+            Boolean pixelLikelihood,
+            PerceptualConfiguration perceptual,
+            PixelRange range,
+            Trained trained) {
+        this(
+                size,
+                channels,
+                multipliers,
+                resBlocks,
+                decoderBlocks,
+                attention,
+                patch,
+                latent,
+                quantConv,
+                outputSwish,
+                codebook,
+                adversarial,
+                pixelLikelihood,
+                perceptual,
+                range,
+                trained,
                 null);
     }
 

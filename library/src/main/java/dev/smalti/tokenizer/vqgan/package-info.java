@@ -33,6 +33,9 @@
  *       (section 4.1.1).
  * </ul>
  *
+ * <p>Layers and choices of codes that published relatives have otherwise are keys too: {@link
+ * dev.smalti.tokenizer.vqgan.VqganLayers} (MaskGIT's), {@code codebook.choice} (LlamaGen's, and taming's with Gumbel noise).
+ *
  * <p>docs/papers.md has the values of the recipes, each with its place in the paper.
  *
  * <p>d is none unless a recipe says otherwise, because the papers' needs weights that aren't part of this project:

@@ -1,0 +1,158 @@
+package dev.smalti.exchange;
+
+import dev.smalti.tensor.BadFileException;
+import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.WeightArchive;
+import dev.smalti.tokenizer.quantize.CodebookConfiguration;
+import dev.smalti.tokenizer.quantize.CodebookConfiguration.Update;
+import dev.smalti.tokenizer.vqgan.VqganConfiguration;
+import dev.smalti.tokenizer.vqgan.VqganLayers;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * {@code VQModel} of huggingface/diffusers: a VQGAN whose attention is made of linear layers. Its names, and those of its attention
+ * before version 0.17. The codebook's loss is the one with β on the codebook's term.
+ */
+final class DiffusersVq implements PublishedKind {
+    private static final String BLOCK = "encoder.down_blocks.%d.resnets.0.conv1.weight";
+    private static final String CODES = "quantize.embedding.weight";
+    private static final int UNSAID =
+            32; // sample_size where nobody set it, and no size that such a model is trained on
+
+    /** What else {@code config.json} may say, and the only value that ours computes. */
+    private static final Map<String, String> KNOWN =
+            Map.of("norm_type", "group", "act_fn", "silu", "norm_num_groups", "32");
+
+    @Override
+    public String name() {
+        return "diffusers-vq";
+    }
+
+    @Override
+    public String title() {
+        return "a VQModel of diffusers";
+    }
+
+    @Override
+    public List<String> places() {
+        return List.of("", "state_dict.");
+    }
+
+    @Override
+    public boolean recognises(WeightArchive weights) {
+        return weights.has(BLOCK.replace("%d", "0")) && weights.has(CODES);
+    }
+
+    @Override
+    public Translation translate(WeightArchive weights, Asked asked) {
+        check(weights);
+        VqganConfiguration configuration = configuration(weights, asked.sizeOr(size(weights.settings())));
+        boolean older = weights.has("encoder.mid_block.attentions.0.query.weight");
+        Renaming names = names(configuration.multipliers().size(), older);
+        return new Translation(new Subject.OfTokenizer(configuration), names, theirs -> Optional.empty());
+    }
+
+    /** Refuses what would be computed otherwise than by ours. */
+    private static void check(WeightArchive weights) {
+        KNOWN.forEach((key, value) -> {
+            String said = weights.settings().getOrDefault(key, value);
+            if (!said.equals(value)) {
+                throw new BadFileException(
+                        weights.path(),
+                        "must have " + key + " " + value + " to be computed here, has " + Excerpt.of(said));
+            }
+        });
+        if (weights.has("decoder.mid_block.resnets.0.norm1.conv_y.weight")) {
+            throw new BadFileException(
+                    weights.path(), "must have norm_type group to be computed here, has spatial norms (a MoVQ)");
+        }
+    }
+
+    private static int size(Map<String, String> settings) {
+        try {
+            int said = Integer.parseInt(settings.getOrDefault("sample_size", ""));
+            return said == UNSAID || Integer.bitCount(said) != 1 ? TamingVqgan.SIZE : said;
+        } catch (NumberFormatException e) {
+            return TamingVqgan.SIZE;
+        }
+    }
+
+    private static VqganConfiguration configuration(WeightArchive weights, int size) {
+        String attention = weights.has("encoder.mid_block.attentions.0.query.weight") ? "query" : "to_q";
+        Levels levels = Levels.read(
+                weights,
+                size,
+                "encoder.conv_in.weight",
+                BLOCK,
+                "encoder.down_blocks.%d.attentions.0." + attention + ".weight");
+        boolean middle = weights.has("encoder.mid_block.attentions.0.group_norm.weight");
+        return new VqganConfiguration(
+                size,
+                levels.channels(),
+                levels.multipliers(),
+                weights.count("encoder.down_blocks.0.resnets.%d.conv1.weight"),
+                weights.count("decoder.up_blocks.0.resnets.%d.conv1.weight"),
+                levels.attention(),
+                1,
+                weights.size("encoder.conv_out.weight", 0),
+                true,
+                true,
+                new CodebookConfiguration(
+                        weights.size(CODES, 0), weights.size(CODES, 1), Update.GRADIENT, 0.25, true, null, null),
+                null,
+                false,
+                null,
+                null,
+                null,
+                new VqganLayers(middle, null, null, null, null));
+    }
+
+    private static Renaming names(int levels, boolean older) {
+        Map<String, String> parts = older
+                ? Map.of("norm", "group_norm", "q", "query", "k", "key", "v", "value", "proj_out", "proj_attn")
+                : Map.of("norm", "group_norm", "q", "to_q", "k", "to_k", "v", "to_v", "proj_out", "to_out.0");
+        return new Renaming()
+                .rule("(.+)\\.norm_out\\.(.+)", "$1.conv_norm_out.$2")
+                .rule(
+                        "(.+)\\.mid\\.attn_1\\.(\\w+)\\.(\\w+)",
+                        match -> attention(
+                                match.group(1) + ".mid_block.attentions.0." + parts.get(match.group(2)),
+                                match.group(3)))
+                .rule(
+                        "(.+)\\.mid\\.block_(\\d)\\.(.+)",
+                        match -> Origin.of(match.group(1) + ".mid_block.resnets."
+                                + (Integer.parseInt(match.group(2)) - 1) + "." + match.group(3)))
+                .rule(
+                        "(encoder\\.down|decoder\\.up)\\.(\\d+)\\.attn\\.(\\d+)\\.(\\w+)\\.(\\w+)",
+                        match -> attention(
+                                level(match.group(1), match.group(2), levels) + "attentions." + match.group(3) + "."
+                                        + parts.get(match.group(4)),
+                                match.group(5)))
+                .rule(
+                        "(encoder\\.down|decoder\\.up)\\.(\\d+)\\.(.+)",
+                        match -> Origin.of(level(match.group(1), match.group(2), levels)
+                                + match.group(3)
+                                        .replaceFirst("^block\\.", "resnets.")
+                                        .replaceFirst("^(down|up)sample\\.", "$1samplers.0.")
+                                        .replace(".nin_shortcut.", ".conv_shortcut.")));
+    }
+
+    /** Their decoder counts from the lowest resolution. */
+    private static String level(String half, String index, int levels) {
+        int level = Integer.parseInt(index);
+        return half.startsWith("encoder")
+                ? "encoder.down_blocks." + level + "."
+                : "decoder.up_blocks." + (levels - 1 - level) + ".";
+    }
+
+    /** A linear layer is a 1×1 convolution: [C, C] -> [C, C, 1, 1]. */
+    private static Origin attention(String layer, String part) {
+        UnaryOperator<Tensor> change =
+                tensor -> tensor.dim() == 2 ? tensor.unsqueeze(2).unsqueeze(3) : tensor;
+        return Origin.of(layer + "." + part, change);
+    }
+}
