@@ -11,8 +11,10 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.tokenizer.TokenizerConfiguration;
+import dev.smalti.tokenizer.quantize.CodebookConfiguration.Choice;
 import dev.smalti.tokenizer.vqgan.PixelRange;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
+import dev.smalti.tokenizer.vqgan.VqganLayers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -20,6 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
@@ -75,6 +78,15 @@ public final class DiffusersExport {
         }
         if (tokenizer.range() != PixelRange.SIGNED) {
             reasons.add("range must be signed, is unit");
+        }
+        if (tokenizer.codebook().choice() != Choice.NEAREST) {
+            reasons.add(Phrase.of("codebook.choice must be nearest, is %s")
+                    .with(tokenizer.codebook().choice().name().toLowerCase(Locale.ROOT)));
+        }
+        if (!tokenizer.layers().equals(VqganLayers.PAPER)
+                && !tokenizer.layers().equals(new VqganLayers(false, null, null, null, null))) {
+            reasons.add(
+                    "layers must be those of Esser et al. 2021, with attention in the middle or without, are others");
         }
         List<Integer> odd = widths(tokenizer).stream()
                 .filter(width -> width % GROUPS != 0)
@@ -133,6 +145,7 @@ public final class DiffusersExport {
         config.put("num_vq_embeddings", tokenizer.codebook().codes());
         config.put("vq_embed_dim", tokenizer.codebook().dimension());
         config.put("norm_num_groups", GROUPS);
+        config.put("mid_block_add_attention", tokenizer.layers().middleAttention());
         config.put("norm_type", "group");
         config.put("scaling_factor", 0.18215);
         return config;

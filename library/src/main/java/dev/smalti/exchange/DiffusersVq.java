@@ -10,8 +10,7 @@ import dev.smalti.tokenizer.vqgan.VqganLayers;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.UnaryOperator;
-import org.bytedeco.pytorch.Tensor;
+import java.util.function.Function;
 
 /**
  * {@code VQModel} of huggingface/diffusers: a VQGAN whose attention is made of linear layers. Its names, and those of its attention
@@ -52,7 +51,7 @@ final class DiffusersVq implements PublishedKind {
         check(weights);
         VqganConfiguration configuration = configuration(weights, asked.sizeOr(size(weights.settings())));
         boolean older = weights.has("encoder.mid_block.attentions.0.query.weight");
-        Renaming names = names(configuration.multipliers().size(), older);
+        Function<String, Origin> names = names(configuration.multipliers().size(), older);
         return new Translation(new Subject.OfTokenizer(configuration), names, theirs -> Optional.empty());
     }
 
@@ -111,48 +110,24 @@ final class DiffusersVq implements PublishedKind {
                 new VqganLayers(middle, null, null, null, null));
     }
 
-    private static Renaming names(int levels, boolean older) {
-        Map<String, String> parts = older
-                ? Map.of("norm", "group_norm", "q", "query", "k", "key", "v", "value", "proj_out", "proj_attn")
-                : Map.of("norm", "group_norm", "q", "to_q", "k", "to_k", "v", "to_v", "proj_out", "to_out.0");
-        return new Renaming()
-                .rule("(.+)\\.norm_out\\.(.+)", "$1.conv_norm_out.$2")
-                .rule(
-                        "(.+)\\.mid\\.attn_1\\.(\\w+)\\.(\\w+)",
-                        match -> attention(
-                                match.group(1) + ".mid_block.attentions.0." + parts.get(match.group(2)),
-                                match.group(3)))
-                .rule(
-                        "(.+)\\.mid\\.block_(\\d)\\.(.+)",
-                        match -> Origin.of(match.group(1) + ".mid_block.resnets."
-                                + (Integer.parseInt(match.group(2)) - 1) + "." + match.group(3)))
-                .rule(
-                        "(encoder\\.down|decoder\\.up)\\.(\\d+)\\.attn\\.(\\d+)\\.(\\w+)\\.(\\w+)",
-                        match -> attention(
-                                level(match.group(1), match.group(2), levels) + "attentions." + match.group(3) + "."
-                                        + parts.get(match.group(4)),
-                                match.group(5)))
-                .rule(
-                        "(encoder\\.down|decoder\\.up)\\.(\\d+)\\.(.+)",
-                        match -> Origin.of(level(match.group(1), match.group(2), levels)
-                                + match.group(3)
-                                        .replaceFirst("^block\\.", "resnets.")
-                                        .replaceFirst("^(down|up)sample\\.", "$1samplers.0.")
-                                        .replace(".nin_shortcut.", ".conv_shortcut.")));
-    }
-
-    /** Their decoder counts from the lowest resolution. */
-    private static String level(String half, String index, int levels) {
-        int level = Integer.parseInt(index);
-        return half.startsWith("encoder")
-                ? "encoder.down_blocks." + level + "."
-                : "decoder.up_blocks." + (levels - 1 - level) + ".";
-    }
-
     /** A linear layer is a 1×1 convolution: [C, C] -> [C, C, 1, 1]. */
-    private static Origin attention(String layer, String part) {
-        UnaryOperator<Tensor> change =
-                tensor -> tensor.dim() == 2 ? tensor.unsqueeze(2).unsqueeze(3) : tensor;
-        return Origin.of(layer + "." + part, change);
+    private static Function<String, Origin> names(int levels, boolean older) {
+        DiffusersNames names = new DiffusersNames(levels);
+        return ours -> {
+            String theirs = older ? older(names.theirs(ours)) : names.theirs(ours);
+            return names.linear(ours)
+                    ? Origin.of(
+                            theirs,
+                            tensor -> tensor.dim() == 2 ? tensor.unsqueeze(2).unsqueeze(3) : tensor)
+                    : Origin.of(theirs);
+        };
+    }
+
+    /** What attention was called before version 0.17. */
+    private static String older(String name) {
+        return name.replaceFirst("\\.to_q\\.", ".query.")
+                .replaceFirst("\\.to_k\\.", ".key.")
+                .replaceFirst("\\.to_v\\.", ".value.")
+                .replaceFirst("\\.to_out\\.0\\.", ".proj_attn.");
     }
 }

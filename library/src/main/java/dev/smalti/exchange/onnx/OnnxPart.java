@@ -34,7 +34,8 @@ record OnnxPart(OnnxGraph graph, String prefix) {
         return graph.weight(prefix + name, suffix, change);
     }
 
-    private OnnxValue bias() {
+    /** Null without. */
+    OnnxValue bias() {
         return has("bias") ? weight("bias") : null;
     }
 

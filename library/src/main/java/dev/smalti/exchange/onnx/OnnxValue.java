@@ -122,6 +122,11 @@ final class OnnxValue {
         return compute("ArgMin", Map.of("axis", -1, "keepdims", 0));
     }
 
+    /** The index of the largest along the last dimension, which goes; the first of several. */
+    OnnxValue argmax() {
+        return compute("ArgMax", Map.of("axis", -1, "keepdims", 0));
+    }
+
     /** @param shape -1 for what remains, 0 for the size at the same place */
     OnnxValue reshape(long... shape) {
         return compute("Reshape", graph.whole(shape));
@@ -190,6 +195,12 @@ final class OnnxValue {
                 Map.of("mode", "nearest", "coordinate_transformation_mode", "asymmetric", "nearest_mode", "floor"),
                 null,
                 scales);
+    }
+
+    /** [B, C, H, W] -> [B, C, H/2, W/2], the mean of each four. */
+    OnnxValue halfAsLarge() {
+        long[] two = {2, 2};
+        return compute("AveragePool", Map.of("kernel_shape", two, "strides", two));
     }
 
     /** Channels become squares of places. [B, C·r², H, W] -> [B, C, H·r, W·r] */

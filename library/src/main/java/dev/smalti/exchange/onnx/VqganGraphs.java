@@ -1,10 +1,14 @@
 package dev.smalti.exchange.onnx;
 
+import dev.smalti.tokenizer.quantize.CodebookConfiguration.Choice;
 import dev.smalti.tokenizer.vqgan.PixelRange;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
+import dev.smalti.tokenizer.vqgan.VqganLayers.Halving;
+import dev.smalti.tokenizer.vqgan.VqganLayers.Shortcut;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -30,6 +34,9 @@ final class VqganGraphs {
         OnnxGraph graph = new OnnxGraph(weights);
         graph.leaveOut(TRAINING);
         graph.leaveOut("decoder.", "post_quant_conv.");
+        if (configuration.codebook().choice() == Choice.PROJECTION) {
+            graph.leaveOut("quantize.embedding."); // what codes look like, which the decoder alone needs
+        }
         OnnxValue x = graph.input("image", OnnxType.FLOAT, "B", 3, "H", "W");
         if (configuration.range() == PixelRange.UNIT) {
             x = x.plus(1).times(0.5);
@@ -37,7 +44,7 @@ final class VqganGraphs {
         OnnxValue z = encoded(graph.part().child("encoder"), x); // [B, z, h, w]
         OnnxPart before = graph.part().child("quant_conv");
         z = configuration.quantConv() ? before.convolution(z, 1, 0) : z; // [B, D, h, w]
-        graph.output("codes", nearest(graph.part().child("quantize"), z), OnnxType.INT64, "B", "h", "w");
+        graph.output("codes", chosen(graph.part().child("quantize"), z), OnnxType.INT64, "B", "h", "w");
         return graph;
     }
 
@@ -48,17 +55,41 @@ final class VqganGraphs {
         // squares of pixels as channels, and a convolution of those, are one of the pixels
         OnnxPart enter = part.child("conv_in");
         OnnxValue kernel = enter.weight("weight", ".pixels", weight -> torch.pixel_shuffle(weight, patch));
-        OnnxValue x = images.convolve(kernel, enter.weight("bias"), patch, patch);
+        OnnxValue x = images.convolve(kernel, enter.bias(), patch, patch);
         for (int level = 0; level < multipliers.size(); level++) {
             OnnxPart down = part.child("down").child(level);
             x = blocks(down, x, configuration.resBlocks(), resolution);
             if (level < multipliers.size() - 1) {
-                x = down.child("downsample").child("conv").convolution(x.padRightAndBottom(), 2, 0);
+                x = configuration.layers().halving() == Halving.AVERAGE_POOL
+                        ? x.halfAsLarge()
+                        : down.child("downsample").child("conv").convolution(x.padRightAndBottom(), 2, 0);
                 resolution /= 2;
             }
         }
         x = part.child("norm_out").groupNorm(middle(part.child("mid"), x));
-        return part.child("conv_out").convolution(configuration.outputSwish() ? x.silu() : x, 1, 1);
+        long padding = configuration.layers().pointwiseLast() ? 0 : 1;
+        return part.child("conv_out").convolution(configuration.outputSwish() ? x.silu() : x, 1, padding);
+    }
+
+    /** As the codebook chooses. [B, D, h, w] -> int64 [B, h, w] */
+    private OnnxValue chosen(OnnxPart quantize, OnnxValue z) {
+        return switch (configuration.codebook().choice()) {
+            case NEAREST -> nearest(quantize, z);
+            case COSINE ->
+                z.permute(0, 2, 3, 1)
+                        .matmul(quantize.child("embedding").weight("weight", ".units", codes -> units(codes)
+                                .t()
+                                .contiguous()))
+                        .argmax(); // whatever the length of z, which turns nothing
+            case PROJECTION ->
+                quantize.child("proj").convolution(z, 1, 0).permute(0, 2, 3, 1).argmax();
+        };
+    }
+
+    /** Of length 1. [K, D] */
+    private static Tensor units(Tensor codes) {
+        return codes.div(codes.norm(new ScalarOptional(new Scalar(2.0)), new long[] {1}, true)
+                .clamp_min(new Scalar(1e-12)));
     }
 
     /** argmin_k |e_k|² - 2 z·e_k. [B, D, h, w] -> int64 [B, h, w] */
@@ -78,8 +109,12 @@ final class VqganGraphs {
         graph.leaveOut(TRAINING);
         graph.leaveOut("encoder.", "quant_conv.");
         OnnxValue codes = graph.input("codes", OnnxType.INT64, "B", "h", "w");
+        graph.leaveOut("quantize.proj."); // of which the encoder alone makes use
         OnnxPart embedding = graph.part().child("quantize").child("embedding");
-        OnnxValue z = embedding.weight("weight").rows(codes).permute(0, 3, 1, 2); // [B, D, h, w]
+        OnnxValue table = configuration.codebook().choice() == Choice.COSINE
+                ? embedding.weight("weight", ".units", VqganGraphs::units)
+                : embedding.weight("weight");
+        OnnxValue z = table.rows(codes).permute(0, 3, 1, 2); // [B, D, h, w]
         OnnxPart after = graph.part().child("post_quant_conv");
         z = configuration.quantConv() ? after.convolution(z, 1, 0) : z; // [B, z, h, w]
         OnnxValue image = decoded(graph.part().child("decoder"), z);
@@ -117,18 +152,23 @@ final class VqganGraphs {
         return y;
     }
 
-    private static OnnxValue middle(OnnxPart part, OnnxValue x) {
-        OnnxValue y = attention(part.child("attn_1"), residual(part.child("block_1"), x));
+    private OnnxValue middle(OnnxPart part, OnnxValue x) {
+        OnnxValue y = residual(part.child("block_1"), x);
+        y = configuration.layers().middleAttention() ? attention(part.child("attn_1"), y) : y;
         return residual(part.child("block_2"), y);
     }
 
     /** x + conv(swish(norm(conv(swish(norm(x)))))). [B, in, H, W] -> [B, out, H, W] */
-    private static OnnxValue residual(OnnxPart part, OnnxValue x) {
+    private OnnxValue residual(OnnxPart part, OnnxValue x) {
         OnnxValue h =
                 part.child("conv1").convolution(part.child("norm1").groupNorm(x).silu(), 1, 1);
         h = part.child("conv2").convolution(part.child("norm2").groupNorm(h).silu(), 1, 1);
         OnnxPart shortcut = part.child("nin_shortcut");
-        return (shortcut.has("weight") ? shortcut.convolution(x, 1, 0) : x).plus(h);
+        if (!shortcut.has("weight")) {
+            return x.plus(h);
+        }
+        boolean ofOutput = configuration.layers().shortcut() == Shortcut.OUTPUT;
+        return shortcut.convolution(ofOutput ? h : x, 1, 0).plus(h);
     }
 
     /** x + proj(v softmax(qᵀk/√C)ᵀ). [B, C, h, w] -> the same */

@@ -166,10 +166,20 @@ class OnnxExportTest {
                         "pixelLikelihood",
                         "perceptual",
                         "range",
-                        "trained");
+                        "trained",
+                        "layers");
         assertThat(keys(CodebookConfiguration.class))
                 .containsExactlyInAnyOrder(
-                        "codes", "dimension", "update", "commitment", "legacy", "decay", "reviveBelow");
+                        "codes",
+                        "dimension",
+                        "update",
+                        "commitment",
+                        "legacy",
+                        "decay",
+                        "reviveBelow",
+                        "choice",
+                        "entropy",
+                        "kl");
     }
 
     /** The same of networks. */

@@ -24,8 +24,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Exported encoders and decoders, run by ONNX Runtime, against the networks themselves. */
 class VqganGraphsTest {
-    private static final String BASE = "kind: vqgan, size: 32, channels: 8, multipliers: [1, 2, 3], codebook:"
-            + " {codes: 24, dimension: 6}, adversarial: {weight: 0, start: 0}";
+    private static final String BASE = "kind: vqgan, size: 32, channels: 8, multipliers: [1, 2, 3],"
+            + " codebook: {codes: 24, dimension: 6}, adversarial: {weight: 0, start: 0}";
 
     @TempDir
     Path folder;
@@ -37,7 +37,10 @@ class VqganGraphsTest {
                 ", res_blocks: 1, decoder_blocks: 2, output_swish: true, latent: 10, quant_conv: true",
                 ", attention: [16, 8], range: unit",
                 ", patch: 2, pixel_likelihood: true, channels: 32",
-                ", patch: 4, output_swish: true, range: unit"
+                ", patch: 4, output_swish: true, range: unit",
+                ", layers: {middle_attention: false, halving: average_pool, biases: false, shortcut: output, pointwise_last: true}, attention: []",
+                ", codebook: {codes: 24, dimension: 6, choice: cosine}",
+                ", codebook: {codes: 24, dimension: 6, choice: projection}, quant_conv: true, latent: 10"
             })
     void encode_and_decode_as_the_tokenizer(String more) {
         VqganConfiguration configuration = configuration(more);
@@ -78,6 +81,7 @@ class VqganGraphsTest {
 
     private static VqganConfiguration configuration(String more) {
         String base = more.contains("channels: 32") ? BASE.replace("channels: 8, ", "") : BASE;
+        base = more.contains("codebook") ? base.replace(" codebook: {codes: 24, dimension: 6},", "") : base;
         String yaml = "training: {steps: 1, batch: 1, learning_rate: 0.1}\ntokenizer: {" + base + more + "}";
         return (VqganConfiguration) RecipeFile.parse(yaml, "the test", TokenizerRecipe.class, List.of())
                 .tokenizer();
