@@ -33,7 +33,7 @@ final class ImportVerb extends Verb {
     @Option(
             names = "--size",
             paramLabel = "PIXELS",
-            description = "side of the images that a tokenizer was trained on; 256 if left out")
+            description = "side of the images that it was trained on, where the file can't tell; 256 if left out")
     private Integer size;
 
     @Option(

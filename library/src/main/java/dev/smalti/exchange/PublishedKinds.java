@@ -9,7 +9,11 @@ import java.util.stream.Collectors;
 
 /** All forms that are known. */
 public final class PublishedKinds {
-    private static final List<PublishedKind> ALL = List.of(new TamingVqgan());
+    private static final List<PublishedKind> ALL = List.of( //
+            new TamingVqgan(), //
+            new HaltonMaskGit(), //
+            new BesnierMaskGit(), //
+            new LlamaGenGpt());
 
     private PublishedKinds() {}
 
