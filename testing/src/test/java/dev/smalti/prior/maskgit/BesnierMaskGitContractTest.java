@@ -7,6 +7,7 @@ import dev.smalti.prior.PriorConfiguration;
 class BesnierMaskGitContractTest extends MaskGitContractTest {
     @Override
     protected PriorConfiguration configuration() {
-        return MaskGitConfiguration.of(new BesnierTransformerConfiguration(1, 32, 4, null, 0.1));
+        return new MaskGitConfiguration(
+                new BesnierTransformerConfiguration(2, 32, 4), null, null, null, 0.0, null, null, null, null);
     }
 }
