@@ -83,13 +83,20 @@ final class BesnierMaskGit implements PublishedKind {
                 Masking.INDEPENDENT,
                 0.1,
                 1.0,
-                new MaskGitSampling(null, MaskSchedule.ARCCOS, null, Order.CONFIDENCE, null, null),
+                sampling(side),
                 null,
                 null);
         return new Translation(
                 new Subject.OfPrior(configuration, new TokenSpace((int) codes, side, side), classes),
                 origins(),
                 theirs -> Optional.empty());
+    }
+
+    /** As they evaluate their models of 256 and of 512 pixels. */
+    private static MaskGitSampling sampling(int side) {
+        return side < 32
+                ? new MaskGitSampling(null, MaskSchedule.ARCCOS, null, Order.CONFIDENCE, 4.5, null)
+                : new MaskGitSampling(15, MaskSchedule.ARCCOS, null, Order.CONFIDENCE, 7.0, null);
     }
 
     private static Renaming origins() {

@@ -73,11 +73,19 @@ final class HaltonMaskGit implements PublishedKind {
         return new HaltonTransformerConfiguration(
                 weights.count("transformer.layers.%d.attn.wq.weight"),
                 width,
-                HEADS.getOrDefault(width, Math.max(1, width / 64)),
+                heads(width, weights.shape("transformer.layers.0.attn.wq.weight")[0]),
                 usual ? null : hidden * 3 / 2,
                 registers(weights),
                 weights.has("in_proj.weight") ? 2 : 1,
                 null);
+    }
+
+    /** @param rows of the queries of all heads together, ⌊D / heads⌋ each, which rules some out */
+    private static int heads(int width, long rows) {
+        int published = HEADS.getOrDefault(width, 1);
+        return HEADS.containsKey(width) && published * (width / published) == rows
+                ? published
+                : Math.max(1, width / 64);
     }
 
     private static int registers(WeightArchive weights) {

@@ -98,6 +98,18 @@ class ImportedMaskGitTest {
         }
     }
 
+    /** The published one of this width has 6, of ⌊512 / 6⌋ channels; another can't have as many. */
+    @ParameterizedTest
+    @ValueSource(ints = {6, 8})
+    void knows_how_many_heads_a_halton_maskgit_has(int heads) throws IOException {
+        try (Parameters parameters = new Parameters(new Seed(1), Devices.cpu())) {
+            new HaltonTransformerConfiguration(1, 512, heads).build(parameters, new NetworkShape(4, 4, 6, 5, 3, 0));
+            imported(parameters.weights(), "run", null);
+            assertThat(Files.readString(folder.resolve("run").resolve("recipe.yaml")))
+                    .contains("heads: " + heads);
+        }
+    }
+
     private static void wake(Map<String, Tensor> weights) {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
