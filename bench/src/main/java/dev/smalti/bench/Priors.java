@@ -3,10 +3,11 @@ package dev.smalti.bench;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
-import dev.smalti.network.CausalTransformer;
+import dev.smalti.network.CausalNetwork;
+import dev.smalti.network.CausalNetworkConfiguration;
+import dev.smalti.network.KeyValueCache;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Parameters;
-import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.network.Work;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
@@ -171,7 +172,7 @@ record Priors(Path recipes, RunFolder.Description like, Precision precision, dou
     /** Time of a token of the autoregressive prior, with its memory of the tokens before it and without. */
     List<Map<String, Object>> cache() {
         int grids = 4;
-        TransformerConfiguration configuration =
+        CausalNetworkConfiguration configuration =
                 ((AutoregressiveConfiguration) recipe("autoregressive").prior()).network();
         List<Map<String, Object>> results = new ArrayList<>();
         for (int side : new int[] {8, 12, 16}) {
@@ -179,7 +180,7 @@ record Priors(Path recipes, RunFolder.Description like, Precision precision, dou
             NetworkShape shape = new NetworkShape(side, side, like.codes(), like.codes(), 0, 0);
             try (Parameters parameters = new Parameters(new Seed(0), Devices.cpu());
                     NoGradGuard guard = new NoGradGuard()) {
-                CausalTransformer network = new CausalTransformer(parameters, configuration, shape);
+                CausalNetwork network = configuration.causal(parameters, shape);
                 Map<String, Object> result = new LinkedHashMap<>();
                 result.put("tokens", length);
                 for (boolean cached : new boolean[] {true, false}) {
@@ -198,10 +199,10 @@ record Priors(Path recipes, RunFolder.Description like, Precision precision, dou
         return results;
     }
 
-    private void tokenByToken(CausalTransformer network, int grids, int length, boolean cached) {
+    private void tokenByToken(CausalNetwork network, int grids, int length, boolean cached) {
         Scope.free(() -> precision.run(Devices.cpu(), () -> {
             Tensor x = Tensors.filled(0, grids, length);
-            CausalTransformer.Cache cache = network.cache(grids);
+            KeyValueCache cache = network.cache(grids);
             for (int i = 0; i < length; i++) {
                 int at = i;
                 Scope.free(() -> {

@@ -29,8 +29,8 @@ public interface PublishedKind {
     /**
      * What a file can't say by its shapes.
      *
-     * @param size H = W of the images that a tokenizer was trained on, which tells where it has attention, or the length of the rows
-     *     of a prior whose weights don't depend on it; null for what is usual of the kind
+     * @param size H = W of the images that it was trained on, which tells where a tokenizer has attention, and how large the grids of
+     *     a prior with rotary positions are, or the length of the rows of a text model; null for what is usual of the kind
      * @param classNames in the order of the classes; empty if they are not known
      */
     record Asked(Integer size, List<String> classNames) {

@@ -24,8 +24,8 @@ import java.util.Map;
  * @param tokenizer run folder of a prior's tokenizer, or name of a bundled model, whose tokenizer is meant; null for a
  *     tokenizer, and for a prior that is to draw tokens and no images
  * @param classes a text file of UTF-8 with the name of each class in a line; null where they are not known
- * @param size H = W of the images that a tokenizer was trained on, or the length of the rows of a prior whose weights don't depend
- *     on it; null for what is usual of its kind
+ * @param size H = W of the images that it was trained on, or the length of the rows of a text model; null for what is usual of
+ *     its kind
  * @param overrides changes to the recipe that the file's shapes say, {@code path.to.key=value}
  */
 public record ImportWeights(

@@ -1,6 +1,5 @@
 package dev.smalti.network;
 
-import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +14,7 @@ import org.bytedeco.pytorch.global.torch;
  *
  * <p>Letters: B batch, L tokens of a grid, n ≤ L tokens given, D width, H heads, d = D / H, K vocabulary.
  */
-public final class CausalTransformer {
+public final class CausalTransformer implements CausalNetwork {
     private final Parameters parameters;
     private final TransformerConfiguration configuration;
     private final long length;
@@ -49,13 +48,7 @@ public final class CausalTransformer {
         this.head = Linear.head(parameters.child("head"), width, shape, false, deviation);
     }
 
-    /**
-     * Logits of the first n tokens, each given those before it.
-     *
-     * @param x int64 [B, n]
-     * @param label classes, int64 [B], the number of classes where dropped; null for an unconditional network
-     * @return [B·n, K]
-     */
+    @Override
     public Tensor logits(Tensor x, Tensor label) {
         Work.pass(x.size(0));
         Tensor before = torch.embedding(tokens, x.narrow(1, 0, x.size(1) - 1)); // [B, n - 1, D]
@@ -65,24 +58,17 @@ public final class CausalTransformer {
         return head.forward(last.forward(y.reshape(-1, configuration.width())));
     }
 
-    /**
-     * Logits of the next token, given those that the cache has seen.
-     *
-     * @param previous the token before it, int64 [B]; null if it is the first
-     * @param label as in {@link #logits}
-     * @param cache of B grids, to which {@code previous} is added
-     * @return [B, K]
-     */
-    public Tensor next(Tensor previous, Tensor label, Cache cache) {
-        Work.pass(cache.grids);
+    @Override
+    public Tensor next(Tensor previous, Tensor label, KeyValueCache cache) {
+        Work.pass(cache.grids());
         Tensor token = previous == null
-                ? start.expand(cache.grids, 1, -1)
+                ? start.expand(cache.grids(), 1, -1)
                 : torch.embedding(tokens, previous).unsqueeze(1); // [B, 1, D]
-        Tensor y = embed(token, cache.seen, label);
+        Tensor y = embed(token, cache.seen(), label);
         for (int i = 0; i < blocks.size(); i++) {
-            y = blocks.get(i).forward(y, cache.keys.get(i), cache.values.get(i), cache.seen);
+            y = blocks.get(i).forward(y, cache.keys(i), cache.values(i), cache.seen());
         }
-        cache.seen++;
+        cache.grow();
         return head.forward(last.forward(y.squeeze(1)));
     }
 
@@ -95,32 +81,9 @@ public final class CausalTransformer {
         return dropout.forward(y);
     }
 
-    /** Room for the keys and values of {@code grids} grids, none of which has been seen; belongs to the current scope. */
-    public Cache cache(long grids) {
-        return new Cache(grids);
-    }
-
-    /** Keys and values of the tokens that {@link #next} has seen, so that each is computed once. */
-    public final class Cache {
-        private final long grids;
-        private final List<Tensor> keys = new ArrayList<>();
-        private final List<Tensor> values = new ArrayList<>();
-        private long seen;
-
-        private Cache(long grids) {
-            this.grids = grids;
-            for (int i = 0; i < blocks.size(); i++) {
-                keys.add(room());
-                values.add(room());
-            }
-        }
-
-        private Tensor room() { // [B, H, L, d]
-            long heads = configuration.heads();
-            return torch.empty(
-                    new long[] {grids, heads, length, configuration.width() / heads},
-                    Tensors.options(Precision.products(parameters.device()), parameters.device()),
-                    null);
-        }
+    @Override
+    public KeyValueCache cache(long grids) {
+        long heads = configuration.heads();
+        return new KeyValueCache(parameters, blocks.size(), grids, heads, length, configuration.width() / heads);
     }
 }

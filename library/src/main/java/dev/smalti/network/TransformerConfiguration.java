@@ -1,7 +1,7 @@
 package dev.smalti.network;
 
 /**
- * A bidirectional transformer as GPT-2's ({@link Transformer}), which is not told the time.
+ * A transformer as GPT-2's ({@link Transformer}), which is not told the time: bidirectional, but in an autoregressive prior.
  *
  * @param layers number of blocks; at least 1
  * @param width D, the channels of a token; a multiple of heads
@@ -11,7 +11,7 @@ package dev.smalti.network;
  *     0.02, as GPT-2, if left out. Narrow networks learn sooner from more: 1/√width
  */
 public record TransformerConfiguration(int layers, int width, int heads, Double dropout, Double deviation)
-        implements NetworkConfiguration {
+        implements NetworkConfiguration, CausalNetworkConfiguration {
     public TransformerConfiguration {
         deviation = NetworkConfiguration.deviation(deviation);
         dropout = NetworkConfiguration.dropout(dropout);
@@ -21,6 +21,12 @@ public record TransformerConfiguration(int layers, int width, int heads, Double 
     @Override
     public Denoiser build(Parameters parameters, NetworkShape shape) {
         return new Transformer(parameters, this, shape);
+    }
+
+    /** With a causal mask: each token sees only those before it. */
+    @Override
+    public CausalNetwork causal(Parameters parameters, NetworkShape shape) {
+        return new CausalTransformer(parameters, this, shape);
     }
 
     @Override

@@ -1,5 +1,8 @@
 package dev.smalti.recipe;
 
+import dev.smalti.network.BesnierTransformerConfiguration;
+import dev.smalti.network.CausalLlamaConfiguration;
+import dev.smalti.network.CausalNetworkConfiguration;
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.LlamaTransformerConfiguration;
@@ -38,7 +41,10 @@ public final class BuiltInKinds implements KindProvider {
                 new Kind(PriorConfiguration.class, "rdpm", RdpmConfiguration.class),
                 new Kind(PriorConfiguration.class, "sedd", SeddConfiguration.class),
                 new Kind(PriorConfiguration.class, "vqdiffusion", VqDiffusionConfiguration.class),
+                new Kind(CausalNetworkConfiguration.class, "transformer", TransformerConfiguration.class, true),
+                new Kind(CausalNetworkConfiguration.class, "llamagen", CausalLlamaConfiguration.class),
                 new Kind(NetworkConfiguration.class, "transformer", TransformerConfiguration.class, true),
+                new Kind(NetworkConfiguration.class, "besnier", BesnierTransformerConfiguration.class),
                 new Kind(NetworkConfiguration.class, "dit", DiffusionTransformerConfiguration.class),
                 new Kind(NetworkConfiguration.class, "halton", HaltonTransformerConfiguration.class),
                 new Kind(NetworkConfiguration.class, "llama", LlamaTransformerConfiguration.class),

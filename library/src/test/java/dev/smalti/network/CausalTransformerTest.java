@@ -131,7 +131,7 @@ class CausalTransformerTest {
     @Test
     void computes_for_each_token_one_position_and_what_it_sees() {
         with(0, network -> {
-            CausalTransformer.Cache cache = network.cache(GRIDS);
+            KeyValueCache cache = network.cache(GRIDS);
             for (int i = 0; i < L; i++) {
                 Tensor previous =
                         i == 0 ? null : Tensors.longs(TOKENS).view(GRIDS, L).select(1, i - 1);
@@ -156,7 +156,7 @@ class CausalTransformerTest {
     /** [B·L, K], as {@link #logits} */
     private static double[] tokenByToken(CausalTransformer network) {
         try (NoGradGuard guard = new NoGradGuard()) {
-            CausalTransformer.Cache cache = network.cache(GRIDS);
+            KeyValueCache cache = network.cache(GRIDS);
             Tensor x = Tensors.longs(TOKENS).view(GRIDS, L);
             Tensor[] steps = new Tensor[L];
             for (int i = 0; i < L; i++) {

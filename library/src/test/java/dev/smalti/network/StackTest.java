@@ -92,6 +92,16 @@ class StackTest {
                                 3, 16, 2, null, null, null, null, null, Positions.SINUSOIDAL, null),
                         new VqDiffusionTransformerConfiguration(
                                 3, 16, 2, null, null, null, null, 0.4, Positions.SINUSOIDAL, null)));
+        all.put(
+                "besnier",
+                of(
+                        new BesnierTransformerConfiguration(3, 16, 2, null, 0.2),
+                        new BesnierTransformerConfiguration(3, 16, 2, 0.4, 0.2)));
+        all.put("causal llama", (parameters, dropout) -> {
+            CausalNetwork network =
+                    new CausalLlamaConfiguration(3, 16, 2, 1, 24, dropout, 0.2).causal(parameters, SHAPE);
+            return (xt, time, label) -> network.logits(xt, label);
+        });
         all.put("causal", (parameters, dropout) -> {
             CausalTransformer network =
                     new CausalTransformer(parameters, new TransformerConfiguration(3, 16, 2, dropout, 0.2), SHAPE);

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.smalti.corruption.Noise;
 import dev.smalti.metric.classifier.ClassifierConfiguration;
+import dev.smalti.network.BesnierTransformerConfiguration;
+import dev.smalti.network.CausalLlamaConfiguration;
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.LlamaTransformerConfiguration;
@@ -102,6 +104,8 @@ class RecipeReferenceTest {
         REQUIRED.put(Noise.class, "");
         REQUIRED.put(VqDiffusionConfiguration.class, NETWORK);
         REQUIRED.put(VqDiffusionConfiguration.Drawing.class, "");
+        REQUIRED.put(BesnierTransformerConfiguration.class, SIZE);
+        REQUIRED.put(CausalLlamaConfiguration.class, SIZE);
         REQUIRED.put(TransformerConfiguration.class, SIZE);
         REQUIRED.put(DiffusionTransformerConfiguration.class, SIZE);
         REQUIRED.put(HaltonTransformerConfiguration.class, SIZE);

@@ -1,6 +1,6 @@
 package dev.smalti.prior.autoregressive;
 
-import dev.smalti.network.TransformerConfiguration;
+import dev.smalti.network.CausalNetworkConfiguration;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.tensor.Seed;
@@ -10,12 +10,11 @@ import org.bytedeco.pytorch.Device;
 /**
  * An autoregressive transformer ({@link AutoregressiveTransformer}): one token after the other, row by row.
  *
- * @param network always a transformer, since the other networks see all tokens and this one must see only those before the
- *     token that it guesses
+ * @param network a causal one, which sees only the tokens before the one that it guesses
  * @param conditional whether classes are used where the tokens have them; true if left out
  * @param labelDropping share of training grids whose class is hidden; [0, 1]; 0.1 if left out
  */
-public record AutoregressiveConfiguration(TransformerConfiguration network, Boolean conditional, Double labelDropping)
+public record AutoregressiveConfiguration(CausalNetworkConfiguration network, Boolean conditional, Double labelDropping)
         implements PriorConfiguration {
     public AutoregressiveConfiguration {
         if (network == null) {

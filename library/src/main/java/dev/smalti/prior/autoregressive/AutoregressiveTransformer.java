@@ -4,8 +4,9 @@ import dev.smalti.draw.Autoguidance;
 import dev.smalti.draw.Guidance;
 import dev.smalti.draw.Steps;
 import dev.smalti.draw.UnsupportedSamplingException;
-import dev.smalti.network.CausalTransformer;
+import dev.smalti.network.CausalNetwork;
 import dev.smalti.network.Denoiser;
+import dev.smalti.network.KeyValueCache;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkShape;
 import dev.smalti.network.Objective;
@@ -39,7 +40,7 @@ public final class AutoregressiveTransformer implements Prior {
     private final AutoregressiveConfiguration configuration;
     private final PriorCore core;
     private final TokenSpace space;
-    private final CausalTransformer network;
+    private final CausalNetwork network;
 
     /** @param classes 0 for an unconditional prior */
     public AutoregressiveTransformer(
@@ -48,7 +49,7 @@ public final class AutoregressiveTransformer implements Prior {
         this.space = space;
         this.core = new PriorCore(space, classes, new Parameters(seed, device));
         NetworkShape shape = new NetworkShape(space.height(), space.width(), space.codes(), space.codes(), classes, 0);
-        this.network = new CausalTransformer(core.parameters(), configuration.network(), shape);
+        this.network = configuration.network().causal(core.parameters(), shape);
     }
 
     @Override
@@ -56,12 +57,12 @@ public final class AutoregressiveTransformer implements Prior {
         return core;
     }
 
-    CausalTransformer network() {
+    CausalNetwork network() {
         return network;
     }
 
-    /** Of whole grids, [B, L]; a draw asks its {@link CausalTransformer#next}. */
-    private record Causal(CausalTransformer network) implements Denoiser {
+    /** Of whole grids, [B, L]; a draw asks its {@link CausalNetwork#next}. */
+    private record Causal(CausalNetwork network) implements Denoiser {
         @Override
         public Tensor logits(Tensor x, Tensor time, Tensor label, Tensor at) {
             Tensor all = network.logits(x, label); // [B·L, K]
@@ -159,9 +160,9 @@ public final class AutoregressiveTransformer implements Prior {
      */
     private final class Cached {
         private final GridDraw draw;
-        private final CausalTransformer.Cache cache;
-        private final CausalTransformer guiding; // null without
-        private final CausalTransformer.Cache beside;
+        private final KeyValueCache cache;
+        private final CausalNetwork guiding; // null without
+        private final KeyValueCache beside;
         private final boolean halves;
 
         Cached(GridDraw draw) {
@@ -173,7 +174,7 @@ public final class AutoregressiveTransformer implements Prior {
             this.cache = network.cache(halves ? 2 * draw.grids() : draw.grids());
         }
 
-        private static CausalTransformer causal(Denoiser guiding) {
+        private static CausalNetwork causal(Denoiser guiding) {
             if (guiding instanceof Causal causal) {
                 return causal.network();
             }

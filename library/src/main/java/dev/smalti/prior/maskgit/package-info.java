@@ -49,7 +49,8 @@
  *   <li>The network is told the masked share as its time; the transformers of both papers see it in the tokens and ignore it.
  * </ul>
  *
- * <p>Their network is {@link dev.smalti.network.HaltonTransformer}; any other does. To train as the released code of Besnier
+ * <p>Their network is {@link dev.smalti.network.HaltonTransformer}, and that of the reproduction before it, Besnier and Chen 2023,
+ * arXiv:2310.14400, {@link dev.smalti.network.BesnierTransformer}; any other does. To train as the released code of Besnier
  * et al.: schedule {@code arccos}, masking {@code independent}, unmasked_weight 1, label_smoothing 0, order {@code halton}.
  *
  * <p>Measured: see docs/methods.md.
