@@ -10,6 +10,16 @@ public interface NetworkConfiguration {
         return true;
     }
 
+    /** Where it keeps what it knows of classes; null where they can't be exchanged for others. */
+    default ClassTable classTable() {
+        return null;
+    }
+
+    /** Whether it learns something of each place of a grid, so that grids of another size need other weights; true unless it says not. */
+    default boolean learnsPlaces() {
+        return true;
+    }
+
     /**
      * The size that all transformers have.
      *
