@@ -129,12 +129,17 @@ public record Beginning(RunFolder run) {
         warnOfTokens(tokens, name);
         Scope.free(() -> {
             Map<String, Tensor> weights = run.weights();
-            ClassRows rows = rows(prior, tokens);
+            RunFolder.Description there = run.description();
+            List<String> names = prior.classes() == 0 ? List.of() : tokens.classNames();
+            ClassRows rows = ClassRows.of(there.classes(), there.classNames(), prior.classes(), names);
             if (!rows.same()) {
                 ClassTable table = network == null ? null : network.classTable();
                 exchange(weights, prior.parameters(), rows, table);
             }
             load(prior.parameters(), weights);
+            if (!rows.same()) {
+                LOG.info("{} knows {} classes: {}", run.path(), there.classes(), rows.text());
+            }
         });
         prior.prepare(tokens);
     }
@@ -185,19 +190,6 @@ public record Beginning(RunFolder run) {
                     name,
                     own);
         }
-    }
-
-    private ClassRows rows(Prior prior, TokenFile tokens) {
-        RunFolder.Description there = run.description();
-        ClassRows rows = ClassRows.of(
-                there.classes(),
-                there.classNames(),
-                prior.classes(),
-                prior.classes() == 0 ? List.of() : tokens.classNames());
-        if (!rows.same()) {
-            LOG.info("{} knows {} classes: {}", run.path(), there.classes(), rows.text());
-        }
-        return rows;
     }
 
     /** Makes tables of the prior's classes of those of the run's. */

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Which of the classes of one prior are those of another.
@@ -59,15 +60,18 @@ record ClassRows(int theirs, int[] origins, List<String> named) {
             Tensor all = Tensors.cat(0, table, anew); // the last row is for new ones
             long[] rows = new long[own() + 1];
             Arrays.setAll(rows, i -> i == own() ? theirs : origins[i] < 0 ? theirs + 1 : origins[i]);
-            return all.index_select(0, Tensors.longs(rows).to(table.device(), table.scalar_type()));
+            return all.index_select(0, Tensors.longs(rows).to(table.device(), ScalarType.Long));
         });
     }
 
     /** How many are kept, and which are new. */
     String text() {
+        if (own() == 0 || theirs == 0) {
+            return own() == 0 ? "this prior begins as it is without a class" : "every class begins as it is";
+        }
         long kept = IntStream.of(origins).filter(each -> each >= 0).count();
         String which = named.isEmpty() ? "" : ": " + String.join(", ", named.subList(0, Math.min(SHOWN, named.size())));
-        return Phrase.of("of the %d of this prior %d keep what it learnt of them, and %d begin anew%s")
-                .with(own(), kept, own() - kept, which + (named.size() > SHOWN ? ", …" : ""));
+        return Phrase.of("of the %d of this prior %d keep what it learnt of them, and %d begin at their mean%s%s")
+                .with(own(), kept, own() - kept, which, named.size() > SHOWN ? ", …" : "");
     }
 }
