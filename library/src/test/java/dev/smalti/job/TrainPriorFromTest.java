@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
@@ -215,6 +216,24 @@ class TrainPriorFromTest {
         assertThatThrownBy(() -> train("pets", "child", "other", true, "training.steps=3"))
                 .isInstanceOf(JobException.class)
                 .hasMessageContaining("began with the weights");
+    }
+
+    @Test
+    void a_run_that_was_stopped_before_its_first_checkpoint_is_told_again() throws IOException {
+        train("pets", "parent", null, false);
+        train("pets", "child", "parent", false);
+        Path only = Checkpoints.latest(folder.resolve("child")).orElseThrow();
+        try (Stream<Path> files = Files.list(only)) {
+            for (Path file : files.toList()) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(only);
+        assertThatThrownBy(() -> train("pets", "child", null, true))
+                .isInstanceOf(JobException.class)
+                .hasMessageContaining("--from has none: give what it began with");
+        train("pets", "child", "parent", true);
+        same(tensors("child"), tensors("parent"));
     }
 
     /** Of one grid of masks. */
