@@ -54,6 +54,10 @@ class TrainTokenizerFromTest {
     }
 
     private void train(String out, boolean resume, Path from, String... overrides) {
+        train(imported.resolve("recipe.yaml"), out, resume, from, overrides);
+    }
+
+    private void train(Path recipe, String out, boolean resume, Path from, String... overrides) {
         List<String> all = new ArrayList<>(List.of(
                 "training.steps=1",
                 "training.batch=2",
@@ -67,7 +71,6 @@ class TrainTokenizerFromTest {
                 "data.held_out=0",
                 "data.flip=false"));
         all.addAll(List.of(overrides));
-        Path recipe = imported.resolve("recipe.yaml");
         new TrainTokenizer(recipe, all, folder.resolve("images"), folder.resolve(out), resume, false, from)
                 .run(List.of(), () -> false);
     }
@@ -99,6 +102,40 @@ class TrainTokenizerFromTest {
         }
         List<Double> losses = losses(run.path());
         assertThat(losses.get(5)).isLessThan(0.9 * losses.get(0));
+    }
+
+    @Test
+    void codes_of_several_at_a_place_stay_what_they_were_too() throws IOException {
+        Path recipe = folder.resolve("rdpm.yaml");
+        Files.writeString(recipe, """
+            tokenizer:
+              kind: rdpm
+              steps: 2
+              autoencoder:
+                size: 16
+                channels: 8
+                multipliers: [1, 2]
+                res_blocks: 1
+                codebook: {codes: 16, dimension: 4, update: moving_average}
+                adversarial: {start: 0, weight: 0.5, channels: 4, layers: 1}
+            training: {steps: 1, batch: 2, learning_rate: 1.0e-3}
+            """);
+        Path parent = folder.resolve("rdpm");
+        train(recipe, "rdpm", false, null);
+        train(recipe, "decoder", false, parent, "tokenizer.autoencoder.trained=decoder");
+        Map<String, double[]> before = tensors(parent);
+        Map<String, double[]> after = tensors(folder.resolve("decoder"));
+        before.forEach((name, values) -> {
+            if (!name.startsWith("decoder.")) {
+                assertThat(after.get(name)).as(name).isEqualTo(values);
+            }
+        });
+        assertThat(after.get("decoder.conv_out.weight")).isNotEqualTo(before.get("decoder.conv_out.weight"));
+        assertThat(RunFolder.open(folder.resolve("decoder")).fingerprint())
+                .isEqualTo(RunFolder.open(parent).fingerprint());
+        assertThatThrownBy(() -> train(recipe, "other", false, parent, "tokenizer.steps=3"))
+                .isInstanceOf(JobException.class)
+                .hasMessageContaining("set tokenizer.steps to 2, got 3");
     }
 
     @Test
