@@ -33,8 +33,9 @@ final class ImportVerb extends Verb {
     @Option(
             names = "--size",
             paramLabel = "PIXELS",
-            description = "side of the images that it was trained on, where the file can't tell (256 if left out), or the"
-                    + " length of a text model's rows of tokens (1024)")
+            description =
+                    "side of the images that it was trained on, where the file can't tell (256 if left out), or the"
+                            + " length of a text model's rows of tokens (1024)")
     private Integer size;
 
     @Option(

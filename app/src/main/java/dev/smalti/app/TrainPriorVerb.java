@@ -52,6 +52,14 @@ final class TrainPriorVerb extends Verb {
                             + " that has a section distillation")
     private String teacher;
 
+    @Option(
+            names = "--from",
+            paramLabel = "RUN",
+            description =
+                    "run folder or bundled model whose weights training begins from, of other classes too (default: new"
+                            + " weights)")
+    private String from;
+
     TrainPriorVerb(Console console) {
         super(console);
     }
@@ -59,8 +67,8 @@ final class TrainPriorVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         TrainPrior.Data of = new TrainPrior.Data(tokens, heldOut, tokenizer, data, skipBad);
-        TrainPrior job =
-                new TrainPrior(training.recipe(), training.overrides(), of, training.out(), training.resume(), teacher);
+        TrainPrior job = new TrainPrior(
+                training.recipe(), training.overrides(), of, training.out(), training.resume(), teacher, from);
         return training.answer(progress(), interruption, job::run);
     }
 }

@@ -24,7 +24,7 @@ final class TrainTokenizerVerb extends Verb {
     @Option(
             names = "--from",
             paramLabel = "RUN",
-            description = "run folder of train-tokenizer whose weights training begins from (default: new weights)")
+            description = "run whose tokenizer's weights training begins from, or bundled model (default: new weights)")
     private Path from;
 
     TrainTokenizerVerb(Console console) {

@@ -254,7 +254,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
     private static Map<String, Object> identity(ComparedRun run, Model model) {
         Map<String, Object> identity = new LinkedHashMap<>();
         identity.put("prior", model.folder().fingerprint());
-        identity.put("tokenizer", model.folder().tokenizerFolder().fingerprint());
+        identity.put("tokenizer", model.folder().tokenizerFolder().weightsFingerprint());
         identity.put("precision", model.precision().name());
         identity.put("recipe", RecipeFile.tree(run.recipe()).get("prior"));
         return identity;

@@ -168,7 +168,7 @@ final class CompareCells {
      * @param of the prior whose own they are; null for those of the plan
      */
     CompareResult.Reference tokenizer(Model model, Path heldOut, String of, String title) {
-        String tokenizer = model.folder().tokenizerFolder().fingerprint();
+        String tokenizer = model.folder().tokenizerFolder().weightsFingerprint();
         Map<String, Object> depends = images("tokenizer");
         depends.put("tokenizer", tokenizer);
         depends.put("tokens", fingerprint(heldOut));
@@ -217,7 +217,7 @@ final class CompareCells {
     /** What comes back of the real images. */
     CompareResult.Measures reconstructions(String name, RunFolder tokenizer, String title) {
         Map<String, Object> depends = images("reconstructions");
-        depends.put("tokenizer", tokenizer.fingerprint());
+        depends.put("tokenizer", tokenizer.weightsFingerprint());
         depends.put("seed", plan.seed());
         if (lpips != null) {
             depends.put("lpips", lpips);
@@ -227,7 +227,7 @@ final class CompareCells {
 
     /** A picture of some of the real images, each over what comes back of it; its path relative to the folder. */
     String shown(String name, RunFolder tokenizer, String title) {
-        Map<String, Object> depends = Map.of("tokenizer", tokenizer.fingerprint(), "real", real, "shown", SHOWN);
+        Map<String, Object> depends = Map.of("tokenizer", tokenizer.weightsFingerprint(), "real", real, "shown", SHOWN);
         Path file =
                 out.resolve("grids").resolve(name + "-" + Identity.of(depends).sha256(16) + ".png");
         if (!Files.exists(file)) {

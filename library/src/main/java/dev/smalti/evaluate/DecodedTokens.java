@@ -79,7 +79,7 @@ final class DecodedTokens implements ImageSource {
         }
         decoding.finish();
         batching.finish();
-        String weights = request.model().folder().tokenizerFolder().fingerprint();
+        String weights = request.model().folder().tokenizerFolder().weightsFingerprint();
         return new Compared(request.name(), count, 0, batching.resized(), 1, weights);
     }
 

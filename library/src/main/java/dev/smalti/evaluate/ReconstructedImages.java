@@ -83,7 +83,7 @@ final class ReconstructedImages implements ImageSource {
             pairs.add(Reconstruction.levels(pixels), decoded);
             taker.take(decoded, batch.indices());
         });
-        return new Compared(run.path().toString(), read.images(), read.skipped(), 0, 1, run.fingerprint());
+        return new Compared(run.path().toString(), read.images(), read.skipped(), 0, 1, run.weightsFingerprint());
     }
 
     @Override

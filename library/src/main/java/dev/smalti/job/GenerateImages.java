@@ -15,6 +15,7 @@ import dev.smalti.run.ImageFolder;
 import dev.smalti.run.ImageSink;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
+import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
 import dev.smalti.token.TokenFile;
@@ -323,6 +324,10 @@ public record GenerateImages(String model, Opening opening, Request request, Out
         Map<String, Object> named = new LinkedHashMap<>();
         named.put("model", open.folder().fingerprint());
         named.put("tokenizer", open.folder().description().tokenizer());
+        RunFolder decoder = open.folder().tokenizerFolder();
+        if (decoder != null && decoder.description().tokenizer() != null) {
+            named.put("decoder", decoder.weightsFingerprint()); // of which there may be several for the same tokens
+        }
         named.put("set", open.overrides());
         named.put("precision", open.precision().name());
         named.put("count", request.count());

@@ -12,6 +12,7 @@ import dev.smalti.prior.TokenBatch;
 import dev.smalti.recipe.PriorRecipe;
 import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
+import dev.smalti.run.Beginning;
 import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
@@ -37,6 +38,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongConsumer;
+import java.util.function.UnaryOperator;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -54,8 +56,10 @@ import org.slf4j.LoggerFactory;
  * @param out run folder
  * @param resume continues the run in {@code out}
  * @param teacher run folder or bundled model that a student is distilled from; null for a prior that learns of the data
+ * @param from run folder of {@code train-prior} or bundled model whose averaged weights training begins from; null for new ones
  */
-public record TrainPrior(Path recipe, List<String> overrides, Data data, Path out, boolean resume, String teacher) {
+public record TrainPrior(
+        Path recipe, List<String> overrides, Data data, Path out, boolean resume, String teacher, String from) {
     private static final Logger LOG = LoggerFactory.getLogger(TrainPrior.class);
     private static final String BITS = "bits_per_token";
     private static final int SHOWN = 16;
@@ -116,6 +120,18 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
         }
     }
 
+    /** @throws JobException if there is both a teacher and a run to begin from */
+    public TrainPrior {
+        if (teacher != null && from != null) {
+            throw new JobException("a student begins as its teacher is: give --teacher alone, and leave --from out");
+        }
+    }
+
+    /** From new weights, or those of a teacher. */
+    public TrainPrior(Path recipe, List<String> overrides, Data data, Path out, boolean resume, String teacher) {
+        this(recipe, overrides, data, out, resume, teacher, null);
+    }
+
     /** Without a teacher. */
     public TrainPrior(Path recipe, List<String> overrides, Data data, Path out, boolean resume) {
         this(recipe, overrides, data, out, resume, null);
@@ -148,9 +164,13 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
         try (TokenSource source = data.open(read, known, seed, device, observer);
                 Teacher distilled = Teacher.open(teacher, read, source.facts(), source.name(), device);
                 Prior prior = build(source.recipe(), source.facts(), source.name(), seed.child("weights"), device)) {
+            FromRun begins = FromRun.open(from, UnaryOperator.identity(), out);
             if (begun) {
                 Teacher.requireSame(out, distilled);
             }
+            begins.toBegin()
+                    .ifPresent(run -> fitting(source.name(), () -> new Beginning(run)
+                            .of(prior, source.recipe().prior(), source.facts(), source.name())));
             List<Objective<TokenBatch>> objectives = distilled == null
                     ? prior.objectives()
                     : distilled.of(prior, read, seed.child("masks")).objectives();
@@ -160,7 +180,10 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
                 made.copyModel(out.resolve("tokenizer"), ScalarType.Float);
             }
             Provenance provenance = Provenance.of(
-                    read.seed(), TrainTokenizer.name(data.path()), source.fingerprint(), parents(source, distilled));
+                    read.seed(),
+                    TrainTokenizer.name(data.path()),
+                    source.fingerprint(),
+                    parents(source, distilled, begins));
             int part = read.training().batch() / read.training().accumulation();
             TrainingRun<TokenBatch> run = new TrainingRun<>(
                     folder, source.recipe(), provenance, read.training(), seed, device, objectives, watchers, stop);
@@ -185,8 +208,9 @@ public record TrainPrior(Path recipe, List<String> overrides, Data data, Path ou
         }
     }
 
-    private static Map<String, String> parents(TokenSource source, Teacher teacher) {
+    private static Map<String, String> parents(TokenSource source, Teacher teacher, FromRun begins) {
         Map<String, String> parents = new LinkedHashMap<>(source.parents());
+        parents.putAll(begins.parents());
         if (teacher != null) {
             parents.put("teacher", teacher.fingerprint());
         }

@@ -14,6 +14,7 @@ import dev.smalti.network.Objective;
 import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
+import dev.smalti.run.Beginning;
 import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
@@ -24,8 +25,6 @@ import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tokenizer.Tokenizer;
-import dev.smalti.tokenizer.TokenizerConfiguration;
-import dev.smalti.train.Checkpoints;
 import dev.smalti.train.HeldOut;
 import dev.smalti.train.Run;
 import dev.smalti.train.Watcher;
@@ -51,7 +50,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param out run folder
  * @param resume continues the run in {@code out}
  * @param skipBad leaves broken images out instead of failing
- * @param from run folder of {@code train-tokenizer} whose averaged weights training begins from; null for new ones
+ * @param from run folder of {@code train-tokenizer}, or of a prior or bundled model whose tokenizer is meant, whose averaged weights
+ *     training begins from; null for new ones
  */
 public record TrainTokenizer(
         Path recipe, List<String> overrides, Path data, Path out, boolean resume, boolean skipBad, Path from) {
@@ -88,11 +88,16 @@ public record TrainTokenizer(
             if (images.size() < 2) {
                 throw new JobException(data + " has only " + images.size() + " image; training needs more");
             }
-            if (Checkpoints.latest(out).isEmpty()) {
-                begin(tokenizer, read.tokenizer(), parents);
-            }
+            FromRun begins = FromRun.open(from == null ? null : from.toString(), Encoding::tokenizerOf, out);
+            String tokens = read.tokenizer().keepsTokens() ? tokens(begins) : null;
+            begins.toBegin().ifPresent(run -> {
+                new Beginning(run).of(tokenizer, read.tokenizer());
+                parents.put("tokenizer", run.fingerprint());
+                parents.putAll(begins.parents());
+            });
             List<Objective<Tensor>> objectives = tokenizer.objectives();
-            RunFolder folder = RunFolder.prepare(out, RunFolder.Description.tokenizer(tokenizer.space()), resume);
+            RunFolder folder =
+                    RunFolder.prepare(out, RunFolder.Description.tokenizer(tokenizer.space(), tokens), resume);
             Provenance provenance = Provenance.of(read.seed(), name(data), images.fingerprint(), parents);
             Subset[] parts = Subset.divide(images, read.data().heldOut(), seed.child("held out"));
             int size = read.tokenizer().size();
@@ -117,18 +122,15 @@ public record TrainTokenizer(
         }
     }
 
-    /** With the weights of the run that it begins from, which is its parent. */
-    private void begin(Tokenizer tokenizer, TokenizerConfiguration configuration, Map<String, String> parents) {
-        if (from == null) {
-            if (configuration.keepsTokens()) {
-                throw new JobException(
-                        recipe + " trains a part of a tokenizer alone: say of which run with --from RUN");
-            }
-            return;
+    /** The fingerprint of the tokens that stay what they were, where only a part is trained that no code depends on. */
+    private String tokens(FromRun begins) {
+        if (begins.begun()) {
+            return RunFolder.open(out).description().tokenizer();
         }
-        RunFolder parent = RunFolder.open(from);
-        parent.begin(tokenizer, configuration);
-        parents.put("tokenizer", parent.fingerprint());
+        return begins.toBegin()
+                .map(RunFolder::fingerprint)
+                .orElseThrow(() -> new JobException(
+                        recipe + " trains a part of a tokenizer alone: say of which run with --from RUN"));
     }
 
     static String name(Path data) {

@@ -49,4 +49,14 @@ public record CausalLlamaConfiguration(
     public CausalNetwork causal(Parameters parameters, NetworkShape shape) {
         return new CausalLlama(parameters, this, shape);
     }
+
+    @Override
+    public ClassTable classTable() {
+        return new ClassTable("cls_embedding\\.embedding_table\\.weight", null, true);
+    }
+
+    @Override
+    public boolean learnsPlaces() {
+        return false;
+    }
 }

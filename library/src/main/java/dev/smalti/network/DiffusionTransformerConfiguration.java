@@ -68,4 +68,14 @@ public record DiffusionTransformerConfiguration(
     public Denoiser build(Parameters parameters, NetworkShape shape) {
         return new DiffusionTransformer(parameters, this, shape);
     }
+
+    @Override
+    public ClassTable classTable() {
+        return ClassTable.addedTo("sigma_map.mlp.2.bias", "label_embed.weight");
+    }
+
+    @Override
+    public boolean learnsPlaces() {
+        return learntPositions;
+    }
 }

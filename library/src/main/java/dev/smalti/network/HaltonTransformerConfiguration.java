@@ -50,6 +50,11 @@ public record HaltonTransformerConfiguration(
     }
 
     @Override
+    public ClassTable classTable() {
+        return new ClassTable("cls_emb\\.weight", null, true);
+    }
+
+    @Override
     public boolean readsTime() {
         return false;
     }

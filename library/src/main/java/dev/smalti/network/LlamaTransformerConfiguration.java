@@ -43,4 +43,9 @@ public record LlamaTransformerConfiguration(
     public Denoiser build(Parameters parameters, NetworkShape shape) {
         return new LlamaTransformer(parameters, this, shape);
     }
+
+    @Override
+    public ClassTable classTable() {
+        return ClassTable.addedTo("time.2.bias", "classes.weight");
+    }
 }

@@ -1,7 +1,7 @@
 package dev.smalti.network;
 
 /** What a recipe says of a denoiser's network, and how one is built of it. Implementations are records. */
-public interface NetworkConfiguration {
+public interface NetworkConfiguration extends LearntNetwork {
     /** A new, untrained network whose tensors are registered in {@code parameters}. */
     Denoiser build(Parameters parameters, NetworkShape shape);
 

@@ -51,7 +51,7 @@ public final class Rotary {
      * Y·10000^(-4j/d) for the first d/4 pairs and X·10000^(-4j/d) for the others. The released code of Sun et al. 2024,
      * arXiv:2406.06525.
      */
-    static Rotary afterClass(Parameters parameters, long height, long width, long channels) {
+    public static Rotary afterClass(Parameters parameters, long height, long width, long channels) {
         Tensor frequency = frequencies(parameters, 10_000, channels / 4, channels / 2);
         Tensor y = rows(parameters, height, width);
         Tensor x = columns(parameters, y, width);

@@ -30,6 +30,11 @@ public record TransformerConfiguration(int layers, int width, int heads, Double 
     }
 
     @Override
+    public ClassTable classTable() {
+        return ClassTable.addedTo("pos_emb", "cls_emb.weight");
+    }
+
+    @Override
     public boolean readsTime() {
         return false;
     }

@@ -125,4 +125,14 @@ public record VqDiffusionTransformerConfiguration(
     public Denoiser build(Parameters parameters, NetworkShape shape) {
         return new VqDiffusionTransformer(parameters, this, shape);
     }
+
+    @Override
+    public ClassTable classTable() {
+        return new ClassTable("blocks\\.\\d+\\.ln2\\.emb\\.weight", null, false);
+    }
+
+    @Override
+    public boolean learnsPlaces() {
+        return positions == Positions.LEARNT;
+    }
 }

@@ -1,5 +1,6 @@
 package dev.smalti.prior;
 
+import dev.smalti.network.LearntNetwork;
 import dev.smalti.tensor.Seed;
 import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Device;
@@ -17,6 +18,11 @@ public interface PriorConfiguration {
      * @param classes of the tokens; 0 if they have none
      */
     Prior build(TokenSpace space, int classes, Seed seed, Device device);
+
+    /** The network that learns, which every record with a component of that name says; null where a method has none of these. */
+    default LearntNetwork network() {
+        return null;
+    }
 
     /**
      * Refuses tokens that the method can't take: here those with several codes at each place.

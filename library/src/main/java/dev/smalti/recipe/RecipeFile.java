@@ -92,16 +92,21 @@ public final class RecipeFile {
 
     /** The keys in which two recipes differ, as {@code training.steps: 600, not 1200}: what the first says, and the second. */
     public static List<String> differences(Record recipe, Record other) {
-        Map<String, Object> ours = new TreeMap<>();
-        Map<String, Object> theirs = new TreeMap<>();
-        flatten("", tree(recipe), ours);
-        flatten("", tree(other), theirs);
+        Map<String, Object> ours = values(recipe);
+        Map<String, Object> theirs = values(other);
         Set<String> keys = new TreeSet<>(ours.keySet());
         keys.addAll(theirs.keySet());
         return keys.stream()
                 .filter(key -> !Objects.equals(ours.get(key), theirs.get(key)))
                 .map(key -> Phrase.of("%s: %s, not %s").with(key, shown(ours.get(key)), shown(theirs.get(key))))
                 .toList();
+    }
+
+    /** All that a recipe says, with all defaults, by the whole path of its keys, as {@code training.steps}, ascending. */
+    public static Map<String, Object> values(Record recipe) {
+        Map<String, Object> values = new TreeMap<>();
+        flatten("", tree(recipe), values);
+        return values;
     }
 
     /** All that a recipe says, with all defaults, by its keys: what {@link #write} writes, as plain maps, lists and values. */

@@ -85,7 +85,7 @@ public final class RunFolder {
      * @param width the same
      * @param depth codes at each place; 1 where the file doesn't say
      * @param classes 0 without classes
-     * @param tokenizer fingerprint of the tokenizer whose tokens these are; null if unknown
+     * @param tokenizer fingerprint of the tokenizer whose tokens these are; null if unknown, and of a tokenizer whose tokens are its own
      * @param occurring the classes that training had a grid of, ascending; null if it had of all, or isn't known to have had
      *     not
      */
@@ -154,7 +154,12 @@ public final class RunFolder {
         }
 
         public static Description tokenizer(TokenSpace space) {
-            return of("tokenizer", space, 0, null, null);
+            return tokenizer(space, null);
+        }
+
+        /** Of a tokenizer that was trained further without its codes changing. @param tokens fingerprint of the one that they are of; or null */
+        public static Description tokenizer(TokenSpace space, String tokens) {
+            return of("tokenizer", space, 0, null, tokens);
         }
 
         public static Description prior(TokenSpace space, int classes, List<String> classNames, String tokenizer) {
@@ -373,34 +378,6 @@ public final class RunFolder {
         return FeaturesRecipe.open(path, checkpoint(), device);
     }
 
-    /**
-     * Copies this tokenizer's averaged weights into one that is to be trained further.
-     *
-     * @throws JobException if they don't fit, listing what is missing or unknown; or if what is to be trained alone is there already
-     */
-    public void begin(Tokenizer tokenizer, TokenizerConfiguration configuration) {
-        require("tokenizer", "train-tokenizer");
-        Scope.free(() -> {
-            Map<String, Tensor> weights = weights();
-            boolean there = weights.keySet().stream().anyMatch(configuration::beginsAnew);
-            if (there && configuration.keepsTokens()) {
-                throw new JobException(
-                        path + " has what would be trained alone already, and its tokens count with it: begin from"
-                                + " the run before that, or go on with --resume");
-            }
-            tokenizer.parameters().all().forEach((name, own) -> {
-                if (configuration.beginsAnew(name)) {
-                    weights.putIfAbsent(name, own);
-                }
-            });
-            try {
-                tokenizer.parameters().load(weights);
-            } catch (IllegalArgumentException e) {
-                throw new JobException(weightsFile() + ": " + e.getMessage(), e);
-            }
-        });
-    }
-
     /** SHA-256 of the file with the weights that are used, in hexadecimal. */
     public String sha256() {
         return WeightFile.sha256(weightsFile(), "train the run further, with --resume");
@@ -409,8 +386,7 @@ public final class RunFolder {
     /** The tokenizer of this run, with its averaged weights. */
     public Tokenizer tokenizer(Device device) {
         require("tokenizer", "train-tokenizer");
-        TokenizerConfiguration recipe = RecipeFile.read(path.resolve("recipe.yaml"), TokenizerRecipe.class, List.of())
-                .tokenizer();
+        TokenizerConfiguration recipe = recipe(TokenizerRecipe.class).tokenizer();
         requireFitting(nowhere -> {
             try (Tokenizer sketch = recipe.build(SEED, nowhere)) {
                 return sketch.parameters().blueprint();
@@ -450,7 +426,12 @@ public final class RunFolder {
         }
     }
 
-    private void require(String kind, String verb) {
+    /** Its recipe, of the type that goes with its {@linkplain Description#kind kind}. */
+    <T> T recipe(Class<T> type) {
+        return RecipeFile.read(path.resolve("recipe.yaml"), type, List.of());
+    }
+
+    void require(String kind, String verb) {
         if (!description.kind().equals(kind)) {
             throw new JobException(Phrase.of("%s holds %s, and %s needed: give the --out of %s")
                     .with(
@@ -555,11 +536,19 @@ public final class RunFolder {
     }
 
     /**
-     * SHA-256 over the names and the bfloat16 values of the tokenizer's weights, as 16 hexadecimal digits; so a copy that
-     * was stored in half the size counts as the same tokenizer, and so does one of which a part was trained that no code depends
-     * on.
+     * By which tokens are known to be this tokenizer's: {@link #weightsFingerprint}, or, where it was trained further without its codes
+     * changing, that of the tokenizer that it began from. Of other models {@link #weightsFingerprint}.
      */
     public String fingerprint() {
+        boolean others = isTokenizer() && description.tokenizer() != null;
+        return others ? description.tokenizer() : weightsFingerprint();
+    }
+
+    /**
+     * SHA-256 over the names and the bfloat16 values of the weights, as 16 hexadecimal digits; so a copy that was stored in half the
+     * size counts as the same model, and so does a tokenizer of which a part was trained that neither codes nor images depend on.
+     */
+    public String weightsFingerprint() {
         Predicate<String> apart = apart();
         return Scope.value(() -> {
             try {
@@ -588,8 +577,7 @@ public final class RunFolder {
         if (!isTokenizer()) {
             return name -> false;
         }
-        TokenizerConfiguration recipe = RecipeFile.read(path.resolve("recipe.yaml"), TokenizerRecipe.class, List.of())
-                .tokenizer();
+        TokenizerConfiguration recipe = recipe(TokenizerRecipe.class).tokenizer();
         return name -> recipe.keepsTokens() && recipe.beginsAnew(name);
     }
 

@@ -26,9 +26,26 @@ public interface TokenizerConfiguration {
         return false;
     }
 
-    /** Whether this tensor begins anew where the run whose weights training begins from has none of its name. */
+    /**
+     * Whether this tensor begins anew where the run whose weights training begins from has none of its name, and is left out where
+     * this tokenizer has none.
+     */
     default boolean beginsAnew(String tensor) {
         return false;
+    }
+
+    /**
+     * Whether training may begin from the weights of a run whose recipe says something else of this key, such as
+     * {@code adversarial.weight}: how the network learns, and not what it computes. True if a tokenizer doesn't say; then the names and
+     * shapes of its tensors decide alone.
+     */
+    default boolean mayDiffer(String key) {
+        return true;
+    }
+
+    /** What the recipe says otherwise where the same network is for images of another size, by key: also the sides of its maps. */
+    default Map<String, Object> resized(int size) {
+        return Map.of();
     }
 
     /**

@@ -1,5 +1,7 @@
 package dev.smalti.exchange.onnx;
 
+import dev.smalti.network.CausalLlamaConfiguration;
+import dev.smalti.network.CausalNetworkConfiguration;
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.LlamaTransformerConfiguration;
@@ -97,13 +99,29 @@ record DenoiserGraph(OnnxGraph graph, Optional<String> time, String logits, Opti
         }
 
         DenoiserGraph causal(AutoregressiveConfiguration configuration) {
-            OnnxValue logits = new TransformerGraph(configuration.network(), inputs).causalLogits(graph.part());
+            OnnxValue logits = causalLogits(configuration.network());
             return finished(
                     logits,
                     space.codes(),
                     "",
                     "unnormalised log-probabilities of each token given those before it; those from it on have no say",
                     0);
+        }
+
+        private OnnxValue causalLogits(CausalNetworkConfiguration network) {
+            if (network instanceof TransformerConfiguration plain) {
+                return new TransformerGraph(plain, inputs).causalLogits(graph.part());
+            }
+            if (network instanceof CausalLlamaConfiguration llama) {
+                return new CausalLlamaGraph(llama, inputs).logits(graph.part());
+            }
+            throw unknown(network, "transformer and llamagen");
+        }
+
+        private static JobException unknown(Object network, String known) {
+            return new JobException(Phrase.of("networks such as %s can't be exported to ONNX: %s can;"
+                            + " --to safetensors takes the weights of all")
+                    .with(network.getClass().getSimpleName(), known));
         }
 
         /** As {@link dev.smalti.prior.sedd.Sedd#denoiser} says. */
@@ -167,9 +185,7 @@ record DenoiserGraph(OnnxGraph graph, Optional<String> time, String logits, Opti
             if (network instanceof LlamaTransformerConfiguration llama) {
                 return new LlamaTransformerGraph(llama, inputs).logits(part);
             }
-            throw new JobException(Phrase.of("networks such as %s can't be exported to ONNX: transformer, dit, halton,"
-                            + " vq-diffusion and llama can; --to safetensors takes the weights of all")
-                    .with(network.getClass().getSimpleName()));
+            throw unknown(network, "transformer, dit, halton, vq-diffusion and llama");
         }
 
         private DenoiserGraph finished(OnnxValue logits, long outputs, String time, String meaning, int masks) {

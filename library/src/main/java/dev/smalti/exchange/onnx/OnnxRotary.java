@@ -11,12 +11,15 @@ import org.bytedeco.pytorch.Tensor;
 /** As {@link Rotary}, whose sines and cosines are numbers of the graph. */
 final class OnnxRotary {
     private final OnnxGraph graph;
+    private final long length;
     private final long channels;
     private final boolean adjacent;
     private final Function<Parameters, Rotary> rotary;
 
-    private OnnxRotary(OnnxGraph graph, long channels, boolean adjacent, Function<Parameters, Rotary> rotary) {
+    private OnnxRotary(
+            OnnxGraph graph, long length, long channels, boolean adjacent, Function<Parameters, Rotary> rotary) {
         this.graph = graph;
+        this.length = length;
         this.channels = channels;
         this.adjacent = adjacent;
         this.rotary = rotary;
@@ -24,12 +27,19 @@ final class OnnxRotary {
 
     /** As {@link Rotary#line}. */
     static OnnxRotary line(OnnxGraph graph, long length, long channels) {
-        return new OnnxRotary(graph, channels, false, part -> Rotary.line(part, length, channels));
+        return new OnnxRotary(graph, length, channels, false, part -> Rotary.line(part, length, channels));
     }
 
     /** As {@link Rotary#grid}. */
     static OnnxRotary grid(OnnxGraph graph, long height, long width, long channels) {
-        return new OnnxRotary(graph, channels, true, part -> Rotary.grid(part, height, width, channels));
+        return new OnnxRotary(
+                graph, height * width, channels, true, part -> Rotary.grid(part, height, width, channels));
+    }
+
+    /** As {@link Rotary#afterClass}, of the class and all cells but the last. */
+    static OnnxRotary afterClass(OnnxGraph graph, long height, long width, long channels) {
+        return new OnnxRotary(
+                graph, height * width, channels, true, part -> Rotary.afterClass(part, height, width, channels));
     }
 
     /** [B, H, L, d] -> the same */
@@ -50,7 +60,8 @@ final class OnnxRotary {
     private OnnxValue table(String name, Function<Rotary, Tensor> which) {
         return graph.constant("rotary." + name, () -> {
             try (Parameters scratch = new Parameters(new Seed(0), Devices.cpu())) {
-                return Scope.keep(() -> which.apply(rotary.apply(scratch)).clone());
+                return Scope.keep(() ->
+                        which.apply(rotary.apply(scratch)).narrow(0, 0, length).clone());
             }
         });
     }

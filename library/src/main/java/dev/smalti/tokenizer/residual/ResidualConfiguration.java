@@ -6,7 +6,9 @@ import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.tokenizer.quantize.CodebookConfiguration.Gradient;
 import dev.smalti.tokenizer.vqgan.Vqgan;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -48,6 +50,10 @@ public record ResidualConfiguration(
         Difference difference,
         Double reconstruction)
         implements TokenizerConfiguration {
+    private static final String AUTOENCODER = "autoencoder.";
+    private static final Set<String> LEARNING =
+            Set.of("weights", "stop_gradients", "detach", "difference", "reconstruction");
+
     /** How much the quantization error of step t counts. */
     public enum Weights {
         /** γ_t = α_t, as the paper. */
@@ -127,6 +133,30 @@ public record ResidualConfiguration(
     @Override
     public Map<String, String> parents() {
         return autoencoder.parents();
+    }
+
+    @Override
+    public boolean keepsTokens() {
+        return autoencoder.keepsTokens();
+    }
+
+    @Override
+    public boolean beginsAnew(String tensor) {
+        return autoencoder.beginsAnew(tensor);
+    }
+
+    @Override
+    public boolean mayDiffer(String key) {
+        return key.startsWith(AUTOENCODER)
+                ? autoencoder.mayDiffer(key.substring(AUTOENCODER.length()))
+                : LEARNING.contains(key);
+    }
+
+    @Override
+    public Map<String, Object> resized(int size) {
+        Map<String, Object> all = new LinkedHashMap<>();
+        autoencoder.resized(size).forEach((key, value) -> all.put(AUTOENCODER + key, value));
+        return all;
     }
 
     @Override

@@ -9,12 +9,14 @@ import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Accumulation;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.PerceptualLoss;
 import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.tokenizer.quantize.Quantizer;
 import dev.smalti.tokenizer.quantize.VectorQuantizer.Quantized;
+import dev.smalti.tokenizer.vqgan.VqganConfiguration.Trained;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -224,7 +226,7 @@ public final class Vqgan implements Tokenizer {
      */
     @Override
     public List<Objective<Tensor>> objectives() {
-        if (configuration.keepsTokens()) {
+        if (configuration.trained() == Trained.PIXEL_LIKELIHOOD) {
             return List.of(new PixelObjective());
         }
         perceptual();
@@ -291,10 +293,7 @@ public final class Vqgan implements Tokenizer {
             Tensor features;
             Tensor reconstruction;
             try (NoGradGuard guard = new NoGradGuard()) {
-                long[] noise = LongStream.range(0, images.size(0))
-                        .map(image -> seed.child(image).value())
-                        .toArray();
-                features = features(quantizer.lookUp(encode(images, noise)));
+                features = features(quantizer.lookUp(encode(images, noise(images, seed))));
                 reconstruction = decoder.image(features).to(ScalarType.Float);
             }
             Tensor nats = nats(
@@ -311,7 +310,8 @@ public final class Vqgan implements Tokenizer {
      */
     Loss autoencoderLoss(Tensor images, long step, Seed seed, UnaryOperator<Tensor> augment) {
         Map<String, Tensor> measures = new LinkedHashMap<>();
-        Quantized quantized = quantizer.quantize(map(images), seed);
+        boolean decoderAlone = configuration.trained() == Trained.DECODER;
+        Quantized quantized = decoderAlone ? known(images, seed) : quantizer.quantize(map(images), seed);
         Tensor features = features(quantized.vectors());
         Tensor reconstruction = decoder.image(features);
         Tensor difference = reconstructionLoss(images, reconstruction);
@@ -325,7 +325,9 @@ public final class Vqgan implements Tokenizer {
             measures.put("perceptual", seen);
         }
         Tensor total = difference.add(quantized.loss());
-        measures.put("codebook", quantized.loss());
+        if (!decoderAlone) {
+            measures.put("codebook", quantized.loss());
+        }
         measures.put("perplexity", perplexity(quantized.codes()));
         for (int t = 1; quantizer.depth() > 1 && t <= quantizer.depth(); t++) {
             measures.put("perplexity_" + t, perplexity(quantized.codes().select(1, t - 1L)));
@@ -350,6 +352,26 @@ public final class Vqgan implements Tokenizer {
         }
         pass = new Pass(images, features, reconstruction, seen);
         return new Loss(total, measures);
+    }
+
+    /** The codes that images have, where these don't learn any more: no gradient is kept for the encoder. */
+    private Quantized known(Tensor images, Seed seed) {
+        boolean training = parameters.training();
+        parameters.training(false);
+        try (NoGradGuard guard = new NoGradGuard()) {
+            Tensor codes = quantizer.encode(map(images), noise(images, seed));
+            Tensor none = torch.zeros(new long[0], Tensors.options(ScalarType.Float, images.device()));
+            return new Quantized(quantizer.lookUp(codes), codes, none);
+        } finally {
+            parameters.training(training);
+        }
+    }
+
+    /** A seed for each image. */
+    private static long[] noise(Tensor images, Seed seed) {
+        return LongStream.range(0, images.size(0))
+                .map(image -> seed.child(image).value())
+                .toArray();
     }
 
     private final class DiscriminatorObjective implements Objective<Tensor> {

@@ -7,6 +7,7 @@ import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.tokenizer.quantize.CodebookConfiguration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.pytorch.Device;
 
 /**
@@ -35,8 +36,8 @@ import org.bytedeco.pytorch.Device;
  *     false if left out, true where {@code trained} is {@code pixel_likelihood}
  * @param perceptual a distance as a frozen network sees images, beside that of pixels; none if left out
  * @param range the values of images as the networks see and compare them; {@code signed}, as Esser et al. 2021, if left out
- * @param trained what is trained: all, or the Gaussian over pixels alone on the weights of another run, of which all else keeps its bits;
- *     {@code all} if left out
+ * @param trained what is trained: all; or, on the weights of another run whose encoder and codebook keep their bits, the decoder; or the
+ *     Gaussian over pixels alone; {@code all} if left out
  * @param layers where layers are others than Esser et al.'s; its own defaults if left out
  */
 public record VqganConfiguration(
@@ -58,10 +59,22 @@ public record VqganConfiguration(
         Trained trained,
         VqganLayers layers)
         implements TokenizerConfiguration {
+    private static final Set<String> LEARNING = Set.of(
+            "trained",
+            "pixel_likelihood",
+            "codebook.commitment",
+            "codebook.legacy",
+            "codebook.decay",
+            "codebook.revive_below",
+            "codebook.entropy",
+            "codebook.kl");
+
     /** What is trained. */
     public enum Trained {
         /** Encoder, codebook, decoder, and what else there is. */
         ALL,
+        /** What makes images of codes, and with {@code pixel_likelihood} their density; codes stay what they were. */
+        DECODER,
         /** The Gaussian over pixels alone, as Bond-Taylor et al. 2022 do it in section 4.1.1. */
         PIXEL_LIKELIHOOD
     }
@@ -196,13 +209,27 @@ public record VqganConfiguration(
 
     @Override
     public boolean keepsTokens() {
-        return trained == Trained.PIXEL_LIKELIHOOD;
+        return trained != Trained.ALL;
     }
 
     /** The Gaussian over pixels, which comes last. */
     @Override
     public boolean beginsAnew(String tensor) {
         return tensor.startsWith(Vqgan.GAUSSIAN + ".");
+    }
+
+    @Override
+    public boolean mayDiffer(String key) {
+        return key.startsWith("adversarial.") || key.startsWith("perceptual") || LEARNING.contains(key);
+    }
+
+    @Override
+    public Map<String, Object> resized(int other) {
+        List<Integer> sides = attention.stream()
+                .map(side -> side * other / size)
+                .filter(side -> side > 0)
+                .toList();
+        return Map.of("size", other, "attention", sides);
     }
 
     /** Pixels per token along a side. */

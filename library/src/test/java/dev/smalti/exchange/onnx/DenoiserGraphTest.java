@@ -60,7 +60,9 @@ class DenoiserGraphTest {
                 "{kind: sedd, network: {kind: halton, layers: 1, width: 16, heads: 2}}",
                 "{kind: absorbing, network: {kind: llama, layers: 2, width: 16, heads: 2}}",
                 "{kind: maskgit, network: {kind: llama, layers: 1, width: 16, heads: 2, rotary: true}}",
-                "{kind: autoregressive, network: {layers: 2, width: 16, heads: 2}}"
+                "{kind: autoregressive, network: {layers: 2, width: 16, heads: 2}}",
+                "{kind: autoregressive, network: {kind: llamagen, layers: 2, width: 16, heads: 4}}",
+                "{kind: autoregressive, network: {kind: llamagen, layers: 1, width: 32, heads: 4, key_value_heads: 2}}"
             })
     void says_what_the_network_says(String prior) {
         for (int classes : new int[] {0, 3}) {

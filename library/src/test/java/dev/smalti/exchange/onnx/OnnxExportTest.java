@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.exchange.ExportedRun;
 import dev.smalti.job.ExportModel;
 import dev.smalti.job.ExportModel.Form;
+import dev.smalti.network.CausalLlamaConfiguration;
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.LlamaTransformerConfiguration;
@@ -201,6 +202,8 @@ class OnnxExportTest {
                 .containsExactly("layers", "width", "heads", "feedForward", "registers", "patch", "dropout");
         assertThat(keys(LlamaTransformerConfiguration.class))
                 .containsExactly("layers", "width", "heads", "rotary", "bottleneck", "dropout");
+        assertThat(keys(CausalLlamaConfiguration.class))
+                .containsExactly("layers", "width", "heads", "keyValueHeads", "feedForward", "dropout", "deviation");
         assertThat(keys(VqDiffusionTransformerConfiguration.class))
                 .containsExactly(
                         "layers",

@@ -1,0 +1,14 @@
+package dev.smalti.network;
+
+/** What of a network's weights depends on the classes and the grids that it learnt from. */
+public interface LearntNetwork {
+    /** Where it keeps what it knows of classes; null where they can't be exchanged for others. */
+    default ClassTable classTable() {
+        return null;
+    }
+
+    /** Whether it learns something of each place of a grid, so that grids of another size need other weights; true unless it says not. */
+    default boolean learnsPlaces() {
+        return true;
+    }
+}
