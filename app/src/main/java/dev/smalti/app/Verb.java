@@ -48,20 +48,37 @@ abstract class Verb implements Callable<Integer> {
         }
     }
 
-    /** Does the work, which is {@linkplain Stopping asked} to stop by the interruption, and told to {@link #progress}. */
+    /**
+     * Does the work, which is {@linkplain Stopping asked} to stop by the interruption, and told to {@link #progress}.
+     *
+     * @return null if all was {@linkplain #say said} already
+     */
     abstract Answer answer(Interruption interruption);
 
     @Override
     public final Integer call() {
         try (Interruption interruption = new Interruption(console)) {
             Answer answer = answered(interruption);
-            console.out().println(json ? json(answer.facts()) : answer.text());
-            console.out().flush();
+            if (answer == null) {
+                return Failure.DONE;
+            }
+            print(answer);
             return answer.code();
         } catch (StoppedException | Error e) {
             console.complain(e, debug);
             return Failure.code(e);
         }
+    }
+
+    /** Says what there is to say before the work ends, which from now on tells nothing of its progress. */
+    final void say(Answer answer) {
+        progress.close();
+        print(answer);
+    }
+
+    private void print(Answer answer) {
+        console.out().println(json ? json(answer.facts()) : answer.text());
+        console.out().flush();
     }
 
     private Answer answered(Interruption interruption) {

@@ -4,6 +4,8 @@ import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,18 +22,23 @@ public final class Pictures {
 
     /** @throws DataException if {@code file} cannot be written; folders above it are made */
     public static void writePng(Path file, Pixels image) {
-        Atomic.write(file, temporary -> {
-            ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-            try (PngRows rows = new PngRows(bytes, image.width(), image.height())) {
-                byte[] rgb = image.rgb();
-                int length = 3 * image.width();
-                for (int from = 0; from < rgb.length; from += length) {
-                    rows.add(Arrays.copyOfRange(rgb, from, from + length));
-                }
-                rows.finish();
+        Atomic.write(file, temporary -> Files.write(temporary, png(image)));
+    }
+
+    /** As the bytes of a PNG file. */
+    public static byte[] png(Pixels image) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (PngRows rows = new PngRows(bytes, image.width(), image.height())) {
+            byte[] rgb = image.rgb();
+            int length = 3 * image.width();
+            for (int from = 0; from < rgb.length; from += length) {
+                rows.add(Arrays.copyOfRange(rgb, from, from + length));
             }
-            Files.write(temporary, bytes.toByteArray());
-        });
+            rows.finish();
+        } catch (IOException e) {
+            throw new UncheckedIOException("memory can be written to", e);
+        }
+        return bytes.toByteArray();
     }
 
     /**

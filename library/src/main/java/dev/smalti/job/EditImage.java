@@ -3,19 +3,12 @@ package dev.smalti.job;
 import dev.smalti.data.DataException;
 import dev.smalti.data.GridFile;
 import dev.smalti.data.Mask;
-import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
-import dev.smalti.data.Preparation;
 import dev.smalti.draw.Canvas;
-import dev.smalti.draw.Known;
-import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.job.GenerateImages.Format;
 import dev.smalti.job.GenerateImages.Output;
 import dev.smalti.job.GenerateImages.Size;
-import dev.smalti.model.Decoding;
-import dev.smalti.model.Drawing;
-import dev.smalti.model.Encoding;
 import dev.smalti.model.Model;
 import dev.smalti.run.Claim;
 import dev.smalti.run.ImageArray;
@@ -25,22 +18,14 @@ import dev.smalti.run.JobException;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Phrase;
-import dev.smalti.tensor.Scope;
-import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.SplittableRandom;
-import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.LongStream;
-import org.bytedeco.pytorch.Tensor;
 
 /**
  * Draws a part of an image anew, or what lies beyond its edges, in several variations.
@@ -65,7 +50,6 @@ import org.bytedeco.pytorch.Tensor;
  * @param batch variations drawn at once, of a canvas larger than the model's as many fewer; what is drawn does not depend on it
  */
 public record EditImage(Source source, Request request, Output output, int batch) {
-    private static final long MOST_TOKENS = 1 << 16; // 2048 x 2048 pixels of 8 x 8 a token
     private static final Pattern RECTANGLE =
             Pattern.compile("\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*");
 
@@ -122,6 +106,10 @@ public record EditImage(Source source, Request request, Output output, int batch
      * @param stride of the windows of a canvas larger than the model's grids, in tokens; 0 for the usual
      */
     public record Request(int count, String label, long seed, Sampling sampling, int stride) {
+        private Edit.Variations variations() {
+            return new Edit.Variations(count, label, seed, sampling, stride);
+        }
+
         public Request {
             if (count < 1) {
                 throw new JobException("count must be at least 1, got " + count);
@@ -158,39 +146,28 @@ public record EditImage(Source source, Request request, Output output, int batch
         if (source.mask() != null && !RECTANGLE.matcher(source.mask()).matches()) {
             keep(Path.of(source.mask()));
         }
-        if (request.sampling().guidance().weight() > 0
-                && request.label() == null
-                && request.sampling().guidance().negative() == null
-                && request.sampling().guidance().guiding() == null) {
-            throw new JobException(
-                    "guidance leads to a class or away from one, or from a model, and there is none: give --label,"
-                            + " --negative or --against, or leave --guidance out");
-        }
-        if (open.tokenizer() == null) {
-            throw new JobException(open.folder().path() + " has no tokenizer, so it can't edit images:"
-                    + " train the prior with --tokenizer");
-        }
-        int factor = open.tokenizer().factor();
-        source.extension().check(factor);
-        long[] labels = labels(open);
+        Edit.check(open, source.extension(), request.variations());
         long started = System.nanoTime();
         Pixels image =
                 Pixels.decode(read("--image", source.image()), source.image().toString());
-        Mask mask = mask(image);
-        boolean own = own(open, image);
-        Size size = size(open, image, own);
-        TokenSpace inner = open.prior().space();
-        TokenSpace space = inner.sized(size.height() / factor, size.width() / factor);
-        EditCanvas canvas = own ? canvas(image, mask) : resized(open, image, mask);
-        boolean[] tokens = canvas.tokens(factor);
+        Edit.Content content = new Edit.Content(
+                source.image().toString(),
+                image,
+                "--mask " + source.mask(),
+                mask(image),
+                source.extension(),
+                source.feather(),
+                source.resize());
+        Edit edit = Edit.of(open, content, request.variations());
+        Size size = edit.size();
         try (Claim claim = output.claimGrid();
                 ImageSink sink = sink(size);
                 GridFile grid = grid(size)) {
             if (grid != null) {
-                grid.add(canvas.input());
-                grid.add(canvas.overlay());
+                grid.add(edit.input());
+                grid.add(edit.overlay());
             }
-            draw(open, labels, canvas, space, tokens, observer, (number, result) -> {
+            edit.draw(batch, observer, (number, result) -> {
                 sink.image(number, result);
                 if (grid != null) {
                     grid.add(result);
@@ -202,9 +179,10 @@ public record EditImage(Source source, Request request, Output output, int batch
                 grid.finish();
             }
         }
-        Size before = own ? null : new Size(image.height(), image.width());
+        Size before = edit.resized() ? new Size(image.height(), image.width()) : null;
         double seconds = (System.nanoTime() - started) / 1e9;
-        return new Result(output.path(), output.grid(), request.count(), before, size, space, count(tokens), seconds);
+        return new Result(
+                output.path(), output.grid(), request.count(), before, size, edit.space(), edit.drawn(), seconds);
     }
 
     /** Null if there is to be none. */
@@ -217,14 +195,6 @@ public record EditImage(Source source, Request request, Output output, int batch
         return new GridFile(output.grid(), shown, columns, 2, size.width(), size.height());
     }
 
-    private static int count(boolean[] tokens) {
-        int count = 0;
-        for (boolean each : tokens) {
-            count += each ? 1 : 0;
-        }
-        return count;
-    }
-
     /** @throws JobException if a file that is read would be overwritten */
     private void keep(Path read) {
         Path own = read.toAbsolutePath().normalize();
@@ -234,16 +204,6 @@ public record EditImage(Source source, Request request, Output output, int batch
                         read + " is what is read, and would be overwritten: choose another --out and --grid");
             }
         }
-    }
-
-    /** [count], all the same; null for an unconditional model */
-    private long[] labels(Model open) {
-        if (open.prior().classes() == 0 && request.label() == null) {
-            return null;
-        }
-        long[] labels = new long[request.count()];
-        Arrays.fill(labels, request.label() == null ? open.prior().classes() : open.label(request.label()));
-        return labels;
     }
 
     private static byte[] read(String option, Path file) {
@@ -311,92 +271,6 @@ public record EditImage(Source source, Request request, Output output, int batch
                             .with(numbers.group().strip(), image.width(), image.height()),
                     e);
         }
-    }
-
-    /** Whether the image is edited at its own size. */
-    private boolean own(Model open, Pixels image) {
-        int factor = open.tokenizer().factor();
-        int side = open.tokenizer().imageSize();
-        Extension more = source.extension();
-        boolean tiles = image.width() % factor == 0 && image.height() % factor == 0;
-        boolean large = image.width() + more.left() + more.right() >= side
-                && image.height() + more.top() + more.bottom() >= side;
-        return tiles && large && !source.resize() || image.width() == side && image.height() == side;
-    }
-
-    /** Of the results. */
-    private Size size(Model open, Pixels image, boolean own) {
-        int factor = open.tokenizer().factor();
-        int side = open.tokenizer().imageSize();
-        Extension more = source.extension();
-        int width = (own ? image.width() : side) + more.left() + more.right();
-        int height = (own ? image.height() : side) + more.top() + more.bottom();
-        if ((long) (width / factor) * (height / factor) > MOST_TOKENS) {
-            throw new JobException(
-                    Phrase.of("%s would become %d x %d tokens, and at most %d can be edited: make it smaller,"
-                                    + " extend it less, or let --resize bring it to %d x %d pixels")
-                            .with(source.image(), width / factor, height / factor, MOST_TOKENS, side, side));
-        }
-        return new Size(height, width);
-    }
-
-    private EditCanvas canvas(Pixels image, Mask mask) {
-        return EditCanvas.of(image, mask, source.extension(), source.feather());
-    }
-
-    /** The image as {@code encode} sees it, and its mask likewise. */
-    private EditCanvas resized(Model open, Pixels image, Mask mask) {
-        int side = open.tokenizer().imageSize();
-        Preparation preparation = Encoding.preparation(open.folder().tokenizerFolder(), side);
-        Pixels square = new Pixels(side, side, preparation.apply(image, new SplittableRandom(0)));
-        Mask part = mask == null ? null : preparation.apply(mask, new SplittableRandom(0));
-        if (part != null && part.count() == 0) {
-            throw new JobException(
-                    Phrase.of("--mask %s lies in what is cut off when the %d x %d pixels of %s become %d x %d:"
-                                    + " crop the image to a square around it first")
-                            .with(source.mask(), image.width(), image.height(), source.image(), side, side));
-        }
-        return canvas(square, part);
-    }
-
-    private void draw(
-            Model open,
-            long[] labels,
-            EditCanvas canvas,
-            TokenSpace space,
-            boolean[] tokens,
-            Observer observer,
-            Decoding.Taker taker) {
-        Sampling sampling = space.equals(open.prior().space())
-                ? request.sampling()
-                : request.sampling().canvas(new Canvas(space.height(), space.width(), request.stride()));
-        observer.see(Phase.of("encoding"));
-        Known known = known(open, canvas, space, tokens);
-        LongConsumer progress = observer.counting(Phase.of("drawing and decoding", "images", request.count()));
-        Decoding decoding = new Decoding(open, space, (number, image) -> taker.take(number, canvas.with(image)));
-        new Drawing(open, labels, request.count(), request.seed(), sampling, known)
-                .run(batch, progress, (from, codes) -> decoding.add(codes));
-        decoding.finish();
-    }
-
-    /** What the variations know; null for nothing. */
-    private Known known(Model open, EditCanvas canvas, TokenSpace space, boolean[] tokens) {
-        if (count(tokens) == tokens.length) {
-            return null;
-        }
-        long[] noise = space.depth() == 1
-                ? null
-                : LongStream.range(0, request.count()) // that of the grids to be drawn
-                        .map(number -> RandomStreams.noiseSeed(Model.grid(request.seed(), number)))
-                        .toArray();
-        List<long[]> grids = new ArrayList<>();
-        Scope.free(() -> {
-            Tensor pixels = Pictures.toTensor(canvas.picture());
-            for (long each : noise == null ? new long[1] : noise) {
-                grids.add(Tensors.toLongs(open.encode(pixels, new long[] {each})));
-            }
-        });
-        return new Known(space.height(), space.width(), tokens, grids, noise);
     }
 
     private ImageSink sink(Size size) {

@@ -364,21 +364,12 @@ public final class Model implements Painter, AutoCloseable {
      */
     public Tensor codes(GridBatch batch, StepWatcher watcher, GridDraw.Listener listener) {
         return inTurn(() -> {
-            int from = batch.from();
-            List<Seed> seeds = new ArrayList<>();
-            for (int i = 0; i < batch.size(); i++) {
-                seeds.add(grid(batch.seed(), from + i));
-            }
-            long[] labels = batch.labels();
             Sampling sampling = bestSteps(batch.sampling());
-            RandomStreams streams = RandomStreams.of(seeds, device);
+            RandomStreams streams = RandomStreams.of(batch.seeds(), device);
             Prior other = guiding(sampling);
             GridDraw draw = (other == null ? prior.draw(sampling, streams) : prior.draw(sampling, streams, other))
-                    .labels(
-                            labels == null
-                                    ? null
-                                    : Tensors.longs(Arrays.copyOfRange(labels, from, from + batch.size())))
-                    .known(batch.known(), from)
+                    .labels(batch.labels() == null ? null : Tensors.longs(batch.labels()))
+                    .known(batch.known(), batch.from())
                     .watcher(stopping(watcher))
                     .listener(listener);
             return prior.sample(draw);
@@ -525,7 +516,7 @@ public final class Model implements Painter, AutoCloseable {
 
     /** From which all of a grid is drawn. */
     public static Seed grid(long seed, long number) {
-        return new Seed(seed).child("grid").child(number);
+        return GridBatch.grid(seed, number);
     }
 
     /**

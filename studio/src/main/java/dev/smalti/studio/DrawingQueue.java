@@ -1,0 +1,361 @@
+package dev.smalti.studio;
+
+import dev.smalti.data.Pictures;
+import dev.smalti.data.Pixels;
+import dev.smalti.draw.Sampling;
+import dev.smalti.draw.StepWatcher;
+import dev.smalti.draw.UnsupportedSamplingException;
+import dev.smalti.model.GridBatch;
+import dev.smalti.model.Model;
+import dev.smalti.network.Work;
+import dev.smalti.prior.process.GridDraw;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Phrase;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Tensors;
+import dev.smalti.token.TokenSpace;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The images that clients wait for, of one model. A worker takes the oldest and all others that are drawn alike, whatever their seeds
+ * and classes, draws them at once, and decodes them one by one: so an image has the same bytes whatever is drawn beside it.
+ */
+final class DrawingQueue implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(DrawingQueue.class);
+    private static final double USUAL_SECONDS = 0.1; // of an image, before any was drawn
+
+    private final List<Model> models; // one for each worker
+    private final List<Thread> workers = new ArrayList<>();
+    private final Deque<Item> waiting = new ArrayDeque<>();
+    private final int capacity;
+    private final int batch;
+    private final Meters.OfModel meters;
+    private double seconds = USUAL_SECONDS; // of an image, a moving average
+    private boolean closed;
+
+    /** One image of a task, or all variations of one. */
+    private record Item(Task task, int number) {
+        boolean isDraw() {
+            return task.wish() instanceof Wish.Draw;
+        }
+
+        Wish.Draw draw() {
+            return (Wish.Draw) task.wish();
+        }
+
+        int images() {
+            return isDraw() ? 1 : task.wish().count();
+        }
+
+        Seed seed() {
+            return Model.grid(draw().seed(), number);
+        }
+
+        long label() {
+            return draw().labels()[number];
+        }
+    }
+
+    /**
+     * @param models of the same weights, each for a worker of its own
+     * @param capacity images that may wait
+     * @param batch images of the size of training that are drawn at once at most
+     */
+    DrawingQueue(List<Model> models, int capacity, int batch, Meters.OfModel meters) {
+        this.models = List.copyOf(models);
+        this.capacity = capacity;
+        this.batch = batch;
+        this.meters = meters;
+        meters.waiting(this::size);
+        for (Model model : models) {
+            Thread worker = new Thread(
+                    () -> work(model), "smalti-draw-" + model.folder().path().getFileName() + "-" + workers.size());
+            worker.setDaemon(true);
+            workers.add(worker);
+            worker.start();
+        }
+    }
+
+    /** How many images wait. */
+    synchronized int size() {
+        return waiting.stream().mapToInt(Item::images).sum();
+    }
+
+    /**
+     * Takes a wish.
+     *
+     * @param deadline of System.nanoTime
+     * @throws ApiException if there is no room for it now, or there never will be
+     */
+    synchronized Task submit(Wish wish, long deadline) {
+        if (closed) {
+            throw ApiException.closing();
+        }
+        if (wish.count() > capacity) {
+            throw ApiException.bad(
+                    "n",
+                    Phrase.of("n must be at most %d, the images that may wait here, got %d")
+                            .with(capacity, wish.count()));
+        }
+        int size = size();
+        if (size + wish.count() > capacity) {
+            meters.refused();
+            throw ApiException.busy(
+                    Phrase.of("%d images are waiting, and there is room for %d: try again later")
+                            .with(size, capacity),
+                    (int) Math.ceil(size * seconds / models.size()));
+        }
+        Task task = new Task(wish, deadline);
+        int items = wish instanceof Wish.Draw ? wish.count() : 1;
+        for (int number = 0; number < items; number++) {
+            waiting.add(new Item(task, number));
+        }
+        notifyAll();
+        return task;
+    }
+
+    private void work(Model model) {
+        List<Item> items = take(model);
+        while (items != null) {
+            List<Item> taken = items;
+            try {
+                Scope.free(() -> {
+                    if (taken.get(0).isDraw()) {
+                        draw(model, taken);
+                    } else {
+                        retouch(taken.get(0).task());
+                    }
+                });
+            } catch (UnsupportedSamplingException e) {
+                taken.forEach(item -> item.task().fail(ApiException.bad(null, e.getMessage())));
+            } catch (CancellationException e) {
+                LOG.debug("a draw was stopped: nobody waits for it any more");
+            } catch (RuntimeException | Error e) {
+                LOG.error("a draw failed", e);
+                taken.forEach(item -> item.task().fail(ApiException.internal()));
+                if (e instanceof Error error && !(e instanceof OutOfMemoryError)) {
+                    throw error;
+                }
+            }
+            items = take(model);
+        }
+    }
+
+    /** The oldest and what is drawn like it, waiting until there is some; null once all is closed. */
+    private synchronized List<Item> take(Model model) {
+        List<Item> taken = new ArrayList<>();
+        while (taken.isEmpty()) {
+            while (waiting.isEmpty() && !closed) {
+                try {
+                    wait();
+                } catch (InterruptedException e) {
+                    return null;
+                }
+            }
+            if (closed) {
+                return null;
+            }
+            gather(model, taken);
+        }
+        meters.drawnAtOnce(taken.size());
+        return taken;
+    }
+
+    private void gather(Model model, List<Item> taken) {
+        long now = System.nanoTime();
+        int most = 1;
+        for (Iterator<Item> items = waiting.iterator(); items.hasNext() && taken.size() < Math.max(1, most); ) {
+            Item item = items.next();
+            if (item.task().isToBeDropped(now)) {
+                items.remove();
+            } else if (taken.isEmpty() || alike(taken.get(0), item)) {
+                taken.add(item);
+                items.remove();
+                most = item.isDraw() ? together(model, item.draw().sampling()) : 1;
+            }
+        }
+    }
+
+    private static boolean alike(Item one, Item other) {
+        return one.isDraw()
+                && other.isDraw()
+                && one.draw().sampling().equals(other.draw().sampling());
+    }
+
+    /** Fewer where the canvas is larger, so that memory stays the same. */
+    private int together(Model model, Sampling sampling) {
+        return (int) Math.max(
+                1,
+                batch * model.prior().space().length() / model.space(sampling).length());
+    }
+
+    private void draw(Model model, List<Item> items) {
+        Sampling sampling = items.get(0).draw().sampling();
+        List<Seed> seeds = items.stream().map(Item::seed).toList();
+        long[] labels = model.prior().classes() == 0
+                ? null
+                : items.stream().mapToLong(Item::label).toArray();
+        long started = System.nanoTime();
+        long before = Work.passes();
+        Watching watching = new Watching(model, items, model.space(sampling));
+        Tensor codes = model.codes(new GridBatch(seeds, labels, sampling), watching.watcher(), watching.listener());
+        meters.passes(Work.passes() - before);
+        for (int i = 0; i < items.size(); i++) {
+            Task task = items.get(i).task();
+            if (!task.isToBeDropped(System.nanoTime())) {
+                Tensor one = codes.narrow(0, i, 1);
+                Pixels image =
+                        Scope.value(() -> Pictures.fromTensor(model.decode(one)).get(0));
+                task.done(items.get(i).number(), image);
+            }
+        }
+        spent((System.nanoTime() - started) / 1e9, items.size());
+    }
+
+    private void retouch(Task task) {
+        long started = System.nanoTime();
+        long before = Work.passes();
+        Observer observer = phase -> {
+            if (task.isToBeDropped(System.nanoTime())) {
+                throw new CancellationException("nobody waits for this edit any more");
+            }
+        };
+        ((Wish.Retouch) task.wish()).edit().draw(batch, observer, task::done);
+        meters.passes(Work.passes() - before);
+        spent((System.nanoTime() - started) / 1e9, task.wish().count());
+    }
+
+    private synchronized void spent(double drawing, int images) {
+        seconds = 0.8 * seconds + 0.2 * drawing / images;
+        meters.drawn(images, drawing);
+    }
+
+    /** Tells tasks of the steps of a draw, and stops it where nobody waits for it. */
+    private static final class Watching {
+        private final Model model;
+        private final List<Item> items;
+        private final int length;
+        private final boolean looks;
+        private final boolean watched;
+        private final float[][] entropies; // of the places that were asked for in this step, by item
+
+        Watching(Model model, List<Item> items, TokenSpace space) {
+            this.model = model;
+            this.items = items;
+            this.length = Math.toIntExact(space.length());
+            boolean plain = space.depth() == 1; // else there is no picture of a grid in the making
+            this.watched = plain && items.stream().anyMatch(item -> item.draw().watched());
+            this.looks = watched
+                    || plain && items.stream().anyMatch(item -> item.draw().frames() > 0);
+            this.entropies = watched ? new float[items.size()][length] : null;
+            forget();
+        }
+
+        private void forget() {
+            if (watched) {
+                for (float[] each : entropies) {
+                    Arrays.fill(each, Float.NaN);
+                }
+            }
+        }
+
+        StepWatcher watcher() {
+            return StepWatcher.of(looks, this::step);
+        }
+
+        GridDraw.Listener listener() {
+            return watched ? this::picked : GridDraw.Listener.NOBODY;
+        }
+
+        private void step(int done, int of, Tensor xt) {
+            long now = System.nanoTime();
+            if (items.stream().allMatch(item -> item.task().isToBeDropped(now))) {
+                throw new CancellationException("nobody waits for this draw any more");
+            }
+            if (!looks || xt == null) {
+                return;
+            }
+            for (int i = 0; i < items.size(); i++) {
+                Item item = items.get(i);
+                Wish.Draw wish = item.draw();
+                if (wish.watched()) {
+                    Tensor row = xt.narrow(0, i, 1);
+                    item.task().tell(new Task.Step(item.number(), done, of, codes(row), entropies[i].clone()));
+                }
+                if (isFrame(done, of, wish.frames())) {
+                    Tensor row = xt.narrow(0, i, 1);
+                    Pixels picture = Scope.value(() -> model.preview(row).get(0));
+                    item.task().tell(new Task.Frame(item.number(), done, of, picture));
+                }
+            }
+            forget();
+        }
+
+        /** Whether one of so many frames, spread evenly, falls on this step; the last step has its image instead. */
+        private static boolean isFrame(int done, int of, int frames) {
+            return done < of && (long) done * (frames + 1) / of > (long) (done - 1) * (frames + 1) / of;
+        }
+
+        private int[] codes(Tensor row) {
+            long masked = model.prior().space().codes();
+            long[] all = Tensors.toLongs(row);
+            int[] codes = new int[all.length];
+            for (int i = 0; i < codes.length; i++) {
+                codes[i] = all[i] >= masked ? -1 : (int) all[i];
+            }
+            return codes;
+        }
+
+        private void picked(Tensor at, Tensor logProbabilities, Tensor codes) {
+            Scope.free(() -> {
+                Tensor normal = logProbabilities.log_softmax(1); // [M, K]
+                Tensor bits = normal.exp()
+                        .mul(normal.clamp_min(new Scalar(-1e4)))
+                        .sum(1)
+                        .div(new Scalar(-Math.log(2))); // [M]
+                long[] places = Tensors.toLongs(at.cpu());
+                double[] values = Tensors.toDoubles(bits.cpu());
+                for (int i = 0; i < places.length; i++) {
+                    entropies[(int) (places[i] / length)][(int) (places[i] % length)] = (float) values[i];
+                }
+            });
+        }
+    }
+
+    /** Lets the draws under way end; what waits is told that it won't be drawn. */
+    @Override
+    public void close() {
+        synchronized (this) {
+            closed = true;
+            waiting.forEach(item -> item.task().fail(ApiException.closing()));
+            waiting.clear();
+            notifyAll();
+        }
+        for (Thread worker : workers) {
+            boolean interrupted = false;
+            try {
+                worker.join(10_000);
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+            if (worker.isAlive()) {
+                worker.interrupt(); // a draw stops at its next step
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+        models.forEach(Model::close);
+    }
+}

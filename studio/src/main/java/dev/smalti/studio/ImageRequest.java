@@ -1,0 +1,149 @@
+package dev.smalti.studio;
+
+import dev.smalti.draw.Filters;
+import dev.smalti.draw.GuidanceSchedule;
+import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Temperatures;
+import dev.smalti.model.Model;
+import dev.smalti.run.JobException;
+import dev.smalti.tensor.Excerpt;
+import java.security.SecureRandom;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What a request for images says, in the words of image clients: {@code guidance_scale} 1 is none, as those have it, and our weight is
+ * one less.
+ *
+ * @param model name of a served model; null for the first
+ * @param prompt name of a class; empty for all classes evenly
+ * @param width of the images in pixels; 0 for that of training
+ * @param height likewise
+ * @param stream whether events are sent as the images come to be
+ * @param partialImages of each image in the making, in a stream
+ * @param seed null for one of chance
+ * @param negative name of a class that guidance leads away from; null for none
+ */
+record ImageRequest(
+        String model,
+        String prompt,
+        int n,
+        int width,
+        int height,
+        boolean stream,
+        int partialImages,
+        Long seed,
+        String negative,
+        Sampling sampling) {
+    private static final SecureRandom CHANCE = new SecureRandom();
+    private static final long MOST_SEED = 1L << 53; // that a number of JavaScript holds
+    private static final Pattern SIZE = Pattern.compile("(\\d{1,5})x(\\d{1,5})");
+
+    /** Those that say what is drawn. */
+    private static final Set<String> SAMPLING = Set.of(
+            "seed",
+            "num_inference_steps",
+            "guidance_scale",
+            "guidance_schedule",
+            "negative_prompt",
+            "temperature",
+            "top_k",
+            "top_p");
+
+    private static final Set<String> USUAL =
+            Set.of("model", "prompt", "n", "size", "response_format", "output_format", "stream", "partial_images");
+
+    /** Those that image clients send and nothing here depends on. */
+    private static final Set<String> IGNORED =
+            Set.of("user", "quality", "style", "background", "moderation", "output_compression", "input_fidelity");
+
+    /** Reads the parameters that drawing and editing have in common. @param more those that only one of them has */
+    static ImageRequest read(Parameters parameters, Set<String> more, int mostImages) {
+        Set<String> known = new TreeSet<>(SAMPLING);
+        known.addAll(USUAL);
+        known.addAll(IGNORED);
+        known.addAll(more);
+        parameters.requireKnown(known);
+        parameters.choice("response_format", "b64_json", List.of("b64_json"));
+        parameters.choice("output_format", "png", List.of("png"));
+        String size = parameters.text("size", "auto").strip();
+        Matcher sides = SIZE.matcher(size);
+        if (!size.equals("auto") && !sides.matches()) {
+            throw ApiException.bad(
+                    "size", "size must be auto or WIDTHxHEIGHT in pixels, such as 64x64, got " + Excerpt.of(size));
+        }
+        boolean stream = parameters.truth("stream", false);
+        int partial = (int) parameters.whole("partial_images", 0, 0, 16);
+        if (partial > 0 && !stream) {
+            throw ApiException.bad("partial_images", "partial_images needs stream: true");
+        }
+        String seed = parameters.text("seed", null);
+        return new ImageRequest(
+                parameters.text("model", null),
+                parameters.text("prompt", "").strip(),
+                (int) parameters.whole("n", 1, 1, mostImages),
+                size.equals("auto") ? 0 : Integer.parseInt(sides.group(1)),
+                size.equals("auto") ? 0 : Integer.parseInt(sides.group(2)),
+                stream,
+                partial,
+                seed == null ? null : parameters.whole("seed", 0, -MOST_SEED, MOST_SEED),
+                parameters.text("negative_prompt", null),
+                sampling(parameters));
+    }
+
+    private static Sampling sampling(Parameters parameters) {
+        double weight = parameters.number("guidance_scale", 1, 1, 1_000) - 1;
+        GuidanceSchedule schedule = GuidanceSchedule.valueOf(parameters
+                .choice("guidance_schedule", "constant", List.of("constant", "linear", "cosine"))
+                .toUpperCase(Locale.ROOT));
+        double temperature = parameters.number("temperature", 1, 0, 100);
+        try {
+            GuidanceSettings guidance = GuidanceSettings.NONE.weight(weight).schedule(schedule);
+            return Sampling.USUAL
+                    .steps((int) parameters.whole("num_inference_steps", 0, 0, 100_000))
+                    .temperatures(new Temperatures(temperature, temperature))
+                    .filters(new Filters(
+                            (int) parameters.whole("top_k", 0, 0, Integer.MAX_VALUE),
+                            parameters.number("top_p", 1, 0, 1),
+                            1))
+                    .guidance(guidance);
+        } catch (IllegalArgumentException e) {
+            throw ApiException.bad(null, e.getMessage());
+        }
+    }
+
+    /** The seed that was given, or else one of chance. */
+    long seedOrChance() {
+        return seed == null ? CHANCE.nextLong(MOST_SEED) : seed;
+    }
+
+    /** For images of that model. @throws ApiException if it can't draw them so */
+    Wish.Draw draw(Model model, long seed, boolean watched) {
+        try {
+            boolean asTrained = model.tokenizer() != null
+                    && width == model.prior().space().width() * model.patch()
+                    && height == model.prior().space().height() * model.patch();
+            Sampling wished = sampling(model);
+            Sampling sized = width > 0 && !asTrained ? wished.canvas(model.canvas(height, width, 0)) : wished;
+            long[] labels = model.labels(prompt.isEmpty() ? List.of() : List.of(prompt), n, seed);
+            return new Wish.Draw(n, labels, seed, sized, partialImages, watched);
+        } catch (JobException e) {
+            throw ApiException.bad(e.getMessage().startsWith("size") ? "size" : "prompt", e.getMessage());
+        }
+    }
+
+    /** With the class that guidance leads away from. @throws JobException if there is none of its name */
+    Sampling sampling(Model model) {
+        if (negative == null) {
+            return sampling;
+        }
+        GuidanceSettings guidance = sampling.guidance();
+        return sampling.guidance(new GuidanceSettings(
+                guidance.weight(), guidance.schedule(), guidance.interval(), model.label(negative)));
+    }
+}

@@ -1,0 +1,392 @@
+package dev.smalti.studio;
+
+import dev.smalti.data.DataException;
+import dev.smalti.data.Mask;
+import dev.smalti.data.Pixels;
+import dev.smalti.job.Edit;
+import dev.smalti.job.Extension;
+import dev.smalti.recipe.Nearest;
+import dev.smalti.run.JobException;
+import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Phrase;
+import io.javalin.Javalin;
+import io.javalin.config.JavalinConfig;
+import io.javalin.config.SizeUnit;
+import io.javalin.http.Context;
+import io.javalin.http.UploadedFile;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Serves models over HTTP, in the form in which image clients call others: {@code POST /v1/images/generations}, {@code POST
+ * /v1/images/edits}, {@code GET /v1/models}; and {@code /healthz}, {@code /readyz}, {@code /metrics}.
+ *
+ * <pre>{@code
+ * try (ImageServer server = ImageServer.start(Serving.of(List.of("fruits-64"), 8080))) {
+ *     server.join();
+ * }
+ * }</pre>
+ */
+public final class ImageServer implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ImageServer.class);
+    private static final int THREADS = 400; // each request that waits has one
+    private static final int JSON_BYTES = 1 << 20;
+    private static final int BODY_BYTES = 64 << 20; // an image and a mask
+    private static final int IDLE_MILLIS = 30_000; // of a client that sends or takes nothing
+    private static final Pattern RECTANGLE =
+            Pattern.compile("\\s*(\\d{1,6})\\s*,\\s*(\\d{1,6})\\s*,\\s*(\\d{1,6})\\s*,\\s*(\\d{1,6})\\s*");
+    private static final Set<String> OF_EDITS = Set.of("rectangle", "extend", "feather");
+    private static final String POLICY =
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
+                    + " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+    private final Serving serving;
+    private final Map<String, Served> models = new LinkedHashMap<>();
+    private final Meters meters = new Meters();
+    private final Guard guard;
+    private final Javalin http;
+    private volatile boolean closing;
+
+    private ImageServer(Serving serving) {
+        this.serving = serving;
+        this.guard = new Guard(serving.token());
+        try {
+            for (String each : serving.models()) {
+                String name = name(each);
+                models.put(name, new Served(name, each, serving, meters));
+            }
+            this.http = Javalin.create(this::configure).start();
+        } catch (RuntimeException e) {
+            models.values().forEach(Served::close);
+            meters.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Opens the models and listens.
+     *
+     * @throws JobException if there is no such model, or the port is taken
+     */
+    public static ImageServer start(Serving serving) {
+        try {
+            return new ImageServer(serving);
+        } catch (io.javalin.util.JavalinBindException e) {
+            throw new JobException(
+                    Phrase.of("port %d of %s is taken: choose another with --port, or 0 for any that is free")
+                            .with(serving.port(), serving.host()),
+                    e);
+        }
+    }
+
+    /** The last name of a path, or the name of a bundled model; a number behind it where two are alike. */
+    private String name(String pathOrName) {
+        Path last = Path.of(pathOrName).getFileName();
+        String name = last == null ? "model" : last.toString();
+        for (int number = 2; models.containsKey(name); number++) {
+            name = last + "-" + number;
+        }
+        return name;
+    }
+
+    private void configure(JavalinConfig config) {
+        config.startup.showJavalinBanner = false;
+        config.startup.startupWatcherEnabled = false;
+        config.jetty.host = serving.host();
+        config.jetty.port = serving.port();
+        config.jetty.threadPool = new QueuedThreadPool(THREADS, 4, 60_000);
+        config.jetty.modifyHttpConfiguration(settings -> {
+            settings.setSendServerVersion(false);
+            settings.setIdleTimeout(IDLE_MILLIS);
+        });
+        config.jetty.multipartConfig.maxFileSize(BODY_BYTES, SizeUnit.BYTES);
+        config.jetty.multipartConfig.maxTotalRequestSize(BODY_BYTES, SizeUnit.BYTES);
+        config.jetty.multipartConfig.maxInMemoryFileSize(BODY_BYTES, SizeUnit.BYTES); // nothing is written to a disk
+        config.http.maxRequestSize = BODY_BYTES;
+        config.routes.before(this::before);
+        config.routes.after(this::after);
+        config.routes.get("/healthz", request -> request.result("ok\n"));
+        config.routes.get("/readyz", this::ready);
+        config.routes.get("/metrics", request -> request.contentType("text/plain; version=0.0.4; charset=utf-8")
+                .result(meters.text()));
+        config.routes.get("/v1/models", this::list);
+        config.routes.get(
+                "/v1/models/{model}",
+                request ->
+                        Answers.json(request, served(request.pathParam("model")).facts()));
+        config.routes.post("/v1/images/generations", this::generations);
+        config.routes.post("/v1/images/edits", this::edits);
+        config.routes.exception(Exception.class, this::failed);
+        config.routes.error(404, request -> {
+            if (request.attribute("answered") == null) {
+                Answers.error(
+                        request,
+                        ApiException.unknown(null, "unknown_url", "there is nothing at " + Excerpt.of(request.path())));
+            }
+        });
+    }
+
+    private void before(Context request) {
+        request.attribute("started", System.nanoTime());
+        request.header("X-Content-Type-Options", "nosniff");
+        request.header("Content-Security-Policy", POLICY);
+        request.header("Referrer-Policy", "no-referrer");
+        request.header("Cache-Control", "no-store");
+        guard.check(request);
+    }
+
+    private void after(Context request) {
+        Long started = request.attribute("started");
+        if (started != null) {
+            meters.answered(route(request.path()), request.statusCode(), (System.nanoTime() - started) / 1e9);
+        }
+    }
+
+    /** One of a few, whatever clients ask for. */
+    private static String route(String path) {
+        if (path.startsWith("/v1/models/")) {
+            return "/v1/models/{model}";
+        }
+        return Set.of("/healthz", "/readyz", "/metrics", "/v1/models", "/v1/images/generations", "/v1/images/edits")
+                        .contains(path)
+                ? path
+                : "other";
+    }
+
+    private void failed(Exception problem, Context request) {
+        if (problem instanceof ApiException known) {
+            Answers.error(request, known);
+        } else if (problem instanceof io.javalin.http.HttpResponseException known) {
+            Answers.error(
+                    request,
+                    known.getStatus() == 413
+                            ? ApiException.tooLarge("the body must have at most " + BODY_BYTES + " bytes")
+                            : ApiException.bad(null, known.getMessage()));
+        } else if (problem instanceof UncheckedIOException) {
+            LOG.debug("{} {}: {}", request.method(), request.path(), problem.getMessage());
+        } else {
+            LOG.error("{} {} failed", request.method(), request.path(), problem);
+            Answers.error(request, ApiException.internal());
+        }
+    }
+
+    private void ready(Context request) {
+        if (closing) {
+            throw ApiException.closing();
+        }
+        request.result("ready\n");
+    }
+
+    private void list(Context request) {
+        Map<String, Object> list = new LinkedHashMap<>();
+        list.put("object", "list");
+        list.put("data", models.values().stream().map(Served::facts).toList());
+        Answers.json(request, list);
+    }
+
+    /** @param name null for the first */
+    private Served served(String name) {
+        if (name == null) {
+            return models.values().iterator().next();
+        }
+        Served served = models.get(name);
+        if (served == null) {
+            throw ApiException.unknown(
+                    "model",
+                    "model_not_found",
+                    "there is no model " + Excerpt.of(name)
+                            + Nearest.name(Excerpt.of(name), models.keySet())
+                                    .map(near -> "; did you mean " + near + "?")
+                                    .orElse("; there are " + String.join(", ", models.keySet())));
+        }
+        return served;
+    }
+
+    private void generations(Context request) {
+        requireType(request, "application/json");
+        Parameters parameters = Parameters.ofJson(body(request));
+        ImageRequest wished = ImageRequest.read(parameters, Set.of(), serving.mostImages());
+        Served served = served(wished.model());
+        if (served.model().tokenizer() == null) {
+            throw ApiException.bad("model", served.name() + " draws tokens and no images: it has no tokenizer");
+        }
+        long seed = wished.seedOrChance();
+        Wish wish = wished.draw(served.model(), seed, false);
+        answer(request, wished, served, wish, seed);
+    }
+
+    private void edits(Context request) {
+        requireType(request, "multipart/form-data");
+        Parameters parameters = Parameters.ofForm(request.formParamMap());
+        ImageRequest wished = ImageRequest.read(parameters, OF_EDITS, serving.mostImages());
+        if (wished.width() > 0) {
+            throw ApiException.bad(
+                    "size", "size must be auto: an edit has the size of its image; extend makes it larger");
+        }
+        Served served = served(wished.model());
+        long seed = wished.seedOrChance();
+        Wish wish;
+        try {
+            wish = new Wish.Retouch(wished.n(), edit(request, parameters, wished, served, seed));
+        } catch (JobException | DataException e) {
+            throw ApiException.bad(null, e.getMessage());
+        }
+        answer(request, wished, served, wish, seed);
+    }
+
+    private Edit edit(Context request, Parameters parameters, ImageRequest wished, Served served, long seed) {
+        Pixels image = Pixels.decode(file(request, "image", true), "image");
+        byte[] maskBytes = file(request, "mask", false);
+        String rectangle = parameters.text("rectangle", null);
+        if (maskBytes != null && rectangle != null) {
+            throw ApiException.bad("rectangle", "what is drawn anew must be given once, as a mask or as a rectangle");
+        }
+        Mask mask = null;
+        if (maskBytes != null) {
+            mask = Mask.decode(maskBytes, "mask");
+        } else if (rectangle != null) {
+            mask = rectangle(image, rectangle);
+        }
+        String extend = parameters.text("extend", null);
+        Extension extension = extend == null ? Extension.NONE : Extension.parse(extend);
+        if (mask == null && extension.equals(Extension.NONE)) {
+            throw ApiException.bad("mask", "there is nothing to draw: send a mask, a rectangle, or extend");
+        }
+        if (mask != null && (mask.width() != image.width() || mask.height() != image.height())) {
+            throw ApiException.bad(
+                    "mask",
+                    Phrase.of("mask must have the size of the image, %dx%d, got %dx%d")
+                            .with(image.width(), image.height(), mask.width(), mask.height()));
+        }
+        if (mask != null && mask.count() == 0) {
+            throw ApiException.bad("mask", "mask has nothing to draw anew: make that part transparent");
+        }
+        int feather = (int) parameters.whole("feather", 2, 0, 1_000);
+        String label = wished.prompt().isEmpty() ? null : wished.prompt();
+        return Edit.of(
+                served.model(),
+                new Edit.Content("image", image, "mask", mask, extension, feather, false),
+                new Edit.Variations(wished.n(), label, seed, wished.sampling(served.model()), 0));
+    }
+
+    private static Mask rectangle(Pixels image, String text) {
+        Matcher numbers = RECTANGLE.matcher(text);
+        if (!numbers.matches()) {
+            throw ApiException.bad(
+                    "rectangle", "rectangle must be x,y,width,height in pixels, got " + Excerpt.of(text));
+        }
+        int[] values = new int[4];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = Integer.parseInt(numbers.group(i + 1));
+        }
+        try {
+            return Mask.rectangle(image.width(), image.height(), values[0], values[1], values[2], values[3]);
+        } catch (IllegalArgumentException e) {
+            throw ApiException.bad(
+                    "rectangle",
+                    Phrase.of("rectangle must have pixels, inside the image, which is 0,0,%d,%d, got %s")
+                            .with(image.width(), image.height(), text));
+        }
+    }
+
+    /** Null if there is none and none is needed. */
+    private static byte[] file(Context request, String name, boolean needed) {
+        List<UploadedFile> files = new ArrayList<>(request.uploadedFiles(name));
+        files.addAll(request.uploadedFiles(name + "[]"));
+        if (files.size() > 1 || needed && files.isEmpty()) {
+            throw ApiException.bad(name, name + " must be one file, got " + files.size());
+        }
+        if (files.isEmpty()) {
+            return null;
+        }
+        if (files.get(0).size() > Pixels.MOST_BYTES) {
+            throw ApiException.tooLarge(Phrase.of("%s must have at most %d bytes, got %d")
+                    .with(name, Pixels.MOST_BYTES, files.get(0).size()));
+        }
+        try (InputStream content = files.get(0).content()) {
+            return content.readAllBytes();
+        } catch (IOException e) {
+            throw ApiException.bad(name, name + " cannot be read");
+        }
+    }
+
+    private static void requireType(Context request, String type) {
+        String given = request.contentType();
+        if (given == null || !given.toLowerCase(java.util.Locale.ROOT).startsWith(type)) {
+            throw ApiException.unsupported(
+                    "Content-Type must be " + type + ", got " + Excerpt.of(String.valueOf(given)));
+        }
+    }
+
+    private static byte[] body(Context request) {
+        if (request.contentLength() > JSON_BYTES) {
+            throw ApiException.tooLarge("the body must have at most " + JSON_BYTES + " bytes");
+        }
+        try (InputStream stream = request.bodyInputStream()) {
+            byte[] body = stream.readNBytes(JSON_BYTES + 1);
+            if (body.length > JSON_BYTES) {
+                throw ApiException.tooLarge("the body must have at most " + JSON_BYTES + " bytes");
+            }
+            return body;
+        } catch (IOException e) {
+            throw ApiException.bad(null, "the body cannot be read");
+        }
+    }
+
+    private void answer(Context request, ImageRequest wished, Served served, Wish wish, long seed) {
+        Task task = served.queue()
+                .submit(wish, System.nanoTime() + serving.deadline().toNanos());
+        Answers answers = new Answers(request, served.name(), seed, task);
+        try {
+            if (wished.stream()) {
+                answers.stream();
+            } else {
+                answers.whole();
+            }
+        } finally {
+            task.cancel(); // without effect on what is there
+        }
+    }
+
+    /** The port that is listened at. */
+    public int port() {
+        return http.port();
+    }
+
+    /** {@code http://127.0.0.1:8080} */
+    public String address() {
+        String host = serving.host().contains(":") ? "[" + serving.host() + "]" : serving.host();
+        return "http://" + host + ":" + port();
+    }
+
+    /** The names of what is served, as clients call them. */
+    public List<String> models() {
+        return List.copyOf(models.keySet());
+    }
+
+    /** Waits until the server is closed, or this thread is interrupted. */
+    public void join() throws InterruptedException {
+        http.jettyServer().server().join();
+    }
+
+    /** Lets draws under way end, tells those that wait, and frees the models. */
+    @Override
+    public void close() {
+        closing = true;
+        models.values().forEach(Served::close);
+        http.stop();
+        meters.close();
+    }
+}

@@ -1,0 +1,72 @@
+package dev.smalti.studio;
+
+import dev.smalti.model.Model;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** A model that is served, under the name that clients call it by. */
+final class Served implements AutoCloseable {
+    private final String name;
+    private final Model model;
+    private final DrawingQueue queue;
+    private final long opened = System.currentTimeMillis() / 1000;
+
+    /** Opens as many copies as there are workers. */
+    Served(String name, String pathOrName, Serving serving, Meters meters) {
+        this.name = name;
+        List<Model> models = new ArrayList<>();
+        try {
+            for (int i = 0; i < serving.workers(); i++) {
+                models.add(Model.open(pathOrName, serving.opening()));
+            }
+        } catch (RuntimeException e) {
+            models.forEach(Model::close);
+            throw e;
+        }
+        this.model = models.get(0);
+        this.queue = new DrawingQueue(models, serving.queue(), serving.batch(), meters.of(name));
+    }
+
+    String name() {
+        return name;
+    }
+
+    Model model() {
+        return model;
+    }
+
+    DrawingQueue queue() {
+        return queue;
+    }
+
+    /** As {@code GET /v1/models} lists it. */
+    Map<String, Object> facts() {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("id", name);
+        facts.put("object", "model");
+        facts.put("created", opened);
+        facts.put("owned_by", "smalti");
+        facts.put("classes", model.classNames());
+        facts.put("codes", model.prior().space().codes());
+        facts.put(
+                "grid",
+                List.of(model.prior().space().height(), model.prior().space().width()));
+        facts.put("codes_a_place", model.prior().space().depth());
+        if (model.tokenizer() != null) {
+            int patch = model.patch();
+            facts.put("patch", patch);
+            facts.put(
+                    "size",
+                    model.prior().space().width() * patch + "x"
+                            + model.prior().space().height() * patch);
+        }
+        return facts;
+    }
+
+    @Override
+    public void close() {
+        queue.close();
+    }
+}
