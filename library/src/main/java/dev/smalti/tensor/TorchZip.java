@@ -21,7 +21,7 @@ import java.util.zip.ZipFile;
 final class TorchZip implements TorchContainer {
     static final byte[] MAGIC = {'P', 'K', 3, 4};
 
-    private static final int BLOCK = 1 << 18;
+    private static final int BLOCK = 1 << 16;
 
     private final Path file;
     private final ZipFile zip;
@@ -129,7 +129,8 @@ final class TorchZip implements TorchContainer {
     public void read(Storage storage, long from, List<ByteBuffer> memory) throws IOException {
         try (InputStream in = zip.getInputStream(entry(storage))) {
             in.skipNBytes(from);
-            byte[] block = new byte[BLOCK];
+            int all = memory.stream().mapToInt(ByteBuffer::remaining).max().orElse(0);
+            byte[] block = new byte[Math.min(BLOCK, all)];
             for (ByteBuffer piece : memory) {
                 while (piece.hasRemaining()) {
                     Stopping.check();

@@ -47,6 +47,11 @@ public final class WeightArchive implements AutoCloseable {
         return new WeightArchive(path, source, "", source.shapes(), settings);
     }
 
+    /** Whether it is a folder with files that are named as weights are, and no run folder. Says nothing on whether they can be read. */
+    public static boolean isFolder(Path path) {
+        return WeightFiles.isFolder(path);
+    }
+
     /** What was opened. */
     public Path path() {
         return path;

@@ -69,6 +69,17 @@ final class WeightFiles {
         return Flattening.of(file, tree, Unpickler.View.class, JsonFile.LARGEST).settings();
     }
 
+    static boolean isFolder(Path path) {
+        if (!Files.isDirectory(path)) {
+            return false;
+        }
+        List<String> names = names(path);
+        return !names.contains("model.json")
+                && names.stream()
+                        .anyMatch(
+                                name -> name.endsWith(INDEX) || ENDINGS.stream().anyMatch(name::endsWith));
+    }
+
     private static WeightSource openFolder(Path folder) {
         List<String> names = names(folder);
         if (names.contains("model.json")) {
