@@ -38,8 +38,7 @@ final class TorchZip implements TorchContainer {
     static TorchZip open(Path file, Language language) throws IOException {
         ZipFile zip = zip(file);
         try {
-            List<String> pickles = zip.stream()
-                    .map(ZipEntry::getName)
+            List<String> pickles = names(file, zip).stream()
                     .filter(name -> name.matches("[^/]+/data\\.pkl"))
                     .toList();
             if (pickles.size() != 1) {
@@ -67,6 +66,14 @@ final class TorchZip implements TorchContainer {
             return new ZipFile(file.toFile());
         } catch (ZipException e) {
             throw broken(file, e);
+        }
+    }
+
+    private static List<String> names(Path file, ZipFile zip) {
+        try {
+            return zip.stream().map(ZipEntry::getName).toList();
+        } catch (IllegalArgumentException e) { // Java's word for bytes that are no UTF-8
+            throw new BadFileException(file, "is a broken zip, with names of parts that are no text", e);
         }
     }
 
