@@ -12,7 +12,10 @@ import picocli.CommandLine.Parameters;
 
 @Command(name = "import", description = "Makes a run folder of a checkpoint that another project published.")
 final class ImportVerb extends Verb {
-    @Parameters(paramLabel = "FILE", description = "weights: .pth, .pt, .ckpt, .bin or .safetensors")
+    @Parameters(
+            paramLabel = "FILE",
+            description =
+                    "weights: .pth, .pt, .ckpt, .bin, .safetensors or .msgpack, an index of parts, or a folder of these")
     private Path file;
 
     @Option(names = "--out", paramLabel = "RUN", required = true, description = "new folder")

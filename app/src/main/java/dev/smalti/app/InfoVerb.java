@@ -29,7 +29,8 @@ final class InfoVerb extends Verb {
 
         @Parameters(
                 paramLabel = "PATH",
-                description = "run folder, name of a bundled model, folder of token files, or safetensors file")
+                description = "run folder, name of a bundled model, folder of token files, or weights (a file, or a"
+                        + " folder of Hugging Face)")
         private String path;
     }
 

@@ -4,7 +4,9 @@ import com.code_intelligence.jazzer.junit.FuzzTest;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.TorchFile;
+import dev.smalti.tensor.WeightArchive;
 import dev.smalti.token.TokenFile;
+import java.nio.file.Path;
 import org.bytedeco.pytorch.Tensor;
 
 /** Weights and tokens of other people. */
@@ -56,5 +58,27 @@ class TensorsFuzzTest {
                         TorchFile.read(path);
                     }
                 }));
+    }
+
+    @FuzzTest
+    void archive(byte[] bytes) {
+        Outcome.ofFile(bytes, "archive", MOST, TensorsFuzzTest::readArchive);
+    }
+
+    /** Of parts that aren't there. */
+    @FuzzTest
+    void index(byte[] bytes) {
+        Outcome.ofFile(bytes, "model.safetensors.index.json", MOST, TensorsFuzzTest::readArchive);
+    }
+
+    private static void readArchive(Path path) {
+        try (WeightArchive archive = WeightArchive.open(path)) {
+            archive.settings();
+            archive.foreign();
+            for (String name : archive.shapes().keySet()) {
+                archive.dtype(name);
+                Scope.free(() -> archive.tensor(name).numel());
+            }
+        }
     }
 }

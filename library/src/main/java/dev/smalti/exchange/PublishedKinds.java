@@ -6,6 +6,7 @@ import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.WeightArchive;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** All forms that are known. */
@@ -51,13 +52,9 @@ public final class PublishedKinds {
             throw new IllegalArgumentException(
                     Phrase.of("kind must be one of %s, got %s").with(names(), Excerpt.of(name)));
         }
-        for (PublishedKind kind : candidates) {
-            for (String place : kind.places()) {
-                WeightArchive weights = file.below(place);
-                if (kind.recognises(weights)) {
-                    return new Found(kind, weights);
-                }
-            }
+        Optional<Found> found = recognised(file, candidates);
+        if (found.isPresent()) {
+            return found.get();
         }
         String some = file.shapes().keySet().stream().limit(3).map(Excerpt::of).collect(Collectors.joining(", "));
         throw new BadFileException(
@@ -67,6 +64,23 @@ public final class PublishedKinds {
                                 .with(names(), file.shapes().size(), some)
                         : Phrase.of("must hold %s, and hasn't the names of one; it begins with %s")
                                 .with(candidates.get(0).title(), some));
+    }
+
+    /** The kind of a file whose names of tensors say one. */
+    public static Optional<PublishedKind> recognised(WeightArchive file) {
+        return recognised(file, ALL).map(Found::kind);
+    }
+
+    private static Optional<Found> recognised(WeightArchive file, List<PublishedKind> candidates) {
+        for (PublishedKind kind : candidates) {
+            for (String place : kind.places()) {
+                WeightArchive weights = file.below(place);
+                if (kind.recognises(weights)) {
+                    return Optional.of(new Found(kind, weights));
+                }
+            }
+        }
+        return Optional.empty();
     }
 
     private static String names() {

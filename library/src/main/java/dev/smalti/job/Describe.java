@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JavaType;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.smalti.exchange.PublishedKinds;
 import dev.smalti.model.SearchedSteps;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.run.JobException;
@@ -14,6 +15,7 @@ import dev.smalti.tensor.JsonFile;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
+import dev.smalti.tensor.WeightArchive;
 import dev.smalti.token.TokenFile;
 import dev.smalti.train.BestCheckpoint;
 import dev.smalti.train.Checkpoints;
@@ -24,6 +26,7 @@ import java.math.MathContext;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -35,7 +38,7 @@ import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Says what a run folder, a token file, a folder of them or another safetensors file is.
+ * Says what a run folder, a token file, a folder of them or weights are, those that another project published among them.
  *
  * @param pathOrName a path, or the name of a bundled model
  */
@@ -50,10 +53,13 @@ public record Describe(String pathOrName) {
     public Map<String, Object> run() {
         Path path = Path.of(pathOrName);
         if (Files.isRegularFile(path)) {
-            return ofFile(path);
+            return ofWeights(path);
         }
         if (Files.isDirectory(path) && !Files.exists(path.resolve("model.json")) && isTokens(path)) {
             return ofTokens(path);
+        }
+        if (WeightArchive.isFolder(path)) {
+            return ofWeights(path);
         }
         if (!Files.exists(path) && !RunFolder.bundled().contains(pathOrName)) {
             throw new JobException(pathOrName + " does not exist, and is not the name of a bundled model");
@@ -211,12 +217,12 @@ public record Describe(String pathOrName) {
         return file.names().contains("codes") && file.metadata().containsKey("codebook_size");
     }
 
-    private static Map<String, Object> ofFile(Path path) {
-        try (TensorFile file = TensorFile.open(path)) {
-            return isTokens(file) ? ofTokens(path) : ofTensors(path, file);
+    private static Map<String, Object> ofWeights(Path path) {
+        try (WeightArchive archive = WeightArchive.open(path)) {
+            boolean tokens = archive.has("codes") && archive.settings().containsKey("codebook_size");
+            return tokens && Files.isRegularFile(path) ? ofTokens(path) : ofTensors(archive);
         } catch (BadFileException e) {
-            throw new JobException(
-                    e.getMessage() + "; info knows run folders, token files and other safetensors files", e);
+            throw new JobException(e.getMessage() + "; info knows run folders, token files and weights", e);
         }
     }
 
@@ -304,26 +310,31 @@ public record Describe(String pathOrName) {
         return list;
     }
 
-    private static Map<String, Object> ofTensors(Path path, TensorFile file) {
+    private static Map<String, Object> ofTensors(WeightArchive archive) {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("kind", "tensors");
-        facts.put("path", path.toString());
+        facts.put("path", archive.path().toString());
+        facts.put("container", archive.container());
+        PublishedKinds.recognised(archive).ifPresent(kind -> {
+            facts.put("published_kind", kind.name());
+            facts.put("what", kind.title());
+        });
         long numbers = 0;
         List<Map<String, Object>> tensors = new ArrayList<>();
-        for (String name : file.names()) {
-            List<Long> shape = new ArrayList<>();
-            for (long each : file.shape(name)) {
-                shape.add(each);
-            }
-            tensors.add(new LinkedHashMap<>());
-            tensors.get(tensors.size() - 1).put("name", name);
-            tensors.get(tensors.size() - 1).put("dtype", file.dtype(name));
-            tensors.get(tensors.size() - 1).put("shape", shape);
-            numbers += size(file.shape(name));
+        for (Map.Entry<String, long[]> each : archive.shapes().entrySet()) {
+            Map<String, Object> tensor = new LinkedHashMap<>();
+            tensor.put("name", each.getKey());
+            tensor.put("dtype", archive.dtype(each.getKey()));
+            tensor.put("shape", Arrays.stream(each.getValue()).boxed().toList());
+            tensors.add(tensor);
+            numbers += size(each.getValue());
         }
         facts.put("count", tensors.size());
         facts.put("numbers", numbers);
-        facts.put("metadata", file.metadata());
+        if (!archive.foreign().isEmpty()) {
+            facts.put("not_read", archive.foreign());
+        }
+        facts.put("metadata", archive.settings());
         facts.put("tensors", tensors);
         return facts;
     }

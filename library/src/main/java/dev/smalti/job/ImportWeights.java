@@ -18,7 +18,7 @@ import java.util.Map;
 /**
  * Makes a run folder of weights that another project published.
  *
- * @param file of weights, in PyTorch's format or as safetensors
+ * @param file of weights in PyTorch's format, as safetensors or as msgpack of flax; the index of several, or a folder of them
  * @param out new folder
  * @param kind name of a {@link PublishedKind}; null for the one that the file's names say
  * @param tokenizer run folder of a prior's tokenizer, or name of a bundled model, whose tokenizer is meant; null for a

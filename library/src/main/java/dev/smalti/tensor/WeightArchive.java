@@ -1,55 +1,56 @@
 package dev.smalti.tensor;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * The named tensors of a file that another project published, whatever container it is in. Names of tensors in dictionaries of
- * dictionaries are joined by dots, as are numbers of lists: {@code state_dict.encoder.conv_in.weight}.
+ * The named tensors of a file that another project published, whatever container it is in: what PyTorch saved (as a zip, or in the
+ * form before 1.6), safetensors, msgpack of flax, or a folder of these as Hugging Face lays it out. Names of tensors in dictionaries
+ * of dictionaries are joined by dots, as are numbers of lists: {@code state_dict.encoder.conv_in.weight}.
  *
- * <p>Nothing in the file is executed, and what it declares is compared with its length before memory is taken.
+ * <p>Nothing in the file is executed, and what it declares is compared with its length before memory is taken. Names and sizes are
+ * read when it is opened, and the numbers of a tensor each time when they are asked for.
  */
 public final class WeightArchive implements AutoCloseable {
     private final Path path;
-    private final String container;
-    private final String sha256;
+    private final WeightSource source;
+    private final String prefix; // of the source's names, which those here lack
     private final Map<String, long[]> shapes;
     private final Map<String, String> settings;
-    private final Function<String, Tensor> reader;
-    private final AutoCloseable source;
 
     private WeightArchive(
-            Path path,
-            String container,
-            String sha256,
-            Map<String, long[]> shapes,
-            Map<String, String> settings,
-            Function<String, Tensor> reader,
-            AutoCloseable source) {
+            Path path, WeightSource source, String prefix, Map<String, long[]> shapes, Map<String, String> settings) {
         this.path = path;
-        this.container = container;
-        this.sha256 = sha256;
+        this.source = source;
+        this.prefix = prefix;
         this.shapes = shapes;
         this.settings = settings;
-        this.reader = reader;
-        this.source = source;
     }
 
-    /** @throws BadFileException if there is no such file, it can't be read, or is no container that is known */
+    /**
+     * Opens a file, the index of several ({@code *.index.json}), or a folder with one or the other.
+     *
+     * @throws BadFileException if there is none, it can't be read, or is no container that is known
+     */
     public static WeightArchive open(Path path) {
-        String sha256 = WeightFile.sha256(path, "give a file of weights");
-        if (TorchFile.looksLikeOne(path)) {
-            Map<String, Tensor> tensors = TorchFile.read(path);
-            Map<String, long[]> shapes = new LinkedHashMap<>();
-            tensors.forEach((name, tensor) -> shapes.put(name, Dims.of(tensor)));
-            return new WeightArchive(path, "PyTorch", sha256, shapes, Map.of(), tensors::get, () -> {});
-        }
-        TensorFile file = TensorFile.open(path);
-        return new WeightArchive(path, "safetensors", sha256, file.shapes(), file.metadata(), file::tensor, file);
+        Map<String, String> settings = new LinkedHashMap<>(WeightFiles.settings(path));
+        WeightSource source = WeightFiles.open(path);
+        source.settings().forEach(settings::putIfAbsent);
+        return new WeightArchive(path, source, "", source.shapes(), settings);
+    }
+
+    /** Whether it is a folder with files that are named as weights are, and no run folder. Says nothing on whether they can be read. */
+    public static boolean isFolder(Path path) {
+        return WeightFiles.isFolder(path);
     }
 
     /**
@@ -60,7 +61,7 @@ public final class WeightArchive implements AutoCloseable {
      * @param reader of each, by name
      */
     public static WeightArchive of(Path path, Map<String, long[]> shapes, Function<String, Tensor> reader) {
-        return new WeightArchive(path, "memory", "", new LinkedHashMap<>(shapes), Map.of(), reader, () -> {});
+        return new WeightArchive(path, new Elsewhere(shapes, reader), "", shapes, Map.of());
     }
 
     /** What was opened. */
@@ -68,14 +69,29 @@ public final class WeightArchive implements AutoCloseable {
         return path;
     }
 
-    /** In words: safetensors, or PyTorch. */
+    /** In words: {@code PyTorch}, {@code PyTorch before 1.6}, {@code safetensors}, {@code msgpack of flax}, or some files of one. */
     public String container() {
-        return container;
+        return source.container();
     }
 
-    /** Of the file, in hexadecimal. */
+    /**
+     * Of the file, in hexadecimal. Of several files it is that of theirs, in hexadecimal and in the order of the files' names, one
+     * behind the other. Reads them all.
+     */
     public String sha256() {
-        return sha256;
+        List<Path> files = source.files();
+        if (files.size() == 1) {
+            return WeightFile.sha256(files.get(0), "it was removed");
+        }
+        try {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            for (Path file : files) {
+                digest.update(WeightFile.sha256(file, "it was removed").getBytes(StandardCharsets.US_ASCII));
+            }
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
+        }
     }
 
     /** The sizes of all tensors, by name, in the order of the file; none for a scalar. */
@@ -83,9 +99,17 @@ public final class WeightArchive implements AutoCloseable {
         return Collections.unmodifiableMap(shapes);
     }
 
-    /** What the file says besides, numbers and words, by names as those of tensors. */
+    /**
+     * What the file says besides, numbers, words and truths, by names as those of tensors: of a trainer's checkpoint, of the
+     * metadata of safetensors, and of the config.json of a folder. Long texts and the rest of long lists are left out.
+     */
     public Map<String, String> settings() {
         return Collections.unmodifiableMap(settings);
+    }
+
+    /** How many things lie in the file that are neither tensors nor plain values, by their class; they were not made. */
+    public Map<String, Integer> foreign() {
+        return Collections.unmodifiableMap(source.foreign());
     }
 
     /** Whether there is a tensor of this name. */
@@ -101,7 +125,11 @@ public final class WeightArchive implements AutoCloseable {
     public long[] shape(String name) {
         long[] shape = shapes.get(name);
         if (shape == null) {
-            throw new BadFileException(path, "must hold the tensor " + Excerpt.of(name) + ", and doesn't");
+            String other = source.others().get(prefix + name);
+            throw new BadFileException(
+                    path,
+                    "must hold the tensor " + Excerpt.of(name)
+                            + (other == null ? ", and doesn't" : ", and has under that name " + Excerpt.of(other)));
         }
         return shape.clone();
     }
@@ -122,6 +150,12 @@ public final class WeightArchive implements AutoCloseable {
         return (int) shape[dimension];
     }
 
+    /** The type of a tensor as safetensors calls it, such as F32 or BF16; errors as {@link #shape}'s. */
+    public String dtype(String name) {
+        shape(name);
+        return source.dtype(prefix + name);
+    }
+
     /** How many tensors there are of this name with the numbers 0, 1, and so on in the place of {@code %d}. */
     public int count(String name) {
         int count = 0;
@@ -134,7 +168,7 @@ public final class WeightArchive implements AutoCloseable {
     /** Reads a tensor, in the type in which it is stored, to the CPU; errors as {@link #shape}'s, and of its numbers. */
     public Tensor tensor(String name) {
         shape(name);
-        return reader.apply(name);
+        return source.tensor(prefix + name);
     }
 
     /** The tensors whose names begin so, by the rest of their names; the same file, which stays open as long as this. */
@@ -145,18 +179,43 @@ public final class WeightArchive implements AutoCloseable {
                 part.put(name.substring(prefix.length()), shape);
             }
         });
-        return new WeightArchive(path, container, sha256, part, settings, name -> reader.apply(prefix + name), source);
+        return new WeightArchive(path, source, this.prefix + prefix, part, settings);
     }
 
     /** Closes the file; tensors that were read stay valid. */
     @Override
     public void close() {
-        try {
-            source.close();
-        } catch (RuntimeException e) {
-            throw e;
-        } catch (Exception e) {
-            throw new IllegalStateException(e);
+        source.close();
+    }
+
+    /** Tensors that are in no file. */
+    private record Elsewhere(Map<String, long[]> shapes, Function<String, Tensor> reader) implements WeightSource {
+        @Override
+        public String container() {
+            return "no file";
         }
+
+        @Override
+        public List<Path> files() {
+            return List.of();
+        }
+
+        @Override
+        public String dtype(String name) {
+            return ElementType.F32.name();
+        }
+
+        @Override
+        public Map<String, String> settings() {
+            return Map.of();
+        }
+
+        @Override
+        public Tensor tensor(String name) {
+            return reader.apply(name);
+        }
+
+        @Override
+        public void close() {}
     }
 }

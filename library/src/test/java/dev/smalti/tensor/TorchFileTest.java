@@ -5,10 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -25,79 +23,6 @@ class TorchFileTest {
     @TempDir
     private Path folder;
 
-    /** The instructions that PyTorch writes, one method each. */
-    private static final class Pickle {
-        private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-
-        Pickle() {
-            op(0x80).op(2);
-        }
-
-        Pickle op(int code) {
-            bytes.write(code);
-            return this;
-        }
-
-        Pickle global(String module, String name) {
-            op('c').bytes.writeBytes((module + "\n" + name + "\n").getBytes(StandardCharsets.UTF_8));
-            return this;
-        }
-
-        Pickle text(String text) {
-            op('X').bytes.writeBytes(little(4).putInt(text.length()).array());
-            bytes.writeBytes(text.getBytes(StandardCharsets.UTF_8));
-            return this;
-        }
-
-        Pickle number(int number) {
-            op('J').bytes.writeBytes(little(4).putInt(number).array());
-            return this;
-        }
-
-        Pickle tuple(int... numbers) {
-            op('(');
-            for (int each : numbers) {
-                number(each);
-            }
-            return op('t');
-        }
-
-        Pickle dictionary() {
-            return global("collections", "OrderedDict").op(')').op('R').op('(');
-        }
-
-        /** Of a storage of six numbers. */
-        Pickle tensor(String name, String type, int offset, int[] sizes, int[] strides) {
-            text(name).global("torch._utils", "_rebuild_tensor_v2").op('(').op('(');
-            text("storage")
-                    .global("torch", type)
-                    .text("7")
-                    .text("cpu")
-                    .number(6)
-                    .op('t')
-                    .op('Q');
-            number(offset).tuple(sizes).tuple(strides).op(0x89);
-            return global("collections", "OrderedDict").op(')').op('R').op('t').op('R');
-        }
-
-        /** With the state that PyTorch hangs on its dictionaries. */
-        byte[] end() {
-            op('u').op('}')
-                    .op('q')
-                    .op(0)
-                    .text("_metadata")
-                    .op('h')
-                    .op(0)
-                    .op('s')
-                    .op('b');
-            return stop();
-        }
-
-        byte[] stop() {
-            return op('.').bytes.toByteArray();
-        }
-    }
-
     private static ByteBuffer little(int size) {
         return ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
     }
@@ -111,7 +36,7 @@ class TorchFileTest {
     }
 
     private static byte[] two() {
-        return new Pickle()
+        return new TorchPickle()
                 .dictionary()
                 .tensor("a.weight", "FloatStorage", 0, new int[] {2, 3}, new int[] {1, 2})
                 .tensor("b", "FloatStorage", 5, new int[] {}, new int[] {})
@@ -138,18 +63,10 @@ class TorchFileTest {
 
     /** Magic number, version, system, state dict, keys, and the storage with its count. */
     private Path legacy(byte[] pickle, byte[] numbers, long count) throws IOException {
-        Pickle magic = new Pickle().op(0x8a).op(10);
-        byte[] number = new BigInteger("1950a86a20f9469cfc6c", 16).toByteArray();
-        for (int i = number.length - 1; i >= 0; i--) {
-            magic.op(number[i]);
-        }
         ByteArrayOutputStream all = new ByteArrayOutputStream();
-        all.writeBytes(magic.stop());
-        all.writeBytes(new Pickle().op('M').op(1001 & 255).op(1001 >> 8).stop());
-        all.writeBytes(
-                new Pickle().op('}').text("little_endian").op(0x88).op('s').stop());
+        all.writeBytes(TorchSave.legacyHead());
         all.writeBytes(pickle);
-        all.writeBytes(new Pickle().op(']').text("7").op('a').stop());
+        all.writeBytes(new TorchPickle().op(']').text("7").op('a').stop());
         all.writeBytes(little(8).putLong(count).array());
         all.writeBytes(numbers);
         return Files.write(folder.resolve("legacy.pth"), all.toByteArray());
@@ -185,7 +102,7 @@ class TorchFileTest {
 
     @Test
     void refuses_by_name_what_a_pickle_would_call() throws IOException {
-        byte[] evil = new Pickle()
+        byte[] evil = new TorchPickle()
                 .global("posix", "system")
                 .text("echo")
                 .op(0x85)
@@ -193,35 +110,41 @@ class TorchFileTest {
                 .stop();
         refused(zip(evil, numbers(), ZipEntry.STORED), "the name posix.system", "safetensors");
         refused(legacy(evil, numbers(), 6), "the name posix.system");
-        refused(zip(new Pickle().op(0x81).stop(), numbers(), ZipEntry.STORED), "the instruction 0x81");
-        byte[] called =
-                new Pickle().global("torch", "FloatStorage").op(')').op('R').stop();
+        refused(zip(new TorchPickle().op(0x81).stop(), numbers(), ZipEntry.STORED), "the instruction 0x81");
+        byte[] called = new TorchPickle()
+                .global("torch", "FloatStorage")
+                .op(')')
+                .op('R')
+                .stop();
         refused(zip(called, numbers(), ZipEntry.STORED), "a call of torch.FloatStorage with 0 arguments");
-        byte[] stateful = new Pickle().text("a").op('}').op('b').stop();
+        byte[] stateful = new TorchPickle().text("a").op('}').op('b').stop();
         refused(zip(stateful, numbers(), ZipEntry.STORED), "the state of an object");
     }
 
     @Test
     void refuses_pickles_that_are_broken() throws IOException {
-        List<Pickle> broken = List.of(
-                new Pickle(),
-                new Pickle().op('R'),
-                new Pickle().op('t'),
-                new Pickle().op('h').op(3),
-                new Pickle().op('(').op('(').op(0x85),
-                new Pickle().text("a").op('R'),
-                new Pickle().text("a").op('Q'),
-                new Pickle().op('N').op('Q'),
-                new Pickle().op('N').op(')').op('R'),
-                new Pickle().op('}').number(1).number(2).op('s'),
-                new Pickle().op('}').op('(').text("a").op('u'));
-        for (Pickle each : broken) {
+        List<TorchPickle> broken = List.of(
+                new TorchPickle(),
+                new TorchPickle().op('R'),
+                new TorchPickle().op('t'),
+                new TorchPickle().op('h').op(3),
+                new TorchPickle().op('(').op('(').op(0x85),
+                new TorchPickle().text("a").op('R'),
+                new TorchPickle().text("a").op('Q'),
+                new TorchPickle().op('N').op('Q'),
+                new TorchPickle().op('N').op(')').op('R'),
+                new TorchPickle().op('}').number(1).number(2).op('s'),
+                new TorchPickle().op('}').op('(').text("a").op('u'));
+        for (TorchPickle each : broken) {
             refused(zip(each.stop(), numbers(), ZipEntry.STORED), "pickle");
         }
-        refused(zip(new Pickle().op('X').number(Integer.MAX_VALUE).stop(), numbers(), ZipEntry.STORED), "bytes of it");
-        byte[] itself = new Pickle().op(']').op('q').op(0).op('h').op(0).op('a').stop();
+        refused(
+                zip(new TorchPickle().op('X').number(Integer.MAX_VALUE).stop(), numbers(), ZipEntry.STORED),
+                "bytes of it");
+        byte[] itself =
+                new TorchPickle().op(']').op('q').op(0).op('h').op(0).op('a').stop();
         refused(zip(itself, numbers(), ZipEntry.STORED), "dictionary of tensors");
-        byte[] cut = new Pickle().text("abc").stop();
+        byte[] cut = new TorchPickle().text("abc").stop();
         refused(zip(Arrays.copyOf(cut, 8), numbers(), ZipEntry.STORED), "cut off");
     }
 
@@ -229,7 +152,7 @@ class TorchFileTest {
     @Test
     void a_list_that_is_stored_once_is_not_copied_by_every_call() throws IOException {
         int calls = 12_000;
-        Pickle tuple = new Pickle().op('(');
+        TorchPickle tuple = new TorchPickle().op('(');
         for (int i = 0; i < 60_000; i++) {
             tuple.op('K').op(1);
         }
@@ -244,7 +167,7 @@ class TorchFileTest {
 
     @Test
     void there_is_a_limit_of_tensors() throws IOException {
-        Pickle many = new Pickle()
+        TorchPickle many = new TorchPickle()
                 .op(')')
                 .op('q')
                 .op(0)
@@ -269,14 +192,18 @@ class TorchFileTest {
 
     @Test
     void quotes_little_of_a_name() throws IOException {
-        byte[] pickle =
-                new Pickle().op('}').text("n".repeat(100_000)).number(3).op('s').stop();
+        byte[] pickle = new TorchPickle()
+                .op('}')
+                .text("n".repeat(100_000))
+                .number(3)
+                .op('s')
+                .stop();
         assertThatThrownBy(() -> TorchFile.read(zip(pickle, numbers(), ZipEntry.STORED)))
                 .message()
                 .contains("nn… in it is something else")
                 .hasSizeLessThan(500);
         refused(
-                zip(new Pickle().global("x".repeat(100_000), "y").stop(), numbers(), ZipEntry.STORED),
+                zip(new TorchPickle().global("x".repeat(100_000), "y").stop(), numbers(), ZipEntry.STORED),
                 "the name " + "x".repeat(199) + "…, and only");
     }
 
@@ -291,13 +218,13 @@ class TorchFileTest {
             {{0}, {2}, {-1}},
         };
         for (int[][] each : wrong) {
-            byte[] pickle = new Pickle()
+            byte[] pickle = new TorchPickle()
                     .dictionary()
                     .tensor("a", "FloatStorage", each[0][0], each[1], each[2])
                     .end();
             refused(zip(pickle, numbers(), ZipEntry.STORED), "tensor a within its storage of 6 numbers");
         }
-        byte[] huge = new Pickle()
+        byte[] huge = new TorchPickle()
                 .dictionary()
                 .tensor("a", "ComplexStorage", 0, new int[] {1}, new int[] {1})
                 .end();
@@ -306,8 +233,8 @@ class TorchFileTest {
         refused(legacy(two(), new byte[23], 6), "cut off");
         refused(legacy(two(), numbers(), 1L << 60), "a storage that its pickle doesn't describe");
         refused(zip(two(), numbers(), ZipEntry.DEFLATED), "without compression");
-        refused(zip(new Pickle().number(3).stop(), numbers(), ZipEntry.STORED), "dictionary of tensors");
-        byte[] other = new Pickle().op('}').text("epoch").number(3).op('s').stop();
+        refused(zip(new TorchPickle().number(3).stop(), numbers(), ZipEntry.STORED), "dictionary of tensors");
+        byte[] other = new TorchPickle().op('}').text("epoch").number(3).op('s').stop();
         refused(zip(other, numbers(), ZipEntry.STORED), "epoch in it is something else");
         refused(Files.write(folder.resolve("x.pth"), new byte[] {'P', 'K', 3, 4, 0}), "broken zip");
     }
