@@ -74,7 +74,7 @@ final class DiffusersVq implements PublishedKind {
     private static int size(Map<String, String> settings) {
         try {
             int said = Integer.parseInt(settings.getOrDefault("sample_size", ""));
-            return said == UNSAID || Integer.bitCount(said) != 1 ? TamingVqgan.SIZE : said;
+            return said == UNSAID ? TamingVqgan.SIZE : said;
         } catch (NumberFormatException e) {
             return TamingVqgan.SIZE;
         }

@@ -104,11 +104,19 @@ public final class Edit {
         return new Edit(model, content, variations);
     }
 
+    /** The pixels of a grid of training along a side, which the tokenizer may have seen at another size. */
+    private static int side(Model model) {
+        TokenSpace trained = model.prior().space();
+        return trained.height() == trained.width()
+                ? trained.height() * model.tokenizer().factor()
+                : model.tokenizer().imageSize();
+    }
+
     /** Whether the image is edited at its own size. */
     private static boolean own(Model model, Content content) {
         Pixels image = content.image();
         int factor = model.tokenizer().factor();
-        int side = model.tokenizer().imageSize();
+        int side = side(model);
         Extension more = content.extension();
         boolean tiles = image.width() % factor == 0 && image.height() % factor == 0;
         boolean large = image.width() + more.left() + more.right() >= side
@@ -118,7 +126,7 @@ public final class Edit {
 
     private static Size size(Model model, Content content, boolean own) {
         int factor = model.tokenizer().factor();
-        int side = model.tokenizer().imageSize();
+        int side = side(model);
         Extension more = content.extension();
         int width = (own ? content.image().width() : side) + more.left() + more.right();
         int height = (own ? content.image().height() : side) + more.top() + more.bottom();
@@ -137,7 +145,7 @@ public final class Edit {
 
     /** The image as {@code encode} sees it, and its mask likewise. */
     private static EditCanvas resized(Model model, Content content) {
-        int side = model.tokenizer().imageSize();
+        int side = side(model);
         Pixels image = content.image();
         Mask mask = content.mask();
         Preparation preparation = Encoding.preparation(model.folder().tokenizerFolder(), side);

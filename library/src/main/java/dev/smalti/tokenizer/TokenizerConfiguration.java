@@ -6,7 +6,7 @@ import org.bytedeco.pytorch.Device;
 
 /** What a recipe says of a tokenizer, and how one is built of it. Implementations are records. */
 public interface TokenizerConfiguration {
-    /** H = W of the training images; a power of two. */
+    /** H = W of the training images. */
     int size();
 
     /**

@@ -3,6 +3,7 @@ package dev.smalti.exchange;
 import dev.smalti.tensor.TorchSave.Numbers;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -13,32 +14,41 @@ import java.util.regex.Pattern;
 
 /** Names and shapes of all tensors of a published file, as its project's own code made them. */
 final class KeyList {
-    private static final Pattern LINE = Pattern.compile("(\\S+) \\(([\\d, ]*)\\) \\w+");
+    private static final Pattern LINE = Pattern.compile("(\\S+) \\(([\\d, ]*)\\)( \\w+)?");
 
     private KeyList() {}
 
     /**
      * Made-up weights of these names.
      *
-     * @param section whose heading, behind {@code ###}, begins so
+     * @param section whose heading, behind {@code ###}, begins so; null for all of a file without headings
      */
-    static Map<String, Numbers> read(String file, String section) throws IOException {
+    static Map<String, Numbers> read(String file, String section) {
         Map<String, Numbers> numbers = new LinkedHashMap<>();
-        boolean inside = false;
+        shapes(file, section).forEach((name, shape) -> numbers.put(name, new Numbers(numbers.size(), shape)));
+        return numbers;
+    }
+
+    /** Their shapes, in the order of the file. */
+    static Map<String, long[]> shapes(String file, String section) {
+        Map<String, long[]> shapes = new LinkedHashMap<>();
+        boolean inside = section == null;
         for (String line : lines(file)) {
             Matcher match = LINE.matcher(line);
             if (line.startsWith("### ")) {
                 inside = line.startsWith("### " + section);
             } else if (inside && match.matches()) {
-                numbers.put(match.group(1), new Numbers(numbers.size(), shape(match.group(2))));
+                shapes.put(match.group(1), shape(match.group(2)));
             }
         }
-        return numbers;
+        return shapes;
     }
 
-    private static List<String> lines(String file) throws IOException {
+    private static List<String> lines(String file) {
         try (InputStream in = KeyList.class.getResourceAsStream("/keys/" + file + ".txt")) {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8).lines().toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

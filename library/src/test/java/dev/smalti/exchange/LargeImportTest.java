@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.smalti.Allocation;
 import dev.smalti.job.Describe;
 import dev.smalti.job.ImportWeights;
+import dev.smalti.prior.Prior;
 import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
@@ -29,7 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The checkpoint of taming-transformers in its real size, with numbers by a rule. */
+/** Checkpoints in their real sizes, with numbers by a rule. */
 class LargeImportTest {
     private static final int TRAINED = 40; // tensors of the decoder whose optimizer state is kept here
 
@@ -37,7 +38,7 @@ class LargeImportTest {
     private Path folder;
 
     /** What Lightning saves: the weights, the optimizer's state, and callbacks by their classes. */
-    private static Map<String, Object> checkpoint() throws IOException {
+    private static Map<String, Object> checkpoint() {
         Map<String, Object> state = new LinkedHashMap<>(KeyList.read("taming", "taming f16"));
         assertThat(state).hasSize(343);
         Map<Integer, Object> moments = new LinkedHashMap<>();
@@ -72,7 +73,26 @@ class LargeImportTest {
         hasItsNumbers(run);
     }
 
-    private static void hasItsNumbers(Path run) throws IOException {
+    @Test
+    @Timeout(120)
+    void a_prior_of_published_size_is_imported_and_knows_what_it_was_given() throws IOException {
+        Map<String, Numbers> state = KeyList.read("unleashing-absorbing", null);
+        Path file = TorchSave.zip(folder.resolve("absorbing_ema.th"), state);
+        assertThat(Files.size(file)).isGreaterThan(300_000_000);
+        Path run = folder.resolve("run");
+        long start = System.nanoTime();
+        Map<String, Object> facts = new ImportWeights(file, run, null, null, null, null, List.of()).run();
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(60));
+        Files.delete(file);
+        assertThat(facts).containsEntry("kind", "unleashing-absorbing").containsEntry("grid", "16x16");
+        try (Prior prior = RunFolder.open(run).prior(Devices.cpu(), List.of())) {
+            Tensor head = prior.parameters().all().get("head.weight");
+            assertThat(Tensors.toFloats(head)[700])
+                    .isEqualTo(state.get("_denoise_fn.head.weight").at(700));
+        }
+    }
+
+    private static void hasItsNumbers(Path run) {
         Map<String, Numbers> wanted = KeyList.read("taming", "taming f16");
         try (Tokenizer tokenizer = RunFolder.open(run).tokenizer(Devices.cpu())) {
             assertThat(tokenizer.space().codes()).isEqualTo(1024);

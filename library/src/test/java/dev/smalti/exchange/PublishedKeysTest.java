@@ -3,6 +3,7 @@ package dev.smalti.exchange;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.smalti.exchange.PublishedKind.Asked;
+import dev.smalti.prior.Prior;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -10,15 +11,8 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.tensor.WeightArchive;
 import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.tokenizer.TokenizerConfiguration;
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -31,8 +25,16 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The tensors of models as they were published, by name and shape; their numbers aren't needed to see that all find a place. */
 class PublishedKeysTest {
     @ParameterizedTest
-    @ValueSource(strings = {"taming-vqgan", "unleashing-vqgan", "llamagen-vq", "maskgit-vqgan"})
-    void all_tensors_of_a_published_tokenizer_find_their_place(String name) {
+    @ValueSource(
+            strings = {
+                "taming-vqgan",
+                "unleashing-vqgan",
+                "llamagen-vq",
+                "maskgit-vqgan",
+                "unleashing-absorbing",
+                "halton-maskgit"
+            })
+    void all_tensors_of_a_published_model_find_their_place(String name) {
         Scope.free(() -> {
             Device meta = new Device("meta");
             WeightArchive archive = archive(name, meta);
@@ -58,29 +60,21 @@ class PublishedKeysTest {
     }
 
     private static Map<String, long[]> ours(Subject subject, Device meta) {
+        if (subject instanceof Subject.OfPrior prior) {
+            try (Prior sketch = prior.configuration().build(prior.space(), prior.classes(), new Seed(0), meta)) {
+                return sketch.parameters().blueprint().shapes();
+            }
+        }
         TokenizerConfiguration configuration = ((Subject.OfTokenizer) subject).configuration();
         try (Tokenizer tokenizer = configuration.build(new Seed(0), meta)) {
             return tokenizer.parameters().blueprint().shapes();
         }
     }
 
-    /** A line each: {@code encoder.conv_in.weight (128, 3, 3, 3)}. */
     private static WeightArchive archive(String name, Device meta) {
-        Map<String, long[]> shapes = new LinkedHashMap<>();
-        try (BufferedReader lines = new BufferedReader(new InputStreamReader(
-                PublishedKeysTest.class.getResourceAsStream("/keys/" + name + ".txt"), StandardCharsets.UTF_8))) {
-            lines.lines().forEach(line -> {
-                String[] parts = line.split(" ", 2);
-                shapes.put(
-                        parts[0],
-                        Arrays.stream(parts[1].split("[(), ]+"))
-                                .filter(size -> !size.isEmpty())
-                                .mapToLong(Long::parseLong)
-                                .toArray());
-            });
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        Map<String, long[]> shapes =
+                name.equals("taming-vqgan") ? KeyList.shapes("taming", "taming f16") : KeyList.shapes(name, null);
+        assertThat(shapes).isNotEmpty();
         return WeightArchive.of(
                 Path.of(name),
                 shapes,

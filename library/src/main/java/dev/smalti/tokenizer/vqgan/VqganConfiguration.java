@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.Device;
 /**
  * VQGAN, Esser et al. 2021 ({@link Vqgan}): its size and its losses.
  *
- * @param size H = W of the images; a power of two in 8..1024
+ * @param size H = W of the images; 8..1024, whole tokens of {@code patch} · 2^(multipliers - 1) pixels
  * @param channels channels at the highest resolution; at least 1
  * @param multipliers factors of the channels at each resolution, highest first, each but the last followed by a halving;
  *     each at least 1
@@ -80,8 +80,8 @@ public record VqganConfiguration(
     }
 
     public VqganConfiguration {
-        if (size < 8 || size > 1024 || Integer.bitCount(size) != 1) {
-            throw new IllegalArgumentException("size must be a power of two in 8..1024, got " + size);
+        if (size < 8 || size > 1024) {
+            throw new IllegalArgumentException("size must be in 8..1024, got " + size);
         }
         if (channels < 1) {
             throw new IllegalArgumentException("channels must be at least 1, got " + channels);
@@ -104,12 +104,14 @@ public record VqganConfiguration(
         if (patch < 1 || patch > 8 || Integer.bitCount(patch) != 1) {
             throw new IllegalArgumentException("patch must be 1, 2, 4 or 8, got " + patch);
         }
-        int factor = patch << (multipliers.size() - 1);
-        if (size / factor < 1) {
-            throw new IllegalArgumentException("size " + size + " cannot be halved by patch " + patch + " and "
-                    + multipliers.size() + " multipliers: fewer multipliers or a larger size");
+        long factor = (long) patch << Math.min(32, multipliers.size() - 1);
+        if (size % factor != 0) {
+            throw new IllegalArgumentException(
+                    "size must be a multiple of " + factor + ", the pixels of a token with patch "
+                            + patch + " and " + multipliers.size() + " multipliers, got " + size
+                            + ": another size, or fewer multipliers");
         }
-        attention = attention == null ? List.of(size / factor) : List.copyOf(attention);
+        attention = attention == null ? List.of((int) (size / factor)) : List.copyOf(attention);
         quantConv = quantConv != null && quantConv;
         latent = latent == null ? codebook.dimension() : latent;
         if (!quantConv && latent != codebook.dimension()) {
