@@ -7,11 +7,13 @@ import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.WeightArchive;
 import java.util.List;
 import java.util.Optional;
+import java.util.ServiceLoader;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
-/** All forms that are known. */
+/** All forms that are known: those of this library, then those that jars on the class path bring as a service {@link PublishedKind}. */
 public final class PublishedKinds {
-    private static final List<PublishedKind> ALL = List.of(
+    private static final List<PublishedKind> OWN = List.of(
             new TamingVqgan(), //
             new UnleashingVqgan(),
             new LlamagenVq(),
@@ -34,7 +36,11 @@ public final class PublishedKinds {
 
     /** All of them, as {@code --kind} and the pages list them. */
     public static List<PublishedKind> all() {
-        return ALL;
+        return Stream.concat(
+                        OWN.stream(),
+                        ServiceLoader.load(PublishedKind.class, PublishedKinds.class.getClassLoader()).stream()
+                                .map(ServiceLoader.Provider::get))
+                .toList();
     }
 
     /**
@@ -45,7 +51,7 @@ public final class PublishedKinds {
      * @throws BadFileException if its names are of no kind
      */
     static Found find(WeightArchive file, String name) {
-        List<PublishedKind> candidates = ALL.stream()
+        List<PublishedKind> candidates = all().stream()
                 .filter(kind -> name == null || kind.name().equals(name))
                 .toList();
         if (candidates.isEmpty()) {
@@ -68,7 +74,7 @@ public final class PublishedKinds {
 
     /** The kind of a file whose names of tensors say one. */
     public static Optional<PublishedKind> recognised(WeightArchive file) {
-        return recognised(file, ALL).map(Found::kind);
+        return recognised(file, all()).map(Found::kind);
     }
 
     private static Optional<Found> recognised(WeightArchive file, List<PublishedKind> candidates) {
@@ -84,6 +90,6 @@ public final class PublishedKinds {
     }
 
     private static String names() {
-        return ALL.stream().map(PublishedKind::name).collect(Collectors.joining(", "));
+        return all().stream().map(PublishedKind::name).collect(Collectors.joining(", "));
     }
 }
