@@ -7,6 +7,7 @@ import dev.smalti.evaluate.EvaluationResult.Draw;
 import dev.smalti.model.Decoding;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.Model;
+import dev.smalti.run.RunFolder;
 import dev.smalti.token.TokenSpace;
 import java.util.Arrays;
 import java.util.List;
@@ -99,7 +100,7 @@ final class DrawnImages implements ImageSource {
         draw = new Draw(
                 request.name(),
                 weights,
-                model.folder().description().tokenizer(),
+                decoder(model.folder()),
                 model.step(),
                 model.precision(),
                 model.overrides(),
@@ -109,6 +110,12 @@ final class DrawnImages implements ImageSource {
                 cost,
                 seconds);
         return compared(count, batching.resized());
+    }
+
+    /** By its weights, since several may decode the same tokens; where it isn't there, that of the tokens. */
+    private static String decoder(RunFolder model) {
+        RunFolder tokenizer = model.tokenizerFolder();
+        return tokenizer == null ? model.description().tokenizer() : tokenizer.weightsFingerprint();
     }
 
     /** The model stays open. */

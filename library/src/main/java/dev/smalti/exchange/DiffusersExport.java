@@ -46,9 +46,7 @@ public final class DiffusersExport {
      */
     public DiffusersExport(RunFolder run) {
         this.run = run;
-        TokenizerConfiguration recipe = RecipeFile.read(
-                        run.path().resolve("recipe.yaml"), TokenizerRecipe.class, List.of())
-                .tokenizer();
+        TokenizerConfiguration recipe = run.recipe(TokenizerRecipe.class).tokenizer();
         if (!(recipe instanceof VqganConfiguration vqgan)) {
             throw new JobException(Phrase.of("%s is a tokenizer of kind %s, and diffusers' VQModel is a vqgan: --to"
                             + " safetensors takes the weights of all")

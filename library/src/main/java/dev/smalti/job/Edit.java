@@ -51,7 +51,21 @@ public final class Edit {
      * @param resize brings the image to the model's size even where it could be edited at its own
      */
     public record Content(
-            String name, Pixels image, String maskName, Mask mask, Extension extension, int feather, boolean resize) {}
+            String name, Pixels image, String maskName, Mask mask, Extension extension, int feather, boolean resize) {
+        public Content {
+            if (mask == null && extension.equals(Extension.NONE)) {
+                throw new JobException(
+                        "there is nothing to draw of " + name + ": it needs a mask, an extension, or both");
+            }
+            if (feather < 0) {
+                throw new JobException("feather must be at least 0, got " + feather);
+            }
+            if (mask != null && (mask.width() != image.width() || mask.height() != image.height())) {
+                throw new JobException(Phrase.of("%s must have the size of the image, %d x %d, got %d x %d")
+                        .with(maskName, image.width(), image.height(), mask.width(), mask.height()));
+            }
+        }
+    }
 
     /**
      * What is drawn.
@@ -59,7 +73,16 @@ public final class Edit {
      * @param label name of a class; null for none
      * @param stride of the windows of a canvas larger than the model's grids, in tokens; 0 for the usual
      */
-    public record Variations(int count, String label, long seed, Sampling sampling, int stride) {}
+    public record Variations(int count, String label, long seed, Sampling sampling, int stride) {
+        public Variations {
+            if (count < 1) {
+                throw new JobException("count must be at least 1, got " + count);
+            }
+            if (stride < 0) {
+                throw new JobException("stride must be at least 0, got " + stride);
+            }
+        }
+    }
 
     private Edit(Model model, Content content, Variations variations) {
         this.model = model;

@@ -25,6 +25,7 @@ import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tokenizer.Tokenizer;
+import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.train.HeldOut;
 import dev.smalti.train.Run;
 import dev.smalti.train.Watcher;
@@ -89,7 +90,7 @@ public record TrainTokenizer(
                 throw new JobException(data + " has only " + images.size() + " image; training needs more");
             }
             FromRun begins = FromRun.open(from == null ? null : from.toString(), Encoding::tokenizerOf, out);
-            String tokens = read.tokenizer().keepsTokens() ? tokens(begins) : null;
+            String tokens = read.tokenizer().keepsTokens() ? tokens(begins, read.tokenizer()) : null;
             begins.toBegin().ifPresent(run -> {
                 new Beginning(run).of(tokenizer, read.tokenizer());
                 parents.put("tokenizer", run.fingerprint());
@@ -123,9 +124,11 @@ public record TrainTokenizer(
     }
 
     /** The fingerprint of the tokens that stay what they were, where only a part is trained that no code depends on. */
-    private String tokens(FromRun begins) {
+    private String tokens(FromRun begins, TokenizerConfiguration configuration) {
         if (begins.begun()) {
-            return RunFolder.open(out).description().tokenizer();
+            RunFolder own = RunFolder.open(out);
+            new Beginning(own).requireSameTokens(configuration);
+            return own.description().tokenizer();
         }
         return begins.toBegin()
                 .map(RunFolder::fingerprint)

@@ -38,6 +38,7 @@ public record Beginning(RunFolder run) {
     private static final String TOKENIZER = "tokenizer.";
     private static final String PRIOR = "prior.";
     private static final String NETWORK = "prior.network.";
+    private static final String STEPS = "prior.steps";
     private static final Set<String> UNTOLD =
             Set.of("dropout", "attention_dropout", "deviation"); // of a trained network
     private static final int SHOWN = 4;
@@ -68,6 +69,15 @@ public record Beginning(RunFolder run) {
             });
             load(tokenizer.parameters(), weights);
         });
+    }
+
+    /**
+     * Looks, where this very run goes on, whether its tokens stay what they were.
+     *
+     * @throws JobException naming the keys of its recipe by which images would have other codes
+     */
+    public void requireSameTokens(TokenizerConfiguration configuration) {
+        requireNetwork(configuration);
     }
 
     private void requireNetwork(TokenizerConfiguration configuration) {
@@ -107,9 +117,9 @@ public record Beginning(RunFolder run) {
                 .limit(SHOWN)
                 .map(each -> Phrase.of("%s to %s, got %s").with(each.key(), each.theirs(), each.own()))
                 .toList();
-        throw new JobException(
-                Phrase.of("--from begins with the weights of the same network, and that of %s is another%s: set %s%s")
-                        .with(run.path(), where, String.join("; ", ways), shown.size() > SHOWN ? "; …" : ""));
+        throw new JobException(Phrase.of(
+                        "training goes on with the weights of the same network, and that of %s is another%s: set %s%s")
+                .with(run.path(), where, String.join("; ", ways), shown.size() > SHOWN ? "; …" : ""));
     }
 
     /**
@@ -126,6 +136,7 @@ public record Beginning(RunFolder run) {
         LearntNetwork network = configuration.network();
         requireNetwork(configuration);
         requireSpace(prior.space(), network, name);
+        requireTime(prior.space(), configuration);
         warnOfTokens(tokens, name);
         Scope.free(() -> {
             Map<String, Tensor> weights = run.weights();
@@ -162,6 +173,20 @@ public record Beginning(RunFolder run) {
         return key.equals("prior.kind") || key.startsWith(NETWORK) && !UNTOLD.contains(key.substring(NETWORK.length()));
     }
 
+    /** Left out, steps are as many as places, and a network that is told the step would be told another share of noise by the same number. */
+    private void requireTime(TokenSpace own, PriorConfiguration configuration) {
+        PriorRecipe recipe = new PriorRecipe(
+                null, null, null, configuration, run.recipe(PriorRecipe.class).training(), null);
+        Map<String, Object> values = RecipeFile.values(recipe);
+        long places = run.description().space().length();
+        if (values.containsKey(STEPS) && values.get(STEPS) == null && own.length() != places) {
+            throw new JobException(Phrase.of(
+                            "%s was trained in as many steps as it has places, %d, and the tokens have %d: set %s to %d, so that times"
+                                    + " mean what they did")
+                    .with(run.path(), places, own.length(), STEPS, places));
+        }
+    }
+
     private void requireSpace(TokenSpace own, LearntNetwork network, String name) {
         TokenSpace theirs = run.description().space();
         if (own.codes() != theirs.codes() || own.depth() != theirs.depth()) {
@@ -173,7 +198,7 @@ public record Beginning(RunFolder run) {
             throw new JobException(Phrase.of(
                             "--from begins with a prior of the same grid where its network has learnt its places: %s has"
                                     + " grids of %s, and %s of %s: take tokens of that grid, or a run whose network learns"
-                                    + " none (dit with learnt_positions: false, vq-diffusion with positions: sinusoidal)")
+                                    + " none (dit with learnt_positions: false, vq-diffusion with positions: sinusoidal, llamagen)")
                     .with(run.path(), theirs.grid(), name, own.grid()));
         }
     }

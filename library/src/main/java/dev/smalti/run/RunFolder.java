@@ -427,7 +427,7 @@ public final class RunFolder {
     }
 
     /** Its recipe, of the type that goes with its {@linkplain Description#kind kind}. */
-    <T> T recipe(Class<T> type) {
+    public <T> T recipe(Class<T> type) {
         return RecipeFile.read(path.resolve("recipe.yaml"), type, List.of());
     }
 
@@ -565,6 +565,10 @@ public final class RunFolder {
                         TensorBytes.of(bits).forEach(digest::update);
                     }
                 });
+                if (isTokenizer()) {
+                    digest.update(
+                            recipe(TokenizerRecipe.class).tokenizer().choosing().getBytes(StandardCharsets.UTF_8));
+                }
                 return HexFormat.of().formatHex(digest.digest()).substring(0, 16);
             } catch (NoSuchAlgorithmException e) {
                 throw new IllegalStateException(e);

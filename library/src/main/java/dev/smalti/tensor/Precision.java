@@ -139,11 +139,15 @@ public enum Precision {
         DeviceType type = device.is_cuda() ? DeviceType.CUDA : DeviceType.CPU;
         boolean within = torch.is_autocast_enabled(type);
         boolean coarse = device.is_cuda() && torch.globalContext().allowTF32CuBLAS();
+        boolean coarseConvolutions = device.is_cuda() && torch.globalContext().allowTF32CuDNN();
         if (within) {
             torch.set_autocast_enabled(type, false);
         }
         if (coarse) {
             torch.globalContext().setAllowTF32CuBLAS(false);
+        }
+        if (coarseConvolutions) {
+            torch.globalContext().setAllowTF32CuDNN(false);
         }
         try {
             return body.get();
@@ -153,6 +157,9 @@ public enum Precision {
             }
             if (coarse) {
                 torch.globalContext().setAllowTF32CuBLAS(true);
+            }
+            if (coarseConvolutions) {
+                torch.globalContext().setAllowTF32CuDNN(true);
             }
         }
     }

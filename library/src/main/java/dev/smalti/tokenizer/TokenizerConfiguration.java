@@ -48,6 +48,11 @@ public interface TokenizerConfiguration {
         return Map.of();
     }
 
+    /** By what other rule than the usual codes are chosen of the same weights; empty for the usual one. Part of the fingerprint. */
+    default String choosing() {
+        return "";
+    }
+
     /**
      * A new, untrained tokenizer.
      *

@@ -92,8 +92,7 @@ public final class OnnxExport {
     }
 
     private void writeDenoiser(Path folder) throws IOException {
-        PriorConfiguration recipe = RecipeFile.read(run.path().resolve("recipe.yaml"), PriorRecipe.class, List.of())
-                .prior();
+        PriorConfiguration recipe = run.recipe(PriorRecipe.class).prior();
         try (Prior prior = run.prior(Devices.cpu(), List.of())) {
             DenoiserGraph denoiser = Scope.value(() -> DenoiserGraph.of(recipe, prior));
             model.put("prior", RecipeFile.kind(recipe));
@@ -130,9 +129,7 @@ public final class OnnxExport {
     }
 
     private void writeTokenizer(RunFolder folder, Path out) throws IOException {
-        TokenizerConfiguration recipe = RecipeFile.read(
-                        folder.path().resolve("recipe.yaml"), TokenizerRecipe.class, List.of())
-                .tokenizer();
+        TokenizerConfiguration recipe = folder.recipe(TokenizerRecipe.class).tokenizer();
         if (!(recipe instanceof VqganConfiguration configuration)) {
             throw new JobException(Phrase.of("tokenizers of kind %s can't be exported to ONNX: vqgan can; --to"
                             + " safetensors takes the weights of all")

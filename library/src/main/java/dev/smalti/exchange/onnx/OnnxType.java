@@ -3,8 +3,7 @@ package dev.smalti.exchange.onnx;
 /** Of the elements of a tensor, by ONNX's number. */
 enum OnnxType {
     FLOAT(1, 4),
-    INT64(7, 8),
-    BOOL(9, 1);
+    INT64(7, 8);
 
     private final int code;
     private final int bytes;

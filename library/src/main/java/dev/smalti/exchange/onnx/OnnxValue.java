@@ -60,10 +60,6 @@ final class OnnxValue {
         return compute("MatMul", other);
     }
 
-    OnnxValue exp() {
-        return compute("Exp");
-    }
-
     OnnxValue log() {
         return compute("Log");
     }

@@ -33,6 +33,7 @@ public record CodebookConfiguration(
         Choice choice,
         Double entropy,
         Double kl) {
+    private static final double COMMITMENT = 0.25;
     private static final double DECAY = 0.99;
     private static final double REVIVE_BELOW = 0.05;
     private static final double KL = 5e-4; // of taming's GumbelQuantize
@@ -60,7 +61,12 @@ public record CodebookConfiguration(
 
     public CodebookConfiguration {
         update = update == null ? Update.GRADIENT : update;
-        commitment = commitment == null ? 0.25 : commitment;
+        choice = choice == null ? Choice.NEAREST : choice;
+        if (choice == Choice.PROJECTION && commitment != null && commitment != COMMITMENT) {
+            throw new IllegalArgumentException(
+                    "commitment is for choice: nearest and cosine, got " + commitment + ": leave it out");
+        }
+        commitment = commitment == null ? COMMITMENT : commitment;
         legacy = legacy != null && legacy;
         decay = decay == null ? DECAY : decay;
         reviveBelow = reviveBelow == null ? (update == Update.MOVING_AVERAGE ? REVIVE_BELOW : 0.0) : reviveBelow;
@@ -70,7 +76,7 @@ public record CodebookConfiguration(
         if (dimension < 1) {
             throw new IllegalArgumentException("dimension must be at least 1, got " + dimension);
         }
-        if (!(commitment >= 0)) {
+        if (!(commitment >= 0) || Double.isInfinite(commitment)) {
             throw new IllegalArgumentException("commitment must be at least 0, got " + commitment);
         }
         if (!(decay > 0 && decay < 1)) {
@@ -85,13 +91,12 @@ public record CodebookConfiguration(
         if (legacy && update == Update.MOVING_AVERAGE) {
             throw new IllegalArgumentException("legacy needs update: gradient");
         }
-        choice = choice == null ? Choice.NEAREST : choice;
         entropy = entropy == null ? 0.0 : entropy;
         kl = kl == null ? (choice == Choice.PROJECTION ? KL : 0.0) : kl;
-        if (!(entropy >= 0)) {
+        if (!(entropy >= 0) || Double.isInfinite(entropy)) {
             throw new IllegalArgumentException("entropy must be at least 0, got " + entropy);
         }
-        if (!(kl >= 0)) {
+        if (!(kl >= 0) || Double.isInfinite(kl)) {
             throw new IllegalArgumentException("kl must be at least 0, got " + kl);
         }
         if (choice != Choice.NEAREST && update == Update.MOVING_AVERAGE) {

@@ -5,7 +5,9 @@ import dev.smalti.tokenizer.PerceptualConfiguration;
 import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.tokenizer.quantize.CodebookConfiguration;
+import dev.smalti.tokenizer.quantize.CodebookConfiguration.Choice;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.bytedeco.pytorch.Device;
@@ -232,6 +234,13 @@ public record VqganConfiguration(
                 .filter(side -> side > 0)
                 .toList();
         return Map.of("size", other, "attention", sides);
+    }
+
+    @Override
+    public String choosing() {
+        return codebook.choice() == Choice.NEAREST
+                ? ""
+                : codebook.choice().name().toLowerCase(Locale.ROOT);
     }
 
     /** Pixels per token along a side. */
