@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.smalti.Toy;
 import dev.smalti.corruption.Corruption;
+import dev.smalti.network.CausalNetworkConfiguration;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.recipe.BuiltInKinds;
@@ -97,6 +98,7 @@ class BuiltInKindsTest {
                         PriorConfiguration.class,
                         TokenizerConfiguration.class,
                         NetworkConfiguration.class,
+                        CausalNetworkConfiguration.class,
                         PerceptualConfiguration.class);
     }
 
