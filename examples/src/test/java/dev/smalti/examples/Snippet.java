@@ -13,13 +13,17 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Lines of Java that a text shows: statements, or declarations.
+ * Lines of Java that a text shows: statements, or declarations, behind imports of what isn't the library's; or a whole file, which begins
+ * with its package.
  *
  * @param place where they stand, for messages
  */
 record Snippet(String place, String code) {
     private static final Pattern MARKDOWN = Pattern.compile("```java\\n(.*?)```", Pattern.DOTALL);
     private static final Pattern JAVADOC = Pattern.compile("<pre>\\{@code\\n(.*?)\\n *\\* *\\}</pre>", Pattern.DOTALL);
+
+    private static final Pattern OWN_IMPORTS = Pattern.compile("(import [^;]+;\\s+)+");
+    private static final Pattern WHOLE = Pattern.compile("\\Apackage ([\\w.]+);.*?\\bclass (\\w+) ", Pattern.DOTALL);
 
     /** Those of a Markdown file. */
     static List<Snippet> ofMarkdown(Path file) throws IOException {
@@ -51,14 +55,30 @@ record Snippet(String place, String code) {
         return code.contains("\"fruits-64\"");
     }
 
+    /** The class that can be run, of a whole file; null for a part of one. */
+    String main() {
+        Matcher whole = WHOLE.matcher(code);
+        return whole.find() ? whole.group(1) + "." + whole.group(2) : null;
+    }
+
+    /** Writes a whole file to where its package has it. */
+    Path write(Path folder) throws IOException {
+        Path file = folder.resolve(main().replace('.', '/') + ".java");
+        Files.createDirectories(file.getParent());
+        return Files.writeString(file, code);
+    }
+
     /**
      * A source file with a class of that name that has the snippet in its main method, or as a member, and what examples
      * take for granted.
      */
     Path write(Path folder, String name) throws IOException {
-        boolean declares = code.strip().matches("(?s)(public |final |static )*(record|class|interface) .*");
-        String text = "// " + place + "\n" + IMPORTS + "class " + name + " {\n" + GIVEN
-                + (declares ? code : "public static void main(String[] arguments) throws Exception {\n" + code + "\n}")
+        Matcher imports = OWN_IMPORTS.matcher(code);
+        String own = imports.lookingAt() ? imports.group() : "";
+        String rest = code.substring(own.length());
+        boolean declares = rest.strip().matches("(?s)(public |final |static )*(record|class|interface) .*");
+        String text = "// " + place + "\n" + IMPORTS + own + "class " + name + " {\n" + GIVEN
+                + (declares ? rest : "public static void main(String[] arguments) throws Exception {\n" + rest + "\n}")
                 + "\n}\n";
         return Files.writeString(Files.createDirectories(folder).resolve(name + ".java"), text);
     }

@@ -36,6 +36,22 @@ public record Mask(int width, int height, boolean[] open) {
         return new Mask(pixels.width(), pixels.height(), open == null ? white(pixels, name) : open);
     }
 
+    /**
+     * Decodes the transparent parts of a picture, whatever its colours.
+     *
+     * @param name what messages call the file
+     * @throws DataException if the file is broken or all of it is opaque
+     */
+    public static Mask ofTransparency(byte[] file, String name) {
+        Picture picture = ImageDecoder.decode(file, name);
+        boolean[] open = picture.alpha() == null ? null : transparent(picture.alpha());
+        if (open == null) {
+            throw new DataException(
+                    name + " is opaque, so nothing says what is drawn anew: erase that part, or give a mask");
+        }
+        return new Mask(picture.pixels().width(), picture.pixels().height(), open);
+    }
+
     /** @return null where all is opaque */
     private static boolean[] transparent(byte[] alpha) {
         boolean[] open = new boolean[alpha.length];

@@ -176,6 +176,7 @@ public final class Importing implements AutoCloseable {
                 null,
                 null,
                 null,
+                null,
                 null);
     }
 

@@ -52,17 +52,24 @@ public final class Edit {
      */
     public record Content(
             String name, Pixels image, String maskName, Mask mask, Extension extension, int feather, boolean resize) {
+        /** @throws JobException if the mask is of another size, or nothing is drawn */
         public Content {
             if (mask == null && extension.equals(Extension.NONE)) {
-                throw new JobException(
-                        "there is nothing to draw of " + name + ": it needs a mask, an extension, or both");
+                throw new JobException("there is nothing to draw: give a mask, an extension or both");
             }
             if (feather < 0) {
                 throw new JobException("feather must be at least 0, got " + feather);
             }
             if (mask != null && (mask.width() != image.width() || mask.height() != image.height())) {
-                throw new JobException(Phrase.of("%s must have the size of the image, %d x %d, got %d x %d")
-                        .with(maskName, image.width(), image.height(), mask.width(), mask.height()));
+                throw new JobException(
+                        Phrase.of("%s must have the size of the image, %d x %d pixels (width x height), got %d x %d:"
+                                        + " scale it, or give a rectangle x,y,width,height")
+                                .with(maskName, image.width(), image.height(), mask.width(), mask.height()));
+            }
+            if (mask != null && mask.count() == 0) {
+                throw new JobException(Phrase.of(
+                                "%s has nothing to draw anew: make that part transparent, or white where all is opaque")
+                        .with(maskName));
             }
         }
     }

@@ -242,19 +242,7 @@ public record EditImage(Source source, Request request, Output output, int batch
                             "--mask %s is neither a file nor a rectangle x,y,width,height in pixels, such as 0,0,%d,%d")
                     .with(file, image.width() / 2, image.height()));
         }
-        Mask mask = Mask.decode(read("--mask", file), file.toString());
-        if (mask.width() != image.width() || mask.height() != image.height()) {
-            throw new JobException(
-                    Phrase.of("--mask %s must have the size of the image, %d x %d pixels (width x height), got %d x %d:"
-                                    + " scale it, or give a rectangle x,y,width,height")
-                            .with(file, image.width(), image.height(), mask.width(), mask.height()));
-        }
-        if (mask.count() == 0) {
-            throw new JobException(Phrase.of(
-                            "--mask %s has nothing to draw anew: make that part transparent, or white where all is opaque")
-                    .with(file));
-        }
-        return mask;
+        return Mask.decode(read("--mask", file), file.toString());
     }
 
     private static Mask rectangle(Pixels image, Matcher numbers) {

@@ -275,12 +275,9 @@ public record GenerateImages(String model, Opening opening, Request request, Out
             throw new JobException(model + " has no tokenizer, so it can draw tokens but not images:"
                     + " use --format tokens without --size and --grid, or train the prior with --tokenizer");
         }
-        if (size == null) {
-            return request.sampling();
-        }
-        Sampling sized = request.sampling().canvas(open.canvas(size.height(), size.width(), request.stride()));
-        boolean asTrained = open.space(sized).equals(open.prior().space());
-        return asTrained ? request.sampling() : sized; // every method can draw that
+        return size == null
+                ? request.sampling()
+                : open.sized(request.sampling(), size.height(), size.width(), request.stride());
     }
 
     /** Null if there is to be none. */

@@ -194,6 +194,18 @@ public final class Model implements Painter, AutoCloseable {
         return new Canvas(height / patch, width / patch, stride);
     }
 
+    /**
+     * The sampling on the canvas of images of that size, and as it is if they are of the size of training, which every method
+     * can draw.
+     *
+     * @param stride of the windows in tokens; 0 for the usual
+     * @throws JobException as {@link #canvas} does
+     */
+    public Sampling sized(Sampling sampling, int height, int width, int stride) {
+        Sampling sized = sampling.canvas(canvas(height, width, stride));
+        return space(sized).equals(prior.space()) ? sampling : sized;
+    }
+
     /** The pixels of whole tokens, no fewer than {@code least}, that are nearest to {@code side} from below or above. */
     private int nearest(int side, int least, boolean above) {
         int tokens = above ? (side + patch() - 1) / patch() : side / patch();

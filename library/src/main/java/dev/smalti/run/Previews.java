@@ -33,6 +33,7 @@ final class Previews implements Watcher {
     private final MovingAverage average; // null: the weights as they are
     private final Sheet sheet;
     private final Consumer<Phase> progress;
+    private final List<Watcher> told;
     private final Runnable stop;
     private final LongSupplier clock;
     private long last; // when the last preview was done
@@ -50,6 +51,7 @@ final class Previews implements Watcher {
      * @param progress told of the pictures made
      * @param stop whether to end a preview, by a {@link dev.smalti.tensor.Stopping.StoppedWorkException}
      * @param clock nanoseconds
+     * @param told of each preview
      */
     Previews(
             Path folder,
@@ -58,7 +60,8 @@ final class Previews implements Watcher {
             Sheet sheet,
             Consumer<Phase> progress,
             BooleanSupplier stop,
-            LongSupplier clock) {
+            LongSupplier clock,
+            List<Watcher> told) {
         this.folder = folder;
         this.every = every;
         this.average = average;
@@ -66,6 +69,7 @@ final class Previews implements Watcher {
         this.progress = progress;
         this.stop = Stopping.when(stop);
         this.clock = clock;
+        this.told = told;
     }
 
     /** Makes up for the preview in which the run was stopped. */
@@ -110,7 +114,7 @@ final class Previews implements Watcher {
             return;
         }
         if (!shown.isEmpty()) {
-            Pictures.writePng(file(run), Pictures.grid(shown, sheet.columns(), 2));
+            write(run, Pictures.grid(shown, sheet.columns(), 2));
         }
         last = clock.getAsLong();
         if (tried < sheet.size()) {
@@ -122,6 +126,11 @@ final class Previews implements Watcher {
                     sheet.unit(),
                     text(budget));
         }
+    }
+
+    private void write(Run run, Pixels picture) {
+        Pictures.writePng(file(run), picture);
+        told.forEach(each -> each.pictured(run.step(), "preview", file(run), picture.width(), picture.height()));
     }
 
     private static String text(long budget) {

@@ -9,6 +9,7 @@ import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Stopping;
 import dev.smalti.train.Best;
 import dev.smalti.train.Checkpoints;
+import dev.smalti.train.EventLog;
 import dev.smalti.train.HeldOut;
 import dev.smalti.train.MeasureSums;
 import dev.smalti.train.MetricsLog;
@@ -92,8 +93,12 @@ public final class TrainingRun<B> {
                 provenance.write(origin);
             }
             MovingAverage average = players.get(0).average();
-            List<Watcher> all = new ArrayList<>(watchers);
-            MetricsLog log = new MetricsLog(folder.path(), configuration, sums);
+            List<Watcher> told = new ArrayList<>(watchers);
+            if (configuration.tensorboard()) {
+                told.add(new EventLog(folder.path()));
+            }
+            List<Watcher> all = new ArrayList<>(told);
+            MetricsLog log = new MetricsLog(folder.path(), configuration, sums, told);
             all.add(log);
             all.add(checkpoints); // before what takes long and may be stopped
             Best best = new Best(configuration.patience(), joined());
@@ -102,7 +107,7 @@ public final class TrainingRun<B> {
             }
             if (sheet != null && configuration.previewEvery() > 0) {
                 long every = configuration.previewEvery();
-                all.add(new Previews(folder.path(), every, average, sheet, this::tell, stop, System::nanoTime));
+                all.add(new Previews(folder.path(), every, average, sheet, this::tell, stop, System::nanoTime, told));
             }
             BooleanSupplier end = () -> stop.getAsBoolean() || best.outOfPatience();
             TrainLoop<B> loop =

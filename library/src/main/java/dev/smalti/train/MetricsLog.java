@@ -45,16 +45,26 @@ public final class MetricsLog implements Watcher {
     private final Path folder;
     private final TrainingConfiguration configuration;
     private final MeasureSums sums;
+    private final List<Watcher> told;
     private final Map<String, TreeMap<Long, Double>> curves = new LinkedHashMap<>();
     private final Map<String, TreeMap<Long, List<Double>>> profiles = new LinkedHashMap<>(); // by time
     private long validated = -1; // the step of the last validation
     private int items; // of each
 
-    /** @param sums of the steps that the next line is of; a checkpoint has them too */
+    /** Nobody is told of its lines. */
     public MetricsLog(Path folder, TrainingConfiguration configuration, MeasureSums sums) {
+        this(folder, configuration, sums, List.of());
+    }
+
+    /**
+     * @param sums of the steps that the next line is of; a checkpoint has them too
+     * @param told of each line
+     */
+    public MetricsLog(Path folder, TrainingConfiguration configuration, MeasureSums sums, List<Watcher> told) {
         this.folder = folder;
         this.configuration = configuration;
         this.sums = sums;
+        this.told = told;
         this.items = configuration.heldOutItems();
     }
 
@@ -173,19 +183,25 @@ public final class MetricsLog implements Watcher {
 
     private void append(Map<String, Object> line) {
         long step = (Long) line.get("step");
+        Map<String, Double> measures = new LinkedHashMap<>();
         line.forEach((name, value) -> {
             if (value instanceof TimeProfile profile) {
                 profile(name, step, profile.losses());
+                apart(name, profile.losses(), measures);
             } else {
-                curve(name, step, ((Number) value).doubleValue());
+                double number = ((Number) value).doubleValue();
+                curve(name, step, number);
+                measures.put(name, number);
             }
         });
+        measures.remove("step");
         try {
             Files.writeString(
                     file(), JSON.writeValueAsString(line) + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         } catch (IOException e) {
             throw new UncheckedIOException(file() + " cannot be written", e);
         }
+        told.forEach(each -> each.measured(step, measures));
     }
 
     private void curve(String name, long step, double value) {
@@ -211,6 +227,14 @@ public final class MetricsLog implements Watcher {
             ((TimeProfile) losses).losses().set(Integer.parseInt(part.group(2)), value);
         });
         return together;
+    }
+
+    /** The parts of a loss by time as measures of their own. */
+    private static void apart(String name, List<Double> losses, Map<String, Double> measures) {
+        for (int part = 0; part < losses.size(); part++) {
+            Double loss = losses.get(part);
+            measures.put(name + "." + part, loss == null ? Double.NaN : loss);
+        }
     }
 
     private static List<Double> numbers(JsonNode array) {

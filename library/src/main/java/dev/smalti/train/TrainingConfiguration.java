@@ -35,6 +35,8 @@ import java.util.List;
  * @param keepBest whether the checkpoint with the least held-out measure is kept besides, which then is the one that is opened;
  *     true with a patience, else false, if left out
  * @param patience held-out measures without a lesser one after which the training ends, 0 for never; at least 0; 0 if left out
+ * @param tensorboard whether the run folder also gets event files of TensorBoard, with what {@code metrics.jsonl} has and the previews;
+ *     false if left out
  */
 public record TrainingConfiguration(
         long steps,
@@ -57,7 +59,8 @@ public record TrainingConfiguration(
         Long checkpointEvery,
         Integer keep,
         Boolean keepBest,
-        Integer patience) {
+        Integer patience,
+        Boolean tensorboard) {
     private static final int LEAST_ITEMS = 64;
 
     /** Of the learning rate, after the warm-up. */
@@ -115,6 +118,7 @@ public record TrainingConfiguration(
         }
         patience = patience == null ? 0 : patience;
         keepBest = keepBest == null ? patience > 0 : keepBest;
+        tensorboard = tensorboard != null && tensorboard;
         if (patience < 0) {
             throw new IllegalArgumentException("patience must be at least 0, got " + patience);
         }
@@ -151,6 +155,7 @@ public record TrainingConfiguration(
                 null,
                 precision,
                 device,
+                null,
                 null,
                 null,
                 null,

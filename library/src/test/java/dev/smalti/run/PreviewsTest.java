@@ -152,7 +152,7 @@ class PreviewsTest {
     }
 
     private Previews begin(long step) {
-        Previews previews = new Previews(folder, 5, null, sheet, phases::add, () -> stop, () -> now);
+        Previews previews = new Previews(folder, 5, null, sheet, phases::add, () -> stop, () -> now, List.of());
         previews.started(run(step, step));
         return previews;
     }

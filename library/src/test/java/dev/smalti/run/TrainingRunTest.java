@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.smalti.data.Pixels;
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
@@ -20,7 +21,9 @@ import dev.smalti.tokenizer.vqgan.AdversarialConfiguration;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration;
 import dev.smalti.train.BestCheckpoint;
 import dev.smalti.train.Checkpoints;
+import dev.smalti.train.EventFiles;
 import dev.smalti.train.HeldOut;
+import dev.smalti.train.MetricsFile;
 import dev.smalti.train.Run;
 import dev.smalti.train.TrainingConfiguration;
 import dev.smalti.train.Watcher;
@@ -30,6 +33,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -52,6 +56,8 @@ class TrainingRunTest {
             Map.of(2L, 5.0, 4L, 4.0, 6L, 3.0, 8L, 6.0, 10L, 7.0, 12L, 3.0, 14L, 8.0, 16L, 9.0);
 
     private static final Map<Long, Path> RUNS = new TreeMap<>(); // with patience, stopped behind those steps
+
+    private static final Pixels BLACK = new Pixels(2, 2, new byte[12]);
 
     @TempDir
     private static Path shared;
@@ -213,6 +219,36 @@ class TrainingRunTest {
     }
 
     @Test
+    void tells_tensorboard_what_it_measures_and_draws_across_a_stop() throws IOException {
+        Path out = folder.resolve("out");
+        Sheet sheet = new BlackSheet();
+        for (BooleanSupplier stop : List.of(after(7), NEVER)) {
+            Written written = new Written(0);
+            training(out, forTensorboard(), 0, List.of(written), stop).run(TrainingRunTest::batch, written, sheet);
+        }
+        EventFiles events = EventFiles.of(out);
+        assertThat(events.count()).isEqualTo(2);
+        Map<String, Map<Long, Float>> logged = new TreeMap<>();
+        MetricsFile.forEach(
+                out.resolve("metrics.jsonl"), line -> line.properties().forEach(each -> {
+                    if (!each.getKey().equals("step")) {
+                        logged.computeIfAbsent(each.getKey(), key -> new TreeMap<>())
+                                .put(line.get("step").asLong(), each.getValue().floatValue());
+                    }
+                }));
+        assertThat(logged).containsKeys("squares.loss", "held_out.cost", "learning_rate");
+        assertThat(events.scalars()).isEqualTo(logged);
+        assertThat(events.images().get("preview").keySet()).containsExactly(4L, 8L, 12L, 16L);
+        assertThat(events.images().get("preview").get(16L))
+                .isEqualTo(Files.readAllBytes(out.resolve("preview-16.png")));
+    }
+
+    @Test
+    void leaves_no_event_files_where_none_are_asked_for() throws IOException {
+        assertThat(EventFiles.of(whole).count()).isZero();
+    }
+
+    @Test
     void opens_the_newest_where_somebody_has_deleted_the_best() throws IOException {
         Path out = copyOf(whole);
         try (Stream<Path> files = Files.list(out.resolve("checkpoint-6"))) {
@@ -291,7 +327,11 @@ class TrainingRunTest {
 
     private static TrainingRun<Tensor> training(
             Path out, Boolean keepBest, Integer patience, long joins, List<Watcher> watchers, BooleanSupplier stop) {
-        TrainingConfiguration configuration = configuration(keepBest, patience);
+        return training(out, configuration(keepBest, patience), joins, watchers, stop);
+    }
+
+    private static TrainingRun<Tensor> training(
+            Path out, TrainingConfiguration configuration, long joins, List<Watcher> watchers, BooleanSupplier stop) {
         return new TrainingRun<>(
                 RunFolder.prepare(out, description(), true),
                 new TokenizerRecipe(0L, null, TINY, configuration),
@@ -322,6 +362,28 @@ class TrainingRunTest {
             null,
             null);
 
+    private static final class BlackSheet implements Sheet {
+        @Override
+        public int size() {
+            return 4;
+        }
+
+        @Override
+        public int columns() {
+            return 2;
+        }
+
+        @Override
+        public String unit() {
+            return "pictures";
+        }
+
+        @Override
+        public List<Pixels> pictures(int from, int to, LongConsumer progress) {
+            return Collections.nCopies(to - from, BLACK);
+        }
+    }
+
     private static RunFolder.Description description() {
         return RunFolder.Description.tokenizer(new TokenSpace(16, 4, 4));
     }
@@ -329,7 +391,14 @@ class TrainingRunTest {
     private static TrainingConfiguration configuration(Boolean keepBest, Integer patience) {
         return new TrainingConfiguration(
                 16, 4, 0.05, null, null, null, null, null, 0.9, null, null, "fp32", "cpu", 3L, 2L, null, 0L, 4L, 1,
-                keepBest, patience);
+                keepBest, patience, null);
+    }
+
+    /** Another recipe key than those that the others are of. */
+    private static TrainingConfiguration forTensorboard() {
+        return new TrainingConfiguration(
+                16, 4, 0.05, null, null, null, null, null, 0.9, null, null, "fp32", "cpu", 3L, 2L, null, 4L, 4L, 1,
+                null, null, true);
     }
 
     private static Tensor batch(long number) {

@@ -106,7 +106,7 @@ class LossByTimeTest {
             };
             TrainingConfiguration configuration = new TrainingConfiguration(
                     4, 4, 0.1, null, null, null, null, null, null, 2, null, "fp32", "cpu", 2L, 0L, null, 0L, null, null,
-                    null, null);
+                    null, null, null);
             MetricsLog log = new MetricsLog(folder, configuration, new MeasureSums());
             try (Player<Tensor> player = Player.of(objective, configuration, false)) {
                 new TrainLoop<>(

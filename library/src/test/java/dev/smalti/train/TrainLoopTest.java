@@ -260,7 +260,7 @@ class TrainLoopTest {
     private static TrainingConfiguration schedule(Schedule schedule) {
         return new TrainingConfiguration(
                 110, 1, 0.1, null, null, 10L, schedule, null, null, null, null, null, null, null, null, null, null,
-                null, null, null, null);
+                null, null, null, null, null);
     }
 
     private static Run run(
@@ -280,7 +280,7 @@ class TrainLoopTest {
     private static TrainingConfiguration configuration(long steps, int parts) {
         return new TrainingConfiguration(
                 steps, ITEMS, 0.05, null, null, null, null, null, null, parts, null, "fp32", "cpu", null, null, null,
-                null, null, null, null, null);
+                null, null, null, null, null, null);
     }
 
     /** Parts of so many of an endless row of targets. */

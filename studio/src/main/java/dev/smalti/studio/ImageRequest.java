@@ -125,11 +125,8 @@ record ImageRequest(
     /** For images of that model. @throws ApiException if it can't draw them so */
     Wish.Draw draw(Model model, long seed, boolean watched) {
         try {
-            boolean asTrained = model.tokenizer() != null
-                    && width == model.prior().space().width() * model.patch()
-                    && height == model.prior().space().height() * model.patch();
             Sampling wished = sampling(model);
-            Sampling sized = width > 0 && !asTrained ? wished.canvas(model.canvas(height, width, 0)) : wished;
+            Sampling sized = width > 0 ? model.sized(wished, height, width, 0) : wished;
             long[] labels = model.labels(prompt.isEmpty() ? List.of() : List.of(prompt), n, seed);
             return new Wish.Draw(n, labels, seed, sized, partialImages, watched);
         } catch (JobException e) {

@@ -2,6 +2,7 @@ package dev.smalti.exchange.onnx;
 
 import dev.smalti.exchange.onnx.OnnxGraph.Known;
 import dev.smalti.tensor.Phrase;
+import dev.smalti.tensor.ProtocolMessage;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.TensorBytes;

@@ -2,6 +2,7 @@ package dev.smalti.exchange.onnx;
 
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Phrase;
+import dev.smalti.tensor.ProtocolMessage;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;

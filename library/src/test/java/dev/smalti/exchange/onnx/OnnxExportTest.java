@@ -18,6 +18,7 @@ import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.JsonFile;
+import dev.smalti.tensor.ProtocolMessage;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.Tokenizer;
@@ -145,6 +146,7 @@ class OnnxExportTest {
         assertThat(new ProtocolMessage().number(1, -1).toBytes()).hasSize(11).endsWith(1);
         assertThat(new ProtocolMessage().text(16, "é").toBytes()).containsExactly(0x82, 1, 2, 0xc3, 0xa9);
         assertThat(new ProtocolMessage().real(2, 1).toBytes()).containsExactly(0x15, 0, 0, 0x80, 0x3f);
+        assertThat(new ProtocolMessage().precise(2, 1).toBytes()).containsExactly(0x11, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f);
     }
 
     /** A key that changes what is computed and has no weights would be left out silently: decide here, and in the two exports. */

@@ -1,68 +1,83 @@
-package dev.smalti.exchange.onnx;
+package dev.smalti.tensor;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 
 /**
  * A message of protocol buffers, written field by field: a key, which is 8 · field + type, and then a number of seven bits a byte, four
- * bytes, or a length and as many bytes. <a href="https://protobuf.dev/programming-guides/encoding/">Encoding</a>.
+ * or eight bytes, or a length and as many bytes. <a href="https://protobuf.dev/programming-guides/encoding/">Encoding</a>.
  */
-final class ProtocolMessage {
+public final class ProtocolMessage {
     private static final int NUMBER = 0;
+    private static final int EIGHT_BYTES = 1;
     private static final int BYTES = 2;
     private static final int FOUR_BYTES = 5;
 
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
     /** int32, int64, an enumeration or a truth. */
-    ProtocolMessage number(int field, long value) {
+    public ProtocolMessage number(int field, long value) {
         key(field, NUMBER);
         digits(value);
         return this;
     }
 
     /** float */
-    ProtocolMessage real(int field, float value) {
+    public ProtocolMessage real(int field, float value) {
         key(field, FOUR_BYTES);
-        int bits = Float.floatToIntBits(value);
-        for (int i = 0; i < 4; i++) {
-            out.write(bits >>> 8 * i);
-        }
+        little(Float.floatToIntBits(value), 4);
         return this;
     }
 
-    ProtocolMessage text(int field, String value) {
+    /** double */
+    public ProtocolMessage precise(int field, double value) {
+        key(field, EIGHT_BYTES);
+        little(Double.doubleToLongBits(value), 8);
+        return this;
+    }
+
+    /** string */
+    public ProtocolMessage text(int field, String value) {
         return bytes(field, value.getBytes(StandardCharsets.UTF_8));
     }
 
-    ProtocolMessage message(int field, ProtocolMessage value) {
+    /** A message inside this one. */
+    public ProtocolMessage message(int field, ProtocolMessage value) {
         return bytes(field, value.toBytes());
     }
 
-    ProtocolMessage bytes(int field, byte[] value) {
+    /** bytes */
+    public ProtocolMessage bytes(int field, byte[] value) {
         announce(field, value.length);
         out.writeBytes(value);
         return this;
     }
 
     /** Begins a field of so many bytes, which the caller writes behind this message. */
-    ProtocolMessage announce(int field, long length) {
+    public ProtocolMessage announce(int field, long length) {
         key(field, BYTES);
         digits(length);
         return this;
     }
 
     /** All that was written, one behind the other. */
-    byte[] toBytes() {
+    public byte[] toBytes() {
         return out.toByteArray();
     }
 
-    int length() {
+    /** In bytes. */
+    public int length() {
         return out.size();
     }
 
     private void key(int field, int type) {
         digits((long) field << 3 | type);
+    }
+
+    private void little(long bits, int bytes) {
+        for (int i = 0; i < bytes; i++) {
+            out.write((int) (bits >>> 8 * i));
+        }
     }
 
     private void digits(long value) {
