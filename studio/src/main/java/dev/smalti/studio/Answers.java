@@ -62,7 +62,7 @@ final class Answers {
         json(request, Map.of("error", facts(problem)));
     }
 
-    private static Map<String, Object> facts(ApiException problem) {
+    static Map<String, Object> facts(ApiException problem) {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("message", problem.getMessage());
         facts.put("type", problem.type());
