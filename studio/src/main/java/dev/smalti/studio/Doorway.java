@@ -1,10 +1,10 @@
 package dev.smalti.studio;
 
 import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Phrase;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.HexFormat;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -141,7 +141,7 @@ final class Doorway extends EventsHandler implements Connection.Listener {
                 Excerpt.of(request.getMethod()),
                 Excerpt.of(String.valueOf(path)),
                 counted,
-                String.format(Locale.ROOT, "%.3f", seconds),
+                Phrase.of("%.3f").with(seconds),
                 request.getAttribute(NUMBER));
     }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.draw.Canvas;
 import dev.smalti.draw.Sampling;
 import dev.smalti.model.Model;
 import dev.smalti.model.Opening;
@@ -318,6 +319,53 @@ class ImageServerLimitsTest {
             assertThat(other.next(60_000)).isInstanceOf(Task.Done.class);
             assertThat(queue.size()).as("of the flood, still waiting").isGreaterThan(20);
             flood.cancel();
+        }
+    }
+
+    @Test
+    void goes_on_after_a_draw_that_failed() throws Exception {
+        try (Meters meters = new Meters();
+                DrawingQueue queue =
+                        new DrawingQueue(List.of(Model.open("fruits-64")), 100, 4, meters.of("fruits-64"))) {
+            long later = System.nanoTime() + 600_000_000_000L;
+            Sampling sampling = Sampling.USUAL.steps(2);
+            Task none = queue.submit(new Wish.Draw(1, new long[] {10_000}, 1, sampling, 0, false), later);
+            assertThat(((Task.Failed) none.next(60_000)).cause()).hasMessageContaining("log");
+            Task small = queue.submit(
+                    new Wish.Draw(1, new long[1], 1, sampling.canvas(new Canvas(2, 2, 0)), 0, false), later);
+            assertThat(small.next(60_000)).isInstanceOf(Task.Failed.class);
+            assertThat(queue.submit(wish(1, 2), later).next(60_000)).isInstanceOf(Task.Done.class);
+        }
+    }
+
+    @Test
+    void refuses_uploads_beyond_the_memory_for_them() throws IOException {
+        List<Socket> all = new ArrayList<>();
+        try {
+            String answer = "";
+            for (int i = 0; i < 4; i++) { // of 64 MiB each, in 256 MiB
+                Socket socket = new Socket("127.0.0.1", server.port());
+                all.add(socket);
+                socket.setSoTimeout(20);
+                socket.getOutputStream()
+                        .write(("POST " + EDIT + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data;"
+                                        + " boundary=b\r\nContent-Length: 67108864\r\n\r\n--b\r\n")
+                                .getBytes(StandardCharsets.US_ASCII));
+            }
+            byte[] some = new byte[200];
+            for (int i = 0; answer.isEmpty() && i < 1_000; i++) {
+                try {
+                    int read = all.get(i % all.size()).getInputStream().read(some);
+                    answer = new String(some, 0, read, StandardCharsets.UTF_8);
+                } catch (SocketTimeoutException e) {
+                    // this one has its place
+                }
+            }
+            assertThat(answer).startsWith("HTTP/1.1 429");
+        } finally {
+            for (Socket each : all) {
+                each.close();
+            }
         }
     }
 
