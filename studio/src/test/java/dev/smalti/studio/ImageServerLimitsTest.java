@@ -277,15 +277,16 @@ class ImageServerLimitsTest {
 
     @Test
     void tells_those_that_wait_of_the_deadline_while_others_are_drawn() throws Exception {
-        try (ImageServer own = ImageServer.start(serving(Duration.ofSeconds(2)))) {
-            Client caller = new Client(own.address());
-            List<CompletableFuture<Client.Answer>> all = new ArrayList<>();
-            all.add(caller.later(DRAW, "{\"num_inference_steps\": 1024, \"size\": \"2048x2048\"}"));
-            until(() -> caller.meter("smalti_draws_active") == 1);
-            all.add(caller.later(DRAW, "{\"num_inference_steps\": 1}"));
-            for (CompletableFuture<Client.Answer> each : all) {
-                assertThat(each.join().error(504)).contains("deadline");
-            }
+        try (Meters meters = new Meters();
+                DrawingQueue queue =
+                        new DrawingQueue(List.of(Model.open("fruits-64")), 100, 4, meters.of("fruits-64"))) {
+            Sampling large = Sampling.USUAL.steps(4_096).canvas(new Canvas(64, 64, 0));
+            Task other = queue.submit(
+                    new Wish.Draw(1, new long[1], 1, large, 0, false), System.nanoTime() + 600_000_000_000L);
+            Task hurried = queue.submit(wish(1, 2), System.nanoTime() + 100_000_000L);
+            assertThat(((Task.Failed) hurried.next(60_000)).cause()).hasMessageContaining("deadline");
+            assertThat(other.isToBeDropped(System.nanoTime())).isFalse();
+            other.cancel();
         }
     }
 
