@@ -49,14 +49,14 @@ class ServerDocsTest {
         String script = "set -euo pipefail\n" + blocks("sh");
         assertThat(script).contains("generations", "edits", "mask.png", "stream", "/v1/models", "/metrics");
         run(List.of("bash", "-c", script));
-        for (String name : List.of("cherry.png", "edited-1.png", "edited-4.png", "masked.png")) {
+        for (String name : List.of("cherry.png", "edited-0.png", "edited-3.png", "masked.png")) {
             assertThat(picture(name).width()).as(name).isEqualTo(64);
         }
         assertThat(picture("wide.png").width()).isEqualTo(128);
-        assertThat(picture("edited-1.png")).isNotEqualTo(picture("edited-4.png"));
+        assertThat(picture("edited-0.png")).isNotEqualTo(picture("edited-3.png"));
         String said = Files.readString(folder.resolve("said.txt"));
         assertThat(said)
-                .contains("7\n2\n", "event: image_generation.partial_image", "event: image_generation.completed");
+                .contains("\n2\n", "event: image_generation.partial_image", "event: image_generation.completed");
         assertThat(said).contains("fruits-64\n64x64\n", "ready\n", "smalti_images_total");
     }
 
