@@ -20,7 +20,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class Load {
     private static final String MODEL = "fruits-64";
-    private static final int WARMING = 5; // seconds that aren't measured
+    private static final int WARMING = 10; // seconds that aren't measured
     private static final int KILLS = 3;
     private static final int BETWEEN = 4; // seconds between kills
 
@@ -99,6 +99,8 @@ final class Load {
         long before = table.images();
         double drawnBefore = server.meter("smalti_images_total");
         double drawsBefore = server.meter("smalti_draw_seconds_count");
+        double drawingBefore = server.meter("smalti_draw_seconds_sum");
+        double nativeBefore = server.meter("smalti_native_bytes");
         long started = System.nanoTime();
         for (int second = 1; second <= seconds; second++) {
             megabytes.add(server.megabytes());
@@ -111,12 +113,14 @@ final class Load {
         result.put("images_per_second", rate);
         result.put("drawn_per_second", drawn / took);
         result.put("images_a_draw", drawn / (server.meter("smalti_draw_seconds_count") - drawsBefore));
+        result.put("share_of_time_drawing", (server.meter("smalti_draw_seconds_sum") - drawingBefore) / took);
         result.put("in_one_batch_per_second", table.imagesPerSecond());
         result.put("share_of_one_batch", rate / table.imagesPerSecond());
         result.put("share_with_those_of_clients_that_left", drawn / took / table.imagesPerSecond());
         double middle = mean(megabytes, 1);
         double last = mean(megabytes, 2);
         result.put("resident_mb_by_thirds", List.of(mean(megabytes, 0), middle, last));
+        result.put("native_mb", List.of(nativeBefore / 1e6, server.meter("smalti_native_bytes") / 1e6));
         result.put("memory_is_flat", last <= 1.05 * middle);
     }
 

@@ -22,8 +22,8 @@ import java.util.concurrent.CancellationException;
  */
 final class Answers {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final long PATIENCE = 1_000; // milliseconds between blanks
-    private static final int SILENCE = 2; // of these before the first, so that errors still have their status
+    private static final long PATIENCE = 500; // milliseconds between blanks
+    private static final int SILENCE = 3; // of these before the first, so that errors still have their status
 
     private final Context request;
     private final String model;

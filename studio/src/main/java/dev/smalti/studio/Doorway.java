@@ -38,6 +38,8 @@ final class Doorway extends EventsHandler implements Connection.Listener {
     private static final Pattern SANE = Pattern.compile("[A-Za-z0-9._-]{1,64}");
     private static final Set<String> ROUTINE = Set.of("/healthz", "/readyz", "/metrics"); // asked every few seconds
 
+    private static final Set<String> BODILESS = Set.of("GET", "HEAD");
+
     private final Meters meters;
     private final long arriving; // nanoseconds
     private final long answering;
@@ -104,7 +106,7 @@ final class Doorway extends EventsHandler implements Connection.Listener {
         active.incrementAndGet();
         String wished = request.getHeaders().get("X-Request-Id");
         request.setAttribute(NUMBER, wished != null && SANE.matcher(wished).matches() ? wished : number());
-        if (request.getLength() == 0) {
+        if (request.getLength() == 0 || BODILESS.contains(request.getMethod())) {
             prolong(request, answering);
         }
     }
