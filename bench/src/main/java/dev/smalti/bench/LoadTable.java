@@ -25,7 +25,7 @@ final class LoadTable {
     private final AtomicLong wrong = new AtomicLong();
     private final AtomicLong changed = new AtomicLong();
     private final AtomicInteger apart = new AtomicInteger();
-    private double perSecond;
+    private final double perSecond;
 
     /** @param expected the first of them are those of fewer images too */
     record Wish(String label, long seed, List<Pixels> expected) {}
@@ -40,12 +40,24 @@ final class LoadTable {
                 String label = classes.get(random.nextInt(classes.size()));
                 wishes.add(new Wish(label, i, model.images(List.of(label), MOST, i, sampling)));
             }
-            long started = System.nanoTime();
-            for (int i = 0; i < BATCHES; i++) {
-                model.images(List.of(), 64, i, sampling);
-            }
-            perSecond = BATCHES * 64 / ((System.nanoTime() - started) / 1e9);
+            perSecond = inOneBatch(model);
         }
+    }
+
+    /** How many images a second come of batches of 64, drawn in this process. */
+    static double inOneBatch(String name) {
+        try (Model model = Model.open(name)) {
+            model.images(List.of(), 1, 0, Sampling.USUAL.steps(STEPS));
+            return inOneBatch(model);
+        }
+    }
+
+    private static double inOneBatch(Model model) {
+        long started = System.nanoTime();
+        for (int i = 0; i < BATCHES; i++) {
+            model.images(List.of(), 64, i, Sampling.USUAL.steps(STEPS));
+        }
+        return BATCHES * 64 / ((System.nanoTime() - started) / 1e9);
     }
 
     Wish any(Random random) {

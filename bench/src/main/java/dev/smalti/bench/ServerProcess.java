@@ -45,7 +45,9 @@ final class ServerProcess implements AutoCloseable {
     private void start() throws IOException {
         process = new ProcessBuilder(List.of(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-Xmx2g",
+                        "-Xms512m", // all of it touched at once, so that what grows is none of Java's
+                        "-Xmx512m",
+                        "-XX:+AlwaysPreTouch",
                         "-XX:+UseSerialGC",
                         "-Djava.awt.headless=true",
                         "-cp",

@@ -26,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.eclipse.jetty.ee10.servlet.ServletContextRequest;
@@ -278,15 +279,20 @@ public final class ImageServer implements AutoCloseable {
 
     private void edits(Context request) {
         requireType(request, "multipart/form-data");
-        Edits wished = uploads.read(
-                request.req().getContentLengthLong(),
-                BODY_BYTES,
-                () -> edits(request, Parameters.ofForm(form(request))));
+        Edits wished = upload(request, parameters -> edits(request, parameters));
         answer(request, wished.request(), wished.served(), wished.wish(), wished.seed());
     }
 
     /** What is to be edited, and of which model. */
     private record Edits(ImageRequest request, Served served, Wish wish, long seed) {}
+
+    /** Reads a form and decodes its pictures, within what all uploads may take together. */
+    <T> T upload(Context request, Function<Parameters, T> reading) {
+        return uploads.read(request.req().getContentLengthLong(), BODY_BYTES, () -> {
+            Parameters parameters = Parameters.ofForm(form(request));
+            return uploads.decode(() -> reading.apply(parameters));
+        });
+    }
 
     /** The values of a form. @throws ApiException if it is none */
     private static Map<String, List<String>> form(Context request) {
@@ -312,7 +318,7 @@ public final class ImageServer implements AutoCloseable {
             throw ApiException.bad("model", served.name() + " draws tokens and no images: it has no tokenizer");
         }
         try {
-            Edit edit = uploads.decode(() -> edit(request, parameters, wished, served, seed));
+            Edit edit = edit(request, parameters, wished, served, seed);
             wished.requirePixels(edit.size().height(), edit.size().width());
             return new Edits(wished, served, new Wish.Retouch(wished.n(), edit), seed);
         } catch (JobException | DataException e) {

@@ -21,11 +21,8 @@ final class Meters implements AutoCloseable {
 
     Meters() {
         new JvmMemoryMetrics().bindTo(registry);
-        Gauge.builder("smalti.native.bytes", Pointer::totalBytes)
-                .description("memory of tensors and weights, as far as this process counts it")
-                .register(registry);
         Gauge.builder("smalti.process.bytes", Pointer::physicalBytes)
-                .description("physical memory of this process")
+                .description("physical memory of this process, that of tensors with it")
                 .register(registry);
         FunctionCounter.builder("smalti.passes", this, each -> Work.passes())
                 .description("grids that went through a network")

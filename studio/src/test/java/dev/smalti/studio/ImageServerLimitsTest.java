@@ -385,7 +385,6 @@ class ImageServerLimitsTest {
                         "smalti_draw_seconds_sum{",
                         "smalti_images_total{",
                         "smalti_passes_total ",
-                        "smalti_native_bytes ",
                         "smalti_process_bytes ",
                         "smalti_requests_aborted_total ",
                         "smalti_connections ")
