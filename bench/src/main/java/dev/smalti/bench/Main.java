@@ -49,7 +49,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, {@code ablation-lcmd-consistency}, {@code ablation-lcmd-steps},
  * {@code ablation-lcmd-dropping}, {@code ablation-lcmd-weights}, {@code ablation-lcmd-width}, {@code ablation-samplers} (with {@code =RECIPES} of recipes/toy behind it), and with the folder of {@code fruits-train.zip} and
  * {@code fruits-valid.zip} {@code ablation-rdpm=DIR} (with {@code =ROW} behind it the rows alone whose names begin so) and {@code ablation-rdpm-sampling=DIR}. {@code lcmd-distances=RUN,TOKENS} draws
- * matrices of distances of embeddings.
+ * matrices of distances of embeddings. {@code load [SECONDS [CLIENTS]]} stands alone, see {@link Load}.
  */
 public final class Main {
     private static final Path HOME = Path.of(System.getProperty("smalti.home", ""));
@@ -59,6 +59,10 @@ public final class Main {
     private Main() {}
 
     public static void main(String[] arguments) throws IOException {
+        if (arguments.length > 0 && arguments[0].equals("load")) {
+            Load.main(List.of(arguments).subList(1, arguments.length));
+            return;
+        }
         List<String> asked = arguments.length == 0
                 ? List.of("start", "generate", "canvas", "prior", "priors", "cache", "tokenizer", "encode", "memory")
                 : List.of(arguments);

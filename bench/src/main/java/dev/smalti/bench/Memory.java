@@ -23,8 +23,13 @@ final class Memory {
      * @param key {@code VmHWM} for the most so far, {@code VmRSS} for now
      */
     static long megabytes(String key) {
+        return megabytes(ProcessHandle.current().pid(), key);
+    }
+
+    /** The same of another process. */
+    static long megabytes(long process, String key) {
         try {
-            return Files.readAllLines(Path.of("/proc/self/status")).stream()
+            return Files.readAllLines(Path.of("/proc/" + process + "/status")).stream()
                     .filter(line -> line.startsWith(key + ":"))
                     .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) / 1024)
                     .findFirst()

@@ -103,6 +103,9 @@ record Snippet(String place, String code) {
         try {
             return Stream.concat(
                             Stream.of(
+                                    "com.fasterxml.jackson.databind.ObjectMapper",
+                                    "java.net.URI",
+                                    "java.net.http.*",
                                     "java.nio.file.*",
                                     "java.util.*",
                                     "org.bytedeco.pytorch.Tensor",

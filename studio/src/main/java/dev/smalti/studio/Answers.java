@@ -22,8 +22,8 @@ import java.util.concurrent.CancellationException;
  */
 final class Answers {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final long PATIENCE = 1_000; // milliseconds between blanks
-    private static final int SILENCE = 2; // of these before the first, so that errors still have their status
+    private static final long PATIENCE = 500; // milliseconds between blanks
+    private static final int SILENCE = 3; // of these before the first, so that errors still have their status
 
     private final Context request;
     private final String model;
@@ -62,7 +62,7 @@ final class Answers {
         json(request, Map.of("error", facts(problem)));
     }
 
-    private static Map<String, Object> facts(ApiException problem) {
+    static Map<String, Object> facts(ApiException problem) {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("message", problem.getMessage());
         facts.put("type", problem.type());

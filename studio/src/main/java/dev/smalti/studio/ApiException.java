@@ -39,6 +39,16 @@ final class ApiException extends RuntimeException {
         return new ApiException(404, "invalid_request_error", message, parameter, code, 0);
     }
 
+    /** 405 */
+    static ApiException notAllowed(String message) {
+        return new ApiException(405, "invalid_request_error", message, null, "method_not_allowed", 0);
+    }
+
+    /** Of any status below 500. */
+    static ApiException of(int status, String message) {
+        return new ApiException(status, "invalid_request_error", message, null, "invalid_request", 0);
+    }
+
     /** 413 */
     static ApiException tooLarge(String message) {
         return new ApiException(413, "invalid_request_error", message, null, "request_too_large", 0);

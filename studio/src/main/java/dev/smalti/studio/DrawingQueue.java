@@ -1,18 +1,17 @@
 package dev.smalti.studio;
 
-import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.model.GridBatch;
 import dev.smalti.model.Model;
-import dev.smalti.network.Work;
 import dev.smalti.prior.process.GridDraw;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import java.util.ArrayDeque;
@@ -22,18 +21,24 @@ import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The images that clients wait for, of one model. A worker takes the oldest and all others that are drawn alike, whatever their seeds
- * and classes, draws them at once, and decodes them one by one: so an image has the same bytes whatever is drawn beside it.
+ * and classes, draws them at once, and decodes them so that an image has the same bytes whatever is drawn beside it.
  */
 final class DrawingQueue implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(DrawingQueue.class);
     private static final double USUAL_SECONDS = 0.1; // of an image, before any was drawn
+    private static final long FAREWELL =
+            TimeUnit.SECONDS.toNanos(10); // for draws under way, when the server closes down
 
     private final List<Model> models; // one for each worker
     private final List<Thread> workers = new ArrayList<>();
@@ -42,10 +47,16 @@ final class DrawingQueue implements AutoCloseable {
     private final int batch;
     private final Meters.OfModel meters;
     private double seconds = USUAL_SECONDS; // of an image, a moving average
+    private final GroupDecoder decoder = new GroupDecoder();
+    private final AtomicInteger drawing = new AtomicInteger(); // draws under way
     private boolean closed;
 
-    /** One image of a task, or all variations of one. */
-    private record Item(Task task, int number) {
+    /**
+     * One image of a task, or all variations of one.
+     *
+     * @param together how many like it are drawn at once at most
+     */
+    private record Item(Task task, int number, int together) {
         boolean isDraw() {
             return task.wish() instanceof Wish.Draw;
         }
@@ -78,6 +89,7 @@ final class DrawingQueue implements AutoCloseable {
         this.batch = batch;
         this.meters = meters;
         meters.waiting(this::size);
+        meters.drawing(drawing::get);
         for (Model model : models) {
             Thread worker = new Thread(
                     () -> work(model), "smalti-draw-" + model.folder().path().getFileName() + "-" + workers.size());
@@ -108,6 +120,9 @@ final class DrawingQueue implements AutoCloseable {
                     Phrase.of("n must be at most %d, the images that may wait here, got %d")
                             .with(capacity, wish.count()));
         }
+        int together = wish instanceof Wish.Draw draw ? together(draw.sampling()) : 1;
+        long now = System.nanoTime();
+        waiting.removeIf(item -> item.task().isToBeDropped(now)); // what nobody waits for takes no room
         int size = size();
         if (size + wish.count() > capacity) {
             meters.refused();
@@ -119,41 +134,61 @@ final class DrawingQueue implements AutoCloseable {
         Task task = new Task(wish, deadline);
         int items = wish instanceof Wish.Draw ? wish.count() : 1;
         for (int number = 0; number < items; number++) {
-            waiting.add(new Item(task, number));
+            waiting.add(new Item(task, number, together));
         }
         notifyAll();
         return task;
     }
 
     private void work(Model model) {
-        List<Item> items = take(model);
+        List<Item> items = take();
         while (items != null) {
-            List<Item> taken = items;
+            drawing.incrementAndGet();
             try {
-                Scope.free(() -> {
-                    if (taken.get(0).isDraw()) {
-                        draw(model, taken);
-                    } else {
-                        retouch(taken.get(0).task());
-                    }
-                });
-            } catch (UnsupportedSamplingException e) {
-                taken.forEach(item -> item.task().fail(ApiException.bad(null, e.getMessage())));
-            } catch (CancellationException e) {
-                LOG.debug("a draw was stopped: nobody waits for it any more");
-            } catch (RuntimeException | Error e) {
-                LOG.error("a draw failed", e);
-                taken.forEach(item -> item.task().fail(ApiException.internal()));
-                if (e instanceof Error error && !(e instanceof OutOfMemoryError)) {
-                    throw error;
-                }
+                work(model, items);
+            } finally {
+                drawing.decrementAndGet();
             }
-            items = take(model);
+            items = take();
         }
     }
 
+    /** Whatever comes of it, each task is told, and the worker lives on. */
+    private void work(Model model, List<Item> items) {
+        try {
+            Stopping.run(
+                    () -> requireWanted(items),
+                    () -> Scope.free(() -> {
+                        if (items.get(0).isDraw()) {
+                            draw(model, items);
+                        } else {
+                            retouch(items.get(0).task());
+                        }
+                    }));
+        } catch (UnsupportedSamplingException e) {
+            items.forEach(item -> item.task().fail(ApiException.bad(null, e.getMessage())));
+        } catch (CancellationException e) {
+            LOG.debug("a draw was stopped: nobody waits for it any more, or the server closes down");
+            items.forEach(item -> item.task().fail(ApiException.closing())); // without effect where nobody waits
+        } catch (RuntimeException | Error e) {
+            LOG.error("a draw failed", e);
+            items.forEach(item -> item.task().fail(ApiException.internal()));
+        }
+    }
+
+    /** Asked in every layer of a network. @throws CancellationException if nobody waits for any of them */
+    private static void requireWanted(List<Item> items) {
+        long now = System.nanoTime();
+        for (Item item : items) {
+            if (!item.task().isToBeDropped(now)) {
+                return;
+            }
+        }
+        throw new CancellationException("nobody waits for this any more");
+    }
+
     /** The oldest and what is drawn like it, waiting until there is some; null once all is closed. */
-    private synchronized List<Item> take(Model model) {
+    private synchronized List<Item> take() {
         List<Item> taken = new ArrayList<>();
         while (taken.isEmpty()) {
             while (waiting.isEmpty() && !closed) {
@@ -166,23 +201,23 @@ final class DrawingQueue implements AutoCloseable {
             if (closed) {
                 return null;
             }
-            gather(model, taken);
+            gather(taken);
         }
         meters.drawnAtOnce(taken.size());
         return taken;
     }
 
-    private void gather(Model model, List<Item> taken) {
+    private void gather(List<Item> taken) {
         long now = System.nanoTime();
         int most = 1;
-        for (Iterator<Item> items = waiting.iterator(); items.hasNext() && taken.size() < Math.max(1, most); ) {
+        for (Iterator<Item> items = waiting.iterator(); items.hasNext() && taken.size() < most; ) {
             Item item = items.next();
             if (item.task().isToBeDropped(now)) {
                 items.remove();
             } else if (taken.isEmpty() || alike(taken.get(0), item)) {
                 taken.add(item);
                 items.remove();
-                most = item.isDraw() ? together(model, item.draw().sampling()) : 1;
+                most = item.together();
             }
         }
     }
@@ -194,7 +229,8 @@ final class DrawingQueue implements AutoCloseable {
     }
 
     /** Fewer where the canvas is larger, so that memory stays the same. */
-    private int together(Model model, Sampling sampling) {
+    private int together(Sampling sampling) {
+        Model model = models.get(0);
         return (int) Math.max(
                 1,
                 batch * model.prior().space().length() / model.space(sampling).length());
@@ -207,32 +243,40 @@ final class DrawingQueue implements AutoCloseable {
                 ? null
                 : items.stream().mapToLong(Item::label).toArray();
         long started = System.nanoTime();
-        long before = Work.passes();
-        Watching watching = new Watching(model, items, model.space(sampling));
+        TokenSpace space = model.space(sampling);
+        Watching watching = new Watching(model, items, space);
         Tensor codes = model.codes(new GridBatch(seeds, labels, sampling), watching.watcher(), watching.listener());
-        meters.passes(Work.passes() - before);
-        for (int i = 0; i < items.size(); i++) {
-            Task task = items.get(i).task();
-            if (!task.isToBeDropped(System.nanoTime())) {
-                Tensor one = codes.narrow(0, i, 1);
-                Pixels image =
-                        Scope.value(() -> Pictures.fromTensor(model.decode(one)).get(0));
-                task.done(items.get(i).number(), image);
-            }
+        int group = decoder.group(model, space);
+        for (int from = 0; from < items.size(); from += group) {
+            decode(model, items.subList(from, Math.min(items.size(), from + group)), codes, from, group);
         }
         spent((System.nanoTime() - started) / 1e9, items.size());
     }
 
+    /** Those of a group that somebody still waits for. */
+    private void decode(Model model, List<Item> items, Tensor codes, int from, int group) {
+        long now = System.nanoTime();
+        long[] places = IntStream.range(0, items.size())
+                .filter(i -> !items.get(i).task().isToBeDropped(now))
+                .mapToLong(i -> from + i)
+                .toArray();
+        if (places.length == 0) {
+            return;
+        }
+        List<Pixels> images = Scope.value(() -> {
+            Tensor wanted = codes.index_select(0, Tensors.longs(places).to(codes.device(), ScalarType.Long));
+            return decoder.decode(model, wanted, group);
+        });
+        for (int i = 0; i < places.length; i++) {
+            Item item = items.get((int) places[i] - from);
+            item.task().done(item.number(), images.get(i));
+        }
+    }
+
     private void retouch(Task task) {
         long started = System.nanoTime();
-        long before = Work.passes();
-        Observer observer = phase -> {
-            if (task.isToBeDropped(System.nanoTime())) {
-                throw new CancellationException("nobody waits for this edit any more");
-            }
-        };
+        Observer observer = phase -> requireWanted(List.of(new Item(task, 0, 1)));
         ((Wish.Retouch) task.wish()).edit().draw(batch, observer, task::done);
-        meters.passes(Work.passes() - before);
         spent((System.nanoTime() - started) / 1e9, task.wish().count());
     }
 
@@ -279,10 +323,7 @@ final class DrawingQueue implements AutoCloseable {
         }
 
         private void step(int done, int of, Tensor xt) {
-            long now = System.nanoTime();
-            if (items.stream().allMatch(item -> item.task().isToBeDropped(now))) {
-                throw new CancellationException("nobody waits for this draw any more");
-            }
+            requireWanted(items);
             if (!looks || xt == null) {
                 return;
             }
@@ -342,19 +383,20 @@ final class DrawingQueue implements AutoCloseable {
             waiting.clear();
             notifyAll();
         }
+        long end = System.nanoTime() + FAREWELL;
+        boolean interrupted = false;
         for (Thread worker : workers) {
-            boolean interrupted = false;
             try {
-                worker.join(10_000);
+                worker.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime())));
             } catch (InterruptedException e) {
                 interrupted = true;
             }
             if (worker.isAlive()) {
                 worker.interrupt(); // a draw stops at its next step
             }
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
         models.forEach(Model::close);
     }

@@ -8,6 +8,8 @@ import dev.smalti.draw.Temperatures;
 import dev.smalti.model.Model;
 import dev.smalti.run.JobException;
 import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Phrase;
+import dev.smalti.token.TokenSpace;
 import java.security.SecureRandom;
 import java.util.List;
 import java.util.Locale;
@@ -42,7 +44,9 @@ record ImageRequest(
         Sampling sampling) {
     private static final SecureRandom CHANCE = new SecureRandom();
     private static final long MOST_SEED = 1L << 53; // that a number of JavaScript holds
-    private static final Pattern SIZE = Pattern.compile("(\\d{1,5})x(\\d{1,5})");
+    private static final long MOST_TOKENS = 1 << 16; // of an image: 2048 x 2048 pixels of 8 x 8 a token
+    private static final long MOST_PIXELS = 1 << 25; // of a request, which are kept until the client has taken them
+    private static final Pattern SIZE = Pattern.compile("([1-9]\\d{0,4})x([1-9]\\d{0,4})");
 
     /** Those that say what is drawn. */
     private static final Set<String> SAMPLING = Set.of(
@@ -92,8 +96,14 @@ record ImageRequest(
                 stream,
                 partial,
                 seed == null ? null : parameters.whole("seed", 0, -MOST_SEED, MOST_SEED),
-                parameters.text("negative_prompt", null),
+                negative(parameters),
                 sampling(parameters));
+    }
+
+    /** Null for none, which many clients say as an empty text. */
+    private static String negative(Parameters parameters) {
+        String negative = parameters.text("negative_prompt", "").strip();
+        return negative.isEmpty() ? null : negative;
     }
 
     private static Sampling sampling(Parameters parameters) {
@@ -126,11 +136,38 @@ record ImageRequest(
     Wish.Draw draw(Model model, long seed, boolean watched) {
         try {
             Sampling wished = sampling(model);
-            Sampling sized = width > 0 ? model.sized(wished, height, width, 0) : wished;
+            Sampling sized = width > 0 ? sized(model, wished) : wished;
+            if (model.tokenizer() != null) {
+                TokenSpace space = model.space(sized);
+                requirePixels((long) space.height() * model.patch(), (long) space.width() * model.patch());
+            }
             long[] labels = model.labels(prompt.isEmpty() ? List.of() : List.of(prompt), n, seed);
             return new Wish.Draw(n, labels, seed, sized, partialImages, watched);
         } catch (JobException e) {
             throw ApiException.bad(e.getMessage().startsWith("size") ? "size" : "prompt", e.getMessage());
+        }
+    }
+
+    private Sampling sized(Model model, Sampling wished) {
+        long tokens = (long) (height / model.patch()) * (width / model.patch());
+        if (tokens > MOST_TOKENS) {
+            throw ApiException.bad(
+                    "size",
+                    Phrase.of("size must be at most %d tokens of %dx%d pixels, got %dx%d, which are %d")
+                            .with(MOST_TOKENS, model.patch(), model.patch(), width, height, tokens));
+        }
+        return model.sized(wished, height, width, 0);
+    }
+
+    /** @throws ApiException if the images, with those in the making, have more pixels together than one request may have */
+    void requirePixels(long height, long width) {
+        long pixels = n * (1L + partialImages) * height * width;
+        if (pixels > MOST_PIXELS) {
+            throw ApiException.bad(
+                    "n",
+                    Phrase.of(
+                                    "n images of %dx%d, each with its partial_images, must have at most %d pixels together, got %d")
+                            .with(width, height, MOST_PIXELS, pixels));
         }
     }
 

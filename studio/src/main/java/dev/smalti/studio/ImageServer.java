@@ -10,21 +10,30 @@ import dev.smalti.run.JobException;
 import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Phrase;
 import io.javalin.Javalin;
+import io.javalin.compression.CompressionStrategy;
 import io.javalin.config.JavalinConfig;
 import io.javalin.config.SizeUnit;
 import io.javalin.http.Context;
+import io.javalin.http.HttpResponseException;
 import io.javalin.http.UploadedFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.eclipse.jetty.ee10.servlet.ServletContextRequest;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.NetworkConnectionLimit;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,7 +50,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class ImageServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ImageServer.class);
-    private static final int THREADS = 400; // each request that waits has one
+    private static final int THREADS = 100; // beside one for each request that waits
+    private static final int MOST_THREADS = 2_000;
+    private static final Duration ARRIVING = Duration.ofMinutes(2); // of a request, however slowly it trickles
+    private static final Duration QUIET = Duration.ofSeconds(5); // for answers under way, when the server closes down
     private static final int JSON_BYTES = 1 << 20;
     private static final int BODY_BYTES = 64 << 20; // an image and a mask
     private static final int IDLE_MILLIS = 30_000; // of a client that sends or takes nothing
@@ -56,11 +68,14 @@ public final class ImageServer implements AutoCloseable {
     private final Map<String, Served> models = new LinkedHashMap<>();
     private final Meters meters = new Meters();
     private final Guard guard;
+    private final Uploads uploads = new Uploads();
+    private final Doorway doorway;
     private final Javalin http;
     private volatile boolean closing;
 
-    private ImageServer(Serving serving) {
+    private ImageServer(Serving serving, Duration arriving) {
         this.serving = serving;
+        this.doorway = new Doorway(meters, arriving, serving.deadline().plus(arriving));
         this.guard = new Guard(serving.token());
         try {
             for (String each : serving.models()) {
@@ -81,8 +96,13 @@ public final class ImageServer implements AutoCloseable {
      * @throws JobException if there is no such model, or the port is taken
      */
     public static ImageServer start(Serving serving) {
+        return start(serving, ARRIVING);
+    }
+
+    /** @param arriving within which a request must have come */
+    static ImageServer start(Serving serving, Duration arriving) {
         try {
-            return new ImageServer(serving);
+            return new ImageServer(serving, arriving);
         } catch (io.javalin.util.JavalinBindException e) {
             throw new JobException(
                     Phrase.of("port %d of %s is taken: choose another with --port, or 0 for any that is free")
@@ -104,19 +124,14 @@ public final class ImageServer implements AutoCloseable {
     private void configure(JavalinConfig config) {
         config.startup.showJavalinBanner = false;
         config.startup.startupWatcherEnabled = false;
-        config.jetty.host = serving.host();
-        config.jetty.port = serving.port();
-        config.jetty.threadPool = new QueuedThreadPool(THREADS, 4, 60_000);
-        config.jetty.modifyHttpConfiguration(settings -> {
-            settings.setSendServerVersion(false);
-            settings.setIdleTimeout(IDLE_MILLIS);
-        });
+        configureJetty(config);
         config.jetty.multipartConfig.maxFileSize(BODY_BYTES, SizeUnit.BYTES);
         config.jetty.multipartConfig.maxTotalRequestSize(BODY_BYTES, SizeUnit.BYTES);
         config.jetty.multipartConfig.maxInMemoryFileSize(BODY_BYTES, SizeUnit.BYTES); // nothing is written to a disk
         config.http.maxRequestSize = BODY_BYTES;
+        config.http.prefer405over404 = true;
+        config.http.compressionStrategy = CompressionStrategy.NONE; // images are compressed already
         config.routes.before(this::before);
-        config.routes.after(this::after);
         config.routes.get("/healthz", request -> request.result("ok\n"));
         config.routes.get("/readyz", this::ready);
         config.routes.get("/metrics", request -> request.contentType("text/plain; version=0.0.4; charset=utf-8")
@@ -129,6 +144,7 @@ public final class ImageServer implements AutoCloseable {
         config.routes.post("/v1/images/generations", this::generations);
         config.routes.post("/v1/images/edits", this::edits);
         config.routes.exception(Exception.class, this::failed);
+        config.routes.exception(HttpResponseException.class, ImageServer::refused); // else Javalin answers in its form
         config.routes.error(404, request -> {
             if (request.attribute("answered") == null) {
                 Answers.error(
@@ -138,8 +154,32 @@ public final class ImageServer implements AutoCloseable {
         });
     }
 
+    private void configureJetty(JavalinConfig config) {
+        long answers = (long) serving.models().size() * (serving.queue() + (long) serving.batch() * serving.workers());
+        int threads = (int) Math.min(MOST_THREADS, THREADS + answers);
+        config.jetty.threadPool = new QueuedThreadPool(threads, 4, 60_000);
+        config.jetty.modifyHttpConfiguration(settings -> {
+            settings.setSendServerVersion(false);
+            settings.setIdleTimeout(IDLE_MILLIS);
+        });
+        config.jetty.modifyServer(server -> {
+            server.setHandler(doorway);
+            server.setErrorHandler(new ErrorAnswers());
+        });
+        config.jetty.modifyServletContextHandler(context -> context.setErrorHandler(new ErrorAnswers()));
+        config.jetty.addConnector((server, http) -> {
+            ServerConnector connector = new ServerConnector(server, new HttpConnectionFactory(http));
+            connector.setHost(serving.host());
+            connector.setPort(serving.port());
+            connector.setIdleTimeout(IDLE_MILLIS);
+            connector.addEventListener(doorway);
+            server.addBean(new NetworkConnectionLimit(2 * threads, connector));
+            return connector;
+        });
+    }
+
     private void before(Context request) {
-        request.attribute("started", System.nanoTime());
+        request.header("X-Request-Id", String.valueOf(core(request).getAttribute(Doorway.NUMBER)));
         request.header("X-Content-Type-Options", "nosniff");
         request.header("Content-Security-Policy", POLICY);
         request.header("Referrer-Policy", "no-referrer");
@@ -147,38 +187,48 @@ public final class ImageServer implements AutoCloseable {
         guard.check(request);
     }
 
-    private void after(Context request) {
-        Long started = request.attribute("started");
-        if (started != null) {
-            meters.answered(route(request.path()), request.statusCode(), (System.nanoTime() - started) / 1e9);
-        }
-    }
-
-    /** One of a few, whatever clients ask for. */
-    private static String route(String path) {
-        if (path.startsWith("/v1/models/")) {
-            return "/v1/models/{model}";
-        }
-        return Set.of("/healthz", "/readyz", "/metrics", "/v1/models", "/v1/images/generations", "/v1/images/edits")
-                        .contains(path)
-                ? path
-                : "other";
+    private static Request core(Context request) {
+        return ServletContextRequest.getServletContextRequest(request.req());
     }
 
     private void failed(Exception problem, Context request) {
         if (problem instanceof ApiException known) {
             Answers.error(request, known);
-        } else if (problem instanceof io.javalin.http.HttpResponseException known) {
-            Answers.error(
-                    request,
-                    known.getStatus() == 413
-                            ? ApiException.tooLarge("the body must have at most " + BODY_BYTES + " bytes")
-                            : ApiException.bad(null, known.getMessage()));
         } else if (problem instanceof UncheckedIOException) {
             LOG.debug("{} {}: {}", request.method(), request.path(), problem.getMessage());
+            core(request)
+                    .getConnectionMetaData()
+                    .getConnection()
+                    .getEndPoint()
+                    .close(); // else it looks like a whole answer
         } else {
             LOG.error("{} {} failed", request.method(), request.path(), problem);
             Answers.error(request, ApiException.internal());
+        }
+    }
+
+    private static void refused(HttpResponseException problem, Context request) {
+        switch (problem.getStatus()) {
+            case 404 ->
+                Answers.error(
+                        request,
+                        ApiException.unknown(null, "unknown_url", "there is nothing at " + Excerpt.of(request.path())));
+            case 405 -> {
+                String allowed = problem.getDetails().getOrDefault("availableMethods", "");
+                request.header("Allow", allowed);
+                Answers.error(
+                        request,
+                        ApiException.notAllowed(Excerpt.of(request.path()) + " answers to " + allowed + ", got "
+                                + Excerpt.of(request.req().getMethod())));
+            }
+            case 413 ->
+                Answers.error(request, ApiException.tooLarge("the body must have at most " + BODY_BYTES + " bytes"));
+            default ->
+                Answers.error(
+                        request,
+                        problem.getStatus() < 500
+                                ? ApiException.of(problem.getStatus(), Excerpt.of(problem.getMessage()))
+                                : ApiException.internal());
         }
     }
 
@@ -229,7 +279,34 @@ public final class ImageServer implements AutoCloseable {
 
     private void edits(Context request) {
         requireType(request, "multipart/form-data");
-        Parameters parameters = Parameters.ofForm(request.formParamMap());
+        Edits wished = upload(request, parameters -> edits(request, parameters));
+        answer(request, wished.request(), wished.served(), wished.wish(), wished.seed());
+    }
+
+    /** What is to be edited, and of which model. */
+    private record Edits(ImageRequest request, Served served, Wish wish, long seed) {}
+
+    /** Reads a form and decodes its pictures, within what all uploads may take together. */
+    <T> T upload(Context request, Function<Parameters, T> reading) {
+        return uploads.read(request.req().getContentLengthLong(), BODY_BYTES, () -> {
+            Parameters parameters = Parameters.ofForm(form(request));
+            return uploads.decode(() -> reading.apply(parameters));
+        });
+    }
+
+    /** The values of a form. @throws ApiException if it is none */
+    private static Map<String, List<String>> form(Context request) {
+        try {
+            return request.formParamMap();
+        } catch (ApiException | HttpResponseException e) {
+            throw e;
+        } catch (Exception e) { // Kotlin throws checked ones without saying so
+            LOG.debug("a form cannot be read", e);
+            throw ApiException.bad(null, "the form cannot be read: " + Excerpt.of(String.valueOf(e.getMessage())));
+        }
+    }
+
+    private Edits edits(Context request, Parameters parameters) {
         ImageRequest wished = ImageRequest.read(parameters, OF_EDITS, serving.mostImages());
         if (wished.width() > 0) {
             throw ApiException.bad(
@@ -237,13 +314,16 @@ public final class ImageServer implements AutoCloseable {
         }
         Served served = served(wished.model());
         long seed = wished.seedOrChance();
-        Wish wish;
+        if (served.model().tokenizer() == null) {
+            throw ApiException.bad("model", served.name() + " draws tokens and no images: it has no tokenizer");
+        }
         try {
-            wish = new Wish.Retouch(wished.n(), edit(request, parameters, wished, served, seed));
+            Edit edit = edit(request, parameters, wished, served, seed);
+            wished.requirePixels(edit.size().height(), edit.size().width());
+            return new Edits(wished, served, new Wish.Retouch(wished.n(), edit), seed);
         } catch (JobException | DataException e) {
             throw ApiException.bad(null, e.getMessage());
         }
-        answer(request, wished, served, wish, seed);
     }
 
     private Edit edit(Context request, Parameters parameters, ImageRequest wished, Served served, long seed) {
@@ -324,14 +404,14 @@ public final class ImageServer implements AutoCloseable {
 
     private static void requireType(Context request, String type) {
         String given = request.contentType();
-        if (given == null || !given.toLowerCase(java.util.Locale.ROOT).startsWith(type)) {
+        if (given == null || !given.split(";", 2)[0].strip().equalsIgnoreCase(type)) {
             throw ApiException.unsupported(
                     "Content-Type must be " + type + ", got " + Excerpt.of(String.valueOf(given)));
         }
     }
 
     private static byte[] body(Context request) {
-        if (request.contentLength() > JSON_BYTES) {
+        if (request.req().getContentLengthLong() > JSON_BYTES) {
             throw ApiException.tooLarge("the body must have at most " + JSON_BYTES + " bytes");
         }
         try (InputStream stream = request.bodyInputStream()) {
@@ -381,11 +461,12 @@ public final class ImageServer implements AutoCloseable {
         http.jettyServer().server().join();
     }
 
-    /** Lets draws under way end, tells those that wait, and frees the models. */
+    /** Is no longer ready, lets draws under way end, tells those that wait, and frees the models. */
     @Override
     public void close() {
         closing = true;
         models.values().forEach(Served::close);
+        doorway.quiet(QUIET);
         http.stop();
         meters.close();
     }

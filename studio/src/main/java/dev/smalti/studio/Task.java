@@ -70,8 +70,13 @@ final class Task {
         cancelled = true;
     }
 
-    /** The next of what happens; null if nothing does for so long. */
+    /** The next of what happens, which may be that it is late; null if nothing does for so long. */
     Event next(long millis) throws InterruptedException {
-        return events.poll(millis, TimeUnit.MILLISECONDS);
+        long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()) + 1;
+        Event event = events.poll(Math.max(1, Math.min(millis, left)), TimeUnit.MILLISECONDS);
+        if (event == null && isToBeDropped(System.nanoTime())) {
+            return events.poll(); // why
+        }
+        return event;
     }
 }

@@ -18,6 +18,8 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Calls a server as other programs do. */
 final class Client {
@@ -105,6 +107,13 @@ final class Client {
     private HttpRequest.Builder builder(String path, String... headers) {
         HttpRequest.Builder builder = HttpRequest.newBuilder(URI.create(address + path));
         return headers.length == 0 ? builder : builder.headers(headers);
+    }
+
+    /** A number of the server's, with or without tags; 0 where it has none of that name yet. */
+    double meter(String name) {
+        Matcher line = Pattern.compile("(?m)^" + name + "(\\{[^}]*})? (\\S+)$")
+                .matcher(get("/metrics").body());
+        return line.find() ? Double.parseDouble(line.group(2)) : 0;
     }
 
     private Answer send(HttpRequest request) {
