@@ -50,6 +50,7 @@ final class ServerProcess implements AutoCloseable {
                         "-XX:+AlwaysPreTouch",
                         "-XX:+UseSerialGC",
                         "-Djava.awt.headless=true",
+                        "-Dsmalti.home=" + System.getProperty("smalti.home", ""),
                         "-cp",
                         System.getProperty("java.class.path"),
                         "dev.smalti.app.Main",
