@@ -90,7 +90,8 @@ async function start() {
   startTokens(studio);
   startRuns(studio);
   studio.go(TABS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "draw");
-  new ResizeObserver(changedSize).observe(document.body);
+  const sizes = new ResizeObserver(changedSize);
+  [document.body, at("easel"), at("edit-easel")].forEach((each) => sizes.observe(each));
   try {
     studio.facts = await get("/studio/models");
   } catch (problem) {

@@ -5,6 +5,7 @@ import * as command from "./command.js";
 import { heat, tiles } from "./tiles.js";
 
 const FRAME_BYTES = 96e6; // of all pictures of the steps that are kept
+const FRAMES = 72; // pictures of the steps of all images, each of which takes decoding
 const VIEWS = ["show-picture", "show-tokens"];
 
 export function startDraw(studio) {
@@ -97,7 +98,7 @@ export function startDraw(studio) {
     const wish = wished();
     const model = studio.model;
     const [width, height] = (wish.size ?? model.size).split("x").map(Number);
-    const frames = Math.max(4, Math.min(1000, Math.floor(FRAME_BYTES / (4 * width * height * wish.n))));
+    const frames = Math.max(4, Math.min(Math.ceil(FRAMES / wish.n), Math.floor(FRAME_BYTES / (4 * width * height * wish.n))));
     drawings = Array.from({ length: wish.n }, (_, index) => ({
       index, wish, model, width, height, columns: width / model.patch, steps: wish.num_inference_steps ?? model.abilities.steps, at: [], image: null,
     }));
@@ -232,6 +233,7 @@ export function startDraw(studio) {
     const watched = chosen.at.length > 1;
     at("scrub").hidden = !watched;
     Object.assign(at("step"), { max: chosen.steps, value: step });
+    at("step").setAttribute("aria-valuetext", `step ${step} of ${chosen.steps}`);
     at("step-out").textContent = `step ${step} of ${chosen.steps}`;
     const now = known(chosen, step);
     paint(now);

@@ -94,6 +94,9 @@ export function startEdit(studio) {
     const [left, right, top, bottom] = SIDES.map(extension);
     const scale = fit(canvas, width() + left + right, height() + top + bottom);
     context.imageSmoothingEnabled = false;
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.fillStyle = getComputedStyle(canvas).backgroundColor;
+    context.fillRect(0, 0, canvas.width, canvas.height);
     context.fillStyle = hatching(context);
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.drawImage(image, left * scale, top * scale, width() * scale, height() * scale);

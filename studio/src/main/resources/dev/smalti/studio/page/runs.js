@@ -177,7 +177,7 @@ function chart(title, lines) {
   };
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.setAttribute("role", "img");
-  const last = lines.map((each) => `${each.held ? "held out " : ""}${number(each.points.at(-1)[1])}`).join(", ");
+  const last = lines.map((each) => `${number(each.points.at(-1)[1])}${each.held && lines.length > 1 ? " held out" : ""}`).join(" · ");
   svg.setAttribute("aria-label", `${title} over the steps: now ${last}`);
   for (const value of [y0, (y0 + y1) / 2, y1]) {
     part("line", { class: "axis", x1: left, x2: width - 6, y1: y(value), y2: y(value) });

@@ -3,7 +3,7 @@ import { at, element, picture, press, taken } from "./elements.js";
 import { send } from "./calls.js";
 import { tiles } from "./tiles.js";
 
-const CELL = 24; // pixels of a token on the grid's canvas
+const SIDE = 768; // pixels of the grid's canvas, about
 
 export function startTokens(studio) {
   let shown = null;
@@ -55,18 +55,19 @@ export function startTokens(studio) {
     const [rows, columns] = shown.grid;
     const codes = shown.codes.slice(layer * rows * columns, (layer + 1) * rows * columns);
     const code = place === null ? null : codes[place];
+    const cell = Math.max(6, Math.round(SIDE / Math.max(rows, columns)));
     const grid = at("tokens-grid");
-    Object.assign(grid, { width: columns * CELL, height: rows * CELL });
+    Object.assign(grid, { width: columns * cell, height: rows * cell });
     const context = grid.getContext("2d");
-    tiles(context, codes, columns, CELL);
-    mark(context, codes, code, columns, CELL);
+    tiles(context, codes, columns, cell);
+    mark(context, codes, code, columns, cell);
     for (const [id, image] of [["tokens-image", shown.image], ["tokens-again", shown.reconstruction]]) {
       const canvas = at(id);
-      Object.assign(canvas, { width: columns * CELL, height: rows * CELL });
+      Object.assign(canvas, { width: columns * cell, height: rows * cell });
       const own = canvas.getContext("2d");
       own.imageSmoothingEnabled = false;
       own.drawImage(image, 0, 0, canvas.width, canvas.height);
-      mark(own, codes, code, columns, CELL);
+      mark(own, codes, code, columns, cell);
     }
     const equal = codes.filter((each) => each === code).length;
     at("tokens-caption").textContent = code === null ? "Tokens: point at one" : `Token ${code}, row ${Math.floor(place / columns)}, column ${place % columns}: ${equal === 1 ? "the only one" : `one of ${equal}`}`;
@@ -80,7 +81,7 @@ export function startTokens(studio) {
     codes.forEach((each, i) => {
       const [x, y] = [(i % columns) * side, Math.floor(i / columns) * side];
       if (each !== code) {
-        context.fillStyle = "rgb(0 0 0 / 55%)";
+        context.fillStyle = "rgb(0 0 0 / 45%)";
         context.fillRect(x, y, side, side);
       } else {
         context.lineWidth = i === place ? 4 : 2;
