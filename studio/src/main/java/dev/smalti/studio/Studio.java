@@ -15,6 +15,7 @@ final class Studio implements AutoCloseable {
     private static final int MOST_SIDE = 64; // at which neighbours are compared
     private static final long MOST_WATCHED =
             1 << 21; // tokens of all steps of a request, 16 MiB of them and their entropies
+    private static final long MOST_FRAME_BYTES = 96L << 20; // of all images in the making of a request
 
     private final ImageServer server;
     private final int mostImages;
@@ -84,8 +85,12 @@ final class Studio implements AutoCloseable {
                 plain.sampling().steps().count() > 0 ? plain.sampling().steps().count() : served.usualSteps();
         long tokens = served.model().space(plain.sampling()).length() * steps * wished.n();
         boolean watched = tokens <= MOST_WATCHED;
+        long pixels = served.model().space(plain.sampling()).length()
+                * served.model().patch()
+                * served.model().patch();
+        int mostFrames = (int) (MOST_FRAME_BYTES / (3 * pixels * wished.n()));
         Wish wish = new Wish.Draw(
-                plain.count(), plain.labels(), seed, plain.sampling(), watched ? frames : Math.min(frames, 4), watched);
+                plain.count(), plain.labels(), seed, plain.sampling(), Math.min(frames, mostFrames), watched);
         server.answer(request, wished, served, wish, seed);
     }
 

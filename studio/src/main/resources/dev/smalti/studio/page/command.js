@@ -61,7 +61,8 @@ export function show(place, command, ...note) {
     copy.textContent = "Copied";
     setTimeout(() => (copy.textContent = "Copy"), 1500);
   });
-  place.replaceChildren(element("code", { textContent: command }), copy);
+  const words = command.split(" ").flatMap((word, i) => [...(i ? [" "] : []), element("span", { textContent: word })]); // which break between
+  place.replaceChildren(element("code", {}, ...words), copy);
   if (note.length) {
     place.append(element("p", { className: "note" }, ...note));
   }

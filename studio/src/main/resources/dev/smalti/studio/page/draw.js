@@ -2,7 +2,7 @@
 import { arrows, at, chance, choices, element, fit, picture, png, press, pressed, save, shown } from "./elements.js";
 import { send, streamJson } from "./calls.js";
 import * as command from "./command.js";
-import { heat, tiles } from "./tiles.js";
+import { gaps, heat, tiles } from "./tiles.js";
 
 const FRAME_BYTES = 96e6; // of all pictures of the steps that are kept
 const FRAMES = 72; // pictures of the steps of all images, each of which takes decoding
@@ -30,7 +30,7 @@ export function startDraw(studio) {
 
   studio.onModel((model) => {
     const can = model.abilities;
-    choices(at("class"), [["", "All classes in turn"], ...model.classes.map((name) => [name, name])]);
+    choices(at("class"), [["", model.classes.length ? "All classes in turn" : "It has no classes"], ...model.classes.map((name) => [name, name])]);
     at("class").disabled = model.classes.length === 0;
     const steps = at("steps");
     steps.max = Math.max(1, can.steps || 64);
@@ -53,6 +53,10 @@ export function startDraw(studio) {
     at("size-fields").hidden = !can.canvas;
     at("count").max = studio.facts.most_images;
     at("find").hidden = !studio.facts.neighbours;
+    at("draw").disabled = !model.patch;
+    if (!model.patch) {
+      studio.news(`${model.id} draws tokens and no images: it has no tokenizer.`, true);
+    }
     tell.forEach((each) => each());
   });
 
@@ -92,7 +96,7 @@ export function startDraw(studio) {
   });
 
   async function draw() {
-    if (abort) {
+    if (abort || !studio.model?.patch) {
       return;
     }
     const wish = wished();
@@ -104,6 +108,8 @@ export function startDraw(studio) {
     }));
     chosen = drawings[0];
     follows = true;
+    at("neighbours").hidden = true;
+    at("easel").scrollIntoView({ block: "nearest" });
     busy(true);
     variations();
     show();
@@ -202,23 +208,25 @@ export function startDraw(studio) {
 
   const crisp = () => (at("pixelated").checked ? "crisp" : "");
 
-  /** What is known after a step: its codes, the picture nearest before it, and the entropies that places last had. */
+  /** What is known after a step: its codes, the picture nearest before it and which of its codes were missing, and the entropies that places last had. */
   function known(drawing, upTo) {
     const last = Math.min(upTo, drawing.at.length - 1);
-    let [codes, image] = [null, null];
+    let [codes, image, missing] = [null, null, null];
     let entropies = [];
     for (let i = 1; i <= last; i++) {
       const now = drawing.at[i];
       codes = now?.codes ?? codes;
-      image = now?.image ?? image;
+      if (now?.image) {
+        [image, missing] = [now.image, codes];
+      }
       now?.entropies?.forEach((bits, place) => {
         entropies[place] = bits ?? entropies[place] ?? null;
       });
     }
     if (upTo >= drawing.steps && drawing.image) {
-      image = drawing.image;
+      [image, missing] = [drawing.image, null];
     }
-    return { codes, image, entropies };
+    return { codes, image, missing, entropies };
   }
 
   function show() {
@@ -259,6 +267,9 @@ export function startDraw(studio) {
       tiles(context, now.codes, chosen.columns, side);
     } else if (now.image) {
       context.drawImage(now.image, 0, 0, canvas.width, canvas.height);
+      if (now.missing) {
+        gaps(context, now.missing, chosen.columns, side);
+      }
     } else {
       const places = chosen.columns * (chosen.height / chosen.model.patch);
       tiles(context, new Array(places).fill(-1), chosen.columns, side);

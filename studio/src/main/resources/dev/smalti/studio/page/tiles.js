@@ -11,9 +11,12 @@ export function colour(code) {
   return `hsl(${hue.toFixed(1)} ${rich}% ${light}%)`;
 }
 
-/** @param codes row by row, -1 where there is none */
+/** @param codes row by row, -1 where there is none yet, null where none is shown */
 export function tiles(context, codes, columns, side, gap = Math.max(1, side * 0.06)) {
   codes.forEach((code, i) => {
+    if (code === null) {
+      return;
+    }
     const [x, y] = [(i % columns) * side, Math.floor(i / columns) * side];
     const fill = colour(code);
     context.fillStyle = fill ?? "rgb(128 128 128 / 22%)";
@@ -21,6 +24,12 @@ export function tiles(context, codes, columns, side, gap = Math.max(1, side * 0.
     context.roundRect(x + gap / 2, y + gap / 2, side - gap, side - gap, side * 0.1);
     context.fill();
   });
+}
+
+/** Leaves the ground bare where there is no code yet. */
+export function gaps(context, codes, columns, side) {
+  codes.forEach((code, i) => code < 0 && context.clearRect((i % columns) * side, Math.floor(i / columns) * side, side, side));
+  tiles(context, codes.map((code) => (code < 0 ? -1 : null)), columns, side);
 }
 
 const RAMP = [[44, 17, 96], [114, 31, 129], [183, 55, 121], [241, 96, 93], [254, 176, 120], [252, 253, 191]];
