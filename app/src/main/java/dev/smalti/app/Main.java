@@ -69,6 +69,7 @@ public final class Main {
         line.addSubcommand(new ImportVerb(console));
         line.addSubcommand(new ExportVerb(console));
         line.addSubcommand(new ServeVerb(console));
+        line.addSubcommand(new StudioVerb(console));
         line.addSubcommand(new GenerateCompletion());
         line.setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8));
         line.setErr(new PrintWriter(console.err(), true, StandardCharsets.UTF_8));

@@ -63,6 +63,9 @@ final class ServeVerb extends Verb {
             description = "after which a request is answered with an error (default: 300)")
     private long deadline = 300;
 
+    @Option(names = "--studio", description = "also serve the page of smalti studio, to draw, edit and watch with")
+    private boolean studio;
+
     @Mixin
     private OpeningOptions opening;
 
@@ -86,7 +89,7 @@ final class ServeVerb extends Verb {
                 Duration.ofSeconds(deadline),
                 null,
                 null);
-        try (ImageServer server = ImageServer.start(serving)) {
+        try (ImageServer server = ImageServer.start(studio ? serving.withPage(null, null) : serving)) {
             Map<String, Object> facts = new LinkedHashMap<>();
             facts.put("address", server.address());
             facts.put("models", server.models());

@@ -32,7 +32,9 @@ class HelpTest {
                 "compare",
                 "info",
                 "pack",
-                "export"
+                "export",
+                "serve",
+                "studio"
             })
     void lists_its_options_in_the_order_of_its_synopsis(String verb) {
         Command help = Command.run(verb, "--help");

@@ -111,7 +111,7 @@ final class Answers {
         }
     }
 
-    /** Events: images in the making, each image when it is there, and {@code [DONE]}. */
+    /** Events: steps where they are watched, images in the making, each image when it is there, and {@code [DONE]}. */
     void stream() {
         request.contentType("text/event-stream; charset=utf-8");
         request.header("X-Accel-Buffering", "no");
@@ -124,6 +124,8 @@ final class Answers {
                 facts.put("step", frame.step());
                 facts.put("steps", frame.of());
                 event("image_generation.partial_image", facts);
+            } else if (event instanceof Task.Step step) {
+                event("studio.step", facts(step));
             } else if (event instanceof Task.Done done) {
                 missing--;
                 event("image_generation.completed", facts("image_generation.completed", done.image(), done.number()));
@@ -147,6 +149,21 @@ final class Answers {
         facts.put("seed", seed);
         facts.put("model", model);
         facts.put("created_at", System.currentTimeMillis() / 1000);
+        return facts;
+    }
+
+    private static Map<String, Object> facts(Task.Step step) {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("type", "studio.step");
+        facts.put("index", step.number());
+        facts.put("step", step.step());
+        facts.put("steps", step.of());
+        facts.put("codes", step.codes());
+        List<Object> entropies = new ArrayList<>();
+        for (float each : step.entropies()) {
+            entropies.add(Float.isNaN(each) ? null : Math.round(each * 100) / 100.0);
+        }
+        facts.put("entropies", entropies);
         return facts;
     }
 
@@ -181,7 +198,7 @@ final class Answers {
         }
     }
 
-    private static String base64(Pixels image) {
+    static String base64(Pixels image) {
         return Base64.getEncoder().encodeToString(Pictures.png(image));
     }
 }

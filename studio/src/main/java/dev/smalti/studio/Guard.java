@@ -9,14 +9,18 @@ import java.util.Set;
 /** Who may call the server: whoever knows the token, and no page of another site. */
 final class Guard {
     private static final String BEARER = "Bearer ";
-    private static final Set<String> OPEN = Set.of("/healthz", "/readyz");
     private static final Set<String> HERE = Set.of("localhost", "127.0.0.1", "::1", "[::1]");
 
     private final byte[] token; // null for none
+    private final Set<String> open;
     private final boolean localNames;
 
-    /** @param token null for none, on a loopback address */
-    Guard(String token) {
+    /**
+     * @param token null for none, on a loopback address
+     * @param open paths that need none
+     */
+    Guard(String token, Set<String> open) {
+        this.open = Set.copyOf(open);
         this.token = token == null ? null : token.getBytes(StandardCharsets.UTF_8);
         this.localNames = token == null;
     }
@@ -31,7 +35,7 @@ final class Guard {
         if (origin != null && !sameHost(origin, request.header("Host"))) {
             throw ApiException.forbidden("pages of other sites may not call this server");
         }
-        if (token != null && !OPEN.contains(request.path()) && !knows(request)) {
+        if (token != null && !open.contains(request.path()) && !knows(request)) {
             throw ApiException.unauthorized("give the server's token as Authorization: Bearer TOKEN");
         }
     }

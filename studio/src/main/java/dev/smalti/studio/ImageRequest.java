@@ -1,16 +1,21 @@
 package dev.smalti.studio;
 
+import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
 import dev.smalti.draw.GuidanceSettings;
+import dev.smalti.draw.Order;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Temperatures;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.model.Model;
 import dev.smalti.run.JobException;
 import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.token.TokenSpace;
 import java.security.SecureRandom;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -57,7 +62,10 @@ record ImageRequest(
             "negative_prompt",
             "temperature",
             "top_k",
-            "top_p");
+            "top_p",
+            "reveal",
+            "order",
+            "extrapolate");
 
     private static final Set<String> USUAL =
             Set.of("model", "prompt", "n", "size", "response_format", "output_format", "stream", "partial_images");
@@ -108,10 +116,12 @@ record ImageRequest(
 
     private static Sampling sampling(Parameters parameters) {
         double weight = parameters.number("guidance_scale", 1, 1, 1_000) - 1;
-        GuidanceSchedule schedule = GuidanceSchedule.valueOf(parameters
-                .choice("guidance_schedule", "constant", List.of("constant", "linear", "cosine"))
-                .toUpperCase(Locale.ROOT));
+        GuidanceSchedule schedule = GuidanceSchedule.valueOf(
+                upper(parameters.choice("guidance_schedule", "constant", names(GuidanceSchedule.values()))));
         double temperature = parameters.number("temperature", 1, 0, 100);
+        Reveal reveal = Reveal.valueOf(upper(parameters.choice("reveal", "usual", names(Reveal.values()))));
+        Order order = Order.valueOf(upper(parameters.choice("order", "usual", names(Order.values()))));
+        double lambda = parameters.number("extrapolate", 0, 0, 10);
         try {
             GuidanceSettings guidance = GuidanceSettings.NONE.weight(weight).schedule(schedule);
             return Sampling.USUAL
@@ -121,10 +131,23 @@ record ImageRequest(
                             (int) parameters.whole("top_k", 0, 0, Integer.MAX_VALUE),
                             parameters.number("top_p", 1, 0, 1),
                             1))
-                    .guidance(guidance);
+                    .guidance(guidance)
+                    .unmasking(Unmasking.USUAL.order(order).reveal(reveal))
+                    .extrapolation(lambda == 0 ? Extrapolation.NONE : new Extrapolation.Multistep(lambda));
         } catch (IllegalArgumentException e) {
             throw ApiException.bad(null, e.getMessage());
         }
+    }
+
+    /** As clients write them. */
+    static List<String> names(Enum<?>[] values) {
+        return Arrays.stream(values)
+                .map(each -> each.name().toLowerCase(Locale.ROOT))
+                .toList();
+    }
+
+    private static String upper(String name) {
+        return name.toUpperCase(Locale.ROOT);
     }
 
     /** The seed that was given, or else one of chance. */

@@ -26,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -40,7 +41,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Serves models over HTTP, in the form in which image clients call others: {@code POST /v1/images/generations}, {@code POST
- * /v1/images/edits}, {@code GET /v1/models}; and {@code /healthz}, {@code /readyz}, {@code /metrics}.
+ * /v1/images/edits}, {@code GET /v1/models}; and {@code /healthz}, {@code /readyz}, {@code /metrics}. With a {@linkplain Serving#page
+ * page}, that is at {@code /}, and what only it calls below {@code /studio}.
  *
  * <pre>{@code
  * try (ImageServer server = ImageServer.start(Serving.of(List.of("fruits-64"), 8080))) {
@@ -70,20 +72,31 @@ public final class ImageServer implements AutoCloseable {
     private final Guard guard;
     private final Uploads uploads = new Uploads();
     private final Doorway doorway;
+    private final Studio studio; // null without the page
     private final Javalin http;
     private volatile boolean closing;
 
     private ImageServer(Serving serving, Duration arriving) {
         this.serving = serving;
         this.doorway = new Doorway(meters, arriving, serving.deadline().plus(arriving));
-        this.guard = new Guard(serving.token());
+        Studio page = null;
         try {
             for (String each : serving.models()) {
                 String name = name(each);
                 models.put(name, new Served(name, each, serving, meters));
             }
+            page = serving.page() ? new Studio(this, serving) : null;
+            this.studio = page;
+            Set<String> open = new TreeSet<>(Set.of("/healthz", "/readyz"));
+            if (page != null) {
+                open.addAll(page.openPaths());
+            }
+            this.guard = new Guard(serving.token(), open);
             this.http = Javalin.create(this::configure).start();
         } catch (RuntimeException e) {
+            if (page != null) {
+                page.close();
+            }
             models.values().forEach(Served::close);
             meters.close();
             throw e;
@@ -143,6 +156,9 @@ public final class ImageServer implements AutoCloseable {
                         Answers.json(request, served(request.pathParam("model")).facts()));
         config.routes.post("/v1/images/generations", this::generations);
         config.routes.post("/v1/images/edits", this::edits);
+        if (studio != null) {
+            studio.route(config);
+        }
         config.routes.exception(Exception.class, this::failed);
         config.routes.exception(HttpResponseException.class, ImageServer::refused); // else Javalin answers in its form
         config.routes.error(404, request -> {
@@ -194,6 +210,8 @@ public final class ImageServer implements AutoCloseable {
     private void failed(Exception problem, Context request) {
         if (problem instanceof ApiException known) {
             Answers.error(request, known);
+        } else if (problem instanceof DataException known) {
+            Answers.error(request, ApiException.bad("image", known.getMessage()));
         } else if (problem instanceof UncheckedIOException) {
             LOG.debug("{} {}: {}", request.method(), request.path(), problem.getMessage());
             core(request)
@@ -246,8 +264,13 @@ public final class ImageServer implements AutoCloseable {
         Answers.json(request, list);
     }
 
-    /** @param name null for the first */
-    private Served served(String name) {
+    /** All of them, the usual one first. */
+    List<Served> allServed() {
+        return List.copyOf(models.values());
+    }
+
+    /** @param name null for the first @throws ApiException if there is none of that name */
+    Served served(String name) {
         if (name == null) {
             return models.values().iterator().next();
         }
@@ -269,9 +292,7 @@ public final class ImageServer implements AutoCloseable {
         Parameters parameters = Parameters.ofJson(body(request));
         ImageRequest wished = ImageRequest.read(parameters, Set.of(), serving.mostImages());
         Served served = served(wished.model());
-        if (served.model().tokenizer() == null) {
-            throw ApiException.bad("model", served.name() + " draws tokens and no images: it has no tokenizer");
-        }
+        served.requireImages();
         long seed = wished.seedOrChance();
         Wish wish = wished.draw(served.model(), seed, false);
         answer(request, wished, served, wish, seed);
@@ -382,7 +403,7 @@ public final class ImageServer implements AutoCloseable {
     }
 
     /** Null if there is none and none is needed. */
-    private static byte[] file(Context request, String name, boolean needed) {
+    static byte[] file(Context request, String name, boolean needed) {
         List<UploadedFile> files = new ArrayList<>(request.uploadedFiles(name));
         files.addAll(request.uploadedFiles(name + "[]"));
         if (files.size() > 1 || needed && files.isEmpty()) {
@@ -402,7 +423,7 @@ public final class ImageServer implements AutoCloseable {
         }
     }
 
-    private static void requireType(Context request, String type) {
+    static void requireType(Context request, String type) {
         String given = request.contentType();
         if (given == null || !given.split(";", 2)[0].strip().equalsIgnoreCase(type)) {
             throw ApiException.unsupported(
@@ -410,7 +431,7 @@ public final class ImageServer implements AutoCloseable {
         }
     }
 
-    private static byte[] body(Context request) {
+    static byte[] body(Context request) {
         if (request.req().getContentLengthLong() > JSON_BYTES) {
             throw ApiException.tooLarge("the body must have at most " + JSON_BYTES + " bytes");
         }
@@ -425,7 +446,7 @@ public final class ImageServer implements AutoCloseable {
         }
     }
 
-    private void answer(Context request, ImageRequest wished, Served served, Wish wish, long seed) {
+    void answer(Context request, ImageRequest wished, Served served, Wish wish, long seed) {
         Task task = served.queue()
                 .submit(wish, System.nanoTime() + serving.deadline().toNanos());
         Answers answers = new Answers(request, served.name(), seed, task);
@@ -465,6 +486,9 @@ public final class ImageServer implements AutoCloseable {
     @Override
     public void close() {
         closing = true;
+        if (studio != null) {
+            studio.close();
+        }
         models.values().forEach(Served::close);
         doorway.quiet(QUIET);
         http.stop();

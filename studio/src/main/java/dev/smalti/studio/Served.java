@@ -9,13 +9,16 @@ import java.util.Map;
 /** A model that is served, under the name that clients call it by. */
 final class Served implements AutoCloseable {
     private final String name;
+    private final String opened; // as it was given
     private final Model model;
     private final DrawingQueue queue;
-    private final long opened = System.currentTimeMillis() / 1000;
+    private final long since = System.currentTimeMillis() / 1000;
+    private Abilities abilities; // null until they are asked for
 
     /** Opens as many copies as there are workers. */
     Served(String name, String pathOrName, Serving serving, Meters meters) {
         this.name = name;
+        this.opened = pathOrName;
         List<Model> models = new ArrayList<>();
         try {
             for (int i = 0; i < serving.workers(); i++) {
@@ -41,12 +44,39 @@ final class Served implements AutoCloseable {
         return queue;
     }
 
+    /** @throws ApiException if there is no tokenizer */
+    void requireImages() {
+        if (model.tokenizer() == null) {
+            throw ApiException.bad("model", name + " draws tokens and no images: it has no tokenizer");
+        }
+    }
+
+    /** What the page needs to know, with the sampling that the method can do; of which the first call asks the network a few times. */
+    Map<String, Object> studioFacts() {
+        Map<String, Object> facts = facts();
+        facts.put("opened", opened);
+        facts.put("abilities", abilities());
+        return facts;
+    }
+
+    private synchronized Abilities abilities() {
+        if (abilities == null) {
+            abilities = Abilities.of(model);
+        }
+        return abilities;
+    }
+
+    /** Of a draw of which no number of steps is wished; 0 if the method doesn't say. */
+    int usualSteps() {
+        return abilities().steps();
+    }
+
     /** As {@code GET /v1/models} lists it. */
     Map<String, Object> facts() {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("id", name);
         facts.put("object", "model");
-        facts.put("created", opened);
+        facts.put("created", since);
         facts.put("owned_by", "smalti");
         facts.put("classes", model.classNames());
         facts.put("codes", model.prior().space().codes());

@@ -5,6 +5,7 @@ import dev.smalti.run.JobException;
 import dev.smalti.tensor.Phrase;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -24,6 +25,7 @@ import java.util.List;
  * @param deadline of a request, after which it is answered with an error
  * @param data images among which neighbours are looked for; null for none
  * @param runs folder whose run folders can be watched; null for none
+ * @param page whether there is a page to draw, edit and watch with, and what it calls
  */
 public record Serving(
         List<String> models,
@@ -37,7 +39,8 @@ public record Serving(
         int mostImages,
         Duration deadline,
         Path data,
-        Path runs) {
+        Path runs,
+        boolean page) {
     private static final int LEAST_TOKEN = 16;
 
     public Serving {
@@ -57,6 +60,9 @@ public record Serving(
             throw new JobException(Phrase.of("a token must have at least %d letters, so that nobody guesses it, got %d")
                     .with(LEAST_TOKEN, token.length()));
         }
+        if (runs != null && !Files.isDirectory(runs)) {
+            throw new JobException("runs must be a folder with run folders in it, got " + runs);
+        }
         if (token == null && !isLoopback(host)) {
             throw new JobException(Phrase.of(
                             "host %s can be reached by others, so a token is needed: --token-file FILE, or leave --host out to"
@@ -65,10 +71,33 @@ public record Serving(
         }
     }
 
-    /** On this machine alone, within the usual limits. */
+    /** Without the page. */
+    public Serving(
+            List<String> models,
+            String host,
+            int port,
+            String token,
+            Opening opening,
+            int workers,
+            int queue,
+            int batch,
+            int mostImages,
+            Duration deadline,
+            Path data,
+            Path runs) {
+        this(models, host, port, token, opening, workers, queue, batch, mostImages, deadline, data, runs, false);
+    }
+
+    /** On this machine alone, within the usual limits, without the page. */
     public static Serving of(List<String> models, int port) {
         return new Serving(
                 models, "127.0.0.1", port, null, Opening.USUAL, 1, 256, 64, 64, Duration.ofMinutes(5), null, null);
+    }
+
+    /** With the page. @param data null for none @param runs null for none */
+    public Serving withPage(Path data, Path runs) {
+        return new Serving(
+                models, host, port, token, opening, workers, queue, batch, mostImages, deadline, data, runs, true);
     }
 
     private static void require(String what, int value, int least, int most) {

@@ -9,5 +9,9 @@
  *
  * <p>Wishes that agree in all but seeds and classes are drawn together ({@link dev.smalti.studio.DrawingQueue}), and each image depends on its
  * own seed and class alone.
+ *
+ * <p>With the page ({@link dev.smalti.studio.Serving#withPage}) come its files, which are plain modules of a browser and are sent as
+ * they lie in the resources ({@code page/}), and what only it calls, below {@code /studio}: draws that tell of each step, an image as
+ * its tokens, the nearest images of a data set, and runs as they grow ({@code Studio}).
  */
 package dev.smalti.studio;
