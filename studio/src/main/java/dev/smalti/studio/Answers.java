@@ -115,20 +115,21 @@ final class Answers {
     void stream() {
         request.contentType("text/event-stream; charset=utf-8");
         request.header("X-Accel-Buffering", "no");
+        String kind = task.wish() instanceof Wish.Retouch ? "image_edit" : "image_generation";
         int frames = 0;
         for (int missing = task.wish().count(); missing > 0; ) {
             Task.Event event = next();
             if (event instanceof Task.Frame frame) {
-                Map<String, Object> facts = facts("image_generation.partial_image", frame.image(), frame.number());
+                Map<String, Object> facts = facts(kind + ".partial_image", frame.image(), frame.number());
                 facts.put("partial_image_index", frames++);
                 facts.put("step", frame.step());
                 facts.put("steps", frame.of());
-                event("image_generation.partial_image", facts);
+                event(kind + ".partial_image", facts);
             } else if (event instanceof Task.Step step) {
                 event("studio.step", facts(step));
             } else if (event instanceof Task.Done done) {
                 missing--;
-                event("image_generation.completed", facts("image_generation.completed", done.image(), done.number()));
+                event(kind + ".completed", facts(kind + ".completed", done.image(), done.number()));
             } else if (event instanceof Task.Failed failed) {
                 ApiException problem = failed.cause() instanceof ApiException known ? known : ApiException.internal();
                 event("error", Map.of("error", facts(problem)));

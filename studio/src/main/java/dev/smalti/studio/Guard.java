@@ -4,6 +4,7 @@ import io.javalin.http.Context;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import java.util.Locale;
 import java.util.Set;
 
 /** Who may call the server: whoever knows the token, and no page of another site. */
@@ -14,12 +15,15 @@ final class Guard {
     private final byte[] token; // null for none
     private final Set<String> open;
     private final boolean localNames;
+    private final String own; // the name that it listens at
 
     /**
+     * @param host that it listens at
      * @param token null for none, on a loopback address
      * @param open paths that need none
      */
-    Guard(String token, Set<String> open) {
+    Guard(String host, String token, Set<String> open) {
+        this.own = host.toLowerCase(Locale.ROOT);
         this.open = Set.copyOf(open);
         this.token = token == null ? null : token.getBytes(StandardCharsets.UTF_8);
         this.localNames = token == null;
@@ -27,7 +31,8 @@ final class Guard {
 
     /** @throws ApiException if this request may not be answered */
     void check(Context request) {
-        if (localNames && !HERE.contains(name(request.header("Host")))) {
+        String name = name(request.header("Host"));
+        if (localNames && !HERE.contains(name) && !own.equals(name)) {
             // a name of another site may have been made to lead to this machine
             throw ApiException.forbidden("this server answers to localhost alone");
         }
@@ -65,6 +70,6 @@ final class Guard {
         }
         int port = host.lastIndexOf(':');
         boolean hasPort = port > host.lastIndexOf(']');
-        return (hasPort ? host.substring(0, port) : host).toLowerCase(java.util.Locale.ROOT);
+        return (hasPort ? host.substring(0, port) : host).toLowerCase(Locale.ROOT);
     }
 }

@@ -91,7 +91,7 @@ public final class ImageServer implements AutoCloseable {
             if (page != null) {
                 open.addAll(page.openPaths());
             }
-            this.guard = new Guard(serving.token(), open);
+            this.guard = new Guard(serving.host(), serving.token(), open);
             this.http = Javalin.create(this::configure).start();
         } catch (RuntimeException e) {
             if (page != null) {
@@ -332,6 +332,9 @@ public final class ImageServer implements AutoCloseable {
         if (wished.width() > 0) {
             throw ApiException.bad(
                     "size", "size must be auto: an edit has the size of its image; extend makes it larger");
+        }
+        if (wished.partialImages() > 0) {
+            throw ApiException.bad("partial_images", "partial_images must be 0: an edit is shown when it is there");
         }
         Served served = served(wished.model());
         long seed = wished.seedOrChance();
