@@ -59,7 +59,7 @@ final class ImportVerb extends Verb {
                 facts,
                 String.format(
                         Locale.ROOT,
-                        "%s: %s, a %s of %s codes on a grid of %s, %.1f million parameters (%s); left out: %s",
+                        "%s: %s, a %s of %s codes on a grid of %s, %.1f million parameters (%s); left out: %s%s",
                         out,
                         facts.get("what"),
                         facts.get("model"),
@@ -67,6 +67,7 @@ final class ImportVerb extends Verb {
                         facts.get("grid"),
                         ((Long) facts.get("parameters")) / 1e6,
                         facts.get("contents"),
-                        facts.get("left_out")));
+                        facts.get("left_out"),
+                        facts.containsKey("hint") ? "\n" + facts.get("hint") : ""));
     }
 }

@@ -16,7 +16,7 @@ import java.util.Optional;
  * MaskGIT as valeoai/Maskgit-pytorch publishes it, before Halton-MaskGIT. Besnier and Chen 2023, arXiv:2310.14400.
  *
  * <p>One table holds the codes, the mask, the classes and no class, so the shapes don't say how many of these are classes: as many as
- * have names, or else the 1,000 of ImageNet. How many heads there are they don't say either: the published one has 16.
+ * have names, or else the 1,000 of ImageNet; what is left must be the tokenizer's codes, or a power of two where none is given. How many heads there are they don't say either: the published one has 16.
  */
 final class BesnierMaskGit implements PublishedKind {
     /** Where their trainer puts the weights, with what compiling and training on many devices puts before their names. */
@@ -59,18 +59,11 @@ final class BesnierMaskGit implements PublishedKind {
 
     @Override
     public Translation translate(WeightArchive weights, Asked asked) {
-        long[] tokens = weights.shape("tok_emb.weight");
         int classes =
                 asked.classNames().isEmpty() ? CLASSES : asked.classNames().size();
-        long codes = tokens[0] - 1 - classes - 1;
-        if (codes < 2) {
-            throw new IllegalArgumentException(
-                    Phrase.of("tok_emb.weight must have a row for each code, the mask, each of %d classes and no class,"
-                                    + " has %d rows: name the classes that there are, by --classes")
-                            .with(classes, tokens[0]));
-        }
-        int width = (int) tokens[1];
-        int side = side(weights.shape("pos_emb")[1] - 1, "pos_emb without the class");
+        int codes = codes(weights.size("tok_emb.weight", 0), classes, asked.codes());
+        int width = weights.size("tok_emb.weight", 1);
+        int side = side(weights.size("pos_emb", 1) - 1, "pos_emb without the class");
         MaskGitConfiguration configuration = new MaskGitConfiguration(
                 new BesnierTransformerConfiguration(
                         weights.count("transformer.layers.%d.0.norm.weight"),
@@ -87,9 +80,35 @@ final class BesnierMaskGit implements PublishedKind {
                 null,
                 null);
         return new Translation(
-                new Subject.OfPrior(configuration, new TokenSpace((int) codes, side, side), classes),
+                new Subject.OfPrior(configuration, new TokenSpace(codes, side, side), classes),
                 origins(),
                 theirs -> Optional.empty());
+    }
+
+    /**
+     * What is left of the table's rows: any number of classes leaves some, but codebooks have a power of two.
+     *
+     * @param tokenizers codes of the tokenizer; null without one
+     */
+    private static int codes(int rows, int classes, Integer tokenizers) {
+        int codes = rows - 1 - classes - 1;
+        boolean likely = tokenizers == null ? Integer.bitCount(codes) == 1 : codes == tokenizers;
+        if (codes < 2 || !likely) {
+            throw new IllegalArgumentException(
+                    Phrase.of("tok_emb.weight must have a row for each code, the mask, each of %d classes and no class,"
+                                    + " has %d rows, and %s: name the classes that there are, by --classes")
+                            .with(classes, rows, left(codes, tokenizers)));
+        }
+        return codes;
+    }
+
+    private static String left(int codes, Integer tokenizers) {
+        String rule = tokenizers == null
+                ? "are no power of two (of another number of codes, give the --tokenizer)"
+                : Phrase.of("are not the %d of the tokenizer").with(tokenizers);
+        return codes < 2
+                ? "none are left for codes"
+                : Phrase.of("the %d left for codes %s").with(codes, rule);
     }
 
     /** As they evaluate their models of 256 and of 512 pixels. */

@@ -45,8 +45,8 @@ final class HaltonMaskGit implements PublishedKind {
 
     @Override
     public Translation translate(WeightArchive weights, Asked asked) {
-        long[] tokens = weights.shape("tok_emb.weight"); // codes and the mask
-        int side = BesnierMaskGit.side(weights.shape("pos_emb.weight")[0], "pos_emb.weight");
+        int tokens = weights.size("tok_emb.weight", 0); // codes and the mask
+        int side = BesnierMaskGit.side(weights.size("pos_emb.weight", 0), "pos_emb.weight");
         MaskGitConfiguration configuration = new MaskGitConfiguration(
                 network(weights),
                 MaskSchedule.ARCCOS,
@@ -59,22 +59,20 @@ final class HaltonMaskGit implements PublishedKind {
                 null);
         return new Translation(
                 new Subject.OfPrior(
-                        configuration,
-                        new TokenSpace((int) tokens[0] - 1, side, side),
-                        (int) weights.shape("cls_emb.weight")[0] - 1),
+                        configuration, new TokenSpace(tokens - 1, side, side), weights.size("cls_emb.weight", 0) - 1),
                 origins(weights),
                 HaltonMaskGit::leftOut);
     }
 
     private static HaltonTransformerConfiguration network(WeightArchive weights) {
-        int width = (int) weights.shape("tok_emb.weight")[1];
-        int hidden = (int) weights.shape("transformer.layers.0.ff.w1.weight")[0];
+        int width = weights.size("tok_emb.weight", 1);
+        int hidden = weights.size("transformer.layers.0.ff.w1.weight", 0);
         boolean usual = hidden == (8L * width / 3 + 255) / 256 * 256;
         return new HaltonTransformerConfiguration(
                 weights.count("transformer.layers.%d.attn.wq.weight"),
                 width,
-                heads(width, weights.shape("transformer.layers.0.attn.wq.weight")[0]),
-                usual ? null : hidden * 3 / 2,
+                heads(width, weights.size("transformer.layers.0.attn.wq.weight", 0)),
+                usual ? null : Math.toIntExact(hidden * 3L / 2),
                 registers(weights),
                 weights.has("in_proj.weight") ? 2 : 1,
                 null);
@@ -89,7 +87,7 @@ final class HaltonMaskGit implements PublishedKind {
     }
 
     private static int registers(WeightArchive weights) {
-        return weights.has("reg_tokens.weight") ? (int) weights.shape("reg_tokens.weight")[0] : 0;
+        return weights.has("reg_tokens.weight") ? weights.size("reg_tokens.weight", 0) : 0;
     }
 
     /** Without registers theirs has no table of them, and ours an empty one. */

@@ -32,6 +32,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -41,6 +42,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class Importing implements AutoCloseable {
     private static final Seed SEED = new Seed(0); // of weights that others take the place of
     private static final int SHOWN = 6;
+    private static final Pattern COUNT =
+            Pattern.compile("(.*\\.)?(Lt_count|uses)"); // of ours, what whole numbers may be
     private static final long FURTHER = 20_000; // steps, for who trains what was imported further
 
     private final WeightArchive file;
@@ -50,9 +53,14 @@ public final class Importing implements AutoCloseable {
     private final Map<String, long[]> shapes; // of ours
     private final Map<String, Origin> origins; // of ours
     private final Map<String, Integer> leftOut; // how many tensors of theirs, by reason
+    private final String hint; // null without one
 
     private Importing(
-            WeightArchive file, PublishedKinds.Found found, Translation translation, Network network, Path path) {
+            WeightArchive file,
+            PublishedKinds.Found found,
+            Translation translation,
+            Network network,
+            RunFolder tokenizer) {
         this.file = file;
         this.found = found;
         this.recipe = network.recipe();
@@ -60,7 +68,8 @@ public final class Importing implements AutoCloseable {
         this.shapes = network.shapes();
         this.origins = new LinkedHashMap<>();
         shapes.keySet().forEach(ours -> origins.put(ours, translation.origins().apply(ours)));
-        this.leftOut = account(translation, path);
+        this.leftOut = account(translation, file.path());
+        this.hint = tokenizer == null ? null : hint(description.space(), tokenizer);
     }
 
     /** What of ours computes the same. */
@@ -80,15 +89,37 @@ public final class Importing implements AutoCloseable {
         WeightArchive file = WeightArchive.open(path);
         try {
             PublishedKinds.Found found = PublishedKinds.find(file, kind);
-            Translation translation = found.kind().translate(found.weights(), asked);
-            String name = path + ", as " + found.kind().title() + ",";
+            return of(file, found, asked, tokenizer, overrides);
+        } catch (RuntimeException | Error e) {
+            file.close();
+            throw e;
+        }
+    }
+
+    private static Importing of(
+            WeightArchive file, PublishedKinds.Found found, Asked asked, RunFolder tokenizer, List<String> overrides) {
+        Path path = file.path();
+        Asked told = tokenizer == null
+                ? asked
+                : new Asked(
+                        asked.size(),
+                        asked.classNames(),
+                        tokenizer.description().codes());
+        String name = path + ", as " + found.kind().title() + ",";
+        try {
+            Translation translation = found.kind().translate(found.weights(), told);
             Network network = translation.subject() instanceof Subject.OfPrior prior
                     ? ofPrior(prior, name, asked, tokenizer, overrides)
                     : ofTokenizer((Subject.OfTokenizer) translation.subject(), name, asked, tokenizer, overrides);
-            return new Importing(file, found, translation, network, path);
-        } catch (RuntimeException e) {
-            file.close();
+            return new Importing(file, found, translation, network, tokenizer);
+        } catch (BadFileException e) {
             throw e;
+        } catch (IllegalArgumentException e) { // of a configuration with what the shapes say
+            throw new BadFileException(
+                    path, "can't be computed here as " + found.kind().title() + ": " + e.getMessage(), e);
+        } catch (ArithmeticException | IndexOutOfBoundsException e) {
+            throw new BadFileException(
+                    path, "has shapes that " + found.kind().title() + " can't have: " + e.getMessage(), e);
         }
     }
 
@@ -116,6 +147,7 @@ public final class Importing implements AutoCloseable {
     private static Network ofPrior(
             Subject.OfPrior subject, String name, Asked asked, RunFolder tokenizer, List<String> overrides) {
         int classes = subject.classes();
+        checkPlaces(subject.space());
         if (!asked.classNames().isEmpty() && asked.classNames().size() != classes) {
             throw new JobException(
                     Phrase.of("%s has %d classes, and --classes names %d: a line for each, in their order")
@@ -134,6 +166,14 @@ public final class Importing implements AutoCloseable {
         String fingerprint = tokenizer == null ? null : fitting(tokenizer, subject.space(), name);
         return new Network(
                 made, RunFolder.Description.prior(subject.space(), classes, asked.classNames(), fingerprint), shapes);
+    }
+
+    /** Before a network is laid out by it, which may be for no grid of so many. */
+    private static void checkPlaces(TokenSpace space) {
+        if (space.length() > RunFolder.MOST_PLACES) {
+            throw new IllegalArgumentException(Phrase.of("the grid of tokens must have at most %,d places, got %s")
+                    .with(RunFolder.MOST_PLACES, space.grid()));
+        }
     }
 
     /** @return the tokenizer's fingerprint */
@@ -240,6 +280,29 @@ public final class Importing implements AutoCloseable {
         return leftOut;
     }
 
+    /** What should be looked at though it was imported: a tokenizer that is for images of another size than the prior. */
+    public Optional<String> hint() {
+        return Optional.ofNullable(hint);
+    }
+
+    /** Null where the tokenizer's usual grid is the prior's, or no size of square images has the prior's. */
+    private static String hint(TokenSpace space, RunFolder tokenizer) {
+        TokenSpace usual = tokenizer.description().space();
+        if (space.grid().equals(usual.grid())) {
+            return null;
+        }
+        int size = tokenizer.recipe(TokenizerRecipe.class).tokenizer().size();
+        long wanted = (long) size * space.height() / usual.height();
+        boolean square = wanted * usual.height() == (long) size * space.height()
+                && (long) space.height() * usual.width() == (long) space.width() * usual.height();
+        return !square
+                ? null
+                : Phrase.of(
+                                "the tokenizer was imported for %d pixels; import it with --size %d so that encode and likelihood"
+                                        + " see images as this prior does")
+                        .with(size, wanted);
+    }
+
     /** How many of its tensors are taken, and in what container they lie. */
     public String contents() {
         return Phrase.of("%d tensors of %s").with(shapes.size(), file.container());
@@ -271,16 +334,17 @@ public final class Importing implements AutoCloseable {
     }
 
     private Map<String, Tensor> weights() {
+        found.weights()
+                .checkHeld(origins.values().stream()
+                        .flatMap(origin -> origin.names().stream())
+                        .toList());
         Map<String, Tensor> weights = new LinkedHashMap<>();
         shapes.forEach((name, shape) -> {
             Stopping.check();
             Origin origin = origins.get(name);
             Tensor tensor = Scope.keep(() -> {
-                Tensor made = origin.make()
-                        .apply(origin.names().stream()
-                                .map(found.weights()::tensor)
-                                .toList());
-                return made.scalar_type() == ScalarType.Double ? made.to(ScalarType.Float) : made.contiguous();
+                Tensor made = made(name, origin);
+                return made.scalar_type().intern() == ScalarType.Double ? made.to(ScalarType.Float) : made.contiguous();
             });
             if (!Arrays.equals(Dims.of(tensor), shape)) {
                 throw new BadFileException(
@@ -302,6 +366,36 @@ public final class Importing implements AutoCloseable {
             weights.put(name, tensor);
         });
         return weights;
+    }
+
+    /** Ours of theirs, in the type in which they are stored. */
+    private Tensor made(String name, Origin origin) {
+        List<Tensor> theirs =
+                origin.names().stream().map(found.weights()::tensor).toList();
+        boolean numbers = theirs.stream().allMatch(Tensor::is_floating_point);
+        if (!numbers && !COUNT.matcher(name).matches()) {
+            throw new BadFileException(
+                    file.path(),
+                    "must have numbers of a floating point type (F64, F32, F16 or BF16) to make " + name + " of, has "
+                            + told(origin));
+        }
+        try {
+            return origin.make().apply(theirs);
+        } catch (RuntimeException e) { // libtorch's, of shapes that don't go together
+            throw new BadFileException(
+                    file.path(), "must have tensors of which " + name + " can be made, has " + told(origin), e);
+        }
+    }
+
+    /** {@code layer.query.weight [64, 32] of F32 and layer.key.weight [64, 64] of F32} */
+    private String told(Origin origin) {
+        return origin.names().stream()
+                .map(each -> Excerpt.brief(each)
+                        + " "
+                        + Dims.text(found.weights().shape(each))
+                        + " of "
+                        + found.weights().dtype(each))
+                .collect(Collectors.joining(" and "));
     }
 
     @Override

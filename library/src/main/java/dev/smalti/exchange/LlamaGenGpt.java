@@ -2,6 +2,7 @@ package dev.smalti.exchange;
 
 import dev.smalti.network.CausalLlamaConfiguration;
 import dev.smalti.prior.autoregressive.AutoregressiveConfiguration;
+import dev.smalti.run.JobException;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.WeightArchive;
 import dev.smalti.token.TokenSpace;
@@ -49,29 +50,28 @@ final class LlamaGenGpt implements PublishedKind {
     public Translation translate(WeightArchive weights, Asked asked) {
         int size = asked.sizeOr(SIZE);
         if (size < SIDES || size % SIDES != 0) {
-            throw new IllegalArgumentException(
-                    Phrase.of("size must be a multiple of %d, the pixels of a token's side, got %d")
-                            .with(SIDES, size));
+            throw new JobException(Phrase.of("size must be a multiple of %d, the pixels of a token's side, got %d")
+                    .with(SIDES, size));
         }
-        int codes = (int) weights.shape("tok_embeddings.weight")[0];
+        int codes = weights.size("tok_embeddings.weight", 0);
         return new Translation(
                 new Subject.OfPrior(
                         new AutoregressiveConfiguration(network(weights), null, null),
                         new TokenSpace(codes, size / SIDES, size / SIDES),
-                        (int) weights.shape(CLASSES)[0] - 1),
+                        weights.size(CLASSES, 0) - 1),
                 new Renaming(),
                 LlamaGenGpt::leftOut);
     }
 
     private static CausalLlamaConfiguration network(WeightArchive weights) {
-        int width = (int) weights.shape("tok_embeddings.weight")[1];
+        int width = weights.size("tok_embeddings.weight", 1);
         int heads = width == 3200 ? 32 : Math.max(1, width / 64);
         return new CausalLlamaConfiguration(
                 weights.count("layers.%d.attention.wqkv.weight"),
                 width,
                 heads,
-                keyValueHeads(weights.shape(FIRST + "attention.wqkv.weight")[0], width, heads),
-                (int) weights.shape(FIRST + "feed_forward.w1.weight")[0],
+                keyValueHeads(weights.size(FIRST + "attention.wqkv.weight", 0), width, heads),
+                weights.size(FIRST + "feed_forward.w1.weight", 0),
                 0.1,
                 null);
     }

@@ -32,8 +32,14 @@ public interface PublishedKind {
      * @param size H = W of the images that it was trained on, which tells where a tokenizer has attention, and how large the grids of
      *     a prior with rotary positions are, or the length of the rows of a text model; null for what is usual of the kind
      * @param classNames in the order of the classes; empty if they are not known
+     * @param codes of the tokenizer that was given beside a prior; null without one
      */
-    record Asked(Integer size, List<String> classNames) {
+    record Asked(Integer size, List<String> classNames, Integer codes) {
+        /** Without a tokenizer. */
+        public Asked(Integer size, List<String> classNames) {
+            this(size, classNames, null);
+        }
+
         /** The size that was asked for, or else this. */
         public int sizeOr(int usual) {
             return size == null ? usual : size;

@@ -81,7 +81,7 @@ record PublishedSedd(Transitions transitions) implements PublishedKind {
     public Translation translate(WeightArchive weights, Asked asked) {
         String prefix = prefix(weights).orElseThrow();
         WeightArchive model = weights.below(prefix);
-        int rows = (int) model.shape(FIRST)[0];
+        int rows = model.size(FIRST, 0);
         TokenSpace space = new TokenSpace(
                 transitions == Transitions.ABSORB ? rows - 1 : rows,
                 1,
@@ -105,13 +105,13 @@ record PublishedSedd(Transitions transitions) implements PublishedKind {
     }
 
     private static DiffusionTransformerConfiguration network(WeightArchive model) {
-        int width = (int) model.shape(FIRST)[1];
-        int head = model.has(FREQUENCIES) ? 2 * (int) model.shape(FREQUENCIES)[0] : width % HEAD == 0 ? HEAD : width;
+        int width = model.size(FIRST, 1);
+        int head = model.has(FREQUENCIES) ? 2 * model.size(FREQUENCIES, 0) : width % HEAD == 0 ? HEAD : width;
         return new DiffusionTransformerConfiguration(
                 model.count("blocks.%d.attn_qkv.weight"),
                 width,
                 whole(model, "model.n_heads", width / head),
-                (int) model.shape("sigma_map.mlp.0.weight")[0],
+                model.size("sigma_map.mlp.0.weight", 0),
                 null,
                 false,
                 null);

@@ -66,7 +66,7 @@ final class PublishedVqDiffusion implements PublishedKind {
         }
         int steps = steps(weights);
         boolean history = weights.has("Lt_history") && weights.has("Lt_count");
-        long rows = weights.has(FIRST + "ln2.emb.weight") ? weights.shape(FIRST + "ln2.emb.weight")[0] : 0;
+        int rows = weights.has(FIRST + "ln2.emb.weight") ? weights.size(FIRST + "ln2.emb.weight", 0) : 0;
         boolean guided = rows > 0 && rows != asked.classNames().size() && rows != IMAGENET;
         VqDiffusionConfiguration configuration = new VqDiffusionConfiguration(
                 network(weights),
@@ -81,29 +81,29 @@ final class PublishedVqDiffusion implements PublishedKind {
                 null,
                 rows == 0 || guided ? null : 0.0);
         TokenSpace space = new TokenSpace(
-                (int) weights.shape(NETWORK + "to_logits.1.weight")[0],
-                (int) weights.shape(NETWORK + "content_emb.height_emb.weight")[0],
-                (int) weights.shape(NETWORK + "content_emb.width_emb.weight")[0]);
+                weights.size(NETWORK + "to_logits.1.weight", 0),
+                weights.size(NETWORK + "content_emb.height_emb.weight", 0),
+                weights.size(NETWORK + "content_emb.width_emb.weight", 0));
         Renaming names = new Renaming().rule("Lt_(history|count)", "Lt_$1");
         if (rows > 0 && !guided) {
             names.rule("(.*\\.ln2\\.emb\\.weight)", NETWORK + "$1", PublishedVqDiffusion::withNone);
         }
         return new Translation(
-                new Subject.OfPrior(configuration, space, (int) (guided ? rows - 1 : rows)),
+                new Subject.OfPrior(configuration, space, guided ? rows - 1 : rows),
                 SeparateAttention.rules(names, NETWORK),
                 PublishedVqDiffusion::leftOut);
     }
 
     private static VqDiffusionTransformerConfiguration network(WeightArchive weights) {
-        int width = (int) weights.shape(NETWORK + "content_emb.emb.weight")[1];
+        int width = weights.size(NETWORK + "content_emb.emb.weight", 1);
         boolean convolution = weights.has(FIRST + "mlp.conv1.weight");
-        long wide = weights.shape(FIRST + (convolution ? "mlp.conv1.weight" : "mlp.0.weight"))[0];
+        int wide = weights.size(FIRST + (convolution ? "mlp.conv1.weight" : "mlp.0.weight"), 0);
         return new VqDiffusionTransformerConfiguration(
                 weights.count(NETWORK + "blocks.%d.ln1.linear.weight"),
                 width,
                 width % HEADS == 0 ? HEADS : 1,
                 convolution,
-                (int) (wide / width),
+                wide / width,
                 null,
                 null,
                 null,
@@ -119,7 +119,7 @@ final class PublishedVqDiffusion implements PublishedKind {
 
     private static int steps(WeightArchive weights) {
         String name = learntTimes(weights) ? FIRST + "ln1.emb.weight" : "log_at";
-        return weights.has(name) ? (int) weights.shape(name)[0] : STEPS;
+        return weights.has(name) ? weights.size(name, 0) : STEPS;
     }
 
     /** By the logarithm of the share that is kept after each step, if the file says it; else as released. */
@@ -127,6 +127,7 @@ final class PublishedVqDiffusion implements PublishedKind {
         if (!weights.has("log_cumprod_at")) {
             return Transitions.AS_RELEASED;
         }
+        weights.length("log_cumprod_at", Schedule.MOST_STEPS + 1); // before a list is made of them
         double[] theirs = Scope.value(() -> Tensors.toDoubles(
                 weights.tensor("log_cumprod_at").to(ScalarType.Double).exp()));
         if (kept(Schedule.maskAndReplaceAsReleased(steps), theirs)) {

@@ -1,5 +1,6 @@
 package dev.smalti.exchange;
 
+import dev.smalti.corruption.Schedule;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
@@ -46,14 +47,14 @@ record UnleashingTransformer(Method method) implements PublishedKind {
 
     @Override
     public Translation translate(WeightArchive weights, Asked asked) {
-        int width = (int) weights.shape(method.prefix + "tok_emb.weight")[1];
+        int width = weights.size(method.prefix + "tok_emb.weight", 1);
         TransformerConfiguration network = new TransformerConfiguration(
                 weights.count(method.prefix + "blocks.%d.ln1.weight"),
                 width,
                 width % HEAD == 0 ? width / HEAD : 1,
                 null);
-        int codes = (int) weights.shape(method.prefix + "head.weight")[0];
-        int length = (int) weights.shape(method.prefix + "pos_emb")[1];
+        int codes = weights.size(method.prefix + "head.weight", 0);
+        int length = weights.size(method.prefix + "pos_emb", 1);
         int side = (int) Math.round(Math.sqrt(length));
         TokenSpace space = side * side == length ? new TokenSpace(codes, side, side) : new TokenSpace(codes, 1, length);
         return new Translation(
@@ -66,7 +67,8 @@ record UnleashingTransformer(Method method) implements PublishedKind {
         if (method == Method.AUTOREGRESSIVE) {
             return new AutoregressiveConfiguration(network, null, null);
         }
-        Integer steps = weights.has("Lt_history") ? (int) weights.shape("Lt_history")[0] - 1 : null; // of 0..T
+        Integer steps =
+                weights.has("Lt_history") ? weights.length("Lt_history", Schedule.MOST_STEPS + 1) - 1 : null; // of 0..T
         return new AbsorbingConfiguration(
                 network, steps, AbsorbingConfiguration.Loss.REWEIGHTED_ELBO_AS_RELEASED, null, null, null);
     }

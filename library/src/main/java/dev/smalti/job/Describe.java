@@ -11,6 +11,7 @@ import dev.smalti.run.JobException;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
+import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.JsonFile;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.TensorFile;
@@ -48,6 +49,7 @@ public record Describe(String pathOrName) {
     private static final Pattern STATISTIC = Pattern.compile("(.*\\.)?(uses|sums)"); // of a codebook, not a weight
     private static final int MOST_EMPTY = 10_000; // classes that are listed though most have no grid
     private static final int SHOWN = 60; // longest line of numbers or names in the text
+    private static final int LONGEST = 1_000; // characters of a name or value there
 
     /** Facts by name: strings, numbers, truths, and lists and maps of them; {@code kind} is always there. */
     public Map<String, Object> run() {
@@ -210,6 +212,8 @@ public record Describe(String pathOrName) {
         }
         try (TensorFile file = TensorFile.open(files.get(0))) {
             return isTokens(file);
+        } catch (BadFileException e) {
+            return false; // whoever opens it then says why
         }
     }
 
@@ -349,11 +353,11 @@ public record Describe(String pathOrName) {
     /** @param absent what is said of that which is nothing: in a recipe, it is what the method does by itself */
     private static void append(StringBuilder text, String indent, Map<?, ?> facts, String absent) {
         int width = facts.keySet().stream()
-                .mapToInt(key -> key.toString().length())
+                .mapToInt(key -> plain(key.toString()).length())
                 .max()
                 .orElse(0);
         facts.forEach((key, value) -> {
-            String name = indent + key.toString().replace('_', ' ');
+            String name = indent + plain(key.toString()).replace('_', ' ');
             if (value instanceof Map<?, ?> inside && !inside.isEmpty()) {
                 text.append(name).append('\n');
                 append(text, indent + "  ", inside, key.equals("recipe") ? "by default" : absent);
@@ -378,7 +382,12 @@ public record Describe(String pathOrName) {
         List<?> shape = (List<?>) facts.get("shape");
         long[] sizes =
                 shape.stream().mapToLong(each -> ((Number) each).longValue()).toArray();
-        return Phrase.of("%-4s %-20s %s").with(facts.get("dtype"), Dims.text(sizes), facts.get("name"));
+        return Phrase.of("%-4s %-20s %s").with(facts.get("dtype"), Dims.text(sizes), plain((String) facts.get("name")));
+    }
+
+    /** What a file says may have characters that move a terminal's cursor. */
+    private static String plain(String text) {
+        return Excerpt.of(text, LONGEST);
     }
 
     private static String plain(Object value, String next) {
@@ -397,7 +406,7 @@ public record Describe(String pathOrName) {
             return truth ? "yes" : "no";
         }
         if (!(value instanceof List<?> list)) {
-            return value.toString();
+            return plain(value.toString());
         }
         StringBuilder lines = new StringBuilder();
         int column = 0;

@@ -3,13 +3,11 @@ package dev.smalti.job;
 import dev.smalti.exchange.Importing;
 import dev.smalti.exchange.PublishedKind;
 import dev.smalti.model.Encoding;
+import dev.smalti.model.Opening;
 import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
 import dev.smalti.run.RunFolder;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -30,13 +28,15 @@ import java.util.Map;
  */
 public record ImportWeights(
         Path file, Path out, String kind, String tokenizer, Path classes, Integer size, List<String> overrides) {
-    private static final long MOST_BYTES = 1 << 20;
-
-    /** Facts by name: {@code kind}, {@code what}, {@code parameters}, {@code left_out}, … */
+    /** Facts by name: {@code kind}, {@code what}, {@code parameters}, {@code left_out}, …, and where there is one a {@code hint} */
     public Map<String, Object> run() {
         Outputs.emptyFolder("--out", out);
-        RunFolder decoder = tokenizer == null ? null : Encoding.tokenizerOf(RunFolder.open(tokenizer));
-        PublishedKind.Asked asked = new PublishedKind.Asked(size, names());
+        RunFolder decoder = tokenizer == null
+                ? null
+                : Encoding.tokenizerOf(RunFolder.open(tokenizer))
+                        .at(Opening.AUTO); // though others be written meanwhile
+        PublishedKind.Asked asked =
+                new PublishedKind.Asked(size, classes == null ? List.of() : ClassList.read(classes));
         try (Importing importing = Importing.open(file, kind, asked, decoder, overrides)) {
             Outputs.makeFolder("--out", out.toAbsolutePath().getParent());
             try (Claim claim = Claim.beside(out)) {
@@ -62,25 +62,7 @@ public record ImportWeights(
         facts.put("contents", importing.contents());
         facts.put("parameters", importing.parameters());
         facts.put("left_out", importing.leftOut());
+        importing.hint().ifPresent(hint -> facts.put("hint", hint));
         return facts;
-    }
-
-    private List<String> names() {
-        if (classes == null) {
-            return List.of();
-        }
-        try {
-            if (Files.size(classes) > MOST_BYTES) {
-                throw new JobException(classes + " must be a list of class names of at most 1 MiB, has "
-                        + Files.size(classes) + " bytes");
-            }
-            return Files.readString(classes, StandardCharsets.UTF_8)
-                    .lines()
-                    .map(String::strip)
-                    .filter(line -> !line.isEmpty())
-                    .toList();
-        } catch (IOException e) {
-            throw new JobException(classes + " can't be read as a list of class names in UTF-8: " + e, e);
-        }
     }
 }

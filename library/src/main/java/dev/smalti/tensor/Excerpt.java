@@ -38,6 +38,6 @@ public final class Excerpt {
 
     /** Control characters could move the cursor. */
     private static String plain(String text) {
-        return text.strip().replaceAll("\\s*\\R\\s*", " ").replaceAll("\\p{Cntrl}", "?");
+        return text.strip().replaceAll("\\s*\\R\\s*", " ").replaceAll("\\p{Cc}", "?");
     }
 }

@@ -145,6 +145,21 @@ final class ShardedWeights implements WeightSource {
     }
 
     @Override
+    public Map<String, String> others() {
+        Map<String, String> others = new LinkedHashMap<>();
+        sources.values().forEach(source -> source.others().forEach(others::putIfAbsent));
+        return others;
+    }
+
+    @Override
+    public Map<String, Integer> foreign() {
+        Map<String, Integer> foreign = new LinkedHashMap<>();
+        sources.values()
+                .forEach(source -> source.foreign().forEach((name, count) -> foreign.merge(name, count, Integer::sum)));
+        return foreign;
+    }
+
+    @Override
     public Tensor tensor(String name) {
         return places.get(name).tensor(name);
     }

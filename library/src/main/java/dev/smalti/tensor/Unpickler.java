@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /**
@@ -35,6 +36,7 @@ final class Unpickler {
     private static final int MOST_TENSORS = 1 << 16;
     private static final int MOST_DIMENSIONS = 64; // of a tensor of PyTorch
     private static final int MOST_CLASSES = 100; // foreign ones that are told by name
+    private static final int MOST_NAMES = 10_000; // of classes and functions, far more than a trainer has
     private static final int LONGEST_NAME = 1_000;
     private static final Object MARK = new Object();
     private static final String ORDERED_DICT = "collections.OrderedDict";
@@ -206,6 +208,7 @@ final class Unpickler {
     private final Map<Integer, Object> memo = new HashMap<>();
     private final Map<String, Storage> storages = new LinkedHashMap<>();
     private final Map<String, Integer> foreign = new LinkedHashMap<>();
+    private final Map<List<String>, Global> names = new HashMap<>(); // by module and name in it
     private final Language language;
     private final long length;
     private int left;
@@ -270,7 +273,7 @@ final class Unpickler {
                 case 'r' -> memo.put((int) number(4), top());
                 case 'h' -> push(remembered(next()));
                 case 'j' -> push(remembered((int) number(4)));
-                case 'c' -> push(global(line() + "." + line()));
+                case 'c' -> push(global(line(), line()));
                 case 'Q' -> push(storage(pop()));
                 case 'R' -> {
                     List<?> arguments = (List<?>) pop();
@@ -311,7 +314,7 @@ final class Unpickler {
                     throw refused(Phrase.of("a name of more than %,d letters")
                             .with(LONGEST_NAME)); // of two that are remembered
                 }
-                push(global(module + "." + name));
+                push(global(module, name));
             }
             case 0x81 -> {
                 List<?> arguments = (List<?>) pop();
@@ -355,6 +358,21 @@ final class Unpickler {
         } else if (language == Language.PLAIN && !(object instanceof Map)) {
             throw refused("the state of an object");
         }
+    }
+
+    /** Kept, since the same two strings may be remembered, and joined again and again. */
+    private Global global(String module, String name) {
+        List<String> key = List.of(module, name);
+        Global known = names.get(key);
+        if (known == null) {
+            if (names.size() >= MOST_NAMES) {
+                throw refused(Phrase.of("more than %,d names of classes and functions")
+                        .with(MOST_NAMES));
+            }
+            known = global(module + "." + name);
+            names.put(key, known);
+        }
+        return known;
     }
 
     private Global global(String name) {
@@ -467,7 +485,10 @@ final class Unpickler {
         if (width == null || part) {
             return opaque(named.told());
         }
-        Storage storage = new Storage(form, type, width, (String) id.get(2), (Long) id.get(4));
+        if (!(id.get(2) instanceof String key)) {
+            throw refused("a storage without a name");
+        }
+        Storage storage = new Storage(form, type, width, key, (Long) id.get(4));
         if (storage.count() < 0 || storage.count() > Long.MAX_VALUE / width) {
             throw refused(Phrase.of("a storage of %,d numbers").with(storage.count()));
         }
@@ -482,7 +503,14 @@ final class Unpickler {
         if (values.size() > MOST_DIMENSIONS) {
             throw refused(Phrase.of("a tensor of %,d dimensions").with(values.size()));
         }
-        return values.stream().map(Long.class::cast).toList();
+        List<Long> sizes = new ArrayList<>();
+        for (Object value : values) {
+            if (!(value instanceof Long size)) {
+                throw refused("a tensor with a size or stride that is no whole number");
+            }
+            sizes.add(size);
+        }
+        return sizes;
     }
 
     private void put(List<Object> pairs) {
@@ -495,7 +523,7 @@ final class Unpickler {
     /** Other keys than strings and whole numbers name nothing here, and what they lead to is left out. */
     private void put(Map<Object, Object> map, Object key, Object value) {
         if (language == Language.PLAIN) {
-            map.put((String) key, value);
+            map.put(Objects.requireNonNull((String) key, "a name must be a string"), value);
         } else if (key instanceof String || key instanceof Long) {
             map.put(key, value);
         }

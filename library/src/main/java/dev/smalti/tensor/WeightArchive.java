@@ -4,6 +4,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -21,6 +23,8 @@ import org.bytedeco.pytorch.Tensor;
  * read when it is opened, and the numbers of a tensor each time when they are asked for.
  */
 public final class WeightArchive implements AutoCloseable {
+    private static final int MOST_SHARING = 4;
+
     private final Path path;
     private final WeightSource source;
     private final String prefix; // of the source's names, which those here lack
@@ -137,17 +141,35 @@ public final class WeightArchive implements AutoCloseable {
     /**
      * The size of a tensor along one dimension.
      *
-     * @throws BadFileException if there is none of this name, or it has fewer dimensions, or that one is too long
+     * @return at least 1
+     * @throws BadFileException if there is none of this name, or it has fewer dimensions, or that one is 0 or too long
      */
     public int size(String name, int dimension) {
         long[] shape = shape(name);
-        if (shape.length <= dimension || shape[dimension] > Integer.MAX_VALUE) {
+        if (shape.length <= dimension || shape[dimension] < 1 || shape[dimension] > Integer.MAX_VALUE) {
             throw new BadFileException(
                     path,
-                    Phrase.of("must have a size of at most %d at place %d of the shape of %s, which is %s")
+                    Phrase.of("must have a size of 1 to %d at place %d of the shape of %s, which is %s")
                             .with(Integer.MAX_VALUE, dimension, Excerpt.of(name), Dims.text(shape)));
         }
         return (int) shape[dimension];
+    }
+
+    /**
+     * The length of a list of numbers.
+     *
+     * @return from 1 to {@code most}
+     * @throws BadFileException if there is none of this name, or it has other dimensions, or is empty or longer
+     */
+    public int length(String name, int most) {
+        long[] shape = shape(name);
+        if (shape.length != 1 || shape[0] < 1 || shape[0] > most) {
+            throw new BadFileException(
+                    path,
+                    Phrase.of("must have a list of 1 to %d numbers as %s, has shape %s")
+                            .with(most, Excerpt.of(name), Dims.text(shape)));
+        }
+        return (int) shape[0];
     }
 
     /** The type of a tensor as safetensors calls it, such as F32 or BF16; errors as {@link #shape}'s. */
@@ -163,6 +185,42 @@ public final class WeightArchive implements AutoCloseable {
             count++;
         }
         return count;
+    }
+
+    /**
+     * Makes sure that the numbers of some tensors, all of them together, lie in the file, so that to read them takes memory by its
+     * length. Some may share theirs, as a tied head does with a table; so many can't that they take {@value #MOST_SHARING} times
+     * what there is.
+     *
+     * @param names of tensors that are there, each as often as it is read
+     * @throws BadFileException if they take more
+     */
+    public void checkHeld(Collection<String> names) {
+        long there = 0;
+        for (Path each : source.files()) {
+            there += each.toFile().length();
+        }
+        long wanted = 0;
+        for (String name : names) {
+            wanted += bytes(name);
+            if (!source.files().isEmpty() && wanted / MOST_SHARING > there) {
+                throw new BadFileException(
+                        path,
+                        Phrase.of(
+                                        "must hold the numbers of its tensors, has %,d bytes, and those up to %s would take more than"
+                                                + " %d times as many, since they share them")
+                                .with(there, Excerpt.of(name), MOST_SHARING));
+            }
+        }
+    }
+
+    /** Of the numbers of a tensor; none of them alone takes more than its file has. */
+    private long bytes(String name) {
+        long[] shape = shape(name);
+        if (Arrays.stream(shape).anyMatch(size -> size == 0)) {
+            return 0; // whatever the others are
+        }
+        return Arrays.stream(shape).reduce(ElementType.valueOf(dtype(name)).bytes, Math::multiplyExact);
     }
 
     /** Reads a tensor, in the type in which it is stored, to the CPU; errors as {@link #shape}'s, and of its numbers. */

@@ -128,7 +128,7 @@ class ImportedMaskGitTest {
                 .containsEntry("grid", "3x3")
                 .containsEntry("classes", Besnier.CLASSES)
                 .containsEntry("left_out", Map.of());
-        Tensor x = Tensors.longs(7, 0, 1, 2, 3, 4, 5, 6, 7, 7, 7, 7, 7, 3, 7, 7, 7, 7)
+        Tensor x = Tensors.longs(8, 0, 1, 2, 3, 4, 5, 7, 8, 8, 8, 8, 8, 3, 8, 8, 8, 8)
                 .view(2, 9);
         Tensor label = Tensors.longs(1, Besnier.CLASSES); // the last: none
         try (Prior prior = run("run").prior(Devices.cpu(), List.of())) {
@@ -147,13 +147,15 @@ class ImportedMaskGitTest {
     void tells_codes_from_classes_by_the_names_of_these() throws IOException {
         assertThatThrownBy(() -> imported(Besnier.random().weights(), "run", null))
                 .isInstanceOf(JobException.class)
-                .hasMessage("tok_emb.weight must have a row for each code, the mask, each of 1000 classes and no class,"
-                        + " has 12 rows: name the classes that there are, by --classes");
+                .hasMessageEndingWith(
+                        "weights.safetensors: can't be computed here as a MaskGIT of Maskgit-pytorch: tok_emb.weight must"
+                                + " have a row for each code, the mask, each of 1000 classes and no class, has 13 rows, and none are left"
+                                + " for codes: name the classes that there are, by --classes");
     }
 
     /** As the released code says it, plainly, in float64, over its own names. */
     private record Besnier(Map<String, Tensor> weights) {
-        static final int CODES = 7;
+        static final int CODES = 8;
         static final int CLASSES = 3;
         private static final long WIDTH = 64;
 
@@ -207,7 +209,7 @@ class ImportedMaskGitTest {
                     false);
         }
 
-        /** [B, 9], [B] -> [B·9, 7] */
+        /** [B, 9], [B] -> [B·9, 8] */
         Tensor logits(Tensor tokens, Tensor label) {
             Tensor told = label.add(new Scalar(CODES + 1L)).unsqueeze(1);
             Tensor x = torch.embedding(get("tok_emb.weight"), Tensors.cat(1, tokens, told))
@@ -223,7 +225,7 @@ class ImportedMaskGitTest {
             }
             x = torch.gelu(linear("last_layer.2", norm("last_layer.0", x, 1e-12)));
             x = norm("last_layer.4", x, 1e-12);
-            Tensor all = x.matmul(get("tok_emb.weight").t()).add(get("bias")); // [B, 10, 12]
+            Tensor all = x.matmul(get("tok_emb.weight").t()).add(get("bias")); // [B, 10, 13]
             return all.narrow(1, 0, 9).narrow(2, 0, CODES).reshape(-1, CODES);
         }
 

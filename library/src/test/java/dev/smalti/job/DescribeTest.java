@@ -1,10 +1,14 @@
 package dev.smalti.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.smalti.Allocation;
+import dev.smalti.run.JobException;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +44,31 @@ class DescribeTest {
                 .containsEntry("classes", 8)
                 .containsEntry("classes_without_grids", 6)
                 .containsEntry("grids_by_class", List.of(0L, 0L, 0L, 1L, 0L, 0L, 0L, 1L));
+    }
+
+    @Test
+    void shows_what_a_file_says_without_what_moves_the_cursor() {
+        Path file = folder.resolve("weights.safetensors");
+        TensorFile.write(
+                file,
+                Map.of("a\u001b[2Jb", Tensors.ones(2)),
+                Map.of("key\u001b]0;", "value\r\u009b2J", "note", "x\ny"));
+        Map<String, Object> facts = facts(file);
+        assertThat(facts.get("metadata")).asString().contains("\u001b]0;", "\u009b2J");
+        assertThat(Describe.text(facts))
+                .contains("a?[2Jb", "key?]0;", "value ?2J", "x y")
+                .matches(text -> text.chars().allMatch(c -> c == '\n' || !Character.isISOControl(c)));
+    }
+
+    @Test
+    void a_folder_whose_first_file_is_broken_is_refused_as_that_file_is() throws IOException {
+        Path file = Files.writeString(folder.resolve("a.safetensors"), "0123456789");
+        for (Path each : List.of(file, folder)) {
+            assertThatThrownBy(() -> facts(each))
+                    .isInstanceOf(JobException.class)
+                    .hasMessageStartingWith(file + ": ")
+                    .hasMessageEndingWith("; info knows run folders, token files and weights");
+        }
     }
 
     /** Two grids of 1 x 2, of class 3 and 7. */

@@ -30,5 +30,6 @@ class ExcerptTest {
     @Test
     void has_one_line_and_nothing_that_moves_the_cursor() {
         assertThat(Excerpt.of("a\n  b\r\n\u001b[2Jc\u0000")).isEqualTo("a b ?[2Jc?");
+        assertThat(Excerpt.of("\u009b2J\u007f")).isEqualTo("?2J?"); // the same in one character
     }
 }

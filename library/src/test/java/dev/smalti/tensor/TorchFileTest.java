@@ -134,6 +134,7 @@ class TorchFileTest {
                 new TorchPickle().op('N').op('Q'),
                 new TorchPickle().op('N').op(')').op('R'),
                 new TorchPickle().op('}').number(1).number(2).op('s'),
+                new TorchPickle().op('}').op('N').number(2).op('s'),
                 new TorchPickle().op('}').op('(').text("a").op('u'));
         for (TorchPickle each : broken) {
             refused(zip(each.stop(), numbers(), ZipEntry.STORED), "pickle");

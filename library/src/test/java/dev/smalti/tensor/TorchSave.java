@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -50,6 +51,9 @@ public final class TorchSave {
             }
         }
     }
+
+    /** The first numbers of others, where they are stored once. */
+    public record Shared(Numbers numbers, long... shape) {}
 
     /** Of a class that only the writer has. */
     public record Thing(String module, String name) {}
@@ -158,16 +162,22 @@ public final class TorchSave {
             pickle.op('u');
         } else if (value instanceof Thing thing) {
             pickle.global(thing.module(), thing.name()).op(')').op(0x81).op('}').op('b');
+        } else if (value instanceof Shared shared) {
+            Optional<String> stored = storages.entrySet().stream()
+                    .filter(each -> each.getValue() == shared.numbers())
+                    .map(Map.Entry::getKey)
+                    .findFirst();
+            numbers(stored.orElse(null), shared.numbers(), shared.shape());
         } else {
-            numbers((Numbers) value);
+            numbers(null, (Numbers) value, ((Numbers) value).shape());
         }
         return pickle;
     }
 
-    private void numbers(Numbers numbers) {
-        String key = Integer.toString(storages.size());
+    private void numbers(String stored, Numbers numbers, long... sizes) {
+        String key = stored == null ? Integer.toString(storages.size()) : stored;
         storages.put(key, numbers);
-        int[] shape = Arrays.stream(numbers.shape()).mapToInt(Math::toIntExact).toArray();
+        int[] shape = Arrays.stream(sizes).mapToInt(Math::toIntExact).toArray();
         int[] strides = new int[shape.length];
         for (int i = shape.length - 1, stride = 1; i >= 0; stride *= shape[i], i--) {
             strides[i] = stride;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.entry;
 import static org.assertj.core.api.Assertions.fail;
 
+import dev.smalti.Allocation;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -347,6 +348,90 @@ class WeightArchiveTest {
                         .op('R'));
         for (TorchPickle each : broken) {
             refused(zip(each.stop()), "pickle");
+        }
+    }
+
+    @Test
+    void sizes_strides_and_storages_that_are_nothing_are_refused() throws IOException {
+        for (int nothing = 0; nothing < 3; nothing++) {
+            TorchPickle tensor = new TorchPickle()
+                    .op('}')
+                    .text("a")
+                    .global("torch._utils", "_rebuild_tensor_v2")
+                    .op('(')
+                    .op('(')
+                    .text("storage")
+                    .global("torch", "FloatStorage");
+            tensor = nothing == 0 ? tensor.op('N') : tensor.text("7");
+            tensor.text("cpu").number(6).op('t').op('Q').number(0);
+            tensor = nothing == 1 ? tensor.op('(').op('N').op('t') : tensor.tuple(6);
+            tensor = nothing == 2 ? tensor.op('(').op('N').op('t') : tensor.tuple(1);
+            byte[] pickle = tensor.op('N').op('N').op('t').op('R').op('s').stop();
+            refused(
+                    zip(pickle),
+                    nothing == 0 ? "a storage without a name" : "a size or stride that is no whole number");
+        }
+    }
+
+    /** Two strings make a name in five bytes. */
+    @Test
+    void names_that_are_joined_again_and_again_are_kept_once() throws IOException {
+        TorchPickle one = new TorchPickle().op(']');
+        one.text("m".repeat(800)).op('q').op(0).op('0');
+        one.text("n".repeat(150)).op('q').op(1).op('0');
+        for (int i = 0; i < 100_000; i++) {
+            one.op('h').op(0).op('h').op(1).op(0x93).op('a');
+        }
+        Path file = zip(one.stop());
+        assertThat(Allocation.of(() -> refused(file, "holds none"))).isLessThan(60_000_000);
+        TorchPickle many = new TorchPickle().op(']');
+        for (int i = 0; i < 256; i++) {
+            many.text("x".repeat(100) + i).op('q').op(i).op('0');
+        }
+        for (int i = 0; i < 256 * 256; i++) {
+            many.op('h').op(i >> 8).op('h').op(i & 255).op(0x93).op('a');
+        }
+        refused(zip(many.stop()), "more than 10,000 names");
+    }
+
+    @Test
+    void tensors_may_share_their_numbers_a_few_times() throws IOException {
+        TorchSave.Numbers numbers = new TorchSave.Numbers(1, 1_000, 100);
+        Map<String, Object> state = new LinkedHashMap<>();
+        for (String name : List.of("a", "b", "c", "d", "e", "f")) {
+            state.put(name, new TorchSave.Shared(numbers, 100, 1_000));
+        }
+        state.put("none", new TorchSave.Shared(numbers, 0));
+        try (WeightArchive archive = WeightArchive.open(TorchSave.zip(folder.resolve("tied.pth"), state))) {
+            archive.checkHeld(List.of("a", "b", "c", "d", "none"));
+            assertThatThrownBy(() -> archive.checkHeld(state.keySet()))
+                    .isInstanceOf(BadFileException.class)
+                    .hasMessageContaining("those up to e would take more than 4 times as many");
+            assertThatThrownBy(() -> archive.checkHeld(List.of("a", "a", "a", "a", "a")))
+                    .isInstanceOf(BadFileException.class);
+        }
+    }
+
+    @Test
+    void a_size_is_a_positive_number_and_a_list_has_one() throws IOException {
+        Map<String, Object> state = new LinkedHashMap<>();
+        state.put("list", new TorchSave.Numbers(1, 7));
+        state.put("table", new TorchSave.Numbers(2, 3, 2));
+        state.put("none", new TorchSave.Numbers(3, 0));
+        state.put("one", new TorchSave.Numbers(4));
+        try (WeightArchive archive = WeightArchive.open(TorchSave.zip(folder.resolve("a.pth"), state))) {
+            assertThat(archive.size("table", 1)).isEqualTo(2);
+            assertThat(archive.length("list", 7)).isEqualTo(7);
+            for (String name : List.of("none", "one")) {
+                assertThatThrownBy(() -> archive.size(name, 0))
+                        .isInstanceOf(BadFileException.class)
+                        .hasMessageContaining("must have a size of 1 to 2147483647 at place 0 of the shape of " + name);
+            }
+            for (String name : List.of("none", "one", "table", "list")) {
+                assertThatThrownBy(() -> archive.length(name, 6))
+                        .isInstanceOf(BadFileException.class)
+                        .hasMessageContaining("must have a list of 1 to 6 numbers as " + name);
+            }
         }
     }
 

@@ -165,6 +165,20 @@ class WeightFolderTest {
     }
 
     @Test
+    void what_parts_hold_beside_tensors_is_told_of_all_of_them() throws IOException {
+        TorchSave.Thing thing = new TorchSave.Thing("trainer", "State");
+        Map<String, Object> first = Map.of("a", new TorchSave.Numbers(1, 2), "x", thing);
+        TorchSave.zip(folder.resolve("model-00001-of-00002.bin"), first);
+        TorchSave.zip(folder.resolve("model-00002-of-00002.bin"), Map.of("b", new TorchSave.Numbers(1, 2), "y", thing));
+        try (WeightArchive archive = WeightArchive.open(folder)) {
+            assertThat(archive.foreign()).containsExactly(entry("trainer.State", 2));
+            for (String name : new String[] {"x", "y"}) {
+                assertThatThrownBy(() -> archive.shape(name)).hasMessageContaining("has under that name trainer.State");
+            }
+        }
+    }
+
+    @Test
     void says_what_a_folder_lacks() throws IOException {
         refused(folder, "must hold weights", "holds no files");
         text("README.md", "weights are elsewhere");
