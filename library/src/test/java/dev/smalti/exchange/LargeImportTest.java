@@ -29,6 +29,8 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Checkpoints in their real sizes, with numbers by a rule. */
 class LargeImportTest {
@@ -90,6 +92,20 @@ class LargeImportTest {
             assertThat(Tensors.toFloats(head)[700])
                     .isEqualTo(state.get("_denoise_fn.head.weight").at(700));
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"unleashing-vqgan", "llamagen-vq", "maskgit-vqgan"})
+    @Timeout(120)
+    void other_tokenizers_of_published_size_are_imported(String kind) throws IOException {
+        Path file = TorchSave.zip(folder.resolve("file.pt"), KeyList.read(kind, null));
+        assertThat(Files.size(file)).isGreaterThan(200_000_000);
+        long start = System.nanoTime();
+        Map<String, Object> facts =
+                new ImportWeights(file, folder.resolve("run"), null, null, null, null, List.of()).run();
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(60));
+        Files.delete(file);
+        assertThat(facts).containsEntry("kind", kind).containsEntry("grid", "16x16");
     }
 
     private static void hasItsNumbers(Path run) {
