@@ -225,6 +225,7 @@ final class DrawingQueue implements AutoCloseable {
     private static boolean alike(Item one, Item other) {
         return one.isDraw()
                 && other.isDraw()
+                && one.draw().watched() == other.draw().watched() // who is listened to may be drawn by other arithmetic
                 && one.draw().sampling().equals(other.draw().sampling());
     }
 

@@ -16,6 +16,8 @@ import io.javalin.config.SizeUnit;
 import io.javalin.http.Context;
 import io.javalin.http.HttpResponseException;
 import io.javalin.http.UploadedFile;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.http.Part;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -57,6 +59,7 @@ public final class ImageServer implements AutoCloseable {
     private static final Duration ARRIVING = Duration.ofMinutes(2); // of a request, however slowly it trickles
     private static final Duration QUIET = Duration.ofSeconds(5); // for answers under way, when the server closes down
     private static final int JSON_BYTES = 1 << 20;
+    private static final long SKIPPED_BYTES = 8 << 20;
     private static final int BODY_BYTES = 64 << 20; // an image and a mask
     private static final int IDLE_MILLIS = 30_000; // of a client that sends or takes nothing
     private static final Pattern RECTANGLE =
@@ -310,9 +313,24 @@ public final class ImageServer implements AutoCloseable {
     /** Reads a form and decodes its pictures, within what all uploads may take together. */
     <T> T upload(Context request, Function<Parameters, T> reading) {
         return uploads.read(request.req().getContentLengthLong(), BODY_BYTES, () -> {
-            Parameters parameters = Parameters.ofForm(form(request));
-            return uploads.decode(() -> reading.apply(parameters));
+            try {
+                Parameters parameters = Parameters.ofForm(form(request));
+                return uploads.decode(() -> reading.apply(parameters));
+            } finally {
+                forget(request);
+            }
         });
+    }
+
+    /** Frees the parts of a form, which the request would hold until it is answered. */
+    private static void forget(Context request) {
+        try {
+            for (Part part : request.req().getParts()) {
+                part.delete();
+            }
+        } catch (IOException | ServletException | RuntimeException e) {
+            LOG.debug("the parts of a form can't be freed", e);
+        }
     }
 
     /** The values of a form. @throws ApiException if it is none */
@@ -435,12 +453,11 @@ public final class ImageServer implements AutoCloseable {
     }
 
     static byte[] body(Context request) {
-        if (request.req().getContentLengthLong() > JSON_BYTES) {
-            throw ApiException.tooLarge("the body must have at most " + JSON_BYTES + " bytes");
-        }
         try (InputStream stream = request.bodyInputStream()) {
-            byte[] body = stream.readNBytes(JSON_BYTES + 1);
-            if (body.length > JSON_BYTES) {
+            boolean large = request.req().getContentLengthLong() > JSON_BYTES;
+            byte[] body = large ? new byte[0] : stream.readNBytes(JSON_BYTES + 1);
+            if (large || body.length > JSON_BYTES) {
+                stream.skip(SKIPPED_BYTES); // else the client, still sending, may not see the answer
                 throw ApiException.tooLarge("the body must have at most " + JSON_BYTES + " bytes");
             }
             return body;

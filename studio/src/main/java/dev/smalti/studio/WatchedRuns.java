@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -52,12 +51,14 @@ final class WatchedRuns {
     private List<Run> runs() {
         try (Stream<Path> inside = Files.list(folder)) {
             return inside.filter(each -> Files.isRegularFile(each.resolve("metrics.jsonl")))
-                    .limit(MOST_RUNS)
                     .map(each -> new Run(each.getFileName().toString(), each))
-                    .sorted(Comparator.comparingLong(Run::writtenAt).reversed())
+                    .map(each -> Map.entry(each.writtenAt(), each)) // which may change meanwhile
+                    .sorted(Map.Entry.<Long, Run>comparingByKey().reversed())
+                    .limit(MOST_RUNS)
+                    .map(Map.Entry::getValue)
                     .toList();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        } catch (IOException | UncheckedIOException e) {
+            throw ApiException.unknown("runs", "runs_not_found", "the folder of runs can't be read");
         }
     }
 

@@ -257,6 +257,7 @@ class ImageServerLimitsTest {
             Socket waiting = post(own, "{\"num_inference_steps\": 2, \"n\": 3}");
             until(() -> caller.meter("smalti_queue_images") == 4); // and an image of the first
             waiting.close();
+            until(() -> caller.meter("smalti_requests_aborted_total") == 1); // else its turn may come first
             drawn.close();
             until(() -> caller.meter("smalti_draws_active") == 0 && caller.meter("smalti_queue_images") == 0);
             assertThat(caller.meter("smalti_images_total"))

@@ -110,6 +110,7 @@ export function startDraw(studio) {
     follows = true;
     at("neighbours").hidden = true;
     at("easel").scrollIntoView({ block: "nearest" });
+    stop();
     busy(true);
     variations();
     show();
@@ -195,6 +196,7 @@ export function startDraw(studio) {
   }
 
   function choose(drawing) {
+    stop();
     chosen = drawing;
     follows = true;
     drawings.forEach((each) => each.button.setAttribute("aria-selected", each === drawing));

@@ -42,6 +42,7 @@ export function startEdit(studio) {
     if (!keepHistory) {
       before = [];
     }
+    abort?.abort(); // what is being drawn is of another image
     image = next;
     mask = new Uint8Array(width() * height());
     results = [];
@@ -227,6 +228,12 @@ export function startEdit(studio) {
       show();
     }
   });
+  canvas.addEventListener("pointercancel", () => {
+    stroke = null;
+    if (image) {
+      show();
+    }
+  });
   canvas.addEventListener("pointerleave", () => {
     if (!stroke && image) {
       cursor = null;
@@ -320,26 +327,31 @@ export function startEdit(studio) {
     if (!image || abort) {
       return;
     }
-    const wish = await wished();
-    if (!wish.rectangle && !wish.mask && !wish.extend) {
-      studio.news("There is nothing to draw: paint over a part of the image, or extend a side.", true);
-      return;
-    }
-    studio.news("");
-    abort = new AbortController();
+    const own = new AbortController();
+    const model = studio.model;
+    abort = own;
     busy(true);
-    results = [];
-    looked = null;
-    listed(wish.n);
-    const source = await png(image);
     try {
-      await streamForm("/v1/images/edits", { ...wish, image: source, stream: true }, abort.signal, async (event) => {
+      const wish = await wished();
+      if (!wish.rectangle && !wish.mask && !wish.extend) {
+        studio.news("There is nothing to draw: paint over a part of the image, or extend a side.", true);
+        return;
+      }
+      studio.news("");
+      results = [];
+      looked = null;
+      listed(wish.n);
+      const source = await png(image);
+      await streamForm("/v1/images/edits", { ...wish, image: source, stream: true }, own.signal, async (event) => {
+        if (abort !== own) {
+          return;
+        }
         results[event.index] = { index: event.index, image: await picture(event.b64_json) };
         listed(wish.n);
       });
       look(results[0]);
       studio.say(`${wish.n} ${wish.n === 1 ? "result" : "results"} drawn`);
-      noted(wish, source);
+      noted(model, wish, source);
     } catch (problem) {
       results = results.filter((each) => each);
       listed();
@@ -351,7 +363,7 @@ export function startEdit(studio) {
     }
   }
 
-  function noted(wish, source) {
+  function noted(model, wish, source) {
     const link = (blob, name) => {
       const made = element("a", { href: "#", textContent: name });
       made.addEventListener("click", (event) => {
@@ -360,7 +372,7 @@ export function startEdit(studio) {
       });
       return made;
     };
-    command.show(at("edit-command"), command.edit(studio.model.opened, wish), "With ", link(source, "image.png"), ...(wish.mask ? [" and ", link(wish.mask, "mask.png")] : []), ".");
+    command.show(at("edit-command"), command.edit(model.opened, wish), "With ", link(source, "image.png"), ...(wish.mask ? [" and ", link(wish.mask, "mask.png")] : []), ".");
   }
 
   function busy(is) {
@@ -373,7 +385,7 @@ export function startEdit(studio) {
   function listed(expected = results.length) {
     at("edit-hint").hidden = expected > 0;
     const option = (shownImage, text, selected, then) => {
-      const button = element("button", { type: "button", className: shownImage ? "thumb" : "thumb waiting", role: "option", "aria-label": text, title: text, "aria-selected": selected, disabled: !shownImage });
+      const button = element("button", { type: "button", className: shownImage ? "thumb" : "thumb waiting", role: "option", "aria-label": text, title: text, "aria-selected": Boolean(selected), disabled: !shownImage });
       if (shownImage) {
         button.append(element("img", { src: shownImage.src, alt: "", className: "crisp" }));
         button.addEventListener("click", then);
