@@ -43,8 +43,9 @@ class LauncherTest {
             }
         }
         write("library/src/main/java/A.java", "class A {}");
+        write("studio/src/main/java/S.java", "class S {}");
         write("app/src/main/java/Main.java", "class Main {}");
-        for (String pom : List.of("pom.xml", "library/pom.xml", "app/pom.xml")) {
+        for (String pom : List.of("pom.xml", "library/pom.xml", "studio/pom.xml", "app/pom.xml")) {
             write(pom, "<project/>");
         }
         Files.copy(launcher(), home.resolve("smalti"));
@@ -58,9 +59,11 @@ class LauncherTest {
         write(
                 "app/target/launcher/sources",
                 textOf("library/src/main/java/A.java")
+                        + textOf("studio/src/main/java/S.java")
                         + textOf("app/src/main/java/Main.java")
                         + textOf("pom.xml")
                         + textOf("library/pom.xml")
+                        + textOf("studio/pom.xml")
                         + textOf("app/pom.xml")
                         + textOf("smalti"));
         age(home, BUILT);

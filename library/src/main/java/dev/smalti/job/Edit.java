@@ -128,6 +128,21 @@ public final class Edit {
         }
     }
 
+    private Edit(Edit other, Model model) {
+        this.model = model;
+        this.variations = other.variations;
+        this.canvas = other.canvas;
+        this.space = other.space;
+        this.size = other.size;
+        this.tokens = other.tokens;
+        this.resized = other.resized;
+    }
+
+    /** The same by another copy of the model, which must be of the same weights. */
+    public Edit on(Model copy) {
+        return copy == model ? this : new Edit(this, copy);
+    }
+
     /** @throws JobException saying what doesn't go together */
     public static Edit of(Model model, Content content, Variations variations) {
         check(model, content.extension(), variations);

@@ -36,6 +36,10 @@ import org.slf4j.LoggerFactory;
  */
 final class DrawingQueue implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(DrawingQueue.class);
+    private static final long MOST_HELD = 1L << 30; // bytes
+    private static final int EDITED =
+            9; // bytes a pixel of an edit: its picture, two masks, and the share of what is drawn
+    private static final int RGB = 3;
     private static final double USUAL_SECONDS = 0.1; // of an image, before any was drawn
     private static final long FAREWELL =
             TimeUnit.SECONDS.toNanos(10); // for draws under way, when the server closes down
@@ -46,6 +50,7 @@ final class DrawingQueue implements AutoCloseable {
     private final int capacity;
     private final int batch;
     private final Meters.OfModel meters;
+    private long held; // bytes, of all tasks that are not answered yet
     private double seconds = USUAL_SECONDS; // of an image, a moving average
     private final GroupDecoder decoder = new GroupDecoder();
     private final AtomicInteger drawing = new AtomicInteger(); // draws under way
@@ -123,6 +128,12 @@ final class DrawingQueue implements AutoCloseable {
         int together = wish instanceof Wish.Draw draw ? together(draw.sampling()) : 1;
         long now = System.nanoTime();
         waiting.removeIf(item -> item.task().isToBeDropped(now)); // what nobody waits for takes no room
+        long bytes = bytes(wish);
+        if (held > 0 && held + bytes > MOST_HELD) {
+            meters.refused();
+            throw ApiException.busy(
+                    "the images that are asked for already take all the memory for them: try again later", 1);
+        }
         int size = size();
         if (size + wish.count() > capacity) {
             meters.refused();
@@ -131,13 +142,33 @@ final class DrawingQueue implements AutoCloseable {
                             .with(size, capacity),
                     (int) Math.ceil(size * seconds / models.size()));
         }
-        Task task = new Task(wish, deadline);
+        Task task = new Task(wish, deadline, bytes);
+        held += bytes;
         int items = wish instanceof Wish.Draw ? wish.count() : 1;
         for (int number = 0; number < items; number++) {
             waiting.add(new Item(task, number, together));
         }
         notifyAll();
         return task;
+    }
+
+    /** What a wish takes of memory until it is answered, about. */
+    private long bytes(Wish wish) {
+        if (wish instanceof Wish.Retouch retouch) {
+            return (long) retouch.edit().size().height()
+                    * retouch.edit().size().width()
+                    * (EDITED + RGB * wish.count());
+        }
+        Wish.Draw draw = (Wish.Draw) wish;
+        Model model = models.get(0);
+        long side = model.tokenizer() == null ? 1 : model.patch();
+        return RGB * side * side * model.space(draw.sampling()).length() * draw.count() * (1L + draw.frames());
+    }
+
+    /** A task was answered, or nobody waits for it any more: it holds nothing. */
+    synchronized void leave(Task task) {
+        task.cancel(); // without effect on what is there
+        held -= task.bytes();
     }
 
     private void work(Model model) {
@@ -162,7 +193,7 @@ final class DrawingQueue implements AutoCloseable {
                         if (items.get(0).isDraw()) {
                             draw(model, items);
                         } else {
-                            retouch(items.get(0).task());
+                            retouch(model, items.get(0).task());
                         }
                     }));
         } catch (UnsupportedSamplingException e) {
@@ -274,10 +305,10 @@ final class DrawingQueue implements AutoCloseable {
         }
     }
 
-    private void retouch(Task task) {
+    private void retouch(Model model, Task task) {
         long started = System.nanoTime();
         Observer observer = phase -> requireWanted(List.of(new Item(task, 0, 1)));
-        ((Wish.Retouch) task.wish()).edit().draw(batch, observer, task::done);
+        ((Wish.Retouch) task.wish()).edit().on(model).draw(batch, observer, task::done);
         spent((System.nanoTime() - started) / 1e9, task.wish().count());
     }
 

@@ -477,7 +477,7 @@ public final class ImageServer implements AutoCloseable {
                 answers.whole();
             }
         } finally {
-            task.cancel(); // without effect on what is there
+            served.queue().leave(task);
         }
     }
 

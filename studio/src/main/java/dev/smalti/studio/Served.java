@@ -1,6 +1,7 @@
 package dev.smalti.studio;
 
 import dev.smalti.model.Model;
+import dev.smalti.model.Opening;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,7 +10,7 @@ import java.util.Map;
 /** A model that is served, under the name that clients call it by. */
 final class Served implements AutoCloseable {
     private final String name;
-    private final String opened; // as it was given
+    private final List<String> opened; // as the command line takes it
     private final Model model;
     private final DrawingQueue queue;
     private final long since = System.currentTimeMillis() / 1000;
@@ -18,7 +19,7 @@ final class Served implements AutoCloseable {
     /** Opens as many copies as there are workers. */
     Served(String name, String pathOrName, Serving serving, Meters meters) {
         this.name = name;
-        this.opened = pathOrName;
+        this.opened = words(pathOrName, serving.opening());
         List<Model> models = new ArrayList<>();
         try {
             for (int i = 0; i < serving.workers(); i++) {
@@ -30,6 +31,20 @@ final class Served implements AutoCloseable {
         }
         this.model = models.get(0);
         this.queue = new DrawingQueue(models, serving.queue(), serving.batch(), meters.of(name));
+    }
+
+    private static List<String> words(String pathOrName, Opening opening) {
+        List<String> words = new ArrayList<>(List.of(pathOrName));
+        Map<String, String> options = new LinkedHashMap<>();
+        options.put("--device", opening.device());
+        options.put("--precision", opening.precision());
+        options.put("--checkpoint", opening.checkpoint());
+        options.forEach((option, value) -> {
+            if (!value.equals(Opening.AUTO)) {
+                words.addAll(List.of(option, value));
+            }
+        });
+        return words;
     }
 
     String name() {

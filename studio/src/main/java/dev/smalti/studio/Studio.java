@@ -81,8 +81,10 @@ final class Studio implements AutoCloseable {
         served.requireImages();
         long seed = wished.seedOrChance();
         Wish.Draw plain = wished.draw(served.model(), seed, false);
+        long places = served.model().space(plain.sampling()).length();
+        long larger = Math.max(1, places / served.model().prior().space().length()); // usual steps grow with the canvas
         long steps =
-                plain.sampling().steps().count() > 0 ? plain.sampling().steps().count() : served.usualSteps();
+                plain.sampling().steps().count() > 0 ? plain.sampling().steps().count() : larger * served.usualSteps();
         long tokens = served.model().space(plain.sampling()).length() * steps * wished.n();
         boolean watched = tokens <= MOST_WATCHED;
         long pixels = served.model().space(plain.sampling()).length()

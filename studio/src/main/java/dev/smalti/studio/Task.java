@@ -9,6 +9,7 @@ import java.util.concurrent.TimeUnit;
 final class Task {
     private final Wish wish;
     private final long deadline; // of System.nanoTime
+    private final long bytes;
     private final BlockingQueue<Event> events =
             new LinkedBlockingQueue<>(); // bounded by the images, frames and steps wished
     private volatile boolean cancelled;
@@ -33,9 +34,15 @@ final class Task {
     /** It came to nothing. */
     record Failed(RuntimeException cause) implements Event {}
 
-    Task(Wish wish, long deadline) {
+    /** @param bytes that it holds until it is answered, about */
+    Task(Wish wish, long deadline, long bytes) {
         this.wish = wish;
         this.deadline = deadline;
+        this.bytes = bytes;
+    }
+
+    long bytes() {
+        return bytes;
     }
 
     Wish wish() {

@@ -25,6 +25,7 @@ final class WatchedRuns {
     private static final int MOST_POINTS = 400; // of a curve
     private static final int RECENT = 10; // lines by which the speed is told
     private static final long MOST_BYTES = 32 << 20;
+    private static final double QUIET = 180; // seconds since the last line, as the page has it
     private static final Pattern PREVIEW = Pattern.compile("preview-(\\d{1,15})\\.png");
 
     private final Path folder;
@@ -62,6 +63,11 @@ final class WatchedRuns {
         }
     }
 
+    /** Whoever asks can try again: a run that is written to, or was taken away. */
+    private static ApiException unreadable() {
+        return ApiException.unknown("name", "run_unreadable", "the run can't be read now: try again");
+    }
+
     private Run run(String name) {
         return runs().stream()
                 .filter(each -> each.name().equals(name))
@@ -87,14 +93,16 @@ final class WatchedRuns {
         return Math.max(0, System.currentTimeMillis() - run.writtenAt()) / 1e3;
     }
 
-    /** Changes when the run has written more. */
+    /** Changes when the run has written more, and when it has been quiet for so long that nobody may be at work. */
     String tag(String name) {
         Run run = run(name);
         try {
             FileTime written = Files.getLastModifiedTime(run.metrics());
-            return '"' + Long.toHexString(written.toMillis()) + "-" + Long.toHexString(Files.size(run.metrics())) + '"';
+            TreeMap<Long, Path> previews = previews(run);
+            return '"' + Long.toHexString(written.toMillis()) + "-" + Long.toHexString(Files.size(run.metrics())) + "-"
+                    + (previews.isEmpty() ? 0 : previews.lastKey()) + "-" + (secondsAgo(run) < QUIET) + '"';
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw unreadable();
         }
     }
 
@@ -109,7 +117,7 @@ final class WatchedRuns {
             }
             MetricsFile.forEach(run.metrics(), curves::add);
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw unreadable();
         }
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("name", run.name());
@@ -162,7 +170,7 @@ final class WatchedRuns {
                 }
             });
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw unreadable();
         }
         return previews;
     }
@@ -174,7 +182,7 @@ final class WatchedRuns {
                 try {
                     return Files.readAllBytes(each.getValue());
                 } catch (IOException e) {
-                    throw new UncheckedIOException(e);
+                    throw unreadable();
                 }
             }
         }

@@ -119,7 +119,7 @@ class StudioTest {
     void says_what_a_model_can_do() {
         JsonNode model = client.get("/studio/models").json().get("models").get(0);
         JsonNode can = model.get("abilities");
-        assertThat(model.get("opened").asText()).isEqualTo("fruits-64");
+        assertThat(model.get("opened").get(0).asText()).isEqualTo("fruits-64");
         assertThat(can.get("steps").asInt()).isEqualTo(64);
         assertThat(can.get("guidance").asBoolean()).isTrue();
         assertThat(can.get("canvas").asBoolean()).isTrue();

@@ -25,9 +25,9 @@ function sampling(wish) {
 
 const joined = (parts) => parts.map(quoted).join(" ");
 
-/** @param model as the server was given it */
+/** @param model and how it is opened, as the command line takes them: a list of words */
 export function generate(model, wish) {
-  const parts = ["smalti", "generate", model, "--out", "drawn", "--count", wish.n];
+  const parts = ["smalti", "generate", ...model, "--out", "drawn", "--count", wish.n];
   if (wish.prompt) {
     parts.push("--label", wish.prompt);
   }
@@ -39,7 +39,7 @@ export function generate(model, wish) {
 }
 
 export function edit(model, wish) {
-  const parts = ["smalti", "edit", model, "--image", "image.png"];
+  const parts = ["smalti", "edit", ...model, "--image", "image.png"];
   if (wish.rectangle || wish.mask) {
     parts.push("--mask", wish.rectangle ?? "mask.png");
   }
