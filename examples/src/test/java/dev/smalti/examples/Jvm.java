@@ -60,13 +60,20 @@ final class Jvm {
      */
     static String run(Path folder, Path classes, List<String> mainAndArguments)
             throws IOException, InterruptedException {
+        String path = System.getProperty("java.class.path") + System.getProperty("path.separator") + classes;
+        return run(folder, path, mainAndArguments);
+    }
+
+    /** The same with a class path of its own. */
+    static String run(Path folder, String classPath, List<String> mainAndArguments)
+            throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx2g",
                 "-Djava.awt.headless=true",
                 "-Dsmalti.cache=" + folder.resolve("cache"),
                 "-cp",
-                System.getProperty("java.class.path") + System.getProperty("path.separator") + classes));
+                classPath));
         command.addAll(mainAndArguments);
         Path said = folder.resolve("said.txt");
         Process process = new ProcessBuilder(command)
