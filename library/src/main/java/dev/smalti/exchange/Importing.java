@@ -195,29 +195,7 @@ public final class Importing implements AutoCloseable {
 
     /** How it would be trained further; what an imported model was trained by isn't known here. */
     private static TrainingConfiguration further(int batch, double learningRate) {
-        return new TrainingConfiguration(
-                FURTHER,
-                batch,
-                learningRate,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null);
+        return TrainingConfiguration.of(FURTHER, batch, learningRate, null, null);
     }
 
     /** Each of their tensors must be taken, or left out for a reason; each of ours must be made of some that are there. */
