@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -61,6 +62,14 @@ final class EncodeVerb extends Verb {
     private boolean flip;
 
     @Option(
+            names = "--upright",
+            paramLabel = "CLASS",
+            split = ",",
+            description =
+                    "a class of which no image is mirrored with --flip, such as one of letters; several with commas")
+    private Set<String> upright = Set.of();
+
+    @Option(
             names = "--crop",
             paramLabel = "CROP",
             description =
@@ -86,7 +95,7 @@ final class EncodeVerb extends Verb {
             throw new IllegalArgumentException("--shard-size must be at least 1, got " + shardSize);
         }
         TokenOutput.Target target = new TokenOutput.Target(out, shardSize == null ? 0 : shardSize, resume);
-        EncodeImages.Views of = new EncodeImages.Views(views != null ? views : flip ? 2 : 1, crop(), flip);
+        EncodeImages.Views of = new EncodeImages.Views(views != null ? views : flip ? 2 : 1, crop(), flip, upright);
         EncodeImages job = new EncodeImages(run, data, target, batch, skipBad, reconstruct, of, noises, how.opening());
         if (resume) {
             interruption.left("the tokens so far are kept: give the same command to go on");

@@ -114,6 +114,50 @@ class LongEncodeTest {
     }
 
     @Test
+    void mirrors_no_image_of_an_upright_class() throws IOException {
+        Path left = wide(fresh.resolve("left"), false);
+        Path upright = fresh.resolve("upright");
+        Path plain = fresh.resolve("plain");
+        Path mirrored = fresh.resolve("mirrored");
+        List<String> classes = names(left);
+        run("encode", tokenizer, "--data", left, "--out", plain);
+        run("encode", tokenizer, "--data", left, "--out", upright, "--flip", "--upright", classes.get(0));
+        run("encode", tokenizer, "--data", left, "--out", mirrored, "--flip");
+        try (TokenFile file = TokenFile.read(upright);
+                TokenFile once = TokenFile.read(plain);
+                TokenFile both = TokenFile.read(mirrored)) {
+            assertThat(file.metadata()).containsEntry("upright", classes.get(0));
+            long[][] second = grids(file, 1, 2);
+            assertThat(Arrays.copyOfRange(second, 0, 3)).isDeepEqualTo(Arrays.copyOfRange(grids(once, 0, 1), 0, 3));
+            assertThat(Arrays.copyOfRange(second, 3, 6)).isDeepEqualTo(Arrays.copyOfRange(grids(both, 1, 2), 3, 6));
+            assertThat(second).isNotEqualTo(grids(both, 1, 2));
+        }
+        assertThat(Command.run(
+                                "encode",
+                                tokenizer,
+                                "--data",
+                                left,
+                                "--out",
+                                fresh.resolve("x"),
+                                "--flip",
+                                "--upright",
+                                "x")
+                        .err())
+                .contains("upright names classes of " + left + ", and 'x' is none");
+        assertThat(Command.run(
+                                "encode",
+                                tokenizer,
+                                "--data",
+                                left,
+                                "--out",
+                                fresh.resolve("x"),
+                                "--upright",
+                                classes.get(0))
+                        .err())
+                .contains("without flip none is");
+    }
+
+    @Test
     void encodes_views_that_depend_on_the_image_and_their_number_alone() throws IOException {
         Path wide = wide(fresh.resolve("wide"), false);
         Path four = fresh.resolve("four");

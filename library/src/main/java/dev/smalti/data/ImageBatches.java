@@ -3,6 +3,7 @@ package dev.smalti.data;
 import dev.smalti.tensor.Seed;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Set;
 import java.util.SplittableRandom;
 
 /**
@@ -66,16 +67,24 @@ public final class ImageBatches implements AutoCloseable {
 
     /** The same from a picture on; with a multiple of {@code batch}, the batches are those of the whole pass. */
     public static ImagePass inOrder(ImageSet set, Preparation preparation, int batch, boolean skipBad, int from) {
-        return views(set, preparation, 1, batch, skipBad, from);
+        return views(set, preparation, 1, Set.of(), batch, skipBad, from);
     }
 
     /**
      * The same with several views of each picture, batch by batch: what is random in one follows from the picture and the
      * number of the view, and with flips every second view is mirrored.
+     *
+     * @param upright classes of which no view is mirrored
      */
     public static ImagePass views(
-            ImageSet set, Preparation preparation, int views, int batch, boolean skipBad, int from) {
-        Loader loader = new Loader(set, preparation, batch, views, skipBad, THREADS);
+            ImageSet set,
+            Preparation preparation,
+            int views,
+            Set<Integer> upright,
+            int batch,
+            boolean skipBad,
+            int from) {
+        Loader loader = new Loader(set, preparation, batch, views, upright, skipBad, THREADS);
         return new ImagePass(set, preparation, batch, from, views, loader);
     }
 

@@ -26,6 +26,7 @@ final class Loader implements AutoCloseable {
     private final Preparation preparation;
     private final int batch;
     private final int views;
+    private final Set<Integer> upright;
     private final boolean skipBad;
     private final int threads;
     private final ExecutorService workers;
@@ -34,11 +35,21 @@ final class Loader implements AutoCloseable {
 
     /** @throws IllegalArgumentException if a batch would have no pictures, or 2 GiB of bytes */
     Loader(ImageSet set, Preparation preparation, int batch, boolean skipBad, int threads) {
-        this(set, preparation, batch, 1, skipBad, threads);
+        this(set, preparation, batch, 1, Set.of(), skipBad, threads);
     }
 
-    /** @param views of each picture; of more than one, all are made of what was decoded once */
-    Loader(ImageSet set, Preparation preparation, int batch, int views, boolean skipBad, int threads) {
+    /**
+     * @param views of each picture; of more than one, all are made of what was decoded once
+     * @param upright classes whose pictures have no mirrored view
+     */
+    Loader(
+            ImageSet set,
+            Preparation preparation,
+            int batch,
+            int views,
+            Set<Integer> upright,
+            boolean skipBad,
+            int threads) {
         if (set.size() < 1 || batch < 1 || threads < 1) {
             throw new IllegalArgumentException(
                     Phrase.of("pictures, batch and threads must be at least 1, got %d, %d, %d")
@@ -54,6 +65,7 @@ final class Loader implements AutoCloseable {
         }
         this.batch = batch;
         this.views = views;
+        this.upright = Set.copyOf(upright);
         this.set = set;
         this.preparation = preparation;
         this.skipBad = skipBad;
@@ -150,14 +162,15 @@ final class Loader implements AutoCloseable {
             }
             try {
                 Pixels picture = set.read(index);
+                int label = set.label(index);
                 for (int view = 0; view < views; view++) {
                     byte[] prepared = views == 1
                             ? preparation.apply(picture, seeds[i].random())
-                            : preparation.view(picture, view, seeds[i]);
+                            : preparation.view(picture, view, upright.contains(label), seeds[i]);
                     int place = view * indices.length + i;
                     System.arraycopy(prepared, 0, rgb, place * prepared.length, prepared.length);
                 }
-                labels[i] = set.label(index);
+                labels[i] = label;
                 return true;
             } catch (DataException e) {
                 if (!skipBad) {

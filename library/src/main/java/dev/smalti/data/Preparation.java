@@ -32,12 +32,13 @@ public record Preparation(int size, Crop crop, boolean flip) {
      * so that an even number of views has as many of either.
      *
      * @param view from 0 on
+     * @param upright not to mirror this picture
      * @param seed of the picture
      */
-    byte[] view(Pixels image, int view, Seed seed) {
+    byte[] view(Pixels image, int view, boolean upright, Seed seed) {
         byte[] rgb = new Preparation(size, crop, false)
                 .apply(image, (view == 0 ? seed : seed.child(view)).random()); // the first is that which is alone
-        if (flip && view % 2 == 1) {
+        if (flip && !upright && view % 2 == 1) {
             mirror(rgb);
         }
         return rgb;

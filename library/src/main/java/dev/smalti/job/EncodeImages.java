@@ -8,6 +8,7 @@ import dev.smalti.data.Preparation;
 import dev.smalti.evaluate.Reconstruction;
 import dev.smalti.model.Encoding;
 import dev.smalti.model.Opening;
+import dev.smalti.recipe.Nearest;
 import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
 import dev.smalti.run.JobException;
@@ -28,12 +29,14 @@ import dev.smalti.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -78,10 +81,16 @@ public record EncodeImages(
      * @param crop what is cut out of the longer side, random anew for each view; null as in the tokenizer's training, but from the
      *     centre where that was random
      * @param flip mirrors every second view
+     * @param upright names of classes whose images are never mirrored, such as letters; their views are equal where no crop is random
      */
-    public record Views(int count, Crop crop, boolean flip) {
+    public record Views(int count, Crop crop, boolean flip, Set<String> upright) {
         /** The image itself. */
         public static final Views ONE = new Views(1, null, false);
+
+        /** Images of all classes are alike. */
+        public Views(int count, Crop crop, boolean flip) {
+            this(count, crop, flip, Set.of());
+        }
 
         public Views {
             if (count < 1) {
@@ -90,6 +99,11 @@ public record EncodeImages(
             if (flip && count == 1) {
                 throw new JobException("flip needs 2 views or more, of which every second is mirrored, got 1");
             }
+            if (!flip && !upright.isEmpty()) {
+                throw new JobException("upright says of which classes no image is mirrored, and without flip none is:"
+                        + " leave it out, or give flip");
+            }
+            upright = Collections.unmodifiableSet(new TreeSet<>(upright));
             int different = flip ? 2 : 1;
             if (crop != Crop.RANDOM && count > different) {
                 throw new JobException(
@@ -117,7 +131,26 @@ public record EncodeImages(
             if (flip) {
                 said.put("flip", "true");
             }
+            if (!upright.isEmpty()) {
+                said.put("upright", String.join(",", upright));
+            }
             return said;
+        }
+
+        /** The numbers of the classes that are never mirrored. */
+        Set<Integer> uprightOf(ImageSet images, Path data) {
+            Set<Integer> numbers = new TreeSet<>();
+            for (String name : upright) {
+                int number = images.classNames().indexOf(name);
+                if (number < 0) {
+                    throw new JobException("upright names classes of " + data + ", and '" + name + "' is none: "
+                            + Nearest.name(name, images.classNames())
+                                    .map(near -> "did you mean '" + near + "'?")
+                                    .orElse("it has " + images.classNames().size() + " of other names"));
+                }
+                numbers.add(number);
+            }
+            return numbers;
         }
     }
 
@@ -204,7 +237,13 @@ public record EncodeImages(
             Identity request = out.resume() ? identity(folder, images, precision, place) : null;
             try (TokenOutput output = output(folder, images, tokenizer, request);
                     ImagePass pass = ImageBatches.views(
-                            images, preparation, views.count(), batch, skipBad, Math.toIntExact(output.items()))) {
+                            images,
+                            preparation,
+                            views.count(),
+                            views.uprightOf(images, data),
+                            batch,
+                            skipBad,
+                            Math.toIntExact(output.items()))) {
                 long before = output.grids() / copies();
                 observer.see(phase.done(before));
                 while (pass.hasNext()) {
@@ -244,6 +283,9 @@ public record EncodeImages(
         if (views.count() > 1) {
             named.put("views", views.count());
             named.put("flip", views.flip());
+            if (!views.upright().isEmpty()) {
+                named.put("upright", List.copyOf(views.upright()));
+            }
         }
         named.put("shard_size", out.shard());
         named.put("precision", precision.name());
