@@ -20,7 +20,9 @@ import java.util.SplittableRandom;
  * <p>For one thread at a time. Closing doesn't close the set.
  */
 public final class ImageBatches implements AutoCloseable {
-    private static final int THREADS = 2;
+    /** A card eats pictures faster than two threads decode them. */
+    private static final int THREADS =
+            Math.max(2, Math.min(8, Runtime.getRuntime().availableProcessors() / 3));
 
     private final ImageSet set;
     private final Preparation preparation;

@@ -68,8 +68,8 @@ class RecipesTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"fruits, 1200, 6", "cifar10, 800, 3"})
-    void plans_bring_all_priors_to_one_size_and_budget(String data, int steps, int settings) {
+    @CsvSource({"fruits, 3000, 128, 6", "cifar10, 800, 32, 3"})
+    void plans_bring_all_priors_to_one_size_and_budget(String data, int steps, int batch, int settings) {
         ComparePlan plan =
                 RecipeFile.read(RECIPES.resolve("compare").resolve(data + ".yaml"), ComparePlan.class, List.of());
         assertThat(plan.priors()).hasSize(15); // every kind, and five as their papers have them beside ours
@@ -77,7 +77,7 @@ class RecipesTest {
             Path recipe = RECIPES.resolve("..").resolve(each.recipe());
             PriorRecipe read = RecipeFile.read(recipe, PriorRecipe.class, plan.overrides(each));
             assertThat(read.training().steps()).as(each.name()).isEqualTo(steps);
-            assertThat(read.training().batch()).as(each.name()).isEqualTo(32);
+            assertThat(read.training().batch()).as(each.name()).isEqualTo(batch);
             assertThat(read.prior().toString()).as(each.name()).contains("layers=5", "width=192", "heads=6");
             assertThat(plan.settings(each)).as(each.name()).hasSizeBetween(2, settings);
         }
