@@ -142,7 +142,7 @@ class StudioTest {
         try (ImageServer own =
                 ImageServer.start(Serving.of(List.of("fruits-64"), 0).withPage(null, null))) {
             Client caller = new Client(own.address());
-            CompletableFuture<Client.Answer> draw = caller.later("/v1/images/generations", "{\"n\": 64, \"seed\": 1}");
+            CompletableFuture<Client.Answer> draw = caller.later("/v1/images/generations", "{\"n\": 16, \"seed\": 1}");
             while (caller.meter("smalti_draws_active") == 0) {
                 assertThat(draw).isNotDone();
             }
