@@ -334,11 +334,11 @@ class PageTest {
         page.selectOption("#corrector", "none");
         page.locator("#extrapolate").fill("0.5");
         assertThat(page.locator("#trapezoidal-out")).hasText("none");
-        page.locator("#bound").fill("2");
+        page.locator("#bound").fill("8");
         assertThat(page.locator("#steps")).isDisabled();
         page.click("#draw");
         assertThat(page.locator("#draw-command code"))
-                .hasText("smalti generate fruits-64 --out drawn --count 1 --label cherry-1 --seed 7 --entropy-bound 2"
+                .hasText("smalti generate fruits-64 --out drawn --count 1 --label cherry-1 --seed 7 --entropy-bound 8"
                         + " --extrapolate 0.5");
     }
 

@@ -155,10 +155,10 @@ class StudioTest {
 
     @Test
     void draws_by_every_sampler_as_the_library_does() {
-        Unmasking bounded = Unmasking.USUAL.bound(1.5).order(Order.MARGIN);
+        Unmasking bounded = Unmasking.USUAL.bound(8).order(Order.MARGIN);
         Sampling four = Sampling.USUAL.steps(4);
         Map<String, Sampling> samplings = Map.of(
-                "\"entropy_bound\": 1.5, \"order\": \"margin\"",
+                "\"entropy_bound\": 8, \"order\": \"margin\"",
                 Sampling.USUAL.unmasking(bounded),
                 "\"num_inference_steps\": 4, \"extrapolate\": 0.5",
                 four.extrapolation(new Extrapolation.Multistep(0.5)),
@@ -200,7 +200,7 @@ class StudioTest {
     @Test
     void tells_the_steps_of_grids_that_have_numbers_of_their_own() throws IOException {
         List<JsonNode> events = events(
-                client.post("/studio/draw", "{\"seed\": 7, \"entropy_bound\": 3, \"stream\": true, \"frames\": 0}"));
+                client.post("/studio/draw", "{\"seed\": 7, \"entropy_bound\": 8, \"stream\": true, \"frames\": 0}"));
         JsonNode last = events.get(events.size() - 2);
         assertThat(last.get("type").asText()).isEqualTo("studio.step");
         assertThat(last.get("step").asInt()).isEqualTo(last.get("steps").asInt());
