@@ -359,7 +359,8 @@ class ImageServerTest {
                 .hasMessageContaining("taken");
     }
 
-    private static Socket stream(ImageServer own, String json) throws IOException {
+    /** A request for images, whose answer nobody reads. */
+    static Socket stream(ImageServer own, String json) throws IOException {
         Socket socket = new Socket("127.0.0.1", own.port());
         OutputStream out = socket.getOutputStream();
         out.write(("POST " + DRAW + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "

@@ -15,13 +15,13 @@ import dev.smalti.draw.Unmasking;
 import dev.smalti.model.Model;
 import dev.smalti.run.JobException;
 import java.io.IOException;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -138,13 +138,13 @@ class StudioTest {
     }
 
     @Test
-    void says_what_a_model_can_do_while_it_draws() {
+    void says_what_a_model_can_do_while_it_draws() throws IOException {
         try (ImageServer own =
-                ImageServer.start(Serving.of(List.of("fruits-64"), 0).withPage(null, null))) {
+                        ImageServer.start(Serving.of(List.of("fruits-64"), 0).withPage(null, null));
+                Socket draw = ImageServerTest.stream(own, "{\"n\": 64, \"seed\": 1}")) {
             Client caller = new Client(own.address());
-            CompletableFuture<Client.Answer> draw = caller.later("/v1/images/generations", "{\"n\": 16, \"seed\": 1}");
             while (caller.meter("smalti_draws_active") == 0) {
-                assertThat(draw).isNotDone();
+                assertThat(draw.isClosed()).isFalse();
             }
             assertThat(caller.get("/studio/models").status()).isEqualTo(200);
             assertThat(caller.meter("smalti_images_total"))
