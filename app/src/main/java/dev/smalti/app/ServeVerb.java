@@ -66,6 +66,18 @@ final class ServeVerb extends Verb {
     @Option(names = "--studio", description = "also serve the page of smalti studio, to draw, edit and watch with")
     private boolean studio;
 
+    @Option(
+            names = "--data",
+            paramLabel = "PATH",
+            description = "images among which the page of --studio looks for the nearest to what is drawn")
+    private Path data;
+
+    @Option(
+            names = "--runs",
+            paramLabel = "DIR",
+            description = "folder whose run folders the page of --studio shows, as they grow")
+    private Path runs;
+
     @Mixin
     private OpeningOptions opening;
 
@@ -75,6 +87,8 @@ final class ServeVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
+        requirePage("--data", data);
+        requirePage("--runs", runs);
         progress().see(Phase.of("opening"));
         Serving serving = new Serving(
                 models,
@@ -89,7 +103,7 @@ final class ServeVerb extends Verb {
                 Duration.ofSeconds(deadline),
                 null,
                 null);
-        try (ImageServer server = ImageServer.start(studio ? serving.withPage(null, null) : serving)) {
+        try (ImageServer server = ImageServer.start(studio ? serving.withPage(data, runs) : serving)) {
             Map<String, Object> facts = new LinkedHashMap<>();
             facts.put("address", server.address());
             facts.put("models", server.models());
@@ -101,6 +115,12 @@ final class ServeVerb extends Verb {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return null;
+        }
+    }
+
+    private void requirePage(String option, Path given) {
+        if (given != null && !studio) {
+            throw new JobException(option + " is for the page, and none is served: give --studio too");
         }
     }
 

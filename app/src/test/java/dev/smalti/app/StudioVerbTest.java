@@ -62,4 +62,17 @@ class StudioVerbTest {
         assertThat(data.code()).isEqualTo(2);
         assertThat(data.err()).contains(folder.toString());
     }
+
+    @Test
+    void serves_its_page_with_data_and_runs_where_a_server_has_one() {
+        Command runs = Command.run("serve", FRUITS, "--port", "0", "--studio", "--runs", folder.resolve("nowhere"));
+        assertThat(runs.code()).isEqualTo(2);
+        assertThat(runs.err()).contains("nowhere");
+        Command data = Command.run("serve", FRUITS, "--port", "0", "--studio", "--data", folder);
+        assertThat(data.code()).isEqualTo(2);
+        assertThat(data.err()).contains(folder.toString());
+        Command alone = Command.run("serve", FRUITS, "--port", "0", "--runs", folder);
+        assertThat(alone.code()).isEqualTo(2);
+        assertThat(alone.err()).contains("--runs", "--studio");
+    }
 }

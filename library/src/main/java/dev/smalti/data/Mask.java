@@ -1,7 +1,10 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Phrase;
 import java.util.Arrays;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Which pixels of a picture are open, that is, drawn anew: rows from top to bottom.
@@ -9,6 +12,8 @@ import java.util.Arrays;
  * <p>The array is not copied: whoever hands it over or takes it out leaves its contents alone.
  */
 public record Mask(int width, int height, boolean[] open) {
+    private static final Pattern RECTANGLE =
+            Pattern.compile("\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*");
     private static final int HALF = 128;
     private static final int[][] BEFORE = {{-1, 0}, {-1, -1}, {0, -1}, {1, -1}
     }; // x and y of the neighbours seen already
@@ -98,6 +103,39 @@ public record Mask(int width, int height, boolean[] open) {
             Arrays.fill(open, y * width + left, y * width + left + across, true);
         }
         return new Mask(width, height, open);
+    }
+
+    /** Whether a text has the form of a rectangle, {@code x,y,width,height}. */
+    public static boolean isRectangle(String text) {
+        return RECTANGLE.matcher(text).matches();
+    }
+
+    /**
+     * A rectangle of a picture, as people write it.
+     *
+     * @param text {@code x,y,width,height} in pixels
+     * @throws IllegalArgumentException if it has another form, no pixels, or some outside the picture; the message begins with the text
+     */
+    public static Mask rectangle(int width, int height, String text) {
+        Matcher numbers = RECTANGLE.matcher(text);
+        if (!numbers.matches()) {
+            throw new IllegalArgumentException(
+                    Phrase.of("%s must be a rectangle x,y,width,height in pixels, such as 0,0,%d,%d")
+                            .with(Excerpt.brief(text), width, height));
+        }
+        int[] values = new int[4];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = Integer.parseInt(numbers.group(i + 1));
+        }
+        try {
+            return rectangle(width, height, values[0], values[1], values[2], values[3]);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    Phrase.of(
+                                    "%s must be a rectangle x,y,width,height with pixels, inside the image, which is 0,0,%d,%d")
+                            .with(Excerpt.brief(text), width, height),
+                    e);
+        }
     }
 
     /** Whether a pixel is open. */

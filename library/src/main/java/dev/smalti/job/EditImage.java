@@ -24,8 +24,6 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * Draws a part of an image anew, or what lies beyond its edges, in several variations.
@@ -50,9 +48,6 @@ import java.util.regex.Pattern;
  * @param batch variations drawn at once, of a canvas larger than the model's as many fewer; what is drawn does not depend on it
  */
 public record EditImage(Source source, Request request, Output output, int batch) {
-    private static final Pattern RECTANGLE =
-            Pattern.compile("\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*,\\s*(-?\\d{1,9})\\s*");
-
     public EditImage {
         if (batch < 1) {
             throw new JobException("batch must be at least 1, got " + batch);
@@ -143,7 +138,7 @@ public record EditImage(Source source, Request request, Output output, int batch
     public Result run(Model open, Observer observer) {
         output.check();
         keep(source.image());
-        if (source.mask() != null && !RECTANGLE.matcher(source.mask()).matches()) {
+        if (source.mask() != null && !Mask.isRectangle(source.mask())) {
             keep(Path.of(source.mask()));
         }
         Edit.check(open, source.extension(), request.variations());
@@ -232,9 +227,12 @@ public record EditImage(Source source, Request request, Output output, int batch
         if (source.mask() == null) {
             return null;
         }
-        Matcher numbers = RECTANGLE.matcher(source.mask());
-        if (numbers.matches()) {
-            return rectangle(image, numbers);
+        if (Mask.isRectangle(source.mask())) {
+            try {
+                return Mask.rectangle(image.width(), image.height(), source.mask());
+            } catch (IllegalArgumentException e) {
+                throw new JobException("--mask " + e.getMessage(), e);
+            }
         }
         Path file = Path.of(source.mask());
         if (!Files.exists(file)) {
@@ -243,22 +241,6 @@ public record EditImage(Source source, Request request, Output output, int batch
                     .with(file, image.width() / 2, image.height()));
         }
         return Mask.decode(read("--mask", file), file.toString());
-    }
-
-    private static Mask rectangle(Pixels image, Matcher numbers) {
-        int[] values = new int[4];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = Integer.parseInt(numbers.group(i + 1));
-        }
-        try {
-            return Mask.rectangle(image.width(), image.height(), values[0], values[1], values[2], values[3]);
-        } catch (IllegalArgumentException e) {
-            throw new JobException(
-                    Phrase.of(
-                                    "--mask %s must be a rectangle x,y,width,height with pixels, inside the image, which is 0,0,%d,%d")
-                            .with(numbers.group().strip(), image.width(), image.height()),
-                    e);
-        }
     }
 
     private ImageSink sink(Size size) {

@@ -1,5 +1,6 @@
 package dev.smalti.recipe;
 
+import dev.smalti.tensor.EditDistance;
 import java.util.Collection;
 import java.util.Locale;
 import java.util.Optional;
@@ -22,7 +23,7 @@ public final class Nearest {
             int longer = Math.max(wanted.length(), candidate.length());
             int allowed = Math.min((longer + 2) / 3, longer - 1);
             if (Math.abs(wanted.length() - candidate.length()) <= allowed) {
-                int distance = distance(wanted, candidate);
+                int distance = EditDistance.of(wanted, candidate);
                 if (distance <= allowed && distance < smallest) {
                     nearest = name;
                     smallest = distance;
@@ -39,23 +40,5 @@ public final class Nearest {
 
     private static String letters(String name) {
         return name.toLowerCase(Locale.ROOT).replaceAll("[-_ ]", "");
-    }
-
-    /** Levenshtein 1966: insertions, deletions and replacements that turn {@code a} into {@code b}. */
-    private static int distance(String a, String b) {
-        int[] row = new int[b.length() + 1];
-        for (int j = 0; j <= b.length(); j++) {
-            row[j] = j;
-        }
-        for (int i = 1; i <= a.length(); i++) {
-            int diagonal = row[0]; // the distance of a[0, i-1) and b[0, j-1)
-            row[0] = i;
-            for (int j = 1; j <= b.length(); j++) {
-                int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(replaced, 1 + Math.min(row[j], row[j - 1]));
-            }
-        }
-        return row[b.length()];
     }
 }

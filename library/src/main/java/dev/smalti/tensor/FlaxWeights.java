@@ -1,21 +1,17 @@
 package dev.smalti.tensor;
 
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 
 /** Arrays that flax saved as msgpack ({@code .msgpack}); slashes in their names become dots. */
-final class FlaxWeights implements WeightSource {
+final class FlaxWeights implements FlatWeights<FlaxReader.Numbers> {
     static {
         Native.load();
     }
@@ -46,13 +42,8 @@ final class FlaxWeights implements WeightSource {
                 throw e;
             }
         } catch (IOException e) {
-            throw unreadable(file, e);
+            throw BadFileException.unreadable(file, e);
         }
-    }
-
-    private static BadFileException unreadable(Path file, IOException e) {
-        return new BadFileException(
-                file, e instanceof EOFException ? "is cut off" : "cannot be read: " + AtomicFile.reason(e), e);
     }
 
     @Override
@@ -61,56 +52,37 @@ final class FlaxWeights implements WeightSource {
     }
 
     @Override
-    public List<Path> files() {
-        return List.of(file);
+    public Path file() {
+        return file;
     }
 
     @Override
-    public Map<String, long[]> shapes() {
-        Map<String, long[]> shapes = new LinkedHashMap<>();
-        flat.leaves().forEach((name, numbers) -> shapes.put(name, numbers.shape()));
-        return shapes;
+    public Flattening<FlaxReader.Numbers> flat() {
+        return flat;
     }
 
     @Override
-    public String dtype(String name) {
-        return flat.leaves().get(name).type().name();
+    public long[] shape(FlaxReader.Numbers numbers) {
+        return numbers.shape();
     }
 
     @Override
-    public Map<String, String> settings() {
-        return flat.settings();
+    public ElementType type(FlaxReader.Numbers numbers) {
+        return numbers.type();
     }
 
     @Override
-    public Map<String, String> others() {
-        return flat.others();
-    }
-
-    @Override
-    public Tensor tensor(String name) {
-        FlaxReader.Numbers numbers = flat.leaves().get(name);
-        return Scope.keep(() -> {
-            try {
-                Tensor bits = torch.empty(
-                        numbers.shape(), new TensorOptions(numbers.type().raw()), new MemoryFormatOptional());
-                Tensor row = bits.view(-1);
-                long from = 0;
-                for (FlaxReader.Extent extent : numbers.extents()) {
-                    long count = extent.bytes() / numbers.type().bytes;
-                    FileBytes.read(channel, extent.position(), TensorBytes.of(row.narrow(0, from, count)));
-                    from += count;
-                }
-                return numbers.type().value(bits);
-            } catch (BadFileException e) {
-                throw e;
-            } catch (IllegalArgumentException e) {
-                throw new BadFileException(
-                        file, Phrase.of("tensor %s %s").with(Excerpt.brief(name), e.getMessage()), e);
-            } catch (IOException e) {
-                throw unreadable(file, e);
-            }
-        });
+    public Tensor numbers(String name, FlaxReader.Numbers numbers) throws IOException {
+        Tensor bits =
+                torch.empty(numbers.shape(), new TensorOptions(numbers.type().raw()), new MemoryFormatOptional());
+        Tensor row = bits.view(-1);
+        long from = 0;
+        for (FlaxReader.Extent extent : numbers.extents()) {
+            long count = extent.bytes() / numbers.type().bytes;
+            FileBytes.read(channel, extent.position(), TensorBytes.of(row.narrow(0, from, count)));
+            from += count;
+        }
+        return numbers.type().value(bits);
     }
 
     @Override

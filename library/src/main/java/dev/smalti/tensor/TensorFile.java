@@ -305,29 +305,11 @@ public final class TensorFile implements AutoCloseable {
                 .filter(each -> each.length() <= Excerpt.LONGEST)
                 .toList();
         Map<String, Integer> distances =
-                candidates.stream().collect(Collectors.toMap(Function.identity(), each -> distance(each, name)));
+                candidates.stream().collect(Collectors.toMap(Function.identity(), each -> EditDistance.of(each, name)));
         return candidates.stream()
                 .sorted(Comparator.comparing(distances::get))
                 .limit(3)
                 .map(Excerpt::of)
                 .toList();
-    }
-
-    /** Levenshtein's distance: how many letters to insert, delete or replace. */
-    private static int distance(String a, String b) {
-        int[] row = new int[b.length() + 1];
-        for (int j = 0; j <= b.length(); j++) {
-            row[j] = j;
-        }
-        for (int i = 1; i <= a.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.length(); j++) {
-                int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(replaced, Math.min(row[j], row[j - 1]) + 1);
-            }
-        }
-        return row[b.length()];
     }
 }

@@ -3,7 +3,6 @@ package dev.smalti.tensor;
 import dev.smalti.tensor.Unpickler.Language;
 import dev.smalti.tensor.Unpickler.Storage;
 import dev.smalti.tensor.Unpickler.Unpickled;
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -26,12 +25,6 @@ interface TorchContainer extends AutoCloseable {
         try (InputStream in = Files.newInputStream(file)) {
             return Arrays.equals(in.readNBytes(4), TorchZip.MAGIC);
         }
-    }
-
-    /** What is said of a file that can't be read. */
-    static BadFileException unreadable(Path file, IOException e) {
-        String problem = e instanceof EOFException ? "is cut off" : "cannot be read: " + AtomicFile.reason(e);
-        return new BadFileException(file, problem, e);
     }
 
     /** In words. */

@@ -63,7 +63,7 @@ public final class TorchFile {
             try (TorchContainer container = TorchContainer.open(file, Language.PLAIN)) {
                 return new TorchFile(file, Files.size(file), container).tensors();
             } catch (IOException e) {
-                throw TorchContainer.unreadable(file, e);
+                throw BadFileException.unreadable(file, e);
             }
         });
     }

@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.LongOptional;
@@ -19,7 +18,7 @@ import org.bytedeco.pytorch.global.torch;
  * Whatever PyTorch saved that has tensors in dictionaries and lists: a state dict, a dictionary of some, the checkpoint of a trainer.
  * Of each tensor the part of its storage that it covers is read when it is asked for.
  */
-final class TorchWeights implements WeightSource {
+final class TorchWeights implements FlatWeights<View> {
     private static final int SHOWN = 3;
 
     private final Path file;
@@ -42,7 +41,7 @@ final class TorchWeights implements WeightSource {
                 throw e;
             }
         } catch (IOException e) {
-            throw TorchContainer.unreadable(file, e);
+            throw BadFileException.unreadable(file, e);
         }
     }
 
@@ -80,30 +79,23 @@ final class TorchWeights implements WeightSource {
     }
 
     @Override
-    public List<Path> files() {
-        return List.of(file);
+    public Path file() {
+        return file;
     }
 
     @Override
-    public Map<String, long[]> shapes() {
-        Map<String, long[]> shapes = new LinkedHashMap<>();
-        flat.leaves().forEach((name, view) -> shapes.put(name, plain(view.sizes())));
-        return shapes;
+    public Flattening<View> flat() {
+        return flat;
     }
 
     @Override
-    public String dtype(String name) {
-        return flat.leaves().get(name).type().name();
+    public long[] shape(View view) {
+        return plain(view.sizes());
     }
 
     @Override
-    public Map<String, String> settings() {
-        return flat.settings();
-    }
-
-    @Override
-    public Map<String, String> others() {
-        return flat.others();
+    public ElementType type(View view) {
+        return view.type();
     }
 
     @Override
@@ -112,30 +104,20 @@ final class TorchWeights implements WeightSource {
     }
 
     @Override
-    public Tensor tensor(String name) {
-        View view = flat.leaves().get(name);
-        return Scope.keep(() -> {
-            try {
-                long[] size = view.span() == 0 ? plain(view.sizes()) : new long[] {view.span()};
-                Tensor row = torch.empty(size, new TensorOptions(view.type().raw()), new MemoryFormatOptional());
-                container.read(view.storage(), view.offset() * view.type().bytes, TensorBytes.of(row));
-                Tensor numbers = view.type().value(row);
-                return view.span() == 0
-                        ? numbers
-                        : numbers.as_strided(plain(view.sizes()), plain(view.strides()), new LongOptional(0))
-                                .contiguous();
-            } catch (BadFileException e) {
-                throw e;
-            } catch (IllegalArgumentException e) {
-                throw new BadFileException(
-                        file, Phrase.of("tensor %s %s").with(Excerpt.brief(name), e.getMessage()), e);
-            } catch (IllegalStateException e) { // of a zip that was closed
-                throw new IllegalStateException(
-                        Phrase.of("%s was closed before tensor %s was read").with(file, name), e);
-            } catch (IOException e) {
-                throw TorchContainer.unreadable(file, e);
-            }
-        });
+    public Tensor numbers(String name, View view) throws IOException {
+        try {
+            long[] size = view.span() == 0 ? plain(view.sizes()) : new long[] {view.span()};
+            Tensor row = torch.empty(size, new TensorOptions(view.type().raw()), new MemoryFormatOptional());
+            container.read(view.storage(), view.offset() * view.type().bytes, TensorBytes.of(row));
+            Tensor numbers = view.type().value(row);
+            return view.span() == 0
+                    ? numbers
+                    : numbers.as_strided(plain(view.sizes()), plain(view.strides()), new LongOptional(0))
+                            .contiguous();
+        } catch (IllegalStateException e) { // of a zip that was closed
+            throw new IllegalStateException(
+                    Phrase.of("%s was closed before tensor %s was read").with(file, name), e);
+        }
     }
 
     private static long[] plain(List<Long> values) {

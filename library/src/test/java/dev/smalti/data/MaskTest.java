@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.awt.image.BufferedImage;
 import java.awt.image.IndexColorModel;
+import java.util.List;
 import java.util.Random;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -98,6 +99,19 @@ class MaskTest {
                 }
                 assertThat(depths[i]).isEqualTo(nearest);
             }
+        }
+    }
+
+    @Test
+    void is_read_from_text_where_that_is_a_rectangle_inside_the_picture() {
+        assertThat(Mask.rectangle(9, 7, " 1, 2,3,4 ")).isEqualTo(Mask.rectangle(9, 7, 1, 2, 3, 4));
+        assertThat(Mask.isRectangle("1,2,3,4")).isTrue();
+        assertThat(Mask.isRectangle("1,2,3.png")).isFalse();
+        assertThatThrownBy(() -> Mask.rectangle(9, 7, "1,2,3")).hasMessageContaining("1,2,3 must be a rectangle x,y,");
+        for (String outside : List.of("-1,0,2,2", "0,0,0,2", "8,0,2,2", "0,0,999999999,1")) {
+            assertThatThrownBy(() -> Mask.rectangle(9, 7, outside))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContainingAll(outside, "inside the image, which is 0,0,9,7");
         }
     }
 

@@ -29,6 +29,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * The images that clients wait for, of one model. A worker takes the oldest and all others that are drawn alike, whatever their seeds
@@ -201,10 +202,18 @@ final class DrawingQueue implements AutoCloseable {
         } catch (CancellationException e) {
             LOG.debug("a draw was stopped: nobody waits for it any more, or the server closes down");
             items.forEach(item -> item.task().fail(ApiException.closing())); // without effect where nobody waits
+        } catch (IllegalStateException e) {
+            boolean left = isClosed(); // then its model may have been closed under it
+            LOG.atLevel(left ? Level.DEBUG : Level.ERROR).setCause(e).log("a draw failed");
+            items.forEach(item -> item.task().fail(left ? ApiException.closing() : ApiException.internal()));
         } catch (RuntimeException | Error e) {
             LOG.error("a draw failed", e);
             items.forEach(item -> item.task().fail(ApiException.internal()));
         }
+    }
+
+    private synchronized boolean isClosed() {
+        return closed;
     }
 
     /** Asked in every layer of a network. @throws CancellationException if nobody waits for any of them */

@@ -1,5 +1,6 @@
 package dev.smalti.studio;
 
+import dev.smalti.draw.Corrector;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Filters;
 import dev.smalti.draw.GuidanceSchedule;
@@ -16,8 +17,10 @@ import dev.smalti.tensor.Phrase;
 import dev.smalti.token.TokenSpace;
 import java.security.SecureRandom;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -65,7 +68,20 @@ record ImageRequest(
             "top_p",
             "reveal",
             "order",
-            "extrapolate");
+            "entropy_bound",
+            "extrapolate",
+            "trapezoidal",
+            "corrector",
+            "corrector_sweeps",
+            "corrector_places",
+            "corrector_when",
+            "corrector_kappa",
+            "corrector_eta");
+
+    /** The name of none. */
+    static final String NO_CORRECTOR = "none";
+
+    private static final int MOST_SWEEPS = 1_000;
 
     private static final Set<String> USUAL =
             Set.of("model", "prompt", "n", "size", "response_format", "output_format", "stream", "partial_images");
@@ -121,22 +137,71 @@ record ImageRequest(
         double temperature = parameters.number("temperature", 1, 0, 100);
         Reveal reveal = Reveal.valueOf(upper(parameters.choice("reveal", "usual", names(Reveal.values()))));
         Order order = Order.valueOf(upper(parameters.choice("order", "usual", names(Order.values()))));
-        double lambda = parameters.number("extrapolate", 0, 0, 10);
+        double bound = parameters.number("entropy_bound", 0, 0, 1_000);
+        int steps = (int) parameters.whole("num_inference_steps", 0, 0, 100_000);
+        if (bound > 0 && steps > 0) {
+            throw ApiException.bad(
+                    "entropy_bound",
+                    "entropy_bound says how many tokens a step reveals, and so does num_inference_steps: leave one of them out");
+        }
         try {
             GuidanceSettings guidance = GuidanceSettings.NONE.weight(weight).schedule(schedule);
             return Sampling.USUAL
-                    .steps((int) parameters.whole("num_inference_steps", 0, 0, 100_000))
+                    .steps(steps)
                     .temperatures(new Temperatures(temperature, temperature))
                     .filters(new Filters(
                             (int) parameters.whole("top_k", 0, 0, Integer.MAX_VALUE),
                             parameters.number("top_p", 1, 0, 1),
                             1))
                     .guidance(guidance)
-                    .unmasking(Unmasking.USUAL.order(order).reveal(reveal))
-                    .extrapolation(lambda == 0 ? Extrapolation.NONE : new Extrapolation.Multistep(lambda));
+                    .unmasking(new Unmasking(reveal, order, null, bound))
+                    .extrapolation(extrapolation(parameters))
+                    .corrector(corrector(parameters));
         } catch (IllegalArgumentException e) {
             throw ApiException.bad(null, e.getMessage());
         }
+    }
+
+    private static Extrapolation extrapolation(Parameters parameters) {
+        double lambda = parameters.number("extrapolate", 0, 0, 10);
+        double theta = parameters.number("trapezoidal", 0, 0, 1);
+        if (lambda > 0 && theta > 0) {
+            throw ApiException.bad(
+                    "trapezoidal",
+                    "extrapolate and trapezoidal are two ways to look ahead: leave one of them out, or give 0");
+        }
+        if (theta > 0) {
+            return new Extrapolation.Trapezoidal(theta);
+        }
+        return lambda == 0 ? Extrapolation.NONE : new Extrapolation.Multistep(lambda);
+    }
+
+    private static Corrector corrector(Parameters parameters) {
+        Map<String, Corrector.Kind> kinds = new LinkedHashMap<>();
+        kinds.put(NO_CORRECTOR, null);
+        for (Corrector.Kind kind : Corrector.Kind.values()) {
+            kinds.put(kind.toString(), kind);
+        }
+        String name = parameters.choice("corrector", NO_CORRECTOR, List.copyOf(kinds.keySet()));
+        String when = parameters.has("corrector_when")
+                ? upper(parameters.choice("corrector_when", null, names(Corrector.When.values())))
+                : null;
+        return Corrector.of(
+                kinds.get(name),
+                parameters.has("corrector_sweeps")
+                        ? Integer.valueOf((int) parameters.whole("corrector_sweeps", 1, 1, MOST_SWEEPS))
+                        : null,
+                parameters.has("corrector_places")
+                        ? Integer.valueOf((int) parameters.whole("corrector_places", 1, 1, MOST_TOKENS))
+                        : null,
+                when == null ? null : Corrector.When.valueOf(when),
+                share(parameters, "corrector_kappa"),
+                share(parameters, "corrector_eta"));
+    }
+
+    /** Null if it isn't given. */
+    private static Double share(Parameters parameters, String name) {
+        return parameters.has(name) ? Double.valueOf(parameters.number(name, 0, 0, 1)) : null;
     }
 
     /** As clients write them. */

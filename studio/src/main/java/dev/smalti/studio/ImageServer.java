@@ -30,8 +30,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.eclipse.jetty.ee10.servlet.ServletContextRequest;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.NetworkConnectionLimit;
@@ -62,8 +60,6 @@ public final class ImageServer implements AutoCloseable {
     private static final long SKIPPED_BYTES = 8 << 20;
     private static final int BODY_BYTES = 64 << 20; // an image and a mask
     private static final int IDLE_MILLIS = 30_000; // of a client that sends or takes nothing
-    private static final Pattern RECTANGLE =
-            Pattern.compile("\\s*(\\d{1,6})\\s*,\\s*(\\d{1,6})\\s*,\\s*(\\d{1,6})\\s*,\\s*(\\d{1,6})\\s*");
     private static final Set<String> OF_EDITS = Set.of("rectangle", "extend", "feather");
     private static final String POLICY =
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
@@ -375,51 +371,33 @@ public final class ImageServer implements AutoCloseable {
         if (maskBytes != null && rectangle != null) {
             throw ApiException.bad("rectangle", "what is drawn anew must be given once, as a mask or as a rectangle");
         }
-        Mask mask = null;
-        if (maskBytes != null) {
-            mask = Mask.decode(maskBytes, "mask");
-        } else if (rectangle != null) {
+        Mask mask = maskBytes == null ? null : Mask.decode(maskBytes, "mask");
+        if (rectangle != null) {
             mask = rectangle(image, rectangle);
         }
         String extend = parameters.text("extend", null);
         Extension extension = extend == null ? Extension.NONE : Extension.parse(extend);
-        if (mask == null && extension.equals(Extension.NONE)) {
-            throw ApiException.bad("mask", "there is nothing to draw: send a mask, a rectangle, or extend");
-        }
-        if (mask != null && (mask.width() != image.width() || mask.height() != image.height())) {
-            throw ApiException.bad(
-                    "mask",
-                    Phrase.of("mask must have the size of the image, %dx%d, got %dx%d")
-                            .with(image.width(), image.height(), mask.width(), mask.height()));
-        }
-        if (mask != null && mask.count() == 0) {
-            throw ApiException.bad("mask", "mask has nothing to draw anew: make that part transparent");
-        }
         int feather = (int) parameters.whole("feather", 2, 0, 1_000);
         String label = wished.prompt().isEmpty() ? null : wished.prompt();
         return Edit.of(
                 served.model(),
-                new Edit.Content("image", image, "mask", mask, extension, feather, false),
+                content(image, mask, extension, feather),
                 new Edit.Variations(wished.n(), label, seed, wished.sampling(served.model()), 0));
     }
 
-    private static Mask rectangle(Pixels image, String text) {
-        Matcher numbers = RECTANGLE.matcher(text);
-        if (!numbers.matches()) {
-            throw ApiException.bad(
-                    "rectangle", "rectangle must be x,y,width,height in pixels, got " + Excerpt.of(text));
-        }
-        int[] values = new int[4];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = Integer.parseInt(numbers.group(i + 1));
-        }
+    private static Edit.Content content(Pixels image, Mask mask, Extension extension, int feather) {
         try {
-            return Mask.rectangle(image.width(), image.height(), values[0], values[1], values[2], values[3]);
+            return new Edit.Content("image", image, "mask", mask, extension, feather, false);
+        } catch (JobException e) {
+            throw ApiException.bad("mask", e.getMessage());
+        }
+    }
+
+    private static Mask rectangle(Pixels image, String text) {
+        try {
+            return Mask.rectangle(image.width(), image.height(), text);
         } catch (IllegalArgumentException e) {
-            throw ApiException.bad(
-                    "rectangle",
-                    Phrase.of("rectangle must have pixels, inside the image, which is 0,0,%d,%d, got %s")
-                            .with(image.width(), image.height(), text));
+            throw ApiException.bad("rectangle", "rectangle " + e.getMessage());
         }
     }
 

@@ -89,6 +89,11 @@ final class Parameters {
         }
     }
 
+    /** Whether it was given. */
+    boolean has(String name) {
+        return values.containsKey(name);
+    }
+
     String text(String name, String usual) {
         return values.getOrDefault(name, usual);
     }

@@ -14,7 +14,7 @@ final class Served implements AutoCloseable {
     private final Model model;
     private final DrawingQueue queue;
     private final long since = System.currentTimeMillis() / 1000;
-    private Abilities abilities; // null until they are asked for
+    private final Abilities abilities; // null without the page, which alone asks for them
 
     /** Opens as many copies as there are workers. */
     Served(String name, String pathOrName, Serving serving, Meters meters) {
@@ -25,6 +25,7 @@ final class Served implements AutoCloseable {
             for (int i = 0; i < serving.workers(); i++) {
                 models.add(Model.open(pathOrName, serving.opening()));
             }
+            this.abilities = serving.page() ? Abilities.of(models.get(0)) : null; // now, when no draw is in the way
         } catch (RuntimeException e) {
             models.forEach(Model::close);
             throw e;
@@ -66,24 +67,17 @@ final class Served implements AutoCloseable {
         }
     }
 
-    /** What the page needs to know, with the sampling that the method can do; of which the first call asks the network a few times. */
+    /** What the page needs to know, with the sampling that the method can do. */
     Map<String, Object> studioFacts() {
         Map<String, Object> facts = facts();
         facts.put("opened", opened);
-        facts.put("abilities", abilities());
+        facts.put("abilities", abilities);
         return facts;
-    }
-
-    private synchronized Abilities abilities() {
-        if (abilities == null) {
-            abilities = Abilities.of(model);
-        }
-        return abilities;
     }
 
     /** Of a draw of which no number of steps is wished; 0 if the method doesn't say. */
     int usualSteps() {
-        return abilities().steps();
+        return abilities.steps();
     }
 
     /** As {@code GET /v1/models} lists it. */

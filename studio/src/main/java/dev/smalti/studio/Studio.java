@@ -1,6 +1,8 @@
 package dev.smalti.studio;
 
 import dev.smalti.data.Pixels;
+import dev.smalti.draw.Extrapolation;
+import dev.smalti.draw.Sampling;
 import io.javalin.config.JavalinConfig;
 import io.javalin.http.Context;
 import java.util.LinkedHashMap;
@@ -82,18 +84,23 @@ final class Studio implements AutoCloseable {
         long seed = wished.seedOrChance();
         Wish.Draw plain = wished.draw(served.model(), seed, false);
         long places = served.model().space(plain.sampling()).length();
-        long larger = Math.max(1, places / served.model().prior().space().length()); // usual steps grow with the canvas
-        long steps =
-                plain.sampling().steps().count() > 0 ? plain.sampling().steps().count() : larger * served.usualSteps();
-        long tokens = served.model().space(plain.sampling()).length() * steps * wished.n();
+        long tokens = places * mostSteps(served, plain.sampling(), places) * wished.n();
         boolean watched = tokens <= MOST_WATCHED;
-        long pixels = served.model().space(plain.sampling()).length()
-                * served.model().patch()
-                * served.model().patch();
+        long pixels = places * served.model().patch() * served.model().patch();
         int mostFrames = (int) (MOST_FRAME_BYTES / (3 * pixels * wished.n()));
         Wish wish = new Wish.Draw(
                 plain.count(), plain.labels(), seed, plain.sampling(), Math.min(frames, mostFrames), watched);
         server.answer(request, wished, served, wish, seed);
+    }
+
+    /** Of a draw of so many places, those that are told of. */
+    private static long mostSteps(Served served, Sampling sampling, long places) {
+        if (sampling.unmasking().bound() > 0) {
+            return places;
+        }
+        long larger = Math.max(1, places / served.model().prior().space().length()); // usual steps grow with the canvas
+        long steps = sampling.steps().count() > 0 ? sampling.steps().count() : larger * served.usualSteps();
+        return sampling.extrapolation() instanceof Extrapolation.Trapezoidal ? 2 * steps : steps; // both parts
     }
 
     private void tokens(Context request) {

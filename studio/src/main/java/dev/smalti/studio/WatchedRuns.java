@@ -28,7 +28,11 @@ final class WatchedRuns {
     private static final double QUIET = 180; // seconds since the last line, as the page has it
     private static final Pattern PREVIEW = Pattern.compile("preview-(\\d{1,15})\\.png");
 
+    private static final int MOST_CURVES = 16; // that are kept
+
     private final Path folder;
+    private final FileReadings<Map<String, Object>> recipes = new FileReadings<>(MOST_RUNS);
+    private final FileReadings<Progress> curves = new FileReadings<>(MOST_CURVES);
 
     WatchedRuns(Path folder) {
         this.folder = folder;
@@ -109,40 +113,58 @@ final class WatchedRuns {
     /** All that is shown of a run. @throws ApiException if there is none of that name */
     Map<String, Object> facts(String name) {
         Run run = run(name);
-        Curves curves = new Curves();
-        try {
-            if (Files.size(run.metrics()) > MOST_BYTES) {
-                throw ApiException.tooLarge(
-                        "the metrics of " + Excerpt.of(name) + " are above " + MOST_BYTES + " bytes: see training.png");
-            }
-            MetricsFile.forEach(run.metrics(), curves::add);
-        } catch (IOException e) {
-            throw unreadable();
-        }
+        Progress progress = progress(run);
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("name", run.name());
         facts.put("seconds_ago", secondsAgo(run));
         Map<String, Object> recipe = recipe(run);
         facts.putAll(recipe);
-        facts.put("step", curves.step);
-        double rate = curves.stepsASecond();
+        facts.put("step", progress.step());
+        double rate = progress.stepsASecond();
         facts.put("steps_per_second", rate);
         facts.put(
                 "seconds_left",
                 recipe.get("steps") instanceof Number steps && rate > 0
-                        ? Math.max(0, steps.longValue() - curves.step) / rate
+                        ? Math.max(0, steps.longValue() - progress.step()) / rate
                         : null);
-        facts.put("curves", curves.thinned());
+        facts.put("curves", progress.curves());
         facts.put("previews", List.copyOf(previews(run).keySet()));
         facts.put("checkpoints", Checkpoints.steps(run.path()));
         return facts;
     }
 
+    /** How far a run has come: of its curves as many points as are shown. */
+    private record Progress(long step, double stepsASecond, Map<String, List<double[]>> curves) {}
+
+    private Progress progress(Run run) {
+        try {
+            return curves.of(run.metrics(), file -> {
+                if (Files.size(file) > MOST_BYTES) {
+                    throw ApiException.tooLarge("the metrics of " + Excerpt.of(run.name()) + " are above " + MOST_BYTES
+                            + " bytes: see training.png");
+                }
+                Curves all = new Curves();
+                MetricsFile.forEach(file, all::add);
+                return new Progress(all.step, all.stepsASecond(), all.thinned());
+            });
+        } catch (IOException e) {
+            throw unreadable();
+        }
+    }
+
     /** What the recipe says, where there is one: what is trained, and for how many steps. */
-    private static Map<String, Object> recipe(Run run) {
+    private Map<String, Object> recipe(Run run) {
+        try {
+            return recipes.of(run.path().resolve("recipe.yaml"), WatchedRuns::recipe);
+        } catch (IOException e) {
+            return Map.of("kind", "unknown");
+        }
+    }
+
+    private static Map<String, Object> recipe(Path file) {
         Map<String, Object> facts = new LinkedHashMap<>();
         try {
-            Map<String, Object> recipe = RecipeFile.tree(run.path().resolve("recipe.yaml"));
+            Map<String, Object> recipe = RecipeFile.tree(file);
             for (String trained : List.of("prior", "tokenizer", "features")) {
                 if (recipe.get(trained) instanceof Map<?, ?> model) {
                     facts.put("kind", trained);

@@ -208,6 +208,13 @@ class ImageServerTest {
                 .contains("rectangle");
         assertThat(client.form(EDIT, Map.of("rectangle", "0,0,9,9"), Map.of()).error(400))
                 .contains("image");
+        assertThat(client.form(EDIT, Map.of("rectangle", "a half"), file).error(400))
+                .contains("x,y,width,height", "a half");
+        Map<String, byte[]> small =
+                Map.of("image", Pictures.png(image), "mask", Pictures.png(new Pixels(8, 8, new byte[8 * 8 * 3])));
+        Client.Answer unfit = client.form(EDIT, Map.of(), small);
+        assertThat(unfit.error(400)).contains("64 x 64", "8 x 8");
+        assertThat(unfit.json().get("error").get("param").asText()).isEqualTo("mask");
         byte[] noise = new byte[2_000];
         new Random(1).nextBytes(noise);
         assertThat(client.form(EDIT, Map.of("rectangle", "0,0,9,9"), Map.of("image", noise))
@@ -352,7 +359,8 @@ class ImageServerTest {
                 .hasMessageContaining("taken");
     }
 
-    private static Socket stream(ImageServer own, String json) throws IOException {
+    /** A request for images, whose answer nobody reads. */
+    static Socket stream(ImageServer own, String json) throws IOException {
         Socket socket = new Socket("127.0.0.1", own.port());
         OutputStream out = socket.getOutputStream();
         out.write(("POST " + DRAW + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "

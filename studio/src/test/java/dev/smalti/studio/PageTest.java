@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.microsoft.playwright.Browser;
 import com.microsoft.playwright.BrowserType;
 import com.microsoft.playwright.Locator;
+import com.microsoft.playwright.Mouse;
 import com.microsoft.playwright.Page;
 import com.microsoft.playwright.Playwright;
 import com.microsoft.playwright.assertions.PlaywrightAssertions;
@@ -230,6 +231,144 @@ class PageTest {
         assertThat(page.locator("#news")).containsText("nothing to draw");
     }
 
+    private void openGrey() {
+        page.click("#tab-edit");
+        page.setInputFiles("#edit-file", new FilePayload("grey.png", "image/png", Pictures.png(StudioTest.plain(90))));
+        assertThat(page.locator("#edit-facts")).containsText("64 × 64 · 0% drawn anew");
+    }
+
+    @Test
+    void makes_a_box_by_the_keyboard_and_erases_by_the_tool_that_is_held() {
+        openGrey();
+        page.click("#tool-rectangle");
+        assertThat(page.locator("#edit-keys")).containsText("corner of the box");
+        page.locator("#edit-canvas").focus();
+        page.keyboard().press(" "); // at 32, 32
+        page.keyboard().press("ArrowRight"); // by a token of 8 pixels
+        page.keyboard().press("Shift+ArrowRight");
+        page.keyboard().press("Escape");
+        page.keyboard().press(" ");
+        assertThat(page.locator("#edit-facts")).containsText("0% drawn anew");
+        page.keyboard().press("ArrowLeft");
+        page.keyboard().press("ArrowLeft");
+        page.keyboard().press("Shift+ArrowRight"); // 41 to 26
+        page.keyboard().press("ArrowDown"); // 32 to 40
+        page.keyboard().press(" ");
+        assertThat(page.locator("#spoken")).hasText("A box of 16 × 9 pixels");
+        assertThat(page.locator("#edit-facts")).containsText("4% drawn anew");
+        page.fill("#edit-count", "1");
+        page.click("#edit");
+        assertThat(page.locator("#edit-command code")).containsText("--mask 26,32,16,9");
+        assertThat(page.locator("#edit-results img")).hasCount(2);
+        page.locator("#edit-canvas").focus();
+        page.keyboard().press("Escape"); // back from the result
+        page.click("#tool-eraser");
+        page.locator("#brush").fill("32");
+        page.locator("#edit-canvas").focus();
+        page.keyboard().press(" ");
+        assertThat(page.locator("#edit-facts")).hasText(Pattern.compile("64 × 64 · [0-2]% drawn anew"));
+    }
+
+    @Test
+    void paints_a_picture_of_many_pixels_at_the_size_of_the_screen() {
+        page.click("#tab-edit");
+        page.evaluate("""
+                async () => {
+                  const made = document.createElement("canvas");
+                  Object.assign(made, { width: 3000, height: 2000 }).getContext("2d").fillRect(0, 0, 3000, 2000);
+                  const files = new DataTransfer();
+                  files.items.add(new File([await new Promise((done) => made.toBlob(done))], "large.png", { type: "image/png" }));
+                  const input = document.getElementById("edit-file");
+                  input.files = files.files;
+                  input.dispatchEvent(new Event("change"));
+                }""");
+        assertThat(page.locator("#edit-facts")).containsText("3000 × 2000 · 0% drawn anew");
+        page.locator("#brush").fill("1000");
+        String before = shown("edit-canvas");
+        BoundingBox box = page.locator("#edit-canvas").boundingBox();
+        page.mouse().move(box.x + box.width * 0.2, box.y + box.height * 0.5);
+        page.mouse().down();
+        page.mouse().move(box.x + box.width * 0.8, box.y + box.height * 0.5, new Mouse.MoveOptions().setSteps(30));
+        page.mouse().up();
+        assertThat(page.locator("#edit-facts")).hasText(Pattern.compile("3000 × 2000 · 4[1-5]% drawn anew"));
+        assertThat(shown("edit-canvas")).isNotEqualTo(before);
+        Number tainted = (Number) page.evaluate("""
+                () => {
+                  const canvas = document.getElementById("edit-canvas");
+                  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+                  let count = 0;
+                  for (let i = 0; i < data.length; i += 4) {
+                    count += data[i + 1] > 100 ? 1 : 0;
+                  }
+                  return (100 * 4 * count) / data.length;
+                }""");
+        assertThat(tainted.doubleValue())
+                .as("percent of the canvas that is veiled")
+                .isBetween(40.0, 46.0);
+        page.keyboard().press("Escape");
+    }
+
+    @Test
+    void shows_the_command_of_a_corrected_draw_and_makes_the_images_of_it() {
+        page.click("#more summary");
+        page.selectOption("#corrector", "gibbs");
+        page.fill("#places", "4");
+        page.locator("#trapezoidal").fill("0.5");
+        draw(1);
+        assertThat(page.locator("#draw-command code"))
+                .hasText(
+                        "smalti generate fruits-64 --out drawn --count 1 --label cherry-1 --seed 7 --steps 4 --trapezoidal 0.5"
+                                + " --corrector gibbs --corrector-sweeps 1 --corrector-places 4 --corrector-when end");
+        String wish = "{\"prompt\": \"cherry-1\", \"seed\": 7, \"num_inference_steps\": 4, \"trapezoidal\": 0.5,"
+                + " \"corrector\": \"gibbs\", \"corrector_places\": 4}";
+        assertThat(List.of(image(page.locator("#variations img"))))
+                .isEqualTo(new Client(server.address())
+                        .post("/v1/images/generations", wish)
+                        .images());
+        page.selectOption("#corrector", "none");
+        page.locator("#extrapolate").fill("0.5");
+        assertThat(page.locator("#trapezoidal-out")).hasText("none");
+        page.locator("#bound").fill("8");
+        assertThat(page.locator("#steps")).isDisabled();
+        page.click("#draw");
+        assertThat(page.locator("#draw-command code"))
+                .hasText("smalti generate fruits-64 --out drawn --count 1 --label cherry-1 --seed 7 --entropy-bound 8"
+                        + " --extrapolate 0.5");
+    }
+
+    @Test
+    void says_that_a_token_was_refused() {
+        Serving plain = Serving.of(List.of("fruits-64"), 0);
+        Serving guarded = new Serving(
+                plain.models(),
+                plain.host(),
+                0,
+                "a-token-of-a-test",
+                plain.opening(),
+                1,
+                16,
+                4,
+                4,
+                plain.deadline(),
+                null,
+                null,
+                true);
+        try (ImageServer own = ImageServer.start(guarded)) {
+            page.navigate(own.address());
+            assertThat(page.locator("#token-dialog")).isVisible();
+            assertThat(page.locator("#token-refused")).isHidden();
+            page.fill("#token", "another-that-is-wrong");
+            page.keyboard().press("Enter");
+            assertThat(page.locator("#token-refused")).containsText("refused");
+            page.fill("#token", "a-token-of-a-test");
+            page.keyboard().press("Enter");
+            page.waitForSelector("body[data-ready]");
+            assertThat(page.locator("#token-dialog")).isHidden();
+            page.navigate("about:blank");
+        }
+        complaints.removeIf(each -> each.contains("401")); // which the browser logs
+    }
+
     @Test
     void shows_the_tokens_of_an_image_and_which_are_equal() {
         page.click("#tab-tokens");
@@ -250,8 +389,22 @@ class PageTest {
         assertThat(page.locator("#run .figures")).containsText("31.5");
         assertThat(page.locator("#run .chart").nth(0)).containsText("autoencoder · loss");
         assertThat(page.locator("#run .preview img")).isVisible();
+        page.locator("#run-list button").first().focus();
+        page.evaluate("""
+                () => {
+                  const selected = document.querySelector("#run .chart output").firstChild;
+                  getSelection().selectAllChildren(selected.parentNode);
+                  window.kept = [...document.querySelectorAll("#run h3, #run polyline, #run img, #run-list button")];
+                }""");
+        Pictures.writePng(run.resolve("preview-30.png"), StudioTest.plain(20));
         Files.writeString(run.resolve("metrics.jsonl"), StudioTest.line(30, 0.5), StandardOpenOption.APPEND);
         assertThat(page.locator("#run .figures")).containsText("30 / 100");
+        assertThat(page.locator("#run .preview h2")).hasText("Preview, step 30");
+        assertThat((Boolean) page.evaluate("window.kept.every((each) => each.isConnected)"))
+                .as("what was there is still there")
+                .isTrue();
+        assertThat((String) page.evaluate("getSelection().toString()")).isEqualTo("0.5");
+        assertThat(page.locator("#run-list button").first()).isFocused();
     }
 
     @Test

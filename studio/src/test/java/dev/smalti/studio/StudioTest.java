@@ -7,8 +7,15 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.draw.Corrector;
+import dev.smalti.draw.Extrapolation;
+import dev.smalti.draw.Order;
+import dev.smalti.draw.Sampling;
+import dev.smalti.draw.Unmasking;
+import dev.smalti.model.Model;
 import dev.smalti.run.JobException;
 import java.io.IOException;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -123,7 +130,82 @@ class StudioTest {
         assertThat(can.get("steps").asInt()).isEqualTo(64);
         assertThat(can.get("guidance").asBoolean()).isTrue();
         assertThat(can.get("canvas").asBoolean()).isTrue();
-        assertThat(can.get("orders").toString()).contains("usual", "confidence");
+        assertThat(can.get("orders").toString()).contains("usual", "confidence", "halton");
+        assertThat(can.get("entropyBound").asBoolean()).isTrue();
+        assertThat(can.get("trapezoidal").asBoolean()).isTrue();
+        assertThat(can.get("correctors").toString())
+                .isEqualTo("[\"none\",\"gibbs\",\"psi\",\"remask-cap\",\"remask-rescale\",\"remask-loop\"]");
+    }
+
+    @Test
+    void says_what_a_model_can_do_while_it_draws() throws IOException {
+        try (ImageServer own =
+                        ImageServer.start(Serving.of(List.of("fruits-64"), 0).withPage(null, null));
+                Socket draw = ImageServerTest.stream(own, "{\"n\": 64, \"seed\": 1}")) {
+            Client caller = new Client(own.address());
+            while (caller.meter("smalti_draws_active") == 0) {
+                assertThat(draw.isClosed()).isFalse();
+            }
+            assertThat(caller.get("/studio/models").status()).isEqualTo(200);
+            assertThat(caller.meter("smalti_images_total"))
+                    .as("images drawn meanwhile")
+                    .isZero();
+        }
+    }
+
+    @Test
+    void draws_by_every_sampler_as_the_library_does() {
+        Unmasking bounded = Unmasking.USUAL.bound(8).order(Order.MARGIN);
+        Sampling four = Sampling.USUAL.steps(4);
+        Map<String, Sampling> samplings = Map.of(
+                "\"entropy_bound\": 8, \"order\": \"margin\"",
+                Sampling.USUAL.unmasking(bounded),
+                "\"num_inference_steps\": 4, \"extrapolate\": 0.5",
+                four.extrapolation(new Extrapolation.Multistep(0.5)),
+                "\"num_inference_steps\": 4, \"trapezoidal\": 0.4",
+                four.extrapolation(new Extrapolation.Trapezoidal(0.4)),
+                "\"num_inference_steps\": 4, \"corrector\": \"gibbs\", \"corrector_sweeps\": 2, \"corrector_places\": 3,"
+                        + " \"corrector_when\": \"between\"",
+                four.corrector(new Corrector.Gibbs(2, 3, Corrector.When.BETWEEN)),
+                "\"num_inference_steps\": 4, \"corrector\": \"psi\", \"corrector_kappa\": 0.5",
+                four.corrector(new Corrector.Psi(0.5)),
+                "\"num_inference_steps\": 4, \"corrector\": \"remask-rescale\"",
+                four.corrector(new Corrector.Remask(Corrector.Remask.Kind.RESCALE, 0.02)));
+        try (Model model = Model.open("fruits-64")) {
+            samplings.forEach((words, sampling) -> assertThat(
+                            client.post("/v1/images/generations", "{\"seed\": 3, " + words + "}")
+                                    .images())
+                    .as(words)
+                    .isEqualTo(model.images(List.of(), 1, 3, sampling)));
+        }
+    }
+
+    @Test
+    void refuses_samplers_that_exclude_each_other_or_that_there_are_not() {
+        for (Map.Entry<String, String> each : Map.of(
+                        "\"entropy_bound\": 1, \"num_inference_steps\": 4", "entropy_bound",
+                        "\"extrapolate\": 0.5, \"trapezoidal\": 0.5", "trapezoidal",
+                        "\"trapezoidal\": 1", "trapezoidal must be above 0 and below 1",
+                        "\"corrector\": \"gibs\"", "none, gibbs, psi",
+                        "\"corrector\": \"psi\", \"corrector_eta\": 0.5", "eta of a corrector belongs to remask",
+                        "\"corrector_sweeps\": 2", "sweeps of a corrector belongs to gibbs",
+                        "\"corrector\": \"psi\", \"order\": \"entropy\"", "psi")
+                .entrySet()) {
+            assertThat(client.post("/v1/images/generations", "{" + each.getKey() + "}")
+                            .error(400))
+                    .contains(each.getValue());
+        }
+    }
+
+    @Test
+    void tells_the_steps_of_grids_that_have_numbers_of_their_own() throws IOException {
+        List<JsonNode> events = events(
+                client.post("/studio/draw", "{\"seed\": 7, \"entropy_bound\": 8, \"stream\": true, \"frames\": 0}"));
+        JsonNode last = events.get(events.size() - 2);
+        assertThat(last.get("type").asText()).isEqualTo("studio.step");
+        assertThat(last.get("step").asInt()).isEqualTo(last.get("steps").asInt());
+        last.get("codes").forEach(code -> assertThat(code.asInt()).isNotNegative());
+        assertThat(events.get(events.size() - 1).get("type").asText()).isEqualTo("image_generation.completed");
     }
 
     @Test

@@ -42,12 +42,18 @@ public final class SmaltiImageModel implements ImageModel, AutoCloseable {
             throw new IllegalArgumentException(
                     "a model must be given once: the name of a bundled one or the path of a run folder, or one that is open");
         }
+        if (builder.model != null && builder.opening != null) {
+            throw new IllegalArgumentException(
+                    "opening says how a model is opened, and the one that was given is open: leave opening out, or give its name");
+        }
         this.label = builder.label;
         this.seed = builder.seed;
         this.size = builder.size;
         this.sampling = builder.sampling;
         this.own = builder.model == null;
-        this.model = own ? Model.open(builder.name, builder.opening) : builder.model;
+        this.model = own
+                ? Model.open(builder.name, builder.opening == null ? Opening.USUAL : builder.opening)
+                : builder.model;
     }
 
     public static Builder builder() {
@@ -162,7 +168,7 @@ public final class SmaltiImageModel implements ImageModel, AutoCloseable {
     public static final class Builder {
         private String name;
         private Model model;
-        private Opening opening = Opening.USUAL;
+        private Opening opening; // null for the usual
         private String label;
         private Long seed;
         private Size size;
@@ -182,7 +188,7 @@ public final class SmaltiImageModel implements ImageModel, AutoCloseable {
             return this;
         }
 
-        /** On which device, in which precision, with the weights of which checkpoint a model is opened. */
+        /** On which device, in which precision, with the weights of which checkpoint a model is opened by its name. */
         public Builder opening(Opening opening) {
             this.opening = opening;
             return this;
@@ -228,7 +234,7 @@ public final class SmaltiImageModel implements ImageModel, AutoCloseable {
         }
 
         /**
-         * @throws IllegalArgumentException if no model is given, or two
+         * @throws IllegalArgumentException if no model is given, or two, or an open one with an opening
          * @throws JobException if it can't be opened
          */
         public SmaltiImageModel build() {

@@ -11,6 +11,7 @@ import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.draw.Sampling;
 import dev.smalti.model.Model;
+import dev.smalti.model.Opening;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -177,6 +178,8 @@ class SmaltiImageModelTest {
                 .isInstanceOf(InvalidRequestException.class)
                 .hasMessageContaining("must be in base64");
         assertThatThrownBy(() -> SmaltiImageModel.builder().build()).hasMessageContaining("a model must be given once");
+        SmaltiImageModel.Builder open = SmaltiImageModel.builder().model(model).opening(Opening.USUAL);
+        assertThatThrownBy(open::build).hasMessageContaining("leave opening out");
     }
 
     @Test

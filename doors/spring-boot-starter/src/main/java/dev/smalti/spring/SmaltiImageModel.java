@@ -64,6 +64,17 @@ public final class SmaltiImageModel implements ImageModel {
         if (messages.size() != 1) {
             throw new JobException("a prompt must be one message with the name of a class, got " + messages.size());
         }
+        if (!messages.get(0).getMedia().isEmpty()) {
+            throw new JobException("a prompt must be the name of a class alone, got "
+                    + messages.get(0).getMedia().size()
+                    + " media with it: an image is edited by Edit, with the bean Model");
+        }
+        Float weight = messages.get(0).getWeight();
+        if (weight != null && weight != 1) {
+            throw new JobException(
+                    "weight of a message must be left out or 1, since nothing is beside it: how strongly a draw is led to"
+                            + " its class is the option guidance; got " + weight);
+        }
         return messages.get(0).getText();
     }
 }

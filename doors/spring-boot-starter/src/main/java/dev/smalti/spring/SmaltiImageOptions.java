@@ -3,6 +3,7 @@ package dev.smalti.spring;
 import dev.smalti.draw.Sampling;
 import dev.smalti.job.GenerateImages.Size;
 import dev.smalti.run.JobException;
+import dev.smalti.tensor.Excerpt;
 import org.springframework.ai.image.ImageOptions;
 
 /**
@@ -40,7 +41,7 @@ public record SmaltiImageOptions(
     /**
      * Of any provider.
      *
-     * @throws JobException if another form is wished than base64
+     * @throws JobException if another form is wished than base64, or a style
      */
     public static SmaltiImageOptions of(ImageOptions options) {
         if (options == null) {
@@ -53,6 +54,10 @@ public record SmaltiImageOptions(
         if (form != null && !form.equals(BASE64)) {
             throw new JobException(
                     "response_format must be " + BASE64 + ", since images are at no address, got " + form);
+        }
+        String style = options.getStyle();
+        if (style != null && !style.isBlank()) {
+            throw new JobException("style must be left out: a model of classes has none, got " + Excerpt.brief(style));
         }
         return new SmaltiImageOptions(
                 options.getN(), options.getModel(), options.getWidth(), options.getHeight(), null, null, null, null);

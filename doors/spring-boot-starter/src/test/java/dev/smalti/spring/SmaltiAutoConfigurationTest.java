@@ -6,11 +6,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.smalti.data.Pixels;
 import dev.smalti.draw.Sampling;
 import dev.smalti.model.Model;
+import java.net.URI;
 import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.springframework.ai.content.Media;
+import org.springframework.ai.image.ImageMessage;
 import org.springframework.ai.image.ImageModel;
 import org.springframework.ai.image.ImageOptions;
 import org.springframework.ai.image.ImageOptionsBuilder;
@@ -24,6 +28,7 @@ import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.stereotype.Service;
+import org.springframework.util.MimeTypeUtils;
 
 /** Applications that know Spring AI, and draw with the bundled model in two steps. */
 class SmaltiAutoConfigurationTest {
@@ -163,5 +168,14 @@ class SmaltiAutoConfigurationTest {
         assertThatThrownBy(() -> images.call(new ImagePrompt("", SmaltiImageOptions.USUAL.guidance(-1))))
                 .hasMessageContaining("guidance must be at least 0");
         assertThatThrownBy(() -> images.call(new ImagePrompt(List.of()))).hasMessageContaining("one message");
+        ImageOptionsBuilder vivid = ImageOptionsBuilder.builder().style("vivid");
+        assertThatThrownBy(() -> images.call(new ImagePrompt("", vivid.build())))
+                .hasMessageContaining("style must be left out");
+        Media picture = new Media(MimeTypeUtils.IMAGE_PNG, URI.create("file:///cherry.png"));
+        List<ImageMessage> shown = List.of(new ImageMessage("cherry-1", null, List.of(picture), Map.of()));
+        assertThatThrownBy(() -> images.call(new ImagePrompt(shown))).hasMessageContaining("got 1 media");
+        List<ImageMessage> away = List.of(new ImageMessage("cherry-1", -1f));
+        assertThatThrownBy(() -> images.call(new ImagePrompt(away)))
+                .hasMessageContainingAll("weight of a message", "-1");
     }
 }

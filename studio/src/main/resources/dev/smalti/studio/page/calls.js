@@ -4,10 +4,25 @@ import { at } from "./elements.js";
 /** What the server says is wrong. */
 export class Refusal extends Error {}
 
-async function asked() {
+let asking = null; // one dialog, whoever asks meanwhile
+
+/** The server's token, from who looks at the page. @param refused the one that was sent; null if none was */
+function asked(refused) {
+  asking ??= ask(refused).finally(() => (asking = null));
+  return asking;
+}
+
+async function ask(refused) {
   const dialog = at("token-dialog");
+  at("token-refused").textContent = refused === null ? "" : "The server refused that token. Its file, which --token-file names, has the right one.";
+  at("token").setAttribute("aria-invalid", refused !== null);
+  dialog.returnValue = "";
   dialog.showModal();
+  at("token").select();
   await new Promise((done) => dialog.addEventListener("close", done, { once: true }));
+  if (dialog.returnValue !== "given") {
+    throw new Refusal("This server wants its token, and none was given: load the page again to give it.");
+  }
   sessionStorage.setItem("token", at("token").value.trim());
 }
 
@@ -28,7 +43,9 @@ async function call(path, options = {}) {
       return response;
     }
     if (response.status === 401) {
-      await asked();
+      if (token === sessionStorage.getItem("token")) { // else another was given meanwhile
+        await asked(token);
+      }
       continue;
     }
     const said = await response.json().catch(() => null);

@@ -19,7 +19,13 @@ function sampling(wish) {
   add("--top-p", wish.top_p, 1);
   add("--reveal", wish.reveal, "usual");
   add("--order", wish.order, "usual");
+  add("--entropy-bound", wish.entropy_bound, 0);
   add("--extrapolate", wish.extrapolate, 0);
+  add("--trapezoidal", wish.trapezoidal, 0);
+  add("--corrector", wish.corrector, "none");
+  for (const of of ["sweeps", "places", "when", "kappa", "eta"]) {
+    add(`--corrector-${of}`, wish[`corrector_${of}`]);
+  }
   return parts;
 }
 

@@ -19,14 +19,39 @@ export function startDraw(studio) {
   const shelf = [];
 
   const topK = (value) => (value === 0 ? 0 : 2 ** (value - 1));
+  const bound = () => (studio.model?.abilities.entropyBound ? Number(at("bound").value) : 0);
   const tell = [
-    shown(at("steps"), (v) => String(v)),
+    shown(at("steps"), (v) => (bound() > 0 ? "as bounded" : String(v))),
     shown(at("guidance"), (v) => (v === 1 ? "none" : v.toFixed(1))),
     shown(at("temperature"), (v) => v.toFixed(2)),
     shown(at("topk"), (v) => (v === 0 ? "all" : String(topK(v)))),
     shown(at("topp"), (v) => (v === 1 ? "all" : v.toFixed(2))),
+    shown(at("bound"), (v) => (v === 0 ? "none" : `${v.toFixed(1)} nats`)),
     shown(at("extrapolate"), (v) => (v === 0 ? "none" : v.toFixed(2))),
+    shown(at("trapezoidal"), (v) => (v === 0 ? "none" : v.toFixed(2))),
+    shown(at("kappa"), (v) => v.toFixed(2)),
+    shown(at("eta"), (v) => v.toFixed(2)),
   ];
+  const told = () => tell.forEach((each) => each());
+
+  /** Whatever excludes what was chosen is taken back. */
+  function exclusive() {
+    const can = studio.model.abilities;
+    const corrector = can.correctors.length > 1 ? at("corrector").value : "none";
+    at("steps").disabled = !can.anySteps || bound() > 0;
+    at("gibbs-fields").hidden = corrector !== "gibbs";
+    at("kappa-field").hidden = corrector !== "psi";
+    at("eta-field").hidden = !corrector.startsWith("remask");
+    told();
+  }
+  at("bound").addEventListener("input", exclusive);
+  at("corrector").addEventListener("change", exclusive);
+  for (const [one, other] of [["extrapolate", "trapezoidal"], ["trapezoidal", "extrapolate"]]) {
+    at(one).addEventListener("input", () => {
+      at(other).value = 0; // two ways to look ahead
+      told();
+    });
+  }
 
   studio.onModel((model) => {
     const can = model.abilities;
@@ -38,14 +63,17 @@ export function startDraw(studio) {
     if (!can.anySteps) {
       steps.value = steps.max;
     }
-    steps.disabled = !can.anySteps;
     at("guidance-field").hidden = at("schedule-field").hidden = !can.guidance;
     at("topk").max = Math.floor(Math.log2(model.codes)) + 1;
     choices(at("reveal"), can.reveal.map((name) => [name, name]));
     choices(at("order"), can.orders.map((name) => [name, name]));
     at("reveal-field").hidden = can.reveal.length < 2;
     at("order-field").hidden = can.orders.length < 2;
+    choices(at("corrector"), can.correctors.map((name) => [name, name]));
+    at("bound-field").hidden = !can.entropyBound;
     at("extrapolate-field").hidden = !can.extrapolation;
+    at("trapezoidal-field").hidden = !can.trapezoidal;
+    at("corrector-field").hidden = can.correctors.length < 2;
     const [width, height] = (model.size ?? "64x64").split("x");
     for (const [id, side] of [["width", width], ["height", height]]) {
       Object.assign(at(id), { min: side, step: model.patch ?? 1, value: side, max: 4096 });
@@ -57,7 +85,7 @@ export function startDraw(studio) {
     if (!model.patch) {
       studio.news(`${model.id} draws tokens and no images: it has no tokenizer.`, true);
     }
-    tell.forEach((each) => each());
+    exclusive();
   });
 
   /** What of the sampling is wished, as requests have it. */
@@ -65,16 +93,30 @@ export function startDraw(studio) {
     const can = studio.model.abilities;
     const number = (id) => Number(at(id).value);
     return {
-      ...(can.anySteps ? { num_inference_steps: number("steps") } : {}),
+      ...(can.anySteps && bound() === 0 ? { num_inference_steps: number("steps") } : {}),
       ...(can.guidance ? { guidance_scale: number("guidance"), guidance_schedule: at("schedule").value } : {}),
       temperature: number("temperature"),
       top_k: topK(number("topk")),
       top_p: number("topp"),
       ...(can.reveal.length > 1 ? { reveal: at("reveal").value } : {}),
       ...(can.orders.length > 1 ? { order: at("order").value } : {}),
+      ...(can.entropyBound ? { entropy_bound: bound() } : {}),
       ...(can.extrapolation ? { extrapolate: number("extrapolate") } : {}),
+      ...(can.trapezoidal ? { trapezoidal: number("trapezoidal") } : {}),
+      ...(can.correctors.length > 1 ? corrected(at("corrector").value) : {}),
     };
   };
+
+  /** A corrector with what belongs to it. */
+  function corrected(corrector) {
+    const number = (id) => Number(at(id).value);
+    return {
+      corrector,
+      ...(corrector === "gibbs" ? { corrector_sweeps: number("sweeps"), corrector_places: number("places"), corrector_when: at("when").value } : {}),
+      ...(corrector === "psi" ? { corrector_kappa: number("kappa") } : {}),
+      ...(corrector.startsWith("remask") ? { corrector_eta: number("eta") } : {}),
+    };
+  }
 
   function wished() {
     const size = `${at("width").value}x${at("height").value}`;

@@ -17,6 +17,48 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+/**
+ * Makes an element's children be like these, and leaves alone what is so already: what is focused, selected or dragged stays so. Children are
+ * told apart by `data-key` where they have one, and else by their place; listeners of those that are there stay theirs.
+ */
+export function renew(parent, children) {
+  const focused = document.activeElement;
+  const keyed = new Map([...parent.children].filter((each) => each.dataset.key).map((each) => [each.dataset.key, each]));
+  children.forEach((next, i) => {
+    const key = next.dataset?.key;
+    const there = key ? keyed.get(key) : parent.childNodes[i];
+    const now = there && there.nodeName === next.nodeName && there.dataset?.key === key ? like(there, next) : next;
+    if (parent.childNodes[i] !== now) {
+      parent.insertBefore(now, parent.childNodes[i] ?? null);
+    }
+  });
+  while (parent.childNodes.length > children.length) {
+    parent.lastChild.remove();
+  }
+  if (focused !== document.activeElement && parent.contains(focused)) {
+    focused.focus(); // which it lost where it moved
+  }
+}
+
+/** What is there, made like `next`. */
+function like(there, next) {
+  if (there === next || there.isEqualNode(next)) {
+    return there;
+  }
+  if (there.nodeType === Node.TEXT_NODE) {
+    there.data = next.data;
+    return there;
+  }
+  for (const { name } of [...there.attributes]) {
+    next.hasAttribute(name) || there.removeAttribute(name);
+  }
+  for (const { name, value } of next.attributes) {
+    there.getAttribute(name) === value || there.setAttribute(name, value);
+  }
+  renew(there, [...next.childNodes]);
+  return there;
+}
+
 /** Fills a choice with [value, text] pairs, keeping what was chosen where it is still there. */
 export function choices(select, pairs) {
   const before = select.value;

@@ -1,5 +1,5 @@
 // Trainings as they go on: a list of runs, and the curves, previews and speed of one.
-import { at, element } from "./elements.js";
+import { at, element, renew } from "./elements.js";
 import { changed, get, getPicture } from "./calls.js";
 
 const EVERY = 3000; // milliseconds
@@ -12,15 +12,15 @@ export function startRuns(studio) {
   let name = null;
   let tag = null;
   let facts = null;
-  let step = null; // of the preview that is shown; null for the newest
   let busy = false;
+  let preview = null; // what shows them, of the run that is shown
 
   const visible = () => !at("view-runs").hidden && document.visibilityState === "visible";
   setInterval(() => visible() && studio.facts?.runs && refresh(), EVERY);
 
   studio.showRuns = () => {
     if (!studio.facts.runs) {
-      at("run").replaceChildren(element("p", { className: "hint" }, "Start the studio with ", element("code", { textContent: "--runs DIR" }), " to watch the run folders in it: their curves, previews and codebooks, as they grow."));
+      renew(at("run"), [element("p", { className: "hint" }, "Start the studio with ", element("code", { textContent: "--runs DIR" }), " to watch the run folders in it: their curves, previews and codebooks, as they grow.")]);
       return;
     }
     refresh();
@@ -31,18 +31,20 @@ export function startRuns(studio) {
       return;
     }
     busy = true;
+    let wished = name;
     try {
       const { runs } = await get("/studio/runs");
       list(runs);
       name ??= runs[0]?.name ?? null;
+      wished = name;
       if (name && runs.some((run) => run.name === name)) {
         const next = await changed(`/studio/runs/${encodeURIComponent(name)}`, tag);
-        if (next) {
+        if (next && wished === name) {
           ({ tag, facts } = next);
           await show();
         }
       } else if (runs.length === 0) {
-        at("run").replaceChildren(element("p", { className: "hint", textContent: "There is no run in this folder yet. One shows up here with its first line of metrics." }));
+        renew(at("run"), [element("p", { className: "hint", textContent: "There is no run in this folder yet. One shows up here with its first line of metrics." })]);
       }
       studio.reached();
     } catch (problem) {
@@ -50,24 +52,27 @@ export function startRuns(studio) {
     } finally {
       busy = false;
     }
+    if (wished !== name) {
+      refresh(); // another was chosen meanwhile
+    }
   }
 
   function list(runs) {
-    const focused = document.activeElement?.dataset?.run;
-    at("run-list").replaceChildren(...runs.map((run) => {
+    renew(at("run-list"), runs.map((run) => {
       const live = run.seconds_ago < LIVE;
-      const button = element("button", { type: "button", "aria-current": run.name === (name ?? runs[0].name) },
+      return element("button", { type: "button", "aria-current": run.name === (name ?? runs[0].name), "data-key": run.name },
         element("b", {}, element("span", { className: live ? "dot live" : "dot", "aria-hidden": true }), run.name),
         element("small", { textContent: `${[run.method, run.kind].filter(Boolean).join(" ")} · ${ago(run.seconds_ago)}` }));
-      button.dataset.run = run.name;
-      button.addEventListener("click", () => {
-        [name, tag, facts, step] = [run.name, null, null, null];
-        refresh();
-      });
-      return button;
     }));
-    [...at("run-list").children].find((each) => each.dataset.run === focused)?.focus();
   }
+
+  at("run-list").addEventListener("click", (event) => {
+    const chosen = event.target.closest("[data-key]")?.dataset.key;
+    if (chosen) {
+      [name, tag, facts, preview] = [chosen, null, null, null];
+      refresh();
+    }
+  });
 
   async function show() {
     const curves = facts.curves;
@@ -86,7 +91,10 @@ export function startRuns(studio) {
       ["Share of codes used", latest("codebook_usage") === null ? null : `${(100 * latest("codebook_usage")).toFixed(0)}%`],
     ].filter(([, value]) => value !== null);
     const live = facts.seconds_ago < LIVE && !done;
-    const progress = element("progress", { max: facts.steps || 1, value: facts.step, "aria-label": "Steps done" });
+    const progress = element("progress", { "aria-label": "Steps done", "data-key": "progress" });
+    for (const [attribute, value] of [["max", facts.steps || 1], ["value", facts.step]]) {
+      progress.setAttribute(attribute, value);
+    }
     const parts = [
       element("div", { className: "run-head" }, element("h3", { textContent: facts.name }), element("span", { className: "facts", textContent: [facts.method, facts.kind, facts.batch && `batches of ${facts.batch}`].filter(Boolean).join(" · ") }),
         element("span", { className: "facts" }, element("span", { className: live ? "dot live" : "dot", "aria-hidden": true }), live ? "training" : done ? "finished" : `last written ${ago(facts.seconds_ago)}`)),
@@ -94,42 +102,66 @@ export function startRuns(studio) {
       element("div", { className: "figures" }, ...figures.map(([term, value]) => element("div", {}, element("dl", {}, element("dt", { textContent: term }), element("dd", { textContent: value }))))),
       element("div", { className: "charts" }, ...grouped(curves).map(([title, lines]) => chart(title, lines))),
     ];
-    const preview = await previewed();
-    if (preview) {
-      parts.splice(3, 0, preview);
+    if (facts.previews.length > 0) {
+      preview ??= previews(studio, facts.name);
+      await preview.tell(facts.previews);
+      parts.splice(parts.length - 1, 0, preview.place);
     }
-    const top = at("run").scrollTop;
-    const focused = document.activeElement?.id;
-    at("run").replaceChildren(...parts);
-    at("run").scrollTop = top;
-    focused && document.getElementById(focused)?.focus();
+    renew(at("run"), parts);
+  }
+}
+
+/** The previews of a run, which stay the same element while there come more of them. */
+function previews(studio, run) {
+  let steps = [];
+  let wanted = null; // null for the newest
+  let loaded = null;
+  const title = element("h2");
+  const image = element("img");
+  const text = element("output");
+  const slider = element("input", { type: "range", min: 0, max: 0, "aria-label": "Preview of which step" });
+  const scrub = element("div", { className: "scrub" }, slider, text);
+  const place = element("div", { className: "preview", "data-key": `previews of ${run}` }, title, image, scrub);
+
+  async function load() {
+    const step = wanted ?? steps.at(-1);
+    title.textContent = `Preview, step ${step}`;
+    text.textContent = `step ${step}`;
+    if (step === loaded) {
+      return;
+    }
+    loaded = step;
+    try {
+      const blob = await getPicture(`/studio/runs/${encodeURIComponent(run)}/previews/${step}`);
+      if (step === loaded) { // else another was asked for meanwhile
+        image.alt = `Preview of step ${step}`;
+        image.src = URL.createObjectURL(blob);
+        image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
+      }
+    } catch (problem) {
+      loaded = null;
+      studio.news(problem.message, true);
+    }
   }
 
-  async function previewed() {
-    if (facts.previews.length === 0) {
-      return null;
-    }
-    const last = facts.previews.length - 1;
-    const wanted = step ?? facts.previews[last];
-    const image = element("img", { alt: `Preview of step ${wanted}` });
-    const load = async (which) => {
-      image.src = URL.createObjectURL(await getPicture(`/studio/runs/${encodeURIComponent(facts.name)}/previews/${which}`));
-      image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
-    };
-    await load(wanted);
-    const text = element("output", { textContent: `step ${wanted}` });
-    const slider = element("input", { id: "preview-step", type: "range", min: 0, max: last, value: Math.max(0, facts.previews.indexOf(wanted)), "aria-label": "Preview of which step" });
-    slider.value = Math.max(0, facts.previews.indexOf(wanted));
-    slider.addEventListener("input", async () => {
-      const which = facts.previews[Number(slider.value)];
-      step = Number(slider.value) === last ? null : which;
-      text.textContent = `step ${which}`;
-      await load(which);
-    });
-    const scrub = element("div", { className: "scrub" }, slider, text);
-    scrub.hidden = last === 0;
-    return element("div", { className: "preview" }, element("h2", { textContent: `Preview, step ${wanted}` }), image, scrub);
-  }
+  slider.addEventListener("input", () => {
+    const place = Number(slider.value);
+    wanted = place === steps.length - 1 ? null : steps[place];
+    load();
+  });
+
+  return {
+    place,
+
+    /** The steps that there are now. */
+    async tell(now) {
+      steps = now;
+      slider.max = now.length - 1;
+      slider.value = wanted === null ? now.length - 1 : Math.max(0, now.indexOf(wanted));
+      scrub.hidden = now.length < 2;
+      await load();
+    },
+  };
 }
 
 /** Curves of one measure together: of training, and held out. */
@@ -192,7 +224,7 @@ function chart(title, lines) {
     part("circle", { class: held ? "at held" : "at", cx: x(points.at(-1)[0]), cy: y(points.at(-1)[1]), r: 3 });
   }
   const key = lines.length > 1 ? [element("div", { className: "key" }, ...lines.map(({ held }) => element("span", {}, element("i", { className: held ? "held" : "" }), held ? "held out" : "training")))] : [];
-  return element("div", { className: "chart" }, element("header", {}, element("h4", { textContent: title.replaceAll("_", " ").replaceAll(".", " · ") }), element("output", { textContent: last })), svg, ...key);
+  return element("div", { className: "chart", "data-key": title }, element("header", {}, element("h4", { textContent: title.replaceAll("_", " ").replaceAll(".", " · ") }), element("output", { textContent: last })), svg, ...key);
 }
 
 function number(value) {
