@@ -4,12 +4,15 @@ import dev.smalti.draw.Sampling;
 import dev.smalti.job.Demo;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-@Command(name = "demo", description = "Draws with the bundled model: grids, a reveal, and a page that shows them.")
+@Command(
+        name = "demo",
+        description = "Draws with the bundled models: grids, a reveal, edits, and a page that shows them.")
 final class DemoVerb extends Verb {
     @Option(
             names = "--out",
@@ -24,8 +27,11 @@ final class DemoVerb extends Verb {
     @Mixin
     private OpeningOptions how;
 
-    @Option(names = "--model", paramLabel = "MODEL", hidden = true, defaultValue = Demo.MODEL)
-    private String model;
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            description = "a run folder or a bundled model; repeatable (default: fruits-64, emoji-64 and cifar-32)")
+    private List<String> models = Demo.BUNDLED;
 
     DemoVerb(Console console) {
         super(console);
@@ -34,7 +40,7 @@ final class DemoVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         interruption.left("what was drawn so far lies in " + out);
-        Demo.Result result = new Demo(model, out, seed, Sampling.USUAL, how.opening()).run(progress());
+        Demo.Result result = new Demo(models, out, seed, Sampling.USUAL, how.opening()).run(progress());
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", result.out());
         facts.put("files", result.files());

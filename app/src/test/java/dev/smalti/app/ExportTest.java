@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ExportTest {
-    private static final Path FRUITS = Path.of("..", "models", "fruits-64");
+    private static final Path FRUITS = Path.of("..", "models", "fruits-64-small");
 
     @TempDir
     Path folder;

@@ -53,10 +53,10 @@ class HelpTest {
 
     @Test
     void what_a_recipe_leaves_to_the_method_is_by_default_and_not_unknown() {
-        Command info = Command.run("info", Path.of("..", "models", "fruits-64"));
+        Command info = Command.run("info", Path.of("..", "models", "fruits-64-small"));
         assertThat(info.code()).as(info.err()).isZero();
         assertThat(info.out()).containsPattern("steps +by default").doesNotContain("unknown");
-        assertThat(Command.run("info", Path.of("..", "models", "fruits-64"), "--json")
+        assertThat(Command.run("info", Path.of("..", "models", "fruits-64-small"), "--json")
                         .json()
                         .get("recipe")
                         .get("prior")

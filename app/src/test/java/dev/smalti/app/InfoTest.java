@@ -18,6 +18,6 @@ class InfoTest {
     @Test
     void wants_a_path_or_device() {
         assertThat(Command.run("info").err()).contains("--device", "PATH");
-        assertThat(Command.run("info", "--device", "fruits-64").err()).contains("fruits-64 is unknown");
+        assertThat(Command.run("info", "--device", "fruits-64-small").err()).contains("fruits-64-small is unknown");
     }
 }

@@ -23,7 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 class StudioVerbTest {
     private static final Pattern ADDRESS = Pattern.compile("http://127\\.0\\.0\\.1:\\d+");
 
-    private static final String FRUITS = Path.of("..", "models", "fruits-64").toString();
+    private static final String FRUITS =
+            Path.of("..", "models", "fruits-64-small").toString();
 
     @TempDir
     Path folder;
@@ -48,7 +49,7 @@ class StudioVerbTest {
         HttpResponse<String> models = client.send(
                 HttpRequest.newBuilder(URI.create(address + "/v1/models")).build(),
                 HttpResponse.BodyHandlers.ofString());
-        assertThat(models.body()).contains("fruits-64");
+        assertThat(models.body()).contains("fruits-64-small");
         thread.interrupt();
         assertThat(code.get()).isZero();
     }

@@ -19,7 +19,7 @@ import java.util.concurrent.TimeUnit;
  * those of their seeds, how much memory the server had, and how many images a second there were, beside drawing in one batch of 64.
  */
 final class Load {
-    private static final String MODEL = "fruits-64";
+    private static final String MODEL = "fruits-64-small";
     private static final int WARMING = 10; // seconds that aren't measured
     private static final int KILLS = 3;
     private static final int BETWEEN = 8; // seconds between kills

@@ -54,7 +54,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class Main {
     private static final Path HOME = Path.of(System.getProperty("smalti.home", ""));
     private static final Path RECIPES = HOME.resolve("recipes").resolve("fruits");
-    private static final String MODEL = "fruits-64";
+    private static final String MODEL = "fruits-64-small";
 
     private Main() {}
 

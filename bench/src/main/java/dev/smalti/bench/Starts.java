@@ -25,7 +25,7 @@ final class Starts {
 
     private static double drawing(int times, int count, List<String> options) throws IOException {
         return Folders.temporary(folder -> {
-            List<String> arguments = new ArrayList<>(List.of("generate", "fruits-64", "--format", "png"));
+            List<String> arguments = new ArrayList<>(List.of("generate", "fruits-64-small", "--format", "png"));
             arguments.addAll(List.of("--count", Integer.toString(count)));
             arguments.addAll(options);
             arguments.add("--out");

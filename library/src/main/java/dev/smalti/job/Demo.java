@@ -28,6 +28,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.slf4j.LoggerFactory;
 
@@ -35,15 +36,16 @@ import org.slf4j.LoggerFactory;
  * Shows what a model can do, in a folder: {@code samples.png}, a grid of samples that nobody picked; {@code classes.png}, a
  * row for each of eight classes, if the model has classes; {@code reveal.gif}, how one image comes to be; {@code edit.png}, one
  * whose right half is drawn anew; {@code strip.png}, one that is continued to the right; {@code wide.png}, canvases four
- * times as wide as in training; and {@code index.html}, a page that shows them with the settings and the time they took.
+ * times as wide as in training; and {@code index.html}, a page that shows them with the settings and the time they took. The files of
+ * several models lie in a folder for each, and all are shown on one page.
  *
- * @param model run folder of {@code train-prior}, or the name of a bundled model
+ * @param models run folders of {@code train-prior}, or names of bundled models; at least one
  * @param out files of an earlier demo in it are replaced
- * @param opening how the model is opened
+ * @param opening how the models are opened
  */
-public record Demo(String model, Path out, long seed, Sampling sampling, Opening opening) {
-    /** The bundled model of the demo. */
-    public static final String MODEL = "fruits-64";
+public record Demo(List<String> models, Path out, long seed, Sampling sampling, Opening opening) {
+    /** The bundled models of the demo. */
+    public static final List<String> BUNDLED = List.of("fruits-64", "emoji-64", "cifar-32");
 
     private static final int SAMPLES = 64;
     private static final int ROWS = 8;
@@ -57,123 +59,169 @@ public record Demo(String model, Path out, long seed, Sampling sampling, Opening
     /**
      * What was done.
      *
-     * @param files by what they show; {@code page} is the one to open
-     * @param seconds by what took them
+     * @param files by what they show, with the name of the model before it where there are several ({@code fruits-64/samples}); {@code
+     *     page} is the one to open
+     * @param seconds by what took them, likewise
      */
     public record Result(Path out, Map<String, Path> files, Map<String, Double> seconds) {}
+
+    public Demo {
+        models = List.copyOf(models);
+        if (models.isEmpty() || Set.copyOf(models).size() < models.size()) {
+            throw new JobException("a demo is of one model or more, each once, got " + models);
+        }
+    }
+
+    /** Of one model. */
+    public Demo(String model, Path out, long seed, Sampling sampling, Opening opening) {
+        this(List.of(model), out, seed, sampling, opening);
+    }
 
     /** @param observer told of the images of each part done so far */
     public Result run(Observer observer) {
         if (Files.exists(out) && !Files.isDirectory(out)) {
             throw new JobException("--out " + out + " is a file, and a folder is to be written: choose another --out");
         }
-        try (Claim claim = Claim.inside(out)) {
-            return claimed(observer);
-        }
-    }
-
-    private Result claimed(Observer observer) {
-        Stopwatch watch = new Stopwatch();
-        try (Model open = Model.open(model, opening)) {
-            if (open.tokenizer() == null) {
-                throw new JobException(model + " has no tokenizer, so it draws tokens and no images to show");
-            }
-            watch.lap("opening the model");
-            List<Integer> shown = classes(open);
-            int rows = shown.size() * COLUMNS;
-            boolean single = open.prior().space().depth() == 1;
-            Seed root = new Seed(seed);
-
-            List<Pixels> samples = drawing(open, labels(open, SAMPLES), SAMPLES, "samples")
-                    .images(BATCH, observer.counting(Phase.of("samples", "images", SAMPLES)));
-            watch.lap(SAMPLES + " samples");
-            List<Pixels> byClass = List.of();
-            if (rows > 0) {
-                long[] each = IntStream.range(0, rows)
-                        .mapToLong(i -> shown.get(i / COLUMNS))
-                        .toArray();
-                byClass = drawing(open, each, rows, "classes")
-                        .images(BATCH, observer.counting(Phase.of("images of each class", "images", rows)));
-                watch.lap(rows + " images of " + shown.size() + " classes");
-            }
-            long[] first = shown.isEmpty()
-                    ? null
-                    : new long[] {shown.get(root.child("shown").random().nextInt(shown.size()))};
-            Map<String, Path> files = write(samples, byClass);
-            if (single) {
-                observer.see(Phase.of("reveal"));
-                Path reveal = out.resolve("reveal.gif");
-                Pictures.writeGif(reveal, reveal(open, drawing(open, first, 1, "reveal")), 80, 2500);
-                files.put("reveal", reveal);
-                watch.lap("the reveal");
-                files.putAll(larger(open, samples.get(0), labels(open, SAMPLES), watch, observer));
-            }
-            List<String> names = shown.stream().map(open.classNames()::get).toList();
-            write(out.resolve("index.html"), DemoPage.html(model, open, seed, sampling, names, files, watch.laps));
-            Map<String, Path> all = new LinkedHashMap<>(files);
-            all.put("page", out.resolve("index.html"));
-            return new Result(out, all, watch.laps);
-        }
-    }
-
-    /** An edit, a strip and wide canvases, where the method draws such. */
-    private Map<String, Path> larger(Model open, Pixels first, long[] labels, Stopwatch watch, Observer observer) {
         Map<String, Path> files = new LinkedHashMap<>();
-        String label = labels == null ? null : open.classNames().get((int) labels[0]);
-        int side = first.width();
-        int stride = Math.max(1, 3 * open.prior().space().width() / 4);
-        Path scratch = out.resolve("edited.partial");
-        Path image = scratch.resolve("image.png");
-        try {
-            for (String part : List.of("edit", "strip", "wide")) { // of an earlier demo
-                Files.deleteIfExists(out.resolve(part + ".png"));
+        Map<String, Double> seconds = new LinkedHashMap<>();
+        List<String> sections = new ArrayList<>();
+        try (Claim claim = Claim.inside(out)) {
+            for (String model : models) {
+                boolean several = models.size() > 1;
+                String name = Path.of(model).getFileName().toString();
+                Path folder = several ? out.resolve(name) : out;
+                Outputs.makeFolder("--out", folder);
+                Part part = new Part(model, folder);
+                sections.add(part.show(several ? phase -> observer.see(phase.in(name)) : observer));
+                String prefix = several ? name + "/" : "";
+                part.files.forEach((what, file) -> files.put(prefix + what, file));
+                part.watch.laps.forEach((what, time) -> seconds.put(several ? name + ", " + what : what, time));
             }
-            AtomicFile.discard(scratch);
-            Outputs.makeFolder("--out", scratch);
-            Pictures.writePng(image, first);
-            EditImage.Source half =
-                    EditImage.Source.of(image, Phrase.of("%d,0,%d,%d").with(side / 2, side / 2, side));
-            edit(open, half, label, 0, "edit", scratch, observer);
-            files.put("edit", out.resolve("edit.png"));
-            watch.lap(EDITS + " edits");
-            Extension right = new Extension(0, 3 * side, 0, 0);
-            edit(open, EditImage.Source.of(image, right), label, stride, "strip", scratch, observer);
-            files.put("strip", out.resolve("strip.png"));
-            watch.lap(EDITS + " strips");
-            List<Pixels> wide = new Drawing(
-                            open,
-                            open.labels(List.of(), WIDE, seed),
-                            WIDE,
-                            new Seed(seed).child("wide").value(),
-                            sampling.canvas(open.canvas(side, 4 * side, stride)))
-                    .images(BATCH, observer.counting(Phase.of("wide canvases", "images", WIDE)));
-            Pictures.writePng(out.resolve("wide.png"), Pictures.grid(wide, 2, 2));
-            files.put("wide", out.resolve("wide.png"));
-            watch.lap(WIDE + " wide canvases");
-        } catch (UnsupportedSamplingException e) {
-            // the method refuses what it can't draw, such as tokens before others; what it can is shown
-            LoggerFactory.getLogger(Demo.class).info("{} is not shown more of: {}", model, e.getMessage());
-        } catch (IOException e) {
-            throw Outputs.failure(out, e);
-        } finally {
-            AtomicFile.discard(scratch);
+            files.put("page", out.resolve("index.html"));
+            write(files.get("page"), DemoPage.html(String.join(", ", models), sections));
         }
-        return files;
+        return new Result(out, files, seconds);
     }
 
-    private void edit(
-            Model open,
-            EditImage.Source source,
-            String label,
-            int stride,
-            String part,
-            Path scratch,
-            Observer observer) {
-        long own = new Seed(seed).child(part).value();
-        EditImage.Request request = new EditImage.Request(EDITS, label, own, sampling, stride);
-        GenerateImages.Output output =
-                new GenerateImages.Output(scratch.resolve(part), GenerateImages.Format.PNG, out.resolve(part + ".png"));
-        new EditImage(source, request, output).run(open, phase -> observer.see(phase.in(part)));
+    /** What is shown of a model. */
+    private final class Part {
+        private final String model;
+        private final Path folder;
+        private final Stopwatch watch = new Stopwatch();
+        private final Map<String, Path> files = new LinkedHashMap<>();
+
+        Part(String model, Path folder) {
+            this.model = model;
+            this.folder = folder;
+        }
+
+        /** -> its section of the page */
+        String show(Observer observer) {
+            try (Model open = Model.open(model, opening)) {
+                if (open.tokenizer() == null) {
+                    throw new JobException(model + " has no tokenizer, so it draws tokens and no images to show");
+                }
+                watch.lap("opening the model");
+                List<Integer> shown = classes(open);
+                int rows = shown.size() * COLUMNS;
+                boolean single = open.prior().space().depth() == 1;
+                Seed root = new Seed(seed);
+
+                List<Pixels> samples = drawing(open, labels(open, SAMPLES), SAMPLES, "samples")
+                        .images(BATCH, observer.counting(Phase.of("samples", "images", SAMPLES)));
+                watch.lap(SAMPLES + " samples");
+                List<Pixels> byClass = List.of();
+                if (rows > 0) {
+                    long[] each = IntStream.range(0, rows)
+                            .mapToLong(i -> shown.get(i / COLUMNS))
+                            .toArray();
+                    byClass = drawing(open, each, rows, "classes")
+                            .images(BATCH, observer.counting(Phase.of("images of each class", "images", rows)));
+                    watch.lap(rows + " images of " + shown.size() + " classes");
+                }
+                long[] first = shown.isEmpty()
+                        ? null
+                        : new long[] {shown.get(root.child("shown").random().nextInt(shown.size()))};
+                write(samples, byClass);
+                if (single) {
+                    observer.see(Phase.of("reveal"));
+                    Path reveal = folder.resolve("reveal.gif");
+                    Pictures.writeGif(reveal, reveal(open, drawing(open, first, 1, "reveal")), 80, 2500);
+                    files.put("reveal", reveal);
+                    watch.lap("the reveal");
+                    larger(open, samples.get(0), labels(open, SAMPLES), observer);
+                }
+                List<String> names = shown.stream().map(open.classNames()::get).toList();
+                return DemoPage.section(model, open, seed, sampling, names, files, watch.laps);
+            }
+        }
+
+        /** An edit, a strip and wide canvases, where the method draws such. */
+        private void larger(Model open, Pixels first, long[] labels, Observer observer) {
+            String label = labels == null ? null : open.classNames().get((int) labels[0]);
+            int side = first.width();
+            int stride = Math.max(1, 3 * open.prior().space().width() / 4);
+            Path scratch = folder.resolve("edited.partial");
+            Path image = scratch.resolve("image.png");
+            try {
+                for (String part : List.of("edit", "strip", "wide")) { // of an earlier demo
+                    Files.deleteIfExists(folder.resolve(part + ".png"));
+                }
+                AtomicFile.discard(scratch);
+                Outputs.makeFolder("--out", scratch);
+                Pictures.writePng(image, first);
+                EditImage.Source half =
+                        EditImage.Source.of(image, Phrase.of("%d,0,%d,%d").with(side / 2, side / 2, side));
+                edit(open, half, label, 0, "edit", scratch, observer);
+                files.put("edit", folder.resolve("edit.png"));
+                watch.lap(EDITS + " edits");
+                Extension right = new Extension(0, 3 * side, 0, 0);
+                edit(open, EditImage.Source.of(image, right), label, stride, "strip", scratch, observer);
+                files.put("strip", folder.resolve("strip.png"));
+                watch.lap(EDITS + " strips");
+                List<Pixels> wide = new Drawing(
+                                open,
+                                open.labels(List.of(), WIDE, seed),
+                                WIDE,
+                                new Seed(seed).child("wide").value(),
+                                sampling.canvas(open.canvas(side, 4 * side, stride)))
+                        .images(BATCH, observer.counting(Phase.of("wide canvases", "images", WIDE)));
+                Pictures.writePng(folder.resolve("wide.png"), Pictures.grid(wide, 2, 2));
+                files.put("wide", folder.resolve("wide.png"));
+                watch.lap(WIDE + " wide canvases");
+            } catch (UnsupportedSamplingException e) {
+                // the method refuses what it can't draw, such as tokens before others; what it can is shown
+                LoggerFactory.getLogger(Demo.class).info("{} is not shown more of: {}", model, e.getMessage());
+            } catch (IOException e) {
+                throw Outputs.failure(folder, e);
+            } finally {
+                AtomicFile.discard(scratch);
+            }
+        }
+
+        private void edit(
+                Model open,
+                EditImage.Source source,
+                String label,
+                int stride,
+                String part,
+                Path scratch,
+                Observer observer) {
+            long own = new Seed(seed).child(part).value();
+            EditImage.Request request = new EditImage.Request(EDITS, label, own, sampling, stride);
+            GenerateImages.Output output = new GenerateImages.Output(
+                    scratch.resolve(part), GenerateImages.Format.PNG, folder.resolve(part + ".png"));
+            new EditImage(source, request, output).run(open, phase -> observer.see(phase.in(part)));
+        }
+
+        private void write(List<Pixels> samples, List<Pixels> byClass) {
+            files.put("samples", folder.resolve("samples.png"));
+            Pictures.writePng(files.get("samples"), Pictures.grid(samples, 8, 2));
+            if (!byClass.isEmpty()) {
+                files.put("classes", folder.resolve("classes.png"));
+                Pictures.writePng(files.get("classes"), Pictures.grid(byClass, COLUMNS, 2));
+            }
+        }
     }
 
     private static long[] labels(Model open, int count) {
@@ -222,17 +270,6 @@ public record Demo(String model, Path out, long seed, Sampling sampling, Opening
             }
         }
         return new Pixels(width, height, rgb);
-    }
-
-    private Map<String, Path> write(List<Pixels> samples, List<Pixels> byClass) {
-        Map<String, Path> files = new LinkedHashMap<>();
-        files.put("samples", out.resolve("samples.png"));
-        Pictures.writePng(files.get("samples"), Pictures.grid(samples, 8, 2));
-        if (!byClass.isEmpty()) {
-            files.put("classes", out.resolve("classes.png"));
-            Pictures.writePng(files.get("classes"), Pictures.grid(byClass, COLUMNS, 2));
-        }
-        return files;
     }
 
     private static void write(Path file, String text) {

@@ -26,7 +26,8 @@ final class DemoPage {
         <title>Smalti: %1$s</title>
         <style>
         body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-        h1, h2 { line-height: 1.2; }
+        h1, h2, h3 { line-height: 1.2; }
+        h2 { margin-top: 3rem; border-top: 1px solid #ddd; padding-top: 1rem; }
         figure { margin: 0 0 2.5rem; }
         figcaption { color: #555; margin-top: .5rem; }
         img { max-width: 100%%; height: auto; }
@@ -40,24 +41,35 @@ final class DemoPage {
         </head>
         <body>
         <h1>Images from tokens</h1>
-        <p>Drawn by the model <b>%1$s</b>: a prior draws a grid of tokens, and a tokenizer turns it into an image.</p>
+        <p>A prior draws a grid of tokens, and a tokenizer turns it into an image.</p>
         %2$s
-        <h2>Settings</h2>
+        </body>
+        </html>
+        """;
+    private static final String SECTION = """
+        <section id="%1$s">
+        <h2>%1$s</h2>
+        %2$s
+        <h3>Settings</h3>
         <table>
         %3$s
         </table>
-        <h2>Time</h2>
+        <h3>Time</h3>
         <table>
         %4$s
         </table>
-        </body>
-        </html>
+        </section>
         """;
 
     private DemoPage() {}
 
+    /** @param sections one of each model */
+    static String html(String name, List<String> sections) {
+        return Phrase.of(PAGE).with(escape(name), String.join("\n", sections));
+    }
+
     /** @param classes the rows of {@code classes.png} */
-    static String html(
+    static String section(
             String name,
             Model model,
             long seed,
@@ -67,7 +79,7 @@ final class DemoPage {
             Map<String, Double> seconds) {
         StringBuilder figures = new StringBuilder();
         figures.append(figure(
-                "<h2>Samples</h2>",
+                "<h3>Samples</h3>",
                 image(files.get("samples")),
                 "The first samples of this seed; nobody picked them."));
         if (files.containsKey("classes")) {
@@ -75,33 +87,33 @@ final class DemoPage {
                     .map(each -> "<li>" + escape(each) + "</li>")
                     .collect(Collectors.joining());
             figures.append(figure(
-                    "<h2>Classes</h2>",
+                    "<h3>Classes</h3>",
                     "<div class=\"rows\"><ol>" + names + "</ol>" + image(files.get("classes")) + "</div>",
                     "A row for each of " + classes.size() + " classes."));
         }
         figures.append(optional(
                 files,
                 "reveal",
-                "<h2>How an image comes to be</h2>",
+                "<h3>How an image comes to be</h3>",
                 "Each step changes some tokens, given those that are there. Grey: still masked."));
         figures.append(
                 optional(
                         files,
                         "edit",
-                        "<h2>Edits</h2>",
+                        "<h3>Edits</h3>",
                         "The first sample, what is drawn anew of it, and six ways to draw it; the other pixels stay as they are."));
         figures.append(optional(
                 files,
                 "strip",
-                "<h2>Beyond the edge</h2>",
+                "<h3>Beyond the edge</h3>",
                 "The same sample continued to the right, through windows that overlap by a quarter."));
         figures.append(
-                optional(files, "wide", "<h2>Wide canvases</h2>", "Four times as wide as any image in training."));
+                optional(files, "wide", "<h3>Wide canvases</h3>", "Four times as wide as any image in training."));
         Map<String, String> times = new LinkedHashMap<>();
         seconds.forEach((what, time) -> times.put(what, String.format(Locale.ROOT, "%.1f s", time)));
         double all = seconds.values().stream().mapToDouble(Double::doubleValue).sum();
         times.put("together", String.format(Locale.ROOT, "%.1f s", all));
-        return Phrase.of(PAGE)
+        return Phrase.of(SECTION)
                 .with(escape(name), figures, table(settings(name, model, seed, sampling.named())), table(times));
     }
 

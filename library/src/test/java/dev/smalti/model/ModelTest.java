@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Timeout;
 /** What an embedding program may do with a model, with the bundled one and few steps. */
 @Timeout(120)
 class ModelTest {
-    private static final String FRUITS = "../models/fruits-64";
+    private static final String FRUITS = "../models/fruits-64-small";
     private static final Sampling FEW = Sampling.USUAL.steps(3);
 
     @Test

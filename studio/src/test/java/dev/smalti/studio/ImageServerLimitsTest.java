@@ -55,7 +55,7 @@ class ImageServerLimitsTest {
 
     private static Serving serving(Duration deadline) {
         return new Serving(
-                List.of("fruits-64"), "127.0.0.1", 0, null, Opening.USUAL, 1, 16, 4, 64, deadline, null, null);
+                List.of("fruits-64-small"), "127.0.0.1", 0, null, Opening.USUAL, 1, 16, 4, 64, deadline, null, null);
     }
 
     @ParameterizedTest
@@ -279,8 +279,8 @@ class ImageServerLimitsTest {
     @Test
     void tells_those_that_wait_of_the_deadline_while_others_are_drawn() throws Exception {
         try (Meters meters = new Meters();
-                DrawingQueue queue =
-                        new DrawingQueue(List.of(Model.open("fruits-64")), 100, 4, meters.of("fruits-64"))) {
+                DrawingQueue queue = new DrawingQueue(
+                        List.of(Model.open("fruits-64-small")), 100, 4, meters.of("fruits-64-small"))) {
             Sampling large = Sampling.USUAL.steps(4_096).canvas(new Canvas(64, 64, 0));
             Task other = queue.submit(
                     new Wish.Draw(1, new long[1], 1, large, 0, false), System.nanoTime() + 600_000_000_000L);
@@ -311,8 +311,8 @@ class ImageServerLimitsTest {
     @Test
     void lets_no_flood_of_one_kind_starve_another() throws Exception {
         try (Meters meters = new Meters();
-                DrawingQueue queue =
-                        new DrawingQueue(List.of(Model.open("fruits-64")), 100, 4, meters.of("fruits-64"))) {
+                DrawingQueue queue = new DrawingQueue(
+                        List.of(Model.open("fruits-64-small")), 100, 4, meters.of("fruits-64-small"))) {
             long later = System.nanoTime() + 600_000_000_000L;
             queue.submit(wish(4, 9), later); // keeps the worker busy
             queue.submit(wish(8, 2), later);
@@ -327,8 +327,8 @@ class ImageServerLimitsTest {
     @Test
     void goes_on_after_a_draw_that_failed() throws Exception {
         try (Meters meters = new Meters();
-                DrawingQueue queue =
-                        new DrawingQueue(List.of(Model.open("fruits-64")), 100, 4, meters.of("fruits-64"))) {
+                DrawingQueue queue = new DrawingQueue(
+                        List.of(Model.open("fruits-64-small")), 100, 4, meters.of("fruits-64-small"))) {
             long later = System.nanoTime() + 600_000_000_000L;
             Sampling sampling = Sampling.USUAL.steps(2);
             Task none = queue.submit(new Wish.Draw(1, new long[] {10_000}, 1, sampling, 0, false), later);

@@ -36,7 +36,7 @@ class ImageServerTest {
 
     @BeforeAll
     static void start() {
-        server = ImageServer.start(Serving.of(List.of("fruits-64"), 0));
+        server = ImageServer.start(Serving.of(List.of("fruits-64-small"), 0));
         client = new Client(server.address());
     }
 
@@ -68,7 +68,7 @@ class ImageServerTest {
     @Test
     void draws_what_the_library_draws_of_the_same_seed() {
         List<Pixels> drawn = client.post(DRAW, wish("cherry-1", 3, 7, 3)).images();
-        try (Model model = Model.open("fruits-64")) {
+        try (Model model = Model.open("fruits-64-small")) {
             alike(drawn, model.images(List.of("cherry-1"), 3, 7, Sampling.USUAL.steps(3)));
         }
     }
@@ -124,7 +124,7 @@ class ImageServerTest {
         assertThat(client.post(DRAW, "{\"partial_images\": 2}").error(400)).contains("stream");
         assertThat(client.post(DRAW, "{\"response_format\": \"url\"}").error(400))
                 .contains("b64_json");
-        assertThat(client.post(DRAW, "{\"model\": \"fruit-64\"}").error(404)).contains("fruits-64");
+        assertThat(client.post(DRAW, "{\"model\": \"fruit-64\"}").error(404)).contains("fruits-64-small");
         assertThat(client.post(DRAW, "{\"prompt\": \"" + "x".repeat(2 << 20) + "\"}")
                         .error(413))
                 .contains("bytes");
@@ -143,9 +143,9 @@ class ImageServerTest {
     void lists_its_models_and_tells_of_itself() {
         JsonNode models = client.get("/v1/models").json().get("data");
         assertThat(models).hasSize(1);
-        assertThat(models.get(0).get("id").asText()).isEqualTo("fruits-64");
+        assertThat(models.get(0).get("id").asText()).isEqualTo("fruits-64-small");
         assertThat(models.get(0).get("classes").size()).isGreaterThan(10);
-        assertThat(client.get("/v1/models/fruits-64").json().get("size").asText())
+        assertThat(client.get("/v1/models/fruits-64-small").json().get("size").asText())
                 .isEqualTo("64x64");
         assertThat(client.get("/healthz").body()).isEqualTo("ok\n");
         assertThat(client.get("/readyz").body()).isEqualTo("ready\n");
@@ -228,7 +228,7 @@ class ImageServerTest {
     @Test
     void answers_429_when_too_many_wait_and_stops_what_nobody_waits_for() throws Exception {
         Serving small = new Serving(
-                List.of("fruits-64"),
+                List.of("fruits-64-small"),
                 "127.0.0.1",
                 0,
                 null,
@@ -266,7 +266,7 @@ class ImageServerTest {
     @Test
     void answers_504_past_the_deadline() {
         Serving hurried = new Serving(
-                List.of("fruits-64"),
+                List.of("fruits-64-small"),
                 "127.0.0.1",
                 0,
                 null,
@@ -288,7 +288,7 @@ class ImageServerTest {
     void wants_the_token_where_there_is_one() {
         String token = "a token that nobody guesses";
         Serving guarded = new Serving(
-                List.of("fruits-64"),
+                List.of("fruits-64-small"),
                 "127.0.0.1",
                 0,
                 token,
@@ -311,7 +311,7 @@ class ImageServerTest {
             assertThat(caller.get("/healthz").status()).isEqualTo(200);
         }
         assertThatThrownBy(() -> new Serving(
-                        List.of("fruits-64"),
+                        List.of("fruits-64-small"),
                         "0.0.0.0",
                         0,
                         null,
@@ -354,7 +354,7 @@ class ImageServerTest {
 
     @Test
     void refuses_a_port_that_is_taken() {
-        assertThatThrownBy(() -> ImageServer.start(Serving.of(List.of("fruits-64"), server.port())))
+        assertThatThrownBy(() -> ImageServer.start(Serving.of(List.of("fruits-64-small"), server.port())))
                 .isInstanceOf(JobException.class)
                 .hasMessageContaining("taken");
     }

@@ -55,7 +55,7 @@ class PageTest {
                 .orElse(null);
         assumeTrue(
                 program != null, "the page was not clicked through: there is no Chromium (apt-get install chromium)");
-        server = ImageServer.start(Serving.of(List.of("fruits-64"), 0).withPage(null, runs));
+        server = ImageServer.start(Serving.of(List.of("fruits-64-small"), 0).withPage(null, runs));
         playwright = Playwright.create(
                 new Playwright.CreateOptions().setEnv(Map.of("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")));
         browser = playwright.chromium().launch(new BrowserType.LaunchOptions().setExecutablePath(program));
@@ -119,7 +119,7 @@ class PageTest {
         draw(2);
         assertThat(page.locator("#facts")).containsText("64 of 64 tokens");
         assertThat(page.locator("#draw-command code"))
-                .hasText("smalti generate fruits-64 --out drawn --count 2 --label cherry-1 --seed 7 --steps 4");
+                .hasText("smalti generate fruits-64-small --out drawn --count 2 --label cherry-1 --seed 7 --steps 4");
         List<Pixels> drawn = List.of(
                 image(page.locator("#variations img").nth(0)),
                 image(page.locator("#variations img").nth(1)));
@@ -317,7 +317,7 @@ class PageTest {
         draw(1);
         assertThat(page.locator("#draw-command code"))
                 .hasText(
-                        "smalti generate fruits-64 --out drawn --count 1 --label cherry-1 --seed 7 --steps 4 --trapezoidal 0.5"
+                        "smalti generate fruits-64-small --out drawn --count 1 --label cherry-1 --seed 7 --steps 4 --trapezoidal 0.5"
                                 + " --corrector gibbs --corrector-sweeps 1 --corrector-places 4 --corrector-when end");
         String wish = "{\"prompt\": \"cherry-1\", \"seed\": 7, \"num_inference_steps\": 4, \"trapezoidal\": 0.5,"
                 + " \"corrector\": \"gibbs\", \"corrector_places\": 4}";
@@ -332,13 +332,14 @@ class PageTest {
         assertThat(page.locator("#steps")).isDisabled();
         page.click("#draw");
         assertThat(page.locator("#draw-command code"))
-                .hasText("smalti generate fruits-64 --out drawn --count 1 --label cherry-1 --seed 7 --entropy-bound 8"
-                        + " --extrapolate 0.5");
+                .hasText(
+                        "smalti generate fruits-64-small --out drawn --count 1 --label cherry-1 --seed 7 --entropy-bound 8"
+                                + " --extrapolate 0.5");
     }
 
     @Test
     void says_that_a_token_was_refused() {
-        Serving plain = Serving.of(List.of("fruits-64"), 0);
+        Serving plain = Serving.of(List.of("fruits-64-small"), 0);
         Serving guarded = new Serving(
                 plain.models(),
                 plain.host(),

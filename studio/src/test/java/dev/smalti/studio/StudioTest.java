@@ -66,7 +66,7 @@ class StudioTest {
         Path runs = Files.createDirectories(folder.resolve("runs"));
         run(runs, "first");
         run(folder, "outside");
-        server = ImageServer.start(Serving.of(List.of("fruits-64"), 0).withPage(data, runs));
+        server = ImageServer.start(Serving.of(List.of("fruits-64-small"), 0).withPage(data, runs));
         client = new Client(server.address());
     }
 
@@ -126,7 +126,7 @@ class StudioTest {
     void says_what_a_model_can_do() {
         JsonNode model = client.get("/studio/models").json().get("models").get(0);
         JsonNode can = model.get("abilities");
-        assertThat(model.get("opened").get(0).asText()).isEqualTo("fruits-64");
+        assertThat(model.get("opened").get(0).asText()).isEqualTo("fruits-64-small");
         assertThat(can.get("steps").asInt()).isEqualTo(64);
         assertThat(can.get("guidance").asBoolean()).isTrue();
         assertThat(can.get("canvas").asBoolean()).isTrue();
@@ -139,8 +139,8 @@ class StudioTest {
 
     @Test
     void says_what_a_model_can_do_while_it_draws() throws IOException {
-        try (ImageServer own =
-                        ImageServer.start(Serving.of(List.of("fruits-64"), 0).withPage(null, null));
+        try (ImageServer own = ImageServer.start(
+                        Serving.of(List.of("fruits-64-small"), 0).withPage(null, null));
                 Socket draw = ImageServerTest.stream(own, "{\"n\": 64, \"seed\": 1}")) {
             Client caller = new Client(own.address());
             while (caller.meter("smalti_draws_active") == 0) {
@@ -171,7 +171,7 @@ class StudioTest {
                 four.corrector(new Corrector.Psi(0.5)),
                 "\"num_inference_steps\": 4, \"corrector\": \"remask-rescale\"",
                 four.corrector(new Corrector.Remask(Corrector.Remask.Kind.RESCALE, 0.02)));
-        try (Model model = Model.open("fruits-64")) {
+        try (Model model = Model.open("fruits-64-small")) {
             samplings.forEach((words, sampling) -> assertThat(
                             client.post("/v1/images/generations", "{\"seed\": 3, " + words + "}")
                                     .images())
@@ -228,8 +228,8 @@ class StudioTest {
 
     @Test
     void shows_an_image_as_its_tokens() {
-        Client.Answer answer =
-                client.form("/studio/tokens", Map.of("model", "fruits-64"), Map.of("image", Pictures.png(plain(200))));
+        Client.Answer answer = client.form(
+                "/studio/tokens", Map.of("model", "fruits-64-small"), Map.of("image", Pictures.png(plain(200))));
         assertThat(answer.status()).as(answer.body()).isEqualTo(200);
         assertThat(answer.json().get("codes")).hasSize(64);
         assertThat(answer.json().get("psnr").asDouble()).isGreaterThan(15);
@@ -299,7 +299,7 @@ class StudioTest {
 
     @Test
     void has_no_page_unless_it_is_asked_for() {
-        try (ImageServer plain = ImageServer.start(Serving.of(List.of("fruits-64"), 0))) {
+        try (ImageServer plain = ImageServer.start(Serving.of(List.of("fruits-64-small"), 0))) {
             Client caller = new Client(plain.address());
             assertThat(caller.get("/").status()).isEqualTo(404);
             assertThat(caller.get("/studio/models").status()).isEqualTo(404);
@@ -308,7 +308,7 @@ class StudioTest {
 
     @Test
     void refuses_a_folder_of_runs_that_is_none() {
-        Serving serving = Serving.of(List.of("fruits-64"), 0);
+        Serving serving = Serving.of(List.of("fruits-64-small"), 0);
         assertThatThrownBy(() -> serving.withPage(null, folder.resolve("nowhere")))
                 .isInstanceOf(JobException.class)
                 .hasMessageContaining("nowhere");

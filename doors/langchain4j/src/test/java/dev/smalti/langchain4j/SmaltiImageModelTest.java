@@ -30,7 +30,7 @@ class SmaltiImageModelTest {
 
     @BeforeAll
     static void open() {
-        model = Model.open("fruits-64");
+        model = Model.open("fruits-64-small");
         images = SmaltiImageModel.builder().model(model).seed(7).steps(2).build();
     }
 
@@ -185,7 +185,7 @@ class SmaltiImageModelTest {
     @Test
     void closes_the_model_that_it_opened_and_no_other() {
         SmaltiImageModel opened =
-                SmaltiImageModel.builder().model("fruits-64").steps(1).build();
+                SmaltiImageModel.builder().model("fruits-64-small").steps(1).build();
         opened.close();
         assertThatThrownBy(() -> opened.generate("")).isInstanceOf(IllegalStateException.class);
         SmaltiImageModel lent = SmaltiImageModel.builder().model(model).steps(1).build();

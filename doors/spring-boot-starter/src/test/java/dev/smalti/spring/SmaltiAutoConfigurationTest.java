@@ -37,7 +37,7 @@ class SmaltiAutoConfigurationTest {
 
     @BeforeAll
     static void open() {
-        model = Model.open("fruits-64");
+        model = Model.open("fruits-64-small");
     }
 
     @AfterAll
@@ -69,7 +69,7 @@ class SmaltiAutoConfigurationTest {
         SpringApplication application = new SpringApplication(Application.class);
         Model opened;
         try (ConfigurableApplicationContext context = application.run(
-                "--smalti.model=fruits-64",
+                "--smalti.model=fruits-64-small",
                 "--smalti.device=cpu",
                 "--smalti.image.steps=2",
                 "--smalti.image.seed=7",
@@ -112,7 +112,7 @@ class SmaltiAutoConfigurationTest {
     @Test
     void an_applications_own_beans_go_before() {
         runner.withUserConfiguration(OwnModel.class)
-                .withPropertyValues("smalti.model=fruits-64")
+                .withPropertyValues("smalti.model=fruits-64-small")
                 .run(context -> {
                     assertThat(context).hasSingleBean(ImageModel.class).hasSingleBean(Model.class);
                     assertThat(context).doesNotHaveBean(SmaltiImageModel.class);
@@ -121,7 +121,7 @@ class SmaltiAutoConfigurationTest {
 
     @Test
     void leaves_the_place_to_another_provider() {
-        runner.withPropertyValues("smalti.model=fruits-64", "spring.ai.model.image=other")
+        runner.withPropertyValues("smalti.model=fruits-64-small", "spring.ai.model.image=other")
                 .run(context -> assertThat(context).doesNotHaveBean(ImageModel.class));
     }
 

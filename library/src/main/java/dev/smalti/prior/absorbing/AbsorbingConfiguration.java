@@ -22,6 +22,7 @@ import org.bytedeco.pytorch.Device;
  *     1; 1 if left out
  * @param maskShare share of masked places that show a mask token, the others show a random code, for students that draw in one
  *     step; (0, 1]; 1 if left out
+ * @param sampling how grids are drawn where nothing else is wished; in T steps if left out
  */
 public record AbsorbingConfiguration(
         NetworkConfiguration network,
@@ -31,7 +32,8 @@ public record AbsorbingConfiguration(
         Boolean conditional,
         Double labelDropping,
         Integer masks,
-        Double maskShare)
+        Double maskShare,
+        Drawn sampling)
         implements PriorConfiguration {
     /** How the cross-entropy S_t of the masked tokens of a grid is weighted at time t. */
     public enum Loss {
@@ -53,6 +55,19 @@ public record AbsorbingConfiguration(
         FIXED
     }
 
+    /**
+     * How grids are drawn.
+     *
+     * @param steps usual number of steps, at least 1 and at most T; T if left out
+     */
+    public record Drawn(Integer steps) {
+        public Drawn {
+            if (steps != null && steps < 1) {
+                throw new IllegalArgumentException("steps must be at least 1, got " + steps);
+            }
+        }
+    }
+
     public AbsorbingConfiguration {
         if (network == null) {
             throw new IllegalArgumentException("network is required: give layers, width and heads");
@@ -67,6 +82,24 @@ public record AbsorbingConfiguration(
         masks = masks == null ? 1 : masks;
         maskShare = maskShare == null ? 1 : maskShare;
         MaskTokens.check(masks, maskShare);
+        sampling = sampling == null ? new Drawn(null) : sampling;
+        if (steps != null && sampling.steps() != null && sampling.steps() > steps) {
+            throw new IllegalArgumentException(
+                    "sampling.steps must be at most the " + steps + " steps of the diffusion, got " + sampling.steps());
+        }
+    }
+
+    /** Drawn in T steps. */
+    public AbsorbingConfiguration(
+            NetworkConfiguration network,
+            Integer steps,
+            Loss loss,
+            Masking masking,
+            Boolean conditional,
+            Double labelDropping,
+            Integer masks,
+            Double maskShare) {
+        this(network, steps, loss, masking, conditional, labelDropping, masks, maskShare, null);
     }
 
     /** With one mask token. */
@@ -77,7 +110,7 @@ public record AbsorbingConfiguration(
             Masking masking,
             Boolean conditional,
             Double labelDropping) {
-        this(network, steps, loss, masking, conditional, labelDropping, null, null);
+        this(network, steps, loss, masking, conditional, labelDropping, null, null, null);
     }
 
     @Override

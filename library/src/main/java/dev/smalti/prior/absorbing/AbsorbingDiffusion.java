@@ -213,7 +213,8 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
             throw new UnsupportedSamplingException(
                     "steps must be at most the " + most + " of training for a grid of this size, got " + wanted);
         }
-        return draw.unknownYet(draw.times(most), share -> share);
+        Integer usual = configuration.sampling().steps();
+        return draw.unknownYet(draw.times(usual == null ? most : Math.min(most, draw.grown(usual))), share -> share);
     }
 
     @Override

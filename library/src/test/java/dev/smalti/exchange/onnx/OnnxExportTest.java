@@ -41,7 +41,7 @@ class OnnxExportTest {
     private static final String TOKENIZER =
             "{kind: vqgan, size: 8, channels: 4, multipliers: [1, 1], codebook: {codes: 5, dimension: 2},"
                     + " adversarial: {weight: 0, start: 0, layers: 1}}";
-    private static final Path FRUITS = Path.of("..", "models", "fruits-64");
+    private static final Path FRUITS = Path.of("..", "models", "fruits-64-small");
     private static final TokenSpace SPACE = new TokenSpace(5, 4, 4, 1);
 
     @TempDir

@@ -1,6 +1,7 @@
 package dev.smalti.prior.absorbing;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.draw.Canvas;
@@ -34,8 +35,21 @@ class AbsorbingTimesTest {
     private record Told(double time, double masked) {}
 
     private static List<Told> told(Sampling sampling, Known known) {
-        AbsorbingConfiguration configuration =
-                new AbsorbingConfiguration(new TransformerConfiguration(1, 8, 2, null), T, null, null, null, null);
+        return told(sampling, known, null);
+    }
+
+    /** @param usual steps that the recipe names for draws */
+    private static List<Told> told(Sampling sampling, Known known, Integer usual) {
+        AbsorbingConfiguration configuration = new AbsorbingConfiguration(
+                new TransformerConfiguration(1, 8, 2, null),
+                T,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                new AbsorbingConfiguration.Drawn(usual));
         List<Told> told = new ArrayList<>();
         try (AbsorbingDiffusion prior = new AbsorbingDiffusion(configuration, SPACE, 0, new Seed(1), Devices.cpu())) {
             double[] masked = {known == null ? 1 : 0.25};
@@ -82,6 +96,15 @@ class AbsorbingTimesTest {
     @Test
     void seed_7_tells_the_masked_share_of_a_canvas() {
         check(told(Sampling.USUAL.steps(4).canvas(new Canvas(6, 6)), null), 63, 47, 31, 15);
+    }
+
+    @Test
+    void seed_7_draws_in_as_many_steps_as_the_recipe_names() {
+        assertThat(told(Sampling.USUAL, null, 8)).isEqualTo(told(Sampling.USUAL.steps(8), null));
+        assertThat(told(Sampling.USUAL.steps(4), null, 8)).isEqualTo(told(Sampling.USUAL.steps(4), null));
+        assertThat(told(Sampling.USUAL.canvas(new Canvas(8, 8)), null, 8)).hasSize(32); // four times the places
+        assertThatThrownBy(() -> told(Sampling.USUAL, null, T + 1))
+                .hasMessage("sampling.steps must be at most the 64 steps of the diffusion, got 65");
     }
 
     /** A quarter of the grid is drawn: steps before that are needless. */
