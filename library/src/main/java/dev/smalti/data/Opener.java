@@ -5,22 +5,28 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
 /** Which format a path holds. */
 final class Opener {
-    private static final String CHOICE = "a folder or a zip of pictures, IDX files, CIFAR binaries or an .npz";
+    private static final String CHOICE =
+            "a folder or a zip of pictures, tar shards, IDX files, CIFAR binaries or an .npz";
+
+    private static final int HEADER = 512; // of a tar, where it is told by
 
     private Opener() {}
 
     static ImageSet open(Path path) {
-        if (!Files.exists(path)) {
-            throw new DataException(Phrase.of("%s does not exist; give %s").with(path, CHOICE));
-        }
         try {
+            if (!Files.exists(path)) {
+                Optional<List<Path>> listed = ShardNames.listed(path);
+                if (listed.isPresent()) {
+                    return new Shards(path.toString(), listed.get());
+                }
+                throw new DataException(Phrase.of("%s does not exist; give %s").with(path, CHOICE));
+            }
             return Files.isDirectory(path) ? openFolder(path) : openFile(path);
         } catch (IOException e) {
             throw new DataException(
@@ -39,14 +45,15 @@ final class Opener {
         if (!cifar.isEmpty()) {
             return CifarFile.open(folder.toString(), cifar);
         }
-        return ImageTree.of(new FolderTree(folder));
+        List<Path> tars = ShardNames.in(folder);
+        return tars.isEmpty() ? ImageTree.of(new FolderTree(folder)) : new Shards(folder.toString(), tars);
     }
 
     private static ImageSet openFile(Path file) throws IOException {
         String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
         byte[] start;
         try (InputStream stream = Files.newInputStream(file)) {
-            start = stream.readNBytes(4);
+            start = stream.readNBytes(HEADER);
         }
         if (name.endsWith(".npz")) {
             return NumpyFile.open(file);
@@ -54,12 +61,16 @@ final class Opener {
         if (name.endsWith(".bin")) {
             return CifarFile.open(file.toString(), List.of(file));
         }
-        if (IdxFile.isImages(file) || Arrays.equals(start, new byte[] {0, 0, 8, 3})) {
+        if (IdxFile.isImages(file) || Octets.is(start, 0, "\0\0\b\3")) {
             return IdxFile.open(file);
         }
-        if (name.endsWith(".zip") || Arrays.equals(start, new byte[] {'P', 'K', 3, 4})) {
+        if (name.endsWith(".zip") || Octets.is(start, 0, "PK\3\4")) {
             return ImageTree.of(new ZipTree(file));
         }
+        if (ShardNames.isTar(file) || Octets.is(start, 257, "ustar")) {
+            return new Shards(file.toString(), List.of(file));
+        }
+        ShardNames.refusePacked(file);
         throw new DataException(Phrase.of("%s is of no known kind: data must be %s; put single pictures into a folder")
                 .with(file, CHOICE));
     }
