@@ -75,8 +75,14 @@ public final class ImageBatches implements AutoCloseable {
      */
     public static ImagePass views(
             ImageSet set, Preparation preparation, int views, int batch, boolean skipBad, int from) {
+        return views(set, preparation, views, batch, skipBad, from, set.size());
+    }
+
+    /** The same up to a picture that is left out. */
+    public static ImagePass views(
+            ImageSet set, Preparation preparation, int views, int batch, boolean skipBad, int from, int end) {
         Loader loader = new Loader(set, preparation, batch, views, skipBad, THREADS);
-        return new ImagePass(set, preparation, batch, from, views, loader);
+        return new ImagePass(preparation, batch, from, end, views, loader);
     }
 
     /**

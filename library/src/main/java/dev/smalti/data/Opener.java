@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Part;
 import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.io.InputStream;
@@ -8,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Which format a path holds. */
 final class Opener {
@@ -37,6 +39,7 @@ final class Opener {
     }
 
     private static ImageSet openFolder(Path folder) throws IOException {
+        requireWhole(folder);
         Optional<Path> idx = IdxFile.in(folder);
         if (idx.isPresent()) {
             return IdxFile.open(idx.get());
@@ -47,6 +50,17 @@ final class Opener {
         }
         List<Path> tars = ShardNames.in(folder);
         return tars.isEmpty() ? ImageTree.of(new FolderTree(folder)) : new Shards(folder.toString(), tars);
+    }
+
+    private static void requireWhole(Path folder) throws IOException {
+        try (Stream<Path> entries = Files.list(folder)) {
+            List<String> parts = entries.map(each -> each.getFileName().toString())
+                    .filter(each -> each.contains("-of-"))
+                    .toList();
+            Part.problem(parts).ifPresent(problem -> {
+                throw new DataException(folder + " is not whole: " + problem);
+            });
+        }
     }
 
     private static ImageSet openFile(Path file) throws IOException {

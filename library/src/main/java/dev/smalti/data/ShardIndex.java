@@ -70,7 +70,11 @@ final class ShardIndex {
                                             .with(others, Excerpt.brief(other))));
         }
         if (others > 0) {
-            LOG.warn("{}: {} files that are no pictures or classes are ignored, {} for one", source, others, other);
+            LOG.warn(
+                    "{}: {} files that are no pictures or classes are ignored, {} for one",
+                    source,
+                    others,
+                    Excerpt.brief(other));
         }
         if (texts.isEmpty()) {
             classesOfFolders();

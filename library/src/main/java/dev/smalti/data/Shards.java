@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Phrase;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -41,7 +42,7 @@ final class Shards implements ImageSet {
 
     @Override
     public String name(int index) {
-        return this.index.name(index) + " in " + shards.get(this.index.shard(index));
+        return Excerpt.of(this.index.name(index)) + " in " + shards.get(this.index.shard(index));
     }
 
     @Override
