@@ -9,21 +9,30 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.smalti.data.ImageSet;
 import dev.smalti.data.Pictures;
+import dev.smalti.job.GenerateImages;
+import dev.smalti.job.GenerateImages.Format;
+import dev.smalti.model.Model;
+import dev.smalti.model.Opening;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Part;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenFile;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Work that is split between processes which share a folder alone, and shards. */
@@ -142,6 +151,69 @@ class PartsTest {
                             "part-0001-of-0003.tar",
                             "part-0002-of-0003.tar",
                             "part-0003-of-0003.tar");
+        }
+    }
+
+    /** What lies on the disk at a moment is what a process leaves that is killed then. */
+    @ParameterizedTest
+    @EnumSource(names = {"PNG", "TOKENS", "WEBDATASET"})
+    void a_part_that_was_killed_is_made_again_and_leaves_nothing(Format format) throws IOException {
+        Path first = Files.createDirectory(fresh.resolve("first"));
+        List<Path> killed = new ArrayList<>();
+        try (Model open = Model.open(model.toString(), "cpu")) {
+            part(first.resolve("out"), format).run(open, phase -> {
+                if (phase.done() >= 3L * killed.size()) {
+                    killed.add(copied(first, fresh.resolve("killed-" + killed.size())));
+                }
+            });
+            assertThat(killed).hasSizeGreaterThan(3);
+            for (Path each : killed) {
+                assertThat(part(each.resolve("out"), format)
+                                .run(open, Observer.NONE)
+                                .drawn())
+                        .isEqualTo(10);
+                assertThat(names(each)).isEqualTo(names(first));
+                for (String name : names(first)) {
+                    assertThat(each.resolve(name)).hasSameBinaryContentAs(first.resolve(name));
+                }
+            }
+        }
+    }
+
+    private static GenerateImages part(Path out, Format format) {
+        GenerateImages.Output output = new GenerateImages.Output(out, format, null, false, 0, new Part(2, 2));
+        return new GenerateImages(
+                model.toString(), Opening.on("cpu"), GenerateImages.Request.of(20, List.of(), 7), output, 3);
+    }
+
+    private static Path copied(Path from, Path to) {
+        try (Stream<Path> all = Files.walk(from)) {
+            for (Path each :
+                    all.filter(file -> !file.toString().endsWith(".lock")).toList()) {
+                Files.copy(each, to.resolve(from.relativize(each)));
+            }
+            return to;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void processes_at_once_share_a_folder_alone() throws Exception {
+        Path parts = fresh.resolve("parts");
+        List<Process> processes = new ArrayList<>();
+        for (int part = 1; part <= 2; part++) {
+            Path log = fresh.resolve(part + ".log");
+            processes.add(Command.start(log, log, encode(images, parts, "--part", part + "/2")));
+        }
+        for (Process each : processes) {
+            assertThat(each.waitFor(2, TimeUnit.MINUTES)).isTrue();
+            assertThat(each.exitValue()).isZero();
+        }
+        done(encode(images, fresh.resolve("whole")));
+        try (TokenFile joined = TokenFile.read(parts);
+                TokenFile one = TokenFile.read(fresh.resolve("whole"))) {
+            assertThat(joined.fingerprint()).isEqualTo(one.fingerprint());
         }
     }
 

@@ -113,6 +113,9 @@ public final class PartFolder {
                     .filter(each -> !Outputs.isOwn(each))
                     .sorted()
                     .toList();
+            if (names.contains(part.announcement())) {
+                return; // another process was here meanwhile
+            }
             names.stream().filter(Part::isAnnouncement).findFirst().ifPresent(other -> {
                 throw new JobException(
                         Phrase.of("%s holds parts of another number (%s), and %s is asked for: give another --out")

@@ -126,7 +126,7 @@ class ShardsTest {
         String name = "ü".repeat(70) + "/" + "deep/".repeat(40) + "käse.png";
         Path tar = Samples.tar(folder.resolve("a.tar"), mode, files(name, PNG, "x/1.png", PNG));
         try (ImageSet set = ImageSet.open(tar)) {
-            assertThat(set.name(0)).startsWith(name);
+            assertThat(set.name(0)).startsWith(name.substring(0, 199));
             assertThat(set.read(0).width()).isEqualTo(8);
             assertThat(set.classNames()).containsExactly("x", "ü".repeat(70));
         }
