@@ -3,6 +3,7 @@ package dev.smalti.app;
 import dev.smalti.data.Crop;
 import dev.smalti.job.EncodeImages;
 import dev.smalti.run.TokenOutput;
+import dev.smalti.tensor.Part;
 import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -23,7 +24,7 @@ final class EncodeVerb extends Verb {
             names = "--data",
             paramLabel = "PATH",
             required = true,
-            description = "folder or zip of images, IDX, CIFAR binaries, .npz")
+            description = "folder or zip of images, tar shards, IDX, CIFAR binaries, .npz")
     private Path data;
 
     @Option(names = "--out", paramLabel = "TOKENS", required = true, description = "token file (safetensors)")
@@ -39,6 +40,14 @@ final class EncodeVerb extends Verb {
             names = "--resume",
             description = "keep the tokens when stopped, and go on with those of an earlier run of the same command")
     private boolean resume;
+
+    @Option(
+            names = "--part",
+            paramLabel = "I/N",
+            description =
+                    "encode part I of N, from 1 on, as a file of the folder TOKENS that the processes of all parts share, unless"
+                            + " it is there (default: all)")
+    private String part;
 
     @Option(names = "--reconstruct", description = "also decode the tokens and measure what comes back")
     private boolean reconstruct;
@@ -96,11 +105,22 @@ final class EncodeVerb extends Verb {
         }
         TokenOutput.Target target = new TokenOutput.Target(out, shardSize == null ? 0 : shardSize, resume);
         EncodeImages.Views of = new EncodeImages.Views(views != null ? views : flip ? 2 : 1, crop(), flip, upright);
-        EncodeImages job = new EncodeImages(run, data, target, batch, skipBad, reconstruct, of, noises, how.opening());
+        EncodeImages job = new EncodeImages(
+                run,
+                data,
+                target,
+                batch,
+                skipBad,
+                reconstruct,
+                of,
+                noises,
+                how.opening(),
+                part == null ? null : Part.parse(part));
         if (resume) {
             interruption.left("the tokens so far are kept: give the same command to go on");
         }
         EncodeImages.Result result = job.run(progress());
+        double rate = result.encoded() == 0 ? 0 : result.encoded() / result.seconds();
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", result.tokens());
         facts.put("images", result.images());
@@ -110,7 +130,8 @@ final class EncodeVerb extends Verb {
         facts.put("grid", result.space().grid());
         facts.put("codes", result.space().codes());
         facts.put("seconds", result.seconds());
-        facts.put("images_per_second", result.encoded() / result.seconds());
+        facts.put("part", part);
+        facts.put("images_per_second", rate);
         facts.putAll(result.measures());
         StringBuilder text = new StringBuilder(String.format(
                 Locale.ROOT,
@@ -121,7 +142,7 @@ final class EncodeVerb extends Verb {
                 facts.get("grid"),
                 result.space().codes(),
                 Progress.time(result.seconds()),
-                result.encoded() / result.seconds()));
+                rate));
         if (result.skipped() > 0) {
             text.append("; ").append(result.skipped()).append(" broken ones left out");
         }

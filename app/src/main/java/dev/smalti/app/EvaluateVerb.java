@@ -1,18 +1,23 @@
 package dev.smalti.app;
 
+import dev.smalti.evaluate.Evaluation;
 import dev.smalti.evaluate.EvaluationCard;
 import dev.smalti.evaluate.EvaluationRequest;
 import dev.smalti.evaluate.EvaluationResult;
 import dev.smalti.evaluate.Fakes;
 import dev.smalti.evaluate.Metric;
 import dev.smalti.job.EvaluateImages;
+import dev.smalti.job.EvaluatePart;
 import dev.smalti.model.Model;
 import dev.smalti.model.Opening;
 import dev.smalti.run.RunFolder;
+import dev.smalti.tensor.Part;
 import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import picocli.CommandLine.Command;
@@ -29,7 +34,7 @@ final class EvaluateVerb extends Verb {
             names = "--real",
             paramLabel = "PATH",
             required = true,
-            description = "real images: folder or zip of images, IDX, CIFAR binaries, .npz")
+            description = "real images: folder or zip of images, tar shards, IDX, CIFAR binaries, .npz")
     private Path real;
 
     @Option(
@@ -73,7 +78,21 @@ final class EvaluateVerb extends Verb {
     @Mixin
     private LpipsOption lpips;
 
-    @Option(names = "--out", paramLabel = "FILE", description = "JSON file with the result")
+    @Option(
+            names = "--part",
+            paramLabel = "I/N",
+            description =
+                    "measure nothing yet, but keep the features of part I of N of both sets, from 1 on, in the folder --out that"
+                            + " the processes of all parts share, unless they are there")
+    private String part;
+
+    @Option(
+            names = "--parts",
+            paramLabel = "DIR",
+            description = "folder with the features of all parts, which are then not looked at again")
+    private Path parts;
+
+    @Option(names = "--out", paramLabel = "FILE", description = "JSON file with the result; with --part, a folder")
     private Path out;
 
     @Option(names = "--card", paramLabel = "FILE", description = "Markdown file with the same for people")
@@ -199,10 +218,36 @@ final class EvaluateVerb extends Verb {
                         neighbours == null ? 0 : neighbours,
                         options.seed(),
                         skipBad,
-                        how.opening().device()));
+                        how.opening().device()),
+                parts);
+        if (part != null) {
+            return answerOfPart(request);
+        }
         EvaluateImages job = new EvaluateImages(request, out, card);
         EvaluationResult result = job.run(progress());
         return new Answer(result.facts(), new EvaluationCard(result).text());
+    }
+
+    private Answer answerOfPart(EvaluationRequest request) {
+        if (out == null || parts != null || card != null) {
+            throw new IllegalArgumentException(
+                    "--part keeps features in the folder --out, and measures nothing: give --out,"
+                            + " and leave --parts and --card out");
+        }
+        Evaluation.Kept kept = new EvaluatePart(request, Part.parse(part), out).run(progress());
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("out", kept.file());
+        facts.put("part", part);
+        facts.put("real_images", kept.reals());
+        facts.put("fake_images", kept.fakes());
+        facts.put("there", kept.there());
+        facts.put("seconds", kept.seconds());
+        String text = kept.there()
+                ? kept.file() + " is there already"
+                : Phrase.of(
+                                "%s: features of %d real and %d fake images in %s; when all parts are there, give --parts %s")
+                        .with(kept.file(), kept.reals(), kept.fakes(), Progress.time(kept.seconds()), out);
+        return new Answer(facts, text);
     }
 
     /** What says how a model is opened has no meaning where there is none. */

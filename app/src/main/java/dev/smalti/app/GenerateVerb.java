@@ -2,6 +2,7 @@ package dev.smalti.app;
 
 import dev.smalti.job.GenerateImages;
 import dev.smalti.model.Model;
+import dev.smalti.tensor.Part;
 import dev.smalti.tensor.Precision;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,7 +23,7 @@ final class GenerateVerb extends Verb {
             names = "--out",
             paramLabel = "PATH",
             required = true,
-            description = "new folder for png, file for npz and tokens")
+            description = "new folder for png and webdataset, file for npz and tokens")
     private Path out;
 
     @Option(names = "--count", paramLabel = "N", defaultValue = "16", description = "how many (default: 16)")
@@ -51,8 +52,22 @@ final class GenerateVerb extends Verb {
             names = "--format",
             paramLabel = "FORMAT",
             defaultValue = "png",
-            description = "png, npz or tokens (default: png)")
+            description = "png, npz, tokens or webdataset (default: png)")
     private GenerateImages.Format format;
+
+    @Option(
+            names = "--shard-size",
+            paramLabel = "N",
+            description = "images a tar of webdataset (default: " + GenerateImages.Output.SHARD + ")")
+    private Integer shardSize;
+
+    @Option(
+            names = "--part",
+            paramLabel = "I/N",
+            description =
+                    "draw part I of N, from 1 on, into the folder PATH that the processes of all parts share, unless it is there"
+                            + " (default: all)")
+    private String part;
 
     @Option(names = "--grid", paramLabel = "FILE", description = "also write a picture of all of them")
     private Path grid;
@@ -78,7 +93,11 @@ final class GenerateVerb extends Verb {
     Answer answer(Interruption interruption) {
         int stride = windows.stride();
         GenerateImages.Size wanted = size == null ? null : GenerateImages.Size.parse(size);
-        GenerateImages.Output output = new GenerateImages.Output(out, format, grid, resume);
+        if (shardSize != null && shardSize < 1) {
+            throw new IllegalArgumentException("--shard-size must be at least 1, got " + shardSize);
+        }
+        GenerateImages.Output output = new GenerateImages.Output(
+                out, format, grid, resume, shardSize == null ? 0 : shardSize, part == null ? null : Part.parse(part));
         GenerateImages.Result result;
         long step;
         Precision precision;
@@ -93,12 +112,13 @@ final class GenerateVerb extends Verb {
             result = new GenerateImages(model.name(), model.opening(), request, output, batch).run(open, progress());
         }
         String kind = format.name().toLowerCase(Locale.ROOT);
-        double rate = result.drawn() / result.seconds();
+        double rate = result.drawn() == 0 ? 0 : result.drawn() / result.seconds();
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", result.out());
         facts.put("grid", result.grid());
         facts.put("format", kind);
         facts.put("count", result.count());
+        facts.put("part", part);
         facts.put("model", model.name());
         facts.put("checkpoint", step);
         facts.put("precision", precision.name().toLowerCase(Locale.ROOT));

@@ -27,7 +27,7 @@ final class NeighboursVerb extends Verb {
             names = "--data",
             paramLabel = "PATH",
             required = true,
-            description = "training images: folder or zip of images, IDX, CIFAR binaries, .npz")
+            description = "training images: folder or zip of images, tar shards, IDX, CIFAR binaries, .npz")
     private Path data;
 
     @Option(

@@ -24,7 +24,7 @@ final class PlanVerb extends Verb {
     @Option(
             names = "--data",
             paramLabel = "PATH",
-            description = "folder or zip of images, IDX, CIFAR binaries, .npz (default: random images)")
+            description = "folder or zip of images, tar shards, IDX, CIFAR binaries, .npz (default: random images)")
     private Path data;
 
     @Option(

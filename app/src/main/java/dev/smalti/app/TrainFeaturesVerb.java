@@ -17,7 +17,8 @@ final class TrainFeaturesVerb extends Verb {
             names = "--data",
             paramLabel = "PATH",
             required = true,
-            description = "folder or zip of images, a class per folder; IDX, CIFAR binaries, .npz with labels")
+            description =
+                    "folder or zip of images, a class per folder; tar shards, IDX, CIFAR binaries, .npz with labels")
     private Path data;
 
     @Option(names = "--skip-bad", description = "leave broken images out, with a warning, instead of failing")

@@ -28,7 +28,7 @@ final class TrainPriorVerb extends Verb {
             names = "--data",
             paramLabel = "PATH",
             description =
-                    "in place of --tokens: folder or zip of images, IDX, CIFAR binaries, .npz; --tokenizer encodes them"
+                    "in place of --tokens: folder or zip of images, tar shards, IDX, CIFAR binaries, .npz; --tokenizer encodes them"
                             + " as they are trained on, in every epoch with other crops, flips and noise")
     private Path data;
 

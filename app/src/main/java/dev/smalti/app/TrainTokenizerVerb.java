@@ -15,7 +15,7 @@ final class TrainTokenizerVerb extends Verb {
             names = "--data",
             paramLabel = "PATH",
             required = true,
-            description = "folder or zip of images, IDX, CIFAR binaries, .npz")
+            description = "folder or zip of images, tar shards, IDX, CIFAR binaries, .npz")
     private Path data;
 
     @Option(names = "--skip-bad", description = "leave broken images out, with a warning, instead of failing")

@@ -14,6 +14,11 @@ class SetsFuzzTest {
     }
 
     @FuzzTest
+    void tar(byte[] file) {
+        Outcome.ofFile(file, "tar/shard-000000.tar", MOST, SetsFuzzTest::read);
+    }
+
+    @FuzzTest
     void npz(byte[] file) {
         Outcome.ofFile(file, "npz/images.npz", MOST, SetsFuzzTest::read);
     }

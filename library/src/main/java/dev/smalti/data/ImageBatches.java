@@ -69,7 +69,13 @@ public final class ImageBatches implements AutoCloseable {
 
     /** The same from a picture on; with a multiple of {@code batch}, the batches are those of the whole pass. */
     public static ImagePass inOrder(ImageSet set, Preparation preparation, int batch, boolean skipBad, int from) {
-        return views(set, preparation, 1, Set.of(), batch, skipBad, from);
+        return inOrder(set, preparation, batch, skipBad, from, set.size());
+    }
+
+    /** The same up to a picture that is left out. */
+    public static ImagePass inOrder(
+            ImageSet set, Preparation preparation, int batch, boolean skipBad, int from, int end) {
+        return views(set, preparation, 1, Set.of(), batch, skipBad, from, end);
     }
 
     /**
@@ -77,6 +83,7 @@ public final class ImageBatches implements AutoCloseable {
      * number of the view, and with flips every second view is mirrored.
      *
      * @param upright classes of which no view is mirrored
+     * @param end the picture before which it ends
      */
     public static ImagePass views(
             ImageSet set,
@@ -85,9 +92,10 @@ public final class ImageBatches implements AutoCloseable {
             Set<Integer> upright,
             int batch,
             boolean skipBad,
-            int from) {
+            int from,
+            int end) {
         Loader loader = new Loader(set, preparation, batch, views, upright, skipBad, THREADS);
-        return new ImagePass(set, preparation, batch, from, views, loader);
+        return new ImagePass(preparation, batch, from, end, views, loader);
     }
 
     /**

@@ -22,20 +22,20 @@ import java.util.stream.IntStream;
  * }</pre>
  */
 public final class ImagePass implements Iterator<ImagePass.Batch>, AutoCloseable {
-    private final ImageSet set;
     private final Preparation preparation;
     private final int batch;
     private final int views;
     private final Loader loader;
     private final Deque<Loader.Pending> queue = new ArrayDeque<>();
+    private final long end;
     private long started;
     private Loader.Pending current;
     private Loader.Loaded loaded;
     private int view; // of what is loaded, the next
 
-    ImagePass(ImageSet set, Preparation preparation, int batch, int from, int views, Loader loader) {
-        this.set = set;
+    ImagePass(Preparation preparation, int batch, int from, int end, int views, Loader loader) {
         this.started = from;
+        this.end = end;
         this.preparation = preparation;
         this.batch = batch;
         this.views = views;
@@ -53,7 +53,7 @@ public final class ImagePass implements Iterator<ImagePass.Batch>, AutoCloseable
     @Override
     public boolean hasNext() {
         while (loaded == null) {
-            while (started < set.size() && queue.size() <= loader.ahead()) {
+            while (started < end && queue.size() <= loader.ahead()) {
                 start();
             }
             if (queue.isEmpty()) {
@@ -75,7 +75,7 @@ public final class ImagePass implements Iterator<ImagePass.Batch>, AutoCloseable
     public Batch next() {
         if (!hasNext()) {
             throw new NoSuchElementException(
-                    Phrase.of("all %,d pictures were read").with(set.size()));
+                    Phrase.of("all %,d pictures were read").with(end));
         }
         int bytes = 3 * preparation.size() * preparation.size();
         int[] good = IntStream.range(0, loaded.good().length)
@@ -106,7 +106,7 @@ public final class ImagePass implements Iterator<ImagePass.Batch>, AutoCloseable
     }
 
     private void start() {
-        int[] indices = IntStream.range((int) started, (int) Math.min(set.size(), started + batch))
+        int[] indices = IntStream.range((int) started, (int) Math.min(end, started + batch))
                 .toArray();
         Seed[] seeds = IntStream.of(indices)
                 .mapToObj(index -> new Seed(0).child(index))

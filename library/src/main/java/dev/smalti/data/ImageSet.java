@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Pictures by index, some with a class. Only their names are held in memory (an {@code .npz} and packed IDX files
+ * Pictures by index, some with a class. Only their names and places are held in memory (an {@code .npz} and packed IDX files
  * excepted), and all methods may be called from many threads.
  */
 public interface ImageSet extends AutoCloseable {
@@ -23,6 +23,9 @@ public interface ImageSet extends AutoCloseable {
      *   <li>a folder or a zip of pictures (jpg, jpeg, png, bmp, gif, webp): the first folder level is the class, and
      *       pictures that lie in no folder have none. Where one folder holds all others, the level in it is that of the
      *       classes. What else lies there is ignored, and what {@link #ignores} names;
+     *   <li>tar shards in the layout of WebDataset: one {@code .tar}, a folder of them, or a list {@code
+     *       shard-{000000..000031}.tar}. Files whose names agree up to the first dot behind the last / are a sample: a
+     *       picture, and {@code .cls} with its class, a number or a name; without, the folder in the tar is the class;
      *   <li>IDX files, as of MNIST: the images' file, or a folder with it, packed by gzip or not; labels are looked
      *       for beside it under the same name with {@code labels} and {@code idx1};
      *   <li>CIFAR-10 or CIFAR-100 in their binary version: a {@code .bin} file, or the folder with them;

@@ -6,26 +6,41 @@ import java.util.List;
 
 /** Many names in little memory: a million of 20 letters take 28 MB, where strings take 80. */
 final class Names {
-    private final byte[] text;
-    private final int[] starts;
+    private byte[] text = new byte[64];
+    private int[] starts = new int[16];
+    private int size;
+
+    Names() {}
 
     Names(List<String> names) {
         starts = new int[names.size() + 1];
-        byte[] buffer = new byte[Math.max(64, 16 * names.size())];
-        for (int i = 0; i < names.size(); i++) {
-            byte[] name = names.get(i).getBytes(StandardCharsets.UTF_8);
-            starts[i + 1] = Math.addExact(starts[i], name.length);
-            if (starts[i + 1] > buffer.length) {
-                buffer = Arrays.copyOf(
-                        buffer, (int) Math.min(Integer.MAX_VALUE - 8, Math.max(starts[i + 1], buffer.length * 3L / 2)));
-            }
-            System.arraycopy(name, 0, buffer, starts[i], name.length);
+        text = new byte[Math.max(64, 16 * names.size())];
+        names.forEach(this::add);
+        trim();
+    }
+
+    void add(String name) {
+        byte[] letters = name.getBytes(StandardCharsets.UTF_8);
+        int end = Math.addExact(starts[size], letters.length);
+        if (end > text.length) {
+            text = Arrays.copyOf(text, (int) Math.min(Bytes.MOST_IN_MEMORY, Math.max(end, text.length * 3L / 2)));
         }
-        text = Arrays.copyOf(buffer, starts[names.size()]);
+        if (size + 1 == starts.length) {
+            starts = Arrays.copyOf(starts, starts.length * 3 / 2);
+        }
+        System.arraycopy(letters, 0, text, starts[size], letters.length);
+        size++;
+        starts[size] = end;
+    }
+
+    /** Gives back what no name needs. */
+    void trim() {
+        text = Arrays.copyOf(text, starts[size]);
+        starts = Arrays.copyOf(starts, size + 1);
     }
 
     int size() {
-        return starts.length - 1;
+        return size;
     }
 
     String get(int index) {

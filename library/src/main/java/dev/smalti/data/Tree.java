@@ -1,7 +1,9 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Phrase;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -51,6 +53,31 @@ interface Tree extends AutoCloseable {
      */
     static boolean hidden(String part) {
         return part.startsWith(".") || SYSTEMS.contains(part.toLowerCase(Locale.ROOT));
+    }
+
+    /**
+     * Whether a name in an archive is {@link #hidden(String) hidden} by a part of it.
+     *
+     * @throws DataException if it would lead out of a folder that the archive is unpacked to
+     */
+    static boolean hidden(Path archive, String name) {
+        boolean hidden = false;
+        for (int from = 0, to; from <= name.length(); from = to + 1) {
+            to = name.indexOf('/', from);
+            to = to < 0 ? name.length() : to;
+            String part = name.substring(from, to);
+            if (part.equals("..")
+                    || from == 0 && to == 0
+                    || part.indexOf('\\') >= 0
+                    || from == 0 && part.indexOf(':') == 1) {
+                throw new DataException(
+                        Phrase.of("%s has the entry '%s': names must be relative, with / between folders and without"
+                                        + " .., a drive or \\; pack it again")
+                                .with(archive, Excerpt.brief(name)));
+            }
+            hidden |= !part.equals(".") && hidden(part);
+        }
+        return hidden;
     }
 
     static DataException tooLarge(String name, long bytes) {

@@ -1,6 +1,5 @@
 package dev.smalti.data;
 
-import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Phrase;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -51,23 +50,7 @@ final class ZipTree implements Tree {
         for (Enumeration<? extends ZipEntry> entries = zip.entries(); entries.hasMoreElements(); ) {
             ZipEntry entry = next(entries);
             String name = entry.getName();
-            boolean hidden = false;
-            for (int from = 0, to; from <= name.length(); from = to + 1) {
-                to = name.indexOf('/', from);
-                to = to < 0 ? name.length() : to;
-                String part = name.substring(from, to);
-                if (part.equals("..")
-                        || from == 0 && to == 0
-                        || part.indexOf('\\') >= 0
-                        || from == 0 && part.indexOf(':') == 1) {
-                    throw new DataException(Phrase.of(
-                                    "%s has the entry '%s': names must be relative, with / between folders and without"
-                                            + " .., a drive or \\; pack it again")
-                            .with(path, Excerpt.brief(name)));
-                }
-                hidden |= !part.equals(".") && Tree.hidden(part);
-            }
-            if (!hidden && !entry.isDirectory()) {
+            if (!Tree.hidden(path, name) && !entry.isDirectory()) {
                 action.accept(name);
             }
         }

@@ -2,7 +2,7 @@
  * Images in and out.
  *
  * <pre>
- * folder, zip, IDX, CIFAR, .npz ─► {@link dev.smalti.data.ImageSet}: pictures by index, listed but not loaded
+ * folder, zip, tars, IDX, CIFAR, .npz ─► {@link dev.smalti.data.ImageSet}: pictures by index, listed but not loaded
  *      │ read                         {@link dev.smalti.data.Pixels}: 8-bit RGB of any size
  *      │ resize, crop, flip           {@link dev.smalti.data.Preparation}: size x size x 3 bytes
  *      ▼ on background threads

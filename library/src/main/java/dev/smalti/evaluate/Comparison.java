@@ -93,12 +93,8 @@ record Comparison(SetFeatures real, SetFeatures fake, int resamples, int neighbo
     }
 
     private Value pooled(Metric metric) {
-        return Scope.value(() -> frechet(
-                metric,
-                SetFeatures.statistics(real.pool(), null),
-                SetFeatures.statistics(fake.pool(), null),
-                fake.pool(),
-                seed.child("resamples")));
+        return Scope.value(
+                () -> frechet(metric, real.statistics(), fake.statistics(), fake.pool(), seed.child("resamples")));
     }
 
     private Value spatial(Metric metric) {

@@ -1,19 +1,26 @@
 package dev.smalti.evaluate;
 
 import dev.smalti.data.Crop;
+import dev.smalti.data.ImageSet;
 import dev.smalti.data.Preparation;
 import dev.smalti.evaluate.EvaluationResult.Compared;
 import dev.smalti.evaluate.EvaluationResult.Value;
 import dev.smalti.metric.Interval;
 import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.model.Model;
+import dev.smalti.run.Claim;
+import dev.smalti.run.Identity;
 import dev.smalti.run.JobException;
+import dev.smalti.run.PartFolder;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Part;
 import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -104,7 +111,136 @@ public final class Evaluation {
                 asked >= 0 ? asked : slow ? EvaluationRequest.RESAMPLES_OF_INCEPTION : EvaluationRequest.RESAMPLES;
     }
 
+    /**
+     * What was done of a part.
+     *
+     * @param there whether it was there before
+     */
+    public record Kept(Path file, long reals, long fakes, boolean there, double seconds) {}
+
+    /**
+     * Looks at a part of both sets and keeps their features in a folder, for {@link EvaluationRequest#parts}: sums, where the request
+     * is for Fréchet distances without intervals, else of each image. Parts are cut between batches.
+     *
+     * @param part which, of how many
+     * @param folder that all parts share
+     * @throws JobException if the folder holds parts of another request
+     */
+    public static Kept part(EvaluationRequest request, Part part, Path folder, Observer observer) {
+        EvaluationRequest.requireStored(request.fake(), request.metrics(), request.cache());
+        EvaluationRequest.Settings settings = request.settings();
+        Device place = Devices.of(settings.device());
+        try (StoredImages reals = new StoredImages(request.real().path(), 0, settings.skipBad(), place);
+                StoredImages fakes = (StoredImages) fakes(request, reals, place);
+                ImageFeatures features = ImageFeatures.open(request.features(), place)) {
+            return Scope.value(() -> {
+                try (NoGradGuard guard = new NoGradGuard()) {
+                    return new Evaluation(request, reals, fakes, features, null).keep(part, folder, observer);
+                }
+            });
+        }
+    }
+
+    private Kept keep(Part part, Path folder, Observer observer) {
+        SetFeatures.Wanted wantedOfFakes = keptOfFakes();
+        PartFolder parts = new PartFolder(folder, part, identity(wantedOfFakes));
+        Path file = parts.file(".safetensors");
+        boolean there = parts.done(".safetensors");
+        StoredImages others = (StoredImages) fakes;
+        if (there) {
+            return new Kept(file, 0, 0, true, (System.nanoTime() - started) / 1e9);
+        }
+        try (Claim claim = Claim.beside(file)) {
+            SetFeatures.Wanted wantedOfReals =
+                    new SetFeatures.Wanted(true, false, wantedOfFakes.spatial(), false, wantedOfFakes.sums());
+            FeatureParts.Entry ours = gather(part, reals, wantedOfReals, null, observer, "features of the real images");
+            FeatureParts.Entry theirs = gather(part, others, wantedOfFakes, classes, observer, fakes.name());
+            parts.check();
+            FeatureParts.write(file, ours, theirs);
+            return new Kept(
+                    file, ours.seen().images(), theirs.seen().images(), false, (System.nanoTime() - started) / 1e9);
+        }
+    }
+
+    private SetFeatures.Wanted keptOfFakes() {
+        boolean rows = resamples > 0
+                || wanted.stream().anyMatch(each -> each.ofFeatures() && !each.frechet() && !each.ofFakes());
+        return new SetFeatures.Wanted(
+                true, wanted.stream().anyMatch(Metric::ofFakes), wanted.contains(Metric.SFID), resamples > 0, !rows);
+    }
+
+    private FeatureParts.Entry gather(
+            Part part, StoredImages images, SetFeatures.Wanted kept, long[] numbers, Observer observer, String name) {
+        int from = (int) part.from(images.size(), ImageSource.BATCH);
+        int to = (int) part.to(images.size(), ImageSource.BATCH);
+        LongConsumer progress = observer.counting(Phase.of(name, "images", to - from));
+        try (SetFeatures.Gatherer gatherer =
+                new SetFeatures.Gatherer(features, to - from, images.size(), kept, numbers)) {
+            StoredImages.Seen seen = images.each(from, to, preparation, progress, gatherer::add);
+            return new FeatureParts.Entry(seen, gatherer.finishPart());
+        }
+    }
+
+    /** All that the features of parts depend on, and what is kept of them. */
+    private Identity identity(SetFeatures.Wanted kept) {
+        Map<String, Object> named = new LinkedHashMap<>();
+        named.put("real", reals.images().fingerprint());
+        named.put("fake", ((StoredImages) fakes).images().fingerprint());
+        named.put("reading", ImageSet.READING);
+        named.put("features", features.name());
+        named.put("sha256", features.sha256());
+        named.put("size", preparation.size());
+        named.put("crop", preparation.crop().toString());
+        named.put("skip_bad", request.settings().skipBad());
+        named.put("device", Devices.of(request.settings().device()).str().getString());
+        named.put("batch", ImageSource.BATCH);
+        named.put("rows", !kept.sums());
+        named.put("logits", kept.logits());
+        named.put("spatial", kept.spatial());
+        named.put("spatial_rows", kept.rows());
+        return Identity.of(named);
+    }
+
+    /** The parts of the request, whether they keep what is wanted or more. */
+    private List<Path> parts() {
+        PartFolder.Whole whole = PartFolder.whole(request.parts());
+        SetFeatures.Wanted needed = keptOfFakes();
+        SetFeatures.Wanted kept = new SetFeatures.Wanted(
+                true,
+                whole.request().contains("\"logits\":true"),
+                whole.request().contains("\"spatial\":true"),
+                whole.request().contains("\"spatial_rows\":true"),
+                !whole.request().contains("\"rows\":true"));
+        boolean fewer = kept.sums() && !needed.sums()
+                || needed.logits() && !kept.logits()
+                || needed.spatial() && !kept.spatial()
+                || needed.spatial() && needed.rows() && !kept.rows();
+        Identity expected = identity(fewer ? needed : kept);
+        if (!expected.json().equals(whole.request())) {
+            throw new JobException(Phrase.of(
+                            "%s holds parts of another request (other: %s): give the sets, features and size of these, and"
+                                    + " metrics and resamples that they keep enough for, or make them again")
+                    .with(request.parts(), different(expected, whole.request())));
+        }
+        return whole.files();
+    }
+
+    private String different(Identity expected, String there) {
+        try {
+            return PartFolder.different(expected, there);
+        } catch (IOException e) {
+            throw new JobException(
+                    request.parts() + " says nothing of its request: delete it, and make the parts again", e);
+        }
+    }
+
     private EvaluationResult run(Observer observer) {
+        if (request.parts() != null) {
+            List<Path> files = parts();
+            Gathered ours = FeatureParts.join(files, "real").of(reals);
+            Gathered theirs = FeatureParts.join(files, "fake").of((StoredImages) fakes);
+            return measure(ours, theirs, true, observer);
+        }
         SetFeatures.Wanted kept = new SetFeatures.Wanted(ofFeatures(), false, wanted.contains(Metric.SFID), false);
         KeptFeatures cache = kept.pool() ? cache(kept) : null;
         Gathered cached = cache == null ? null : cache.find().orElse(null);
@@ -118,8 +254,10 @@ public final class Evaluation {
         if (cache != null && cached == null) {
             cache.keep(ours);
         }
-        Gathered theirs = fakes(observer);
+        return measure(ours, fakes(observer), cached != null, observer);
+    }
 
+    private EvaluationResult measure(Gathered ours, Gathered theirs, boolean cached, Observer observer) {
         List<Metric> metrics = chosen(ours.set().images(), theirs.set().images()); // now without broken images
         Map<String, Value> values = new LinkedHashMap<>();
         Seed seed = new Seed(request.settings().seed());
@@ -152,7 +290,7 @@ public final class Evaluation {
                 lpips == null ? null : lpips.facts(),
                 metrics.stream().anyMatch(Metric::frechet) ? resamples : 0,
                 request.settings().seed(),
-                cached != null,
+                cached,
                 notices,
                 (System.nanoTime() - started) / 1e9);
     }

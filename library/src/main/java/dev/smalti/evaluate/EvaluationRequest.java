@@ -16,6 +16,8 @@ import java.util.List;
  * @param lpips for {@link Metric#LPIPS}, which then needs no asking for of reconstructions; null without
  * @param cache folder that keeps the features of the real images, under the fingerprint of the set; null for none
  * @param settings how it is measured
+ * @param parts folder with the features of all parts of both sets, as {@link Evaluation#part} keeps them, which are then not looked
+ *     at again; null for none
  */
 public record EvaluationRequest(
         Real real,
@@ -24,7 +26,8 @@ public record EvaluationRequest(
         String features,
         LpipsWeights lpips,
         Path cache,
-        Settings settings) {
+        Settings settings,
+        Path parts) {
     /**
      * Resamples for the interval, where none are asked for: of all but Inception's features, and of those, where each takes
      * seconds.
@@ -47,6 +50,36 @@ public record EvaluationRequest(
         }
         if (lpips != null && !asked && !(metrics.isEmpty() && fake instanceof Fakes.Reconstructed)) {
             throw new JobException("--lpips gives weights of LPIPS: add lpips to --metrics, or leave it out");
+        }
+        if (parts != null) {
+            requireStored(fake, metrics, cache);
+        }
+    }
+
+    /** Without parts. */
+    public EvaluationRequest(
+            Real real,
+            Fakes fake,
+            List<Metric> metrics,
+            String features,
+            LpipsWeights lpips,
+            Path cache,
+            Settings settings) {
+        this(real, fake, metrics, features, lpips, cache, settings, null);
+    }
+
+    /** What can be measured by parts. */
+    static void requireStored(Fakes fake, List<Metric> metrics, Path cache) {
+        if (!(fake instanceof Fakes.Stored stored) || stored.count() > 0) {
+            throw new JobException("parts of an evaluation compare all images of two sets, and " + fake.name()
+                    + " makes them: draw them first, as by generate --part");
+        }
+        metrics.stream().filter(each -> !each.ofFeatures()).findFirst().ifPresent(each -> {
+            throw new JobException(
+                    each.label() + " is of no features, which parts of an evaluation keep: measure it without parts");
+        });
+        if (cache != null) {
+            throw new JobException("parts of an evaluation are kept themselves: leave --cache out");
         }
     }
 

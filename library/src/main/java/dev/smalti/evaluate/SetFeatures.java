@@ -15,19 +15,38 @@ import org.bytedeco.pytorch.Tensor;
  * @param classes of the images, as the logits count them; [N]
  * @param spatial of the sFID
  * @param spatialRows the features that {@code spatial} is of, image by image; [N, D']
+ * @param pooled statistics of {@code pool} where it isn't kept; else null
  */
-record SetFeatures(Tensor pool, Tensor logits, long[] classes, FeatureStatistics spatial, Tensor spatialRows) {
+record SetFeatures(
+        Tensor pool,
+        Tensor logits,
+        long[] classes,
+        FeatureStatistics spatial,
+        Tensor spatialRows,
+        FeatureStatistics pooled) {
     private static final int BLOCK = 1024;
     private static final long MOST_BYTES = 1L << 30; // of spatial features
+
+    SetFeatures(Tensor pool, Tensor logits, long[] classes, FeatureStatistics spatial, Tensor spatialRows) {
+        this(pool, logits, classes, spatial, spatialRows, null);
+    }
 
     /**
      * What is gathered.
      *
      * @param pool whether any features are
      * @param rows whether spatial features are kept image by image, if all of them fit into 1 GiB
+     * @param sums whether of {@code pool} sums alone are kept, for a part
      */
-    record Wanted(boolean pool, boolean logits, boolean spatial, boolean rows) {
-        static final Wanted NOTHING = new Wanted(false, false, false, false);
+    record Wanted(boolean pool, boolean logits, boolean spatial, boolean rows, boolean sums) {
+        Wanted(boolean pool, boolean logits, boolean spatial, boolean rows) {
+            this(pool, logits, spatial, rows, false);
+        }
+    }
+
+    /** Of what sets are compared by. */
+    FeatureStatistics statistics() {
+        return pooled != null ? pooled : statistics(pool, null);
     }
 
     /** Takes images batch by batch. */
@@ -36,11 +55,13 @@ record SetFeatures(Tensor pool, Tensor logits, long[] classes, FeatureStatistics
         private final Wanted wanted;
         private final Tensor pool;
         private final Tensor logits;
+        private final long whole;
         private final int most;
         private final long[] all;
         private final long[] classes;
         private Tensor rows;
         private final FeatureMoments moments = new FeatureMoments();
+        private final FeatureMoments pooled = new FeatureMoments();
         private int count;
 
         /**
@@ -48,11 +69,17 @@ record SetFeatures(Tensor pool, Tensor logits, long[] classes, FeatureStatistics
          * @param classes of all of them; null where they aren't wanted or known
          */
         Gatherer(ImageFeatures features, int most, Wanted wanted, long[] classes) {
+            this(features, most, most, wanted, classes);
+        }
+
+        /** The same of a part of {@code whole} images. */
+        Gatherer(ImageFeatures features, int most, long whole, Wanted wanted, long[] classes) {
+            this.whole = whole;
             this.all = classes;
             this.classes = classes == null ? null : new long[most];
             this.features = features;
             this.wanted = wanted;
-            this.pool = wanted.pool() ? Tensors.zeros(most, features.dimension()) : null;
+            this.pool = wanted.pool() && !wanted.sums() ? Tensors.zeros(most, features.dimension()) : null;
             this.logits = wanted.logits() ? Tensors.zeros(most, features.classes()) : null;
             this.most = most;
         }
@@ -64,7 +91,11 @@ record SetFeatures(Tensor pool, Tensor logits, long[] classes, FeatureStatistics
             }
             Scope.free(() -> {
                 ImageFeatures.Output output = features.of(images);
-                put(pool, output.pool());
+                if (pool != null) {
+                    put(pool, output.pool());
+                } else {
+                    pooled.add(output.pool());
+                }
                 if (logits != null) {
                     put(logits, output.logits());
                 }
@@ -80,7 +111,7 @@ record SetFeatures(Tensor pool, Tensor logits, long[] classes, FeatureStatistics
 
         private void addSpatial(Tensor batch) {
             long dimension = batch.size(1);
-            if (!wanted.rows() || Float.BYTES * dimension * most > MOST_BYTES) {
+            if (!wanted.rows() || Float.BYTES * dimension * whole > MOST_BYTES) {
                 moments.add(batch);
                 return;
             }
@@ -103,6 +134,17 @@ record SetFeatures(Tensor pool, Tensor logits, long[] classes, FeatureStatistics
             return new SetFeatures(part(pool), part(logits), known, spatial, kept);
         }
 
+        /** What is there of a part; it may be of any number of images. */
+        PartFeatures finishPart() {
+            return new PartFeatures(
+                    part(pool),
+                    part(logits),
+                    classes == null ? null : Arrays.copyOf(classes, count),
+                    part(rows),
+                    pool == null && pooled.count() > 0 ? pooled.sums() : null,
+                    moments.count() > 0 ? moments.sums() : null);
+        }
+
         private Tensor part(Tensor all) {
             return all == null ? null : all.narrow(0, 0, count);
         }
@@ -110,6 +152,7 @@ record SetFeatures(Tensor pool, Tensor logits, long[] classes, FeatureStatistics
         @Override
         public void close() {
             moments.close();
+            pooled.close();
             if (rows != null) {
                 Scope.release(rows);
             }

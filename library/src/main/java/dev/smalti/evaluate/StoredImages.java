@@ -110,8 +110,18 @@ final class StoredImages implements ImageSource {
 
     /** The same with the images as they are for a network, in [-1, 1], and their indices. */
     Compared eachBatch(Preparation preparation, LongConsumer progress, Consumer<ImagePass.Batch> taker) {
+        return compared(eachBatch(0, images.size(), preparation, progress, taker));
+    }
+
+    /** What {@link #each} gives, from one image on, up to another one that is left out; the first is the first of a batch. */
+    Seen each(int from, int to, Preparation preparation, LongConsumer progress, Taker taker) {
+        return eachBatch(from, to, preparation, progress, batch -> taker.take(levels(batch), batch.indices()));
+    }
+
+    private Seen eachBatch(
+            int from, int to, Preparation preparation, LongConsumer progress, Consumer<ImagePass.Batch> taker) {
         Watched watched = new Watched(images, preparation.size(), new AtomicLong(), ConcurrentHashMap.newKeySet());
-        try (ImagePass pass = ImageBatches.inOrder(watched, preparation, BATCH, skipBad)) {
+        try (ImagePass pass = ImageBatches.inOrder(watched, preparation, BATCH, skipBad, from, to)) {
             long count = 0;
             while (pass.hasNext()) {
                 count += Scope.value(() -> {
@@ -121,19 +131,31 @@ final class StoredImages implements ImageSource {
                 });
                 progress.accept(count + pass.skipped());
             }
-            if (count == 0) {
-                throw new JobException(
-                        Phrase.of("none of the %d images of %s could be read").with(images.size(), path));
-            }
-            return new Compared(
-                    path.toString(),
-                    count,
-                    pass.skipped(),
-                    watched.others().get(),
-                    watched.sizes().size(),
-                    images.fingerprint());
+            return new Seen(count, pass.skipped(), watched.others().get(), watched.sizes());
         }
     }
+
+    /** @throws JobException if there is none that could be read */
+    Compared compared(Seen seen) {
+        if (seen.images() == 0) {
+            throw new JobException(
+                    Phrase.of("none of the %d images of %s could be read").with(images.size(), path));
+        }
+        return new Compared(
+                path.toString(),
+                seen.images(),
+                seen.skipped(),
+                seen.resized(),
+                seen.sizes().size(),
+                images.fingerprint());
+    }
+
+    /**
+     * What was seen of images.
+     *
+     * @param sizes that they had, the width in the upper half
+     */
+    record Seen(long images, long skipped, long resized, Set<Long> sizes) {}
 
     /**
      * Compares each with that of the other set at the same place.

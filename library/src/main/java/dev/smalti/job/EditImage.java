@@ -52,6 +52,9 @@ public record EditImage(Source source, Request request, Output output, int batch
         if (batch < 1) {
             throw new JobException("batch must be at least 1, got " + batch);
         }
+        if (output.format() == Format.WEBDATASET) {
+            throw new JobException("an edit is written as png or npz, got webdataset");
+        }
         if (output.format() == Format.TOKENS) {
             throw new JobException("an edit is written as png or npz, got tokens: pixels outside the mask have none");
         }

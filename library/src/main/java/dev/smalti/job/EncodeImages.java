@@ -12,14 +12,17 @@ import dev.smalti.recipe.Nearest;
 import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
 import dev.smalti.run.JobException;
+import dev.smalti.run.PartFolder;
 import dev.smalti.run.RunFolder;
 import dev.smalti.run.TokenOutput;
 import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Part;
 import dev.smalti.tensor.Phase;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.Codebook;
 import dev.smalti.token.TokenFile;
@@ -58,6 +61,8 @@ import org.slf4j.LoggerFactory;
  * @param views what of each image is encoded
  * @param noises grids of each view, each with noise of its own, from a diffusion tokenizer; else 1
  * @param opening how the tokenizer is opened
+ * @param part which of several parts is encoded, as a file of its own in the folder {@code out}; null for all. Parts are cut between
+ *     batches, and together are what one process makes
  */
 public record EncodeImages(
         String run,
@@ -68,7 +73,8 @@ public record EncodeImages(
         boolean reconstruct,
         Views views,
         int noises,
-        Opening opening) {
+        Opening opening,
+        Part part) {
     /** Of data, how many classes, of how many, and the first of them. */
     static final String EMPTY = "{}: {} of its {} classes have no image, {} for one";
 
@@ -169,6 +175,25 @@ public record EncodeImages(
             throw new JobException("resume can't go on with the measures of reconstruct, which are of all images:"
                     + " leave one of them out");
         }
+        if (part != null && (out.resume() || out.shard() > 0 || reconstruct)) {
+            throw new JobException(
+                    "part makes a file of its own in the folder --out, and goes without resume, shard-size and"
+                            + " reconstruct: leave them out, and give more parts for smaller files");
+        }
+    }
+
+    /** All images. */
+    public EncodeImages(
+            String run,
+            Path data,
+            TokenOutput.Target out,
+            int batch,
+            boolean skipBad,
+            boolean reconstruct,
+            Views views,
+            int noises,
+            Opening opening) {
+        this(run, data, out, batch, skipBad, reconstruct, views, noises, opening, null);
     }
 
     /** A grid of each image, in one file. */
@@ -198,8 +223,9 @@ public record EncodeImages(
     /**
      * What was done.
      *
+     * @param tokens the file or folder, of a part the file of that
      * @param images in the tokens
-     * @param encoded this time; fewer where an earlier run had begun
+     * @param encoded this time; fewer where an earlier run had begun, none where the part was there
      * @param measures {@code psnr} (dB), {@code codebook_usage} and {@code perplexity} if they were asked for
      */
     public record Result(
@@ -213,8 +239,10 @@ public record EncodeImages(
 
     /** @param observer told of the images done so far */
     public Result run(Observer observer) {
-        out.check();
-        Claim.beside(out.path()).close(); // refuses now, and not after all images are listed
+        if (part == null) {
+            out.check();
+            Claim.beside(out.path()).close(); // refuses now, and not after all images are listed
+        }
         RunFolder folder = Encoding.tokenizerOf(RunFolder.open(run)).at(opening.checkpoint());
         Device place = opening.place();
         Precision precision = opening.precisionOn(place);
@@ -228,44 +256,90 @@ public record EncodeImages(
             if (!empty.isEmpty()) {
                 LOG.warn(EMPTY, data, empty.size(), images.classNames().size(), empty.get(0));
             }
-            Phase phase = Phase.of("encoding", "images", images.size());
-            long started = System.nanoTime();
-            Preparation preparation = views.of(folder, tokenizer.imageSize());
-            Reconstruction reconstruction = reconstruct ? new Reconstruction(tokenizer.space()) : null;
-            Encoder encoder =
-                    new Encoder(this, images, tokenizer, precision, place, Encoding.noise(images), reconstruction);
-            Identity request = out.resume() ? identity(folder, images, precision, place) : null;
-            try (TokenOutput output = output(folder, images, tokenizer, request);
-                    ImagePass pass = ImageBatches.views(
-                            images,
-                            preparation,
-                            views.count(),
-                            views.uprightOf(images, data),
-                            batch,
-                            skipBad,
-                            Math.toIntExact(output.items()))) {
-                long before = output.grids() / copies();
-                observer.see(phase.done(before));
-                while (pass.hasNext()) {
-                    Scope.free(() -> {
-                        try (NoGradGuard guard = new NoGradGuard()) {
-                            encoder.encode(pass, output);
-                        }
-                    });
-                    observer.see(phase.done(output.grids() / copies()));
-                }
-                long done = output.grids() / copies();
-                if (done == 0) {
-                    throw new JobException("none of the " + images.size() + " images of " + data + " could be read");
-                }
-                observer.see(Phase.of("writing"));
-                output.finish();
-                double seconds = (System.nanoTime() - started) / 1e9;
-                Map<String, Double> measures =
-                        reconstruction == null ? new LinkedHashMap<>() : reconstruction.measures();
-                return new Result(
-                        out.path(), done, done - before, images.size() - done, seconds, tokenizer.space(), measures);
+            Identity request = out.resume() || part != null ? identity(folder, images, precision, place) : null;
+            if (part == null) {
+                return encode(folder, images, tokenizer, new Share(0, images.size(), out), request, observer);
             }
+            requireBatches(images);
+            PartFolder parts = new PartFolder(out.path(), part, request);
+            String end = "-" + folder.fingerprint().substring(0, 8) + ".safetensors";
+            Share share = new Share(
+                    (int) part.from(images.size(), batch),
+                    (int) part.to(images.size(), batch),
+                    TokenOutput.Target.file(parts.file(end)));
+            return parts.done(end)
+                    ? share.there(tokenizer.space(), copies())
+                    : encode(folder, images, tokenizer, share, request, observer);
+        }
+    }
+
+    private void requireBatches(ImageSet images) {
+        int batches = (images.size() + batch - 1) / batch;
+        if (part.of() > batches) {
+            throw new JobException(Phrase.of(
+                            "the %,d images of %s are %d batches of %d, between which parts are cut, got %d parts: give at most"
+                                    + " %d, or smaller batches")
+                    .with(images.size(), data, batches, batch, part.of(), batches));
+        }
+    }
+
+    /** The images from one number on, up to another one that is left out, and where their tokens go. */
+    private record Share(int from, int to, TokenOutput.Target out) {
+        int size() {
+            return to - from;
+        }
+
+        /** What was done by an earlier process. */
+        Result there(TokenSpace space, int copies) {
+            try (TensorFile tokens = TensorFile.open(out.path())) {
+                long images = tokens.shape("codes")[0] / copies;
+                return new Result(out.path(), images, 0, size() - images, 0, space, new LinkedHashMap<>());
+            }
+        }
+    }
+
+    private Result encode(
+            RunFolder folder, ImageSet images, Tokenizer tokenizer, Share share, Identity request, Observer observer) {
+        Device place = opening.place();
+        Phase phase = Phase.of("encoding", "images", share.size());
+        long started = System.nanoTime();
+        Preparation preparation = views.of(folder, tokenizer.imageSize());
+        Reconstruction reconstruction = reconstruct ? new Reconstruction(tokenizer.space()) : null;
+        Encoder encoder = new Encoder(
+                this, images, tokenizer, opening.precisionOn(place), place, Encoding.noise(images), reconstruction);
+        try (TokenOutput output = output(folder, images, tokenizer, share, part == null ? request : null);
+                ImagePass pass = ImageBatches.views(
+                        images,
+                        preparation,
+                        views.count(),
+                        views.uprightOf(images, data),
+                        batch,
+                        skipBad,
+                        share.from + Math.toIntExact(output.items()),
+                        share.to)) {
+            long before = output.grids() / copies();
+            observer.see(phase.done(before));
+            while (pass.hasNext()) {
+                Scope.free(() -> {
+                    try (NoGradGuard guard = new NoGradGuard()) {
+                        encoder.encode(pass, output);
+                    }
+                });
+                observer.see(phase.done(output.grids() / copies()));
+            }
+            long done = output.grids() / copies();
+            if (done == 0) {
+                throw new JobException("none of the " + share.size() + " images of " + data + " could be read");
+            }
+            observer.see(Phase.of("writing"));
+            if (part != null) {
+                new PartFolder(out.path(), part, request); // refuses what another request has put there meanwhile
+            }
+            output.finish();
+            double seconds = (System.nanoTime() - started) / 1e9;
+            Map<String, Double> measures = reconstruction == null ? new LinkedHashMap<>() : reconstruction.measures();
+            return new Result(
+                    share.out.path(), done, done - before, share.size() - done, seconds, tokenizer.space(), measures);
         }
     }
 
@@ -293,7 +367,7 @@ public record EncodeImages(
         return Identity.of(named);
     }
 
-    private TokenOutput output(RunFolder folder, ImageSet images, Tokenizer tokenizer, Identity request) {
+    private TokenOutput output(RunFolder folder, ImageSet images, Tokenizer tokenizer, Share share, Identity request) {
         Set<Column> columns = EnumSet.noneOf(Column.class);
         TokenFile.Builder facts = TokenFile.of(tokenizer.space())
                 .codebook(new Codebook(tokenizer.codebook().detach().cpu()))
@@ -309,7 +383,7 @@ public record EncodeImages(
             facts.classes(images.classNames().size()).classNames(images.classNames());
             columns.add(Column.LABELS);
         }
-        return new TokenOutput(out, facts, (long) images.size() * copies(), columns, request);
+        return new TokenOutput(share.out, facts, (long) share.size() * copies(), columns, request);
     }
 
     private static String location(RunFolder folder) {

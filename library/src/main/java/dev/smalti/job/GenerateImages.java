@@ -12,18 +12,25 @@ import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
 import dev.smalti.run.ImageArray;
 import dev.smalti.run.ImageFolder;
+import dev.smalti.run.ImageShards;
 import dev.smalti.run.ImageSink;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
+import dev.smalti.run.PartFolder;
+import dev.smalti.run.PartImages;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Part;
 import dev.smalti.tensor.Phase;
+import dev.smalti.tensor.Phrase;
 import dev.smalti.token.TokenFile;
 import dev.smalti.token.TokenSpace;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -119,23 +126,46 @@ public record GenerateImages(String model, Opening opening, Request request, Out
         /** One file with {@code arr_0} uint8 [N, H, W, 3] and, with classes, {@code arr_1} int64 [N]. */
         NPZ,
         /** One {@link TokenFile}. */
-        TOKENS
+        TOKENS,
+        /** A folder of tar shards with {@code KEY.png}, {@code KEY.cls} and {@code KEY.json}, as {@link ImageShards} has them. */
+        WEBDATASET
     }
 
     /**
      * Where it goes.
      *
-     * @param path a new or empty folder for {@link Format#PNG}, else a file
+     * @param path a new or empty folder for {@link Format#PNG} and {@link Format#WEBDATASET}, else a file; of parts a folder
      * @param grid a picture of all images; null for none
      * @param resume keeps the images or tokens of a run that is stopped beside {@code path}, and goes on with those of an
      *     earlier one
+     * @param shard images of a tar; 0 for {@value #SHARD}
+     * @param part which of several parts is drawn, into the folder {@code path} that all share; null for all. Together they are
+     *     what one process makes
      */
-    public record Output(Path path, Format format, Path grid, boolean resume) {
+    public record Output(Path path, Format format, Path grid, boolean resume, int shard, Part part) {
+        /** Images of a tar, where no number is given. */
+        public static final int SHARD = 10_000;
+
         public Output {
-            if (resume && (format == Format.NPZ || grid != null)) {
+            if (resume && (format == Format.NPZ || format == Format.WEBDATASET || grid != null)) {
                 throw new JobException(
                         "resume needs the format png or tokens, and no grid, which is made of all images at once");
             }
+            if (shard < 0 || shard > 0 && (format != Format.WEBDATASET || part != null)) {
+                throw new JobException(
+                        "shard-size is of the format webdataset without parts, each of which is a shard, and at least 1, got "
+                                + shard);
+            }
+            if (part != null && (resume || format == Format.NPZ || grid != null)) {
+                throw new JobException(
+                        "part needs the format png, webdataset or tokens, no grid, which is made of all images at"
+                                + " once, and no resume: parts that are there are left as they are");
+            }
+        }
+
+        /** All in one piece, or in shards of the usual size. */
+        public Output(Path path, Format format, Path grid, boolean resume) {
+            this(path, format, grid, resume, 0, null);
         }
 
         /** One that is not gone on with. */
@@ -152,8 +182,23 @@ public record GenerateImages(String model, Opening opening, Request request, Out
             return grid == null ? null : Claim.beside(grid);
         }
 
+        private int shardSize() {
+            return shard == 0 ? SHARD : shard;
+        }
+
+        /** The end of the name of a part's file; null where it is no file. */
+        private String end() {
+            return switch (format) {
+                case TOKENS -> ".safetensors";
+                case WEBDATASET -> ".tar";
+                default -> null;
+            };
+        }
+
         void check() {
-            if (format == Format.PNG) {
+            if (part != null) {
+                Outputs.makeFolder("--out", path);
+            } else if (format == Format.PNG || format == Format.WEBDATASET) {
                 Outputs.emptyFolder("--out", path);
             } else {
                 Outputs.file("--out", path);
@@ -164,7 +209,7 @@ public record GenerateImages(String model, Opening opening, Request request, Out
                         .equals(path.toAbsolutePath().normalize())) {
                     throw new JobException("--grid and --out must be two places, got " + grid + " for both");
                 }
-                if (format == Format.PNG
+                if ((format == Format.PNG || format == Format.WEBDATASET)
                         && grid.toAbsolutePath()
                                 .normalize()
                                 .startsWith(path.toAbsolutePath().normalize())) {
@@ -181,7 +226,8 @@ public record GenerateImages(String model, Opening opening, Request request, Out
      *
      * @param size null for tokens of a model without tokenizer
      * @param classes how many of each class; empty for an unconditional model
-     * @param drawn how many were drawn this time; fewer than {@code count} where an earlier run had begun
+     * @param count how many there are, of a part those of it
+     * @param drawn how many were drawn this time; fewer than {@code count} where an earlier run had begun or made the part
      * @param passes forward passes of the network for each of these, as {@link Drawing.Cost} has them
      * @param seconds of drawing, decoding and writing, without opening the model
      */
@@ -219,27 +265,68 @@ public record GenerateImages(String model, Opening opening, Request request, Out
             open.labels(request.labels(), request.labels().size(), request.seed()); // refuses unknown ones
         }
         long[] labels = open.labels(request.labels(), request.count(), request.seed());
+        Share share = share(open);
+        return share.done
+                ? result(open, share, space, size, labels, 0, 0, 0)
+                : draw(open, share, sampling, space, size, labels, observer);
+    }
+
+    /**
+     * The images from one number on, up to another one that is left out.
+     *
+     * @param parts of which they are one; null for all
+     * @param done whether an earlier process made them
+     */
+    private record Share(int from, int to, PartFolder parts, boolean done) {}
+
+    private Share share(Model open) {
+        Part part = output.part();
+        if (part == null) {
+            return new Share(0, request.count(), null, false);
+        }
+        if (part.of() > request.count()) {
+            throw new JobException(Phrase.of("%d images can't be drawn in %d parts: give fewer parts")
+                    .with(request.count(), part.of()));
+        }
+        Map<String, Object> named = named(open);
+        named.put("format", output.format().name());
+        PartFolder parts = new PartFolder(output.path(), part, Identity.of(named));
+        int from = (int) part.from(request.count(), 1);
+        int to = (int) part.to(request.count(), 1);
+        return new Share(from, to, parts, parts.done(output.end()));
+    }
+
+    private Result draw(
+            Model open, Share share, Sampling sampling, TokenSpace space, Size size, long[] labels, Observer observer) {
         long started = System.nanoTime();
         Drawing.Cost cost;
         int first;
         try (Claim claim = output.claimGrid();
-                ImageSink sink = sink(open, space, size, labels);
+                ImageSink sink = sink(open, share, space, size, labels);
                 GridFile grid = grid(size)) {
             boolean images = output.format() != Format.TOKENS || output.grid() != null;
+            int begin = share.from + sink.present();
             Decoding decoding = !images
                     ? null
-                    : new Decoding(open, space, sink.present(), (number, image) -> {
+                    : new Decoding(open, space, begin, (number, image) -> {
+                        if (number < share.from) {
+                            return; // of the group that the first is decoded in
+                        }
                         sink.image(number, image);
                         if (grid != null) {
                             grid.add(image);
                         }
                     });
-            Drawing drawing = new Drawing(open, labels, request.count(), request.seed(), sampling);
-            first = images ? decoding.next() : sink.present();
+            Drawing drawing = new Drawing(open, labels, share.to, request.seed(), sampling);
+            first = images ? decoding.next() : begin;
             Phase phase = Phase.of(
-                            images ? "drawing and decoding" : "drawing", images ? "images" : "grids", request.count())
-                    .done(first);
-            cost = drawing.run(batch, first, observer.counting(phase), (from, codes) -> {
+                            images ? "drawing and decoding" : "drawing",
+                            images ? "images" : "grids",
+                            share.to - share.from)
+                    .done(Math.max(0, first - share.from));
+            LongConsumer counting = observer.counting(phase);
+            LongConsumer progress = done -> counting.accept(Math.max(0, done - share.from));
+            cost = drawing.run(batch, first, progress, (from, codes) -> {
                 sink.codes(from, codes);
                 if (images) {
                     decoding.add(codes);
@@ -249,21 +336,38 @@ public record GenerateImages(String model, Opening opening, Request request, Out
                 decoding.finish();
             }
             observer.see(Phase.of("writing"));
+            if (share.parts != null) {
+                share.parts.check(); // refuses what another request has put there meanwhile
+            }
             sink.finish();
             if (grid != null) {
                 grid.finish();
             }
         }
         double seconds = (System.nanoTime() - started) / 1e9;
+        int drawn = share.to - Math.max(first, share.from);
+        return result(open, share, space, size, labels, drawn, cost.passes(), seconds);
+    }
+
+    private Result result(
+            Model open,
+            Share share,
+            TokenSpace space,
+            Size size,
+            long[] labels,
+            int drawn,
+            double passes,
+            double seconds) {
+        long[] own = labels == null ? null : Arrays.copyOfRange(labels, share.from, share.to);
         return new Result(
                 output.path(),
                 output.grid(),
-                request.count(),
+                share.to - share.from,
                 space,
                 size,
-                counts(open, labels),
-                request.count() - first,
-                cost.passes(),
+                counts(open, own),
+                drawn,
+                passes,
                 seconds);
     }
 
@@ -300,23 +404,33 @@ public record GenerateImages(String model, Opening opening, Request request, Out
         return counts;
     }
 
-    private ImageSink sink(Model open, TokenSpace space, Size size, long[] labels) {
+    private ImageSink sink(Model open, Share share, TokenSpace space, Size size, long[] labels) {
         int count = request.count();
+        Path path = share.parts == null || output.end() == null ? output.path() : share.parts.file(output.end());
+        Identity kept = output.resume() ? Identity.of(named(open)) : null;
         return switch (output.format()) {
-            case PNG -> {
-                Identity kept = output.resume() ? identity(open) : null;
-                yield new ImageFolder(output.path(), open.classNames(), count, labels, kept);
-            }
-            case NPZ -> new ImageArray(output.path(), count, size.width(), size.height(), labels);
-            case TOKENS -> {
-                Identity kept = output.resume() ? identity(open) : null;
-                yield new TokenSink(output.path(), open, space, count, labels, request.seed(), kept);
+            case PNG ->
+                share.parts == null
+                        ? new ImageFolder(path, open.classNames(), count, labels, kept)
+                        : new PartImages(path, share.parts, open.classNames(), count, labels);
+            case NPZ -> new ImageArray(path, count, size.width(), size.height(), labels);
+            case TOKENS -> new TokenSink(path, open, space, share.to - share.from, labels, request.seed(), kept);
+            case WEBDATASET -> {
+                ImageShards.Facts facts = new ImageShards.Facts(
+                        open.classNames(),
+                        labels,
+                        count,
+                        request.seed(),
+                        open.folder().fingerprint());
+                yield share.parts == null
+                        ? ImageShards.folder(path, facts, output.shardSize())
+                        : ImageShards.file(path, facts);
             }
         };
     }
 
     /** All that the images depend on. */
-    private Identity identity(Model open) {
+    private Map<String, Object> named(Model open) {
         Size size = request.size();
         Map<String, Object> named = new LinkedHashMap<>();
         named.put("model", open.folder().fingerprint());
@@ -334,6 +448,6 @@ public record GenerateImages(String model, Opening opening, Request request, Out
         named.put("size", size == null ? null : size.toString());
         named.put("stride", request.stride());
         open.guidingRun(request.sampling()).ifPresent(other -> named.put("against", other.fingerprint()));
-        return Identity.of(named);
+        return named;
     }
 }

@@ -2,6 +2,7 @@ package dev.smalti.metric;
 
 import static org.bytedeco.pytorch.global.torch.ScalarType.Double;
 
+import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
@@ -50,10 +51,67 @@ public final class FeatureMoments implements AutoCloseable {
 
     private void start(Tensor features) {
         if (mean == null) {
-            long d = features.size(1);
+            long d = features.size(features.dim() - 1);
             mean = Scope.hold(torch.zeros(new long[] {d}, Tensors.options(Double, features.device())));
             scatter = Scope.hold(torch.zeros(new long[] {d, d}, Tensors.options(Double, features.device())));
         }
+    }
+
+    /**
+     * What some images come to, to be added to those of others.
+     *
+     * @param count of images, at least 1
+     * @param mean of each feature; float64 [D]
+     * @param scatter sum of the products of deviations from the mean; float64 [D, D]
+     */
+    public record Sums(long count, Tensor mean, Tensor scatter) {
+        /** @throws IllegalArgumentException if there is no image, shapes don't fit or a number isn't finite */
+        public Sums {
+            if (count < 1) {
+                throw new IllegalArgumentException("sums must be of at least 1 image, got " + count);
+            }
+            Dims.check("mean", mean, Dims.ANY);
+            Dims.check("scatter", scatter, mean.size(0), mean.size(0));
+            Features.finite("mean", mean);
+            Features.finite("scatter", scatter);
+        }
+    }
+
+    /**
+     * Of what was added so far; copies, on the CPU.
+     *
+     * @throws IllegalArgumentException if that is nothing
+     */
+    public Sums sums() {
+        return Scope.keep(() -> new Sums(count, copy(mean), copy(scatter)));
+    }
+
+    private static Tensor copy(Tensor tensor) {
+        return tensor == null ? Tensors.zeros(0) : tensor.cpu().clone();
+    }
+
+    /**
+     * Adds the images of which {@code other} are the sums, as if they had been added themselves but for the last digits.
+     *
+     * @throws IllegalArgumentException if the dimension is another than before
+     */
+    public void add(Sums other) {
+        if (mean != null && mean.size(0) != other.mean().size(0)) {
+            throw new IllegalArgumentException(
+                    Phrase.of("sums must have dimension %d like those before, got %d; take all from one network")
+                            .with(mean.size(0), other.mean().size(0)));
+        }
+        Scope.free(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                start(other.mean());
+                long b = other.count();
+                Tensor apart = other.mean().to(mean.device(), Double).sub(mean); // [D]
+                scatter.add_(other.scatter().to(mean.device(), Double));
+                scatter.addr_(apart, apart, new Scalar(1.0), new Scalar((double) count * b / (count + b)));
+                mean.add_(apart, new Scalar((double) b / (count + b)));
+                count += b;
+            }
+        });
     }
 
     /** How many images were added. */

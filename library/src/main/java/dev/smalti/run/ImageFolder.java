@@ -33,13 +33,26 @@ public final class ImageFolder implements ImageSink {
     private final Path folder;
     private final Claim claim;
     private final Path part;
-    private final List<String> folders;
+    private final Layout layout;
     private final int count;
-    private final long[] labels;
-    private final int digits;
     private final boolean fresh;
     private final boolean kept;
     private boolean any;
+
+    /**
+     * Where pictures lie.
+     *
+     * @param folders of the classes; empty without classes
+     * @param count how many pictures there will be
+     * @param labels of all of them; ignored without classes
+     */
+    record Layout(List<String> folders, int count, long[] labels) {
+        Path file(Path root, int number) {
+            String name = "%0" + Math.max(5, Integer.toString(count - 1).length()) + "d.png";
+            Path inside = folders.isEmpty() ? root : root.resolve(folders.get(Math.toIntExact(labels[number])));
+            return inside.resolve(Phrase.of(name).with(number));
+        }
+    }
 
     /**
      * @param folder is not there, or empty
@@ -60,10 +73,8 @@ public final class ImageFolder implements ImageSink {
      */
     public ImageFolder(Path folder, List<String> classNames, int count, long[] labels, Identity request) {
         this.folder = folder;
-        this.folders = safe(classNames);
+        this.layout = new Layout(safe(classNames), count, labels);
         this.count = count;
-        this.labels = labels;
-        this.digits = Math.max(5, Integer.toString(count - 1).length());
         this.kept = request != null;
         Path parent = folder.toAbsolutePath().getParent();
         Outputs.makeFolder("--out", parent);
@@ -92,7 +103,7 @@ public final class ImageFolder implements ImageSink {
         }
     }
 
-    private static Claim claim(Path folder, boolean kept) {
+    static Claim claim(Path folder, boolean kept) {
         if (kept || !Files.exists(folder)) {
             return Claim.beside(folder);
         }
@@ -150,9 +161,7 @@ public final class ImageFolder implements ImageSink {
     }
 
     private Path file(int number) {
-        String name = "%0" + digits + "d.png";
-        Path inside = folders.isEmpty() ? part : part.resolve(folders.get(Math.toIntExact(labels[number])));
-        return inside.resolve(Phrase.of(name).with(number));
+        return layout.file(part, number);
     }
 
     @Override

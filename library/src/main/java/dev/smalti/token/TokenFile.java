@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Part;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Stopping;
@@ -144,6 +145,9 @@ public final class TokenFile implements AutoCloseable {
             return readFile(path, path.toFile().length() <= most);
         }
         List<Path> files = shards(path);
+        Part.problem(names(path)).ifPresent(problem -> {
+            throw new BadFileException(path, problem);
+        });
         boolean memory =
                 files.stream().mapToLong(each -> each.toFile().length()).sum() <= most;
         List<TokenFile> parts = new ArrayList<>();
@@ -174,6 +178,14 @@ public final class TokenFile implements AutoCloseable {
             return entries.filter(TokenFile::isShard)
                     .sorted(Comparator.comparing(each -> each.getFileName().toString()))
                     .toList();
+        } catch (IOException e) {
+            throw new BadFileException(folder, "cannot be read: " + e, e);
+        }
+    }
+
+    private static List<String> names(Path folder) {
+        try (Stream<Path> entries = Files.list(folder)) {
+            return entries.map(each -> each.getFileName().toString()).toList();
         } catch (IOException e) {
             throw new BadFileException(folder, "cannot be read: " + e, e);
         }

@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
@@ -19,6 +20,8 @@ import javax.imageio.ImageIO;
 import javax.imageio.ImageWriteParam;
 import javax.imageio.ImageWriter;
 import javax.imageio.stream.ImageOutputStream;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 
 /** Small pictures and files to test with. */
 final class Samples {
@@ -117,6 +120,47 @@ final class Samples {
             }
         }
         return path;
+    }
+
+    /** A tar as GNU's writes it: long names by entries of its own. */
+    static Path tar(Path path, Map<String, byte[]> entries) throws IOException {
+        return tar(path, TarArchiveOutputStream.LONGFILE_GNU, entries);
+    }
+
+    static Path tar(Path path, int longNames, Map<String, byte[]> entries) throws IOException {
+        try (OutputStream out = Files.newOutputStream(path);
+                TarArchiveOutputStream tar = new TarArchiveOutputStream(out)) {
+            tar.setLongFileMode(longNames);
+            for (Map.Entry<String, byte[]> entry : entries.entrySet()) {
+                TarArchiveEntry header = new TarArchiveEntry(entry.getKey(), true);
+                header.setSize(entry.getValue().length);
+                tar.putArchiveEntry(header);
+                tar.write(entry.getValue());
+                tar.closeArchiveEntry();
+            }
+        }
+        return path;
+    }
+
+    /** A header of the old kind, whose sum is right. */
+    static byte[] tarHeader(String name, byte[] size, char type) {
+        byte[] header = new byte[512];
+        byte[] letters = name.getBytes(StandardCharsets.UTF_8);
+        System.arraycopy(letters, 0, header, 0, letters.length);
+        System.arraycopy("0000644".getBytes(StandardCharsets.US_ASCII), 0, header, 100, 7);
+        System.arraycopy(size, 0, header, 124, size.length);
+        Arrays.fill(header, 148, 156, (byte) ' ');
+        header[156] = (byte) type;
+        System.arraycopy("ustar\00000".getBytes(StandardCharsets.US_ASCII), 0, header, 257, 8);
+        int sum = 0;
+        for (byte each : header) {
+            sum += each & 255;
+        }
+        byte[] octal = Integer.toOctalString(sum).getBytes(StandardCharsets.US_ASCII);
+        Arrays.fill(header, 148, 154, (byte) '0');
+        System.arraycopy(octal, 0, header, 154 - octal.length, octal.length);
+        header[154] = 0;
+        return header;
     }
 
     static int red(Pixels image, int x, int y) {

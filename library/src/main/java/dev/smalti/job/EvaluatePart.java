@@ -1,0 +1,22 @@
+package dev.smalti.job;
+
+import dev.smalti.evaluate.Evaluation;
+import dev.smalti.evaluate.EvaluationRequest;
+import dev.smalti.run.Outputs;
+import dev.smalti.tensor.Observer;
+import dev.smalti.tensor.Part;
+import java.nio.file.Path;
+
+/**
+ * Keeps the features of a part of both sets of an evaluation, which {@link EvaluateImages} then joins.
+ *
+ * @param part which, of how many
+ * @param folder that all parts share
+ */
+public record EvaluatePart(EvaluationRequest request, Part part, Path folder) {
+    /** @param observer told of the images of each set */
+    public Evaluation.Kept run(Observer observer) {
+        Outputs.makeFolder("--out", folder);
+        return Evaluation.part(request, part, folder, observer);
+    }
+}
