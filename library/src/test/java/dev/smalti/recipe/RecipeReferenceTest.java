@@ -100,6 +100,7 @@ class RecipeReferenceTest {
         REQUIRED.put(MaskGitSampling.class, "");
         REQUIRED.put(RdpmConfiguration.class, "dimension: 4, " + NETWORK);
         REQUIRED.put(SeddConfiguration.class, NETWORK);
+        REQUIRED.put(AbsorbingConfiguration.Drawn.class, "");
         REQUIRED.put(SeddConfiguration.Steps.class, "");
         REQUIRED.put(Noise.class, "");
         REQUIRED.put(VqDiffusionConfiguration.class, NETWORK);

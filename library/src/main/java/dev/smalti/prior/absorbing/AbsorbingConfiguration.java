@@ -22,7 +22,7 @@ import org.bytedeco.pytorch.Device;
  *     1; 1 if left out
  * @param maskShare share of masked places that show a mask token, the others show a random code, for students that draw in one
  *     step; (0, 1]; 1 if left out
- * @param sampling how grids are drawn where nothing else is wished; in T steps if left out
+ * @param sampling how grids are drawn; its own defaults if left out
  */
 public record AbsorbingConfiguration(
         NetworkConfiguration network,
@@ -58,7 +58,7 @@ public record AbsorbingConfiguration(
     /**
      * How grids are drawn.
      *
-     * @param steps usual number of steps, at least 1 and at most T; T if left out
+     * @param steps usual number of steps, no more than the diffusion has; at least 1; as many as the diffusion has if left out
      */
     public record Drawn(Integer steps) {
         public Drawn {
