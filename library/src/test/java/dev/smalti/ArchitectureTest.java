@@ -27,6 +27,7 @@ class ArchitectureTest {
     /** Lowest first. A package may use those in the rows above its own, and nothing beside it in its row. */
     private static final List<List<String>> ROWS = List.of(
             List.of("tensor"),
+            List.of("distributed"),
             List.of("token", "data", "network"),
             List.of("corruption", "draw", "metric"),
             List.of("tokenizer", "prior"),

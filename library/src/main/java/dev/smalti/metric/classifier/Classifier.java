@@ -1,6 +1,7 @@
 package dev.smalti.metric.classifier;
 
 import dev.smalti.data.Images;
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.network.Blueprint;
 import dev.smalti.network.Convolution;
 import dev.smalti.network.Dropout;
@@ -248,11 +249,14 @@ public final class Classifier implements AutoCloseable {
         int batch = Math.toIntExact(images.size(0));
         int size = Math.toIntExact(images.size(dimension));
         int most = configuration.shift();
+        int[] shifts = random.ints(WholeBatch.items(batch), -most, most + 1)
+                .skip(WholeBatch.first(batch))
+                .limit(batch)
+                .toArray();
         long[] from = new long[batch * size];
         for (int i = 0; i < batch; i++) {
-            int shift = random.nextInt(-most, most + 1);
             for (int j = 0; j < size; j++) {
-                from[i * size + j] = Math.max(0, Math.min(size - 1, j + shift));
+                from[i * size + j] = Math.max(0, Math.min(size - 1, j + shifts[i]));
             }
         }
         long[] shape = {batch, 1, 1, 1};
