@@ -55,8 +55,10 @@ class SharedTrainingTest {
     }
 
     @Test
-    void four_processes_learn_what_one_does() throws Exception {
-        together(4, "-4", USUAL);
+    void four_processes_learn_what_one_does_and_go_on_with_what_another_number_began() throws Exception {
+        alone("-4", "absorbing:18");
+        together(4, "-4", "tokenizer", "maskgit", "absorbing:33");
+        alone("-4", "absorbing:50");
         equal("-4", USUAL);
     }
 
@@ -66,14 +68,6 @@ class SharedTrainingTest {
         alone("-1", OTHERS);
         together(2, "-all", OTHERS);
         equal("-all", OTHERS);
-    }
-
-    @Test
-    void goes_on_in_other_numbers_of_processes() throws Exception {
-        together(2, "-others", "absorbing:18");
-        alone("-others", "absorbing:33");
-        together(4, "-others", "absorbing:50");
-        equal("-others", "absorbing");
     }
 
     @Test

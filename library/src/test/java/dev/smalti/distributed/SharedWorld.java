@@ -28,7 +28,7 @@ record SharedWorld(Path folder) {
     private static final String TRAINING = """
         training:
           {steps: 50, batch: 8, learning_rate: %s, warm_up: 3, averaging: 0.9, precision: fp32, device: cpu,
-           log_every: 10, checkpoint_every: 25, preview_every: 25, validate_every: 25%s}
+           log_every: 10, checkpoint_every: 25, preview_every: 0, validate_every: 25%s}
         """;
 
     private static final Map<String, String> TOKENIZERS =
@@ -38,7 +38,7 @@ record SharedWorld(Path folder) {
             tokenizer:
               kind: vqgan
               size: 16
-              patch: 2
+              patch: 4
               channels: 64
               multipliers: [1]
               res_blocks: 1
@@ -50,7 +50,7 @@ record SharedWorld(Path folder) {
             tokenizer:
               kind: vqgan
               size: 16
-              patch: 2
+              patch: 4
               channels: 64
               multipliers: [1]
               res_blocks: 1
@@ -62,7 +62,7 @@ record SharedWorld(Path folder) {
             tokenizer:
               kind: vqgan
               size: 16
-              patch: 2
+              patch: 4
               channels: 64
               multipliers: [1]
               res_blocks: 1
