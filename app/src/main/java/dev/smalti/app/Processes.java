@@ -29,7 +29,6 @@ final class Processes implements AutoCloseable {
     private final Path folder;
     private final Rendezvous meeting;
     private final List<Started> others = new ArrayList<>();
-    private final Thread last = new Thread(this::destroy, "processes");
 
     private static final class Started {
         private final int rank;
@@ -92,7 +91,6 @@ final class Processes implements AutoCloseable {
     static Processes start(int size, List<String> arguments) {
         try {
             Processes processes = new Processes(size);
-            Runtime.getRuntime().addShutdownHook(processes.last);
             for (int rank = 1; rank < size; rank++) {
                 processes.others.add(new Started(rank, processes.another(rank, arguments)));
             }
@@ -147,7 +145,8 @@ final class Processes implements AutoCloseable {
         return lost.getMessage();
     }
 
-    private void destroy() {
+    /** Ends all at once. */
+    void destroy() {
         others.forEach(each -> each.process.destroyForcibly());
     }
 
@@ -163,11 +162,6 @@ final class Processes implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         destroy();
-        try {
-            Runtime.getRuntime().removeShutdownHook(last);
-        } catch (IllegalStateException e) {
-            // the process is ending already
-        }
         try {
             Files.deleteIfExists(folder.resolve("store"));
             Files.deleteIfExists(folder);

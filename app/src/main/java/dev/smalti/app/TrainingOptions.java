@@ -106,6 +106,9 @@ final class TrainingOptions {
                 return trained(progress, interruption, work, group);
             } catch (LostPeerException e) {
                 throw new LostPeerException(others.reason(e) + left());
+            } catch (RuntimeException | Error e) {
+                others.destroy();
+                throw e;
             }
         }
     }
