@@ -100,6 +100,18 @@ class ArchitectureTest {
     }
 
     @Test
+    void processes_talk_in_one_package_alone() {
+        check(
+                noClasses()
+                        .that()
+                        .resideOutsideOfPackage(inside("distributed"))
+                        .should()
+                        .dependOnClassesThat()
+                        .haveNameMatching(
+                                "org\\.bytedeco\\.pytorch\\.(gloo\\..*|nccl\\..*|ProcessGroup.*|(TCP|File|Prefix)Store|Work|Reducer)"));
+    }
+
+    @Test
     void papers_do_not_see_one_another() {
         check(slices().matching("dev.smalti.prior.(*)..")
                 .should()

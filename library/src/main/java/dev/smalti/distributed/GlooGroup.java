@@ -13,6 +13,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +33,7 @@ import org.bytedeco.pytorch.TCPStoreOptions;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.Work;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.bytedeco.pytorch.gloo.Device;
 
@@ -55,6 +57,7 @@ final class GlooGroup implements Group {
     private final Store store;
     private final ProcessGroupGloo gloo;
     private final Heartbeat heartbeat; // null where all are of one machine
+    private final Map<ScalarType, Tensor> flats = new EnumMap<>(ScalarType.class);
     private boolean broken;
 
     private GlooGroup(Rendezvous at, Store store, ProcessGroupGloo gloo, Heartbeat heartbeat) {
@@ -277,15 +280,33 @@ final class GlooGroup implements Group {
             finish(bucket.get(0), collective);
             return;
         }
-        List<Tensor> parts =
-                bucket.stream().map(each -> each.detach().reshape(-1).cpu()).toList();
-        Tensor flat = Tensors.cat(parts);
+        Tensor flat = flat(bucket);
+        long to = 0;
+        for (Tensor each : bucket) {
+            flat.narrow(0, to, each.numel()).copy_(each.detach().reshape(-1));
+            to += each.numel();
+        }
         finish(flat, collective);
         long at = 0;
         for (Tensor each : bucket) {
             each.detach().copy_(flat.narrow(0, at, each.numel()).view_as(each));
             at += each.numel();
         }
+    }
+
+    /** Memory for a bucket, kept from one to the next: pages that are new take longer to come than to be summed. */
+    private Tensor flat(List<Tensor> bucket) {
+        ScalarType type = bucket.get(0).scalar_type();
+        long size = bucket.stream().mapToLong(Tensor::numel).sum();
+        Tensor kept = flats.get(type);
+        if (kept == null || kept.numel() < size) {
+            if (kept != null) {
+                Scope.release(kept);
+            }
+            kept = Scope.hold(torch.zeros(new long[] {size}, Tensors.options(type)));
+            flats.put(type, kept);
+        }
+        return kept.narrow(0, 0, size);
     }
 
     private void finish(Tensor flat, Collective collective) {
@@ -340,6 +361,8 @@ final class GlooGroup implements Group {
         if (heartbeat != null) {
             heartbeat.close();
         }
+        flats.values().forEach(Scope::release);
+        flats.clear();
         if (!broken) {
             Scope.release(gloo);
             Scope.release(store);

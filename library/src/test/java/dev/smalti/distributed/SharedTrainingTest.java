@@ -24,7 +24,15 @@ class SharedTrainingTest {
     private static final double ROUNDING = 1e-5;
     private static final String[] USUAL = {"tokenizer", "absorbing", "maskgit"};
     private static final String[] OTHERS = {
-        "tokenizer-even", "tokenizer-noisy", "features", "vqdiffusion", "d3pm", "sedd", "autoregressive"
+        "tokenizer-even",
+        "tokenizer-steps",
+        "tokenizer-noisy",
+        "features",
+        "vqdiffusion",
+        "d3pm",
+        "sedd",
+        "autoregressive",
+        "lcmd"
     };
 
     @TempDir

@@ -68,7 +68,23 @@ record SharedWorld(Path folder) {
               res_blocks: 1
               codebook: {codes: 16, dimension: 4, choice: projection}
               adversarial: {start: 1000, channels: 4, layers: 1}
+            """, "tokenizer-steps", """
+            seed: 6
+            data: {held_out: 0}
+            tokenizer:
+              kind: rdpm
+              steps: 3
+              schedule: linear
+              autoencoder:
+                size: 16
+                patch: 4
+                channels: 64
+                multipliers: [1]
+                res_blocks: 1
+                codebook: {codes: 16, dimension: 4, update: moving_average, commitment: 0.02}
+                adversarial: {start: 1000, channels: 4, layers: 1}
             """);
+
     private static final String FEATURES = """
         seed: 7
         data: {flip: true, crop: random, held_out: 0.1}
@@ -88,7 +104,8 @@ record SharedWorld(Path folder) {
             "vqdiffusion", "  steps: 8\n",
             "d3pm", "  steps: 8\n",
             "sedd", "",
-            "autoregressive", "");
+            "autoregressive", "",
+            "lcmd", "  embedding: {dimension: 8, origin: learnt}\n  evidence: true\n");
 
     void write() throws IOException {
         for (Map.Entry<String, String> each : TOKENIZERS.entrySet()) {
