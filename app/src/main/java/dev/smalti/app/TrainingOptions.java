@@ -122,7 +122,7 @@ final class TrainingOptions {
             if (group.writes()) {
                 return trained(progress, interruption, work, group);
             }
-            Run run = work.run(List.of(), interruption::asked, group);
+            Run run = work.run(List.of(new TrainingPhases(progress)), interruption::asked, group);
             return new Verb.Answer(
                     Map.of("rank", group.rank(), "processes", group.size(), "steps", run.step()),
                     Phrase.of("process %d of %d: step %d of %d; process 0 has written %s")

@@ -348,11 +348,12 @@ final class GlooGroup implements Group {
         }
     }
 
-    /** The first line of libtorch's message, without its stack. */
+    /** The first sentence of libtorch's message, without the place in its source. */
     private static String reason(RuntimeException e) {
         String first =
                 String.valueOf(e.getMessage()).strip().lines().findFirst().orElse("");
-        return Excerpt.of(first.isEmpty() ? e.toString() : first);
+        String said = first.replaceFirst("^\\[[^\\]]*\\] ", "").replaceFirst("\\. This is typically.*", "");
+        return Excerpt.of(said.isEmpty() ? e.toString() : said);
     }
 
     /** A group that has lost a process is left to the end of this one: its threads wait for those that don't answer. */

@@ -108,11 +108,11 @@ public final class TrainingRun<B> {
         }
     }
 
-    /** The steps alone, for the process that writes. */
+    /** The steps alone: what they lead to the first process writes. */
     private Run followed(List<Player<B>> players, LongFunction<B> batches) {
         Checkpoints checkpoints = new Checkpoints(null, players, configuration, seed.value(), new MeasureSums());
         long begin = checkpoints.share(group, 0);
-        Run run = loop(players, batches, List.of(), stop, begin);
+        Run run = loop(players, batches, watchers, stop, begin);
         group.any(false); // the first one is done too
         return run;
     }
