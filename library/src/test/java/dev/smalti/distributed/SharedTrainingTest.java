@@ -65,9 +65,16 @@ class SharedTrainingTest {
     @Test
     void four_processes_learn_what_one_does_and_go_on_with_what_another_number_began() throws Exception {
         alone("-4", "absorbing:18");
-        together(4, "-4", "tokenizer", "maskgit", "absorbing:33");
+        together(4, "-4", "maskgit", "absorbing:33");
         alone("-4", "absorbing:50");
-        equal("-4", USUAL);
+        equal("-4", "maskgit", "absorbing");
+    }
+
+    @Test
+    @Tag("learning")
+    void four_processes_learn_the_tokenizer_that_one_does() throws Exception {
+        together(4, "-four", "tokenizer");
+        equal("-four", "tokenizer");
     }
 
     @Test
