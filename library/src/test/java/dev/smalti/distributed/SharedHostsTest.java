@@ -82,7 +82,7 @@ class SharedHostsTest {
         List<Started> started = start("-2", "maskgit");
         Member.train(folder, "-1", "maskgit", List.of(), () -> false, Group.alone());
         for (Started each : started) {
-            each.done(60);
+            each.done(180);
         }
         assertThat(world.difference("maskgit", "-1", "-2")).isLessThan(1e-5);
     }

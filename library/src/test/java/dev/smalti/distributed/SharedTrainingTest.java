@@ -104,7 +104,7 @@ class SharedTrainingTest {
 
     private static void together(int size, String behind, String... names) throws InterruptedException {
         for (Started each : world.together(size, behind + "-" + size, behind, names)) {
-            each.done(120);
+            each.done(300);
         }
     }
 
