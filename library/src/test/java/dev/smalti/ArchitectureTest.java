@@ -27,6 +27,7 @@ class ArchitectureTest {
     /** Lowest first. A package may use those in the rows above its own, and nothing beside it in its row. */
     private static final List<List<String>> ROWS = List.of(
             List.of("tensor"),
+            List.of("distributed"),
             List.of("token", "data", "network"),
             List.of("corruption", "draw", "metric"),
             List.of("tokenizer", "prior"),
@@ -96,6 +97,18 @@ class ArchitectureTest {
                 .dependOnClassesThat()
                 .resideInAnyPackage(
                         inside(List.of("token", "data", "metric", "corruption", "draw", "tokenizer", "prior"))));
+    }
+
+    @Test
+    void processes_talk_in_one_package_alone() {
+        check(
+                noClasses()
+                        .that()
+                        .resideOutsideOfPackage(inside("distributed"))
+                        .should()
+                        .dependOnClassesThat()
+                        .haveNameMatching(
+                                "org\\.bytedeco\\.pytorch\\.(gloo\\..*|nccl\\..*|ProcessGroup.*|(TCP|File|Prefix)Store|Work|Reducer)"));
     }
 
     @Test

@@ -1,8 +1,13 @@
 package dev.smalti.app;
 
+import dev.smalti.distributed.Group;
+import dev.smalti.distributed.LostPeerException;
+import dev.smalti.distributed.Rendezvous;
+import dev.smalti.distributed.Threads;
 import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phrase;
+import dev.smalti.tensor.Stopping;
 import dev.smalti.train.Checkpoints;
 import dev.smalti.train.Run;
 import dev.smalti.train.TrainingPhases;
@@ -12,9 +17,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** What all trainings take and say. */
 final class TrainingOptions {
@@ -24,12 +32,24 @@ final class TrainingOptions {
     @Option(names = "--resume", description = "go on with the run in --out from its newest checkpoint")
     private boolean resume;
 
+    @Option(
+            names = "--processes",
+            paramLabel = "N",
+            description =
+                    "train in N processes of this machine that share each batch; with RANK, WORLD_SIZE, MASTER_ADDR"
+                            + " and MASTER_PORT in the environment, as torchrun sets them, processes of several machines do"
+                            + " (default: 1)")
+    private int processes = 1;
+
     @Mixin
     private RecipeOptions of;
 
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec spec;
+
     /** Trains. */
     interface Work {
-        Run run(List<Watcher> watchers, BooleanSupplier stop);
+        Run run(List<Watcher> watchers, BooleanSupplier stop, Group group);
     }
 
     Path recipe() {
@@ -50,7 +70,82 @@ final class TrainingOptions {
 
     Verb.Answer answer(Observer progress, Interruption interruption, Work work) {
         interruption.left("the training had not begun");
-        Run run = work.run(List.of(new TrainingPhases(progress)), interruption::asked);
+        Optional<Rendezvous> meeting = Rendezvous.of(System.getenv());
+        boolean follows = meeting.filter(Rendezvous::here).isPresent();
+        if (processes < 1 || processes > 1 && meeting.isPresent() && !follows) {
+            throw new IllegalArgumentException(
+                    processes < 1
+                            ? "--processes must be at least 1, got " + processes
+                            : "--processes starts processes of this machine, and WORLD_SIZE says that others have started"
+                                    + " them: give one of the two");
+        }
+        if (processes > 1 && !follows) {
+            return together(progress, interruption, work);
+        }
+        if (meeting.isEmpty()) {
+            return trained(progress, interruption, work, Group.alone());
+        }
+        if (follows) {
+            ProcessHandle.current().parent().ifPresent(first -> first.onExit().thenRun(() -> end(first.pid())));
+        }
+        return joined(progress, interruption, work, meeting.get());
+    }
+
+    /** Of this machine, and this process the first. */
+    private Verb.Answer together(Observer progress, Interruption interruption, Work work) {
+        List<String> arguments = spec.root().commandLine().getParseResult().originalArgs();
+        if (System.getenv("OMP_NUM_THREADS") == null) {
+            Threads.share(processes);
+        }
+        try (Processes others = Processes.start(processes, arguments)) {
+            Runnable check = () -> {
+                interruption.check();
+                others.check();
+            };
+            try (Group group = Stopping.value(check, () -> others.meeting().join(lost -> {}))) {
+                return trained(progress, interruption, work, group);
+            } catch (LostPeerException e) {
+                throw new LostPeerException(others.reason(e) + left());
+            } catch (RuntimeException | Error e) {
+                others.destroy();
+                throw e;
+            }
+        }
+    }
+
+    /** One of several that others have started. */
+    private Verb.Answer joined(Observer progress, Interruption interruption, Work work, Rendezvous meeting) {
+        try (Group group = meeting.join(lost -> {
+            System.err.println("smalti: " + lost + left());
+            Runtime.getRuntime().halt(Failure.FAILED); // whatever it is at
+        })) {
+            if (group.writes()) {
+                return trained(progress, interruption, work, group);
+            }
+            Run run = work.run(List.of(new TrainingPhases(progress)), interruption::asked, group);
+            return new Verb.Answer(
+                    Map.of("rank", group.rank(), "processes", group.size(), "steps", run.step()),
+                    Phrase.of("process %d of %d: step %d of %d; process 0 has written %s")
+                            .with(group.rank(), group.size(), run.step(), run.of(), out));
+        } catch (LostPeerException e) {
+            throw new LostPeerException(e.getMessage() + left());
+        }
+    }
+
+    private static void end(long first) {
+        System.err.println("smalti: process 0, number " + first + " of the system, has ended");
+        Runtime.getRuntime().halt(Failure.FAILED);
+    }
+
+    /** What there is once a process has gone. */
+    private String left() {
+        return Checkpoints.latest(out)
+                .map(path -> "; the training has ended, and the same command with --resume goes on from " + path)
+                .orElse("; the training has ended, and there is no checkpoint yet");
+    }
+
+    private Verb.Answer trained(Observer progress, Interruption interruption, Work work, Group group) {
+        Run run = work.run(List.of(new TrainingPhases(progress)), interruption::asked, group);
         boolean complete = run.complete() && !interruption.asked(); // or stopped in its last preview or measure
         Path checkpoint = Checkpoints.latest(out).orElse(null);
         Map<String, Object> facts = new LinkedHashMap<>();

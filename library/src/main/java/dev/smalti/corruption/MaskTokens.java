@@ -1,7 +1,7 @@
 package dev.smalti.corruption;
 
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.tensor.Devices;
-import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Scalar;
@@ -84,7 +84,8 @@ public record MaskTokens(TokenSpace space, int masks, double share) {
      */
     public Tensor tokens(Tensor xt, Generator generator) {
         return random()
-                ? Devices.send(tokens(Tensors.uniform(generator, xt.size(0), xt.size(1))), xt.device(), ScalarType.Long)
+                ? Devices.send(
+                        tokens(WholeBatch.uniform(generator, xt.size(0), xt.size(1))), xt.device(), ScalarType.Long)
                 : null;
     }
 

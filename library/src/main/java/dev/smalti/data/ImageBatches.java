@@ -34,6 +34,7 @@ public final class ImageBatches implements AutoCloseable {
     private long head; // the step that is first in the queue
     private long epoch = -1;
     private int[] order; // of that epoch
+    private int stride = 1; // between the steps that are asked for
 
     public ImageBatches(ImageSet set, Preparation preparation, int batch, Seed seed, boolean skipBad) {
         this(set, preparation, batch, seed, skipBad, THREADS);
@@ -114,9 +115,9 @@ public final class ImageBatches implements AutoCloseable {
         }
         int ahead = loader.ahead();
         while (queue.size() <= ahead) {
-            queue.add(start(head + queue.size()));
+            queue.add(start(head + (long) queue.size() * stride));
         }
-        head++;
+        head += stride;
         Loader.Loaded loaded;
         try {
             loaded = queue.remove().await();
@@ -125,6 +126,12 @@ public final class ImageBatches implements AutoCloseable {
             throw e;
         }
         return Images.of(loaded.rgb(), loaded.labels(), preparation.size());
+    }
+
+    /** Prepares every {@code stride}-th batch ahead, where the others are other processes'. */
+    public ImageBatches every(int stride) {
+        this.stride = stride;
+        return this;
     }
 
     /** How many broken files were met and skipped so far. */

@@ -1,6 +1,7 @@
 package dev.smalti.job;
 
 import dev.smalti.data.Subset;
+import dev.smalti.distributed.Group;
 import dev.smalti.model.Encoding;
 import dev.smalti.model.Opening;
 import dev.smalti.prior.TokenBatch;
@@ -40,8 +41,9 @@ final class FileTokens implements TokenSource {
     /**
      * @param other held-out tokens; null for a share of these
      * @param tokenizer run folder or name of a bundled model; null for the one that the token file names
+     * @param group of the processes that share a batch
      */
-    FileTokens(Path tokens, Path other, Path tokenizer, PriorRecipe recipe, Seed seed, Device device) {
+    FileTokens(Path tokens, Path other, Path tokenizer, PriorRecipe recipe, Seed seed, Device device, Group group) {
         if (recipe.data() != null) {
             throw new JobException("data of the recipe says how images are prepared that are encoded while a prior is"
                     + " trained, and tokens are so already: leave it out, and give --crop and --flip to encode");
@@ -72,7 +74,7 @@ final class FileTokens implements TokenSource {
             throw e;
         }
         this.other = measured;
-        this.part = recipe.training().batch() / recipe.training().accumulation();
+        this.part = TrainTokenizer.part(recipe.training(), group);
     }
 
     private static int size(TokenFile file, Path path) {

@@ -7,6 +7,7 @@ import dev.smalti.data.ImageSet;
 import dev.smalti.data.Images;
 import dev.smalti.data.Preparation;
 import dev.smalti.data.Subset;
+import dev.smalti.distributed.Group;
 import dev.smalti.model.Encoding;
 import dev.smalti.model.Opening;
 import dev.smalti.prior.TokenBatch;
@@ -65,6 +66,7 @@ final class ImageTokens implements TokenSource {
      * @param known fingerprint of the tokenizer that a run goes on with, whichever checkpoint it is; null for the usual one
      * @param skipBad leaves broken images out instead of failing
      * @param observer told of the held-out images that are encoded first
+     * @param group of the processes that share a batch
      */
     ImageTokens(
             Path data,
@@ -74,7 +76,8 @@ final class ImageTokens implements TokenSource {
             PriorRecipe recipe,
             Seed seed,
             Device device,
-            Observer observer) {
+            Observer observer,
+            Group group) {
         if (recipe.training().precision().equals("tf32")) {
             throw new JobException(
                     "training.precision tf32 is a setting of the whole process, which images that are encoded"
@@ -85,7 +88,7 @@ final class ImageTokens implements TokenSource {
         this.device = device;
         this.precision = Precision.of("auto", device);
         this.noise = seed.child("noise");
-        this.part = recipe.training().batch() / recipe.training().accumulation();
+        this.part = TrainTokenizer.part(recipe.training(), group);
         TokenizerRecipe trained =
                 RecipeFile.read(folder.path().resolve("recipe.yaml"), TokenizerRecipe.class, List.of());
         ImageRecipe usual = new ImageRecipe(null, null);
@@ -106,11 +109,17 @@ final class ImageTokens implements TokenSource {
             Subset[] parts = Subset.divide(images, recipe.heldOut(), seed.child("held out"));
             int size = this.tokenizer.imageSize();
             Crop still = prepared.crop() == Crop.RANDOM ? Crop.CENTER : prepared.crop();
-            this.held = heldOut(parts[measured ? 1 : 0], new Preparation(size, still, false), skipBad, observer);
+            this.held = heldOut(
+                    parts[measured ? 1 : 0],
+                    new Preparation(size, still, false),
+                    part * group.size(),
+                    skipBad,
+                    observer);
             open.add(held);
             Preparation preparation = new Preparation(size, prepared.crop(), prepared.flip());
-            this.batches =
-                    new ImageBatches(parts[0], preparation, part, seed.child("images"), seed.child("data"), skipBad);
+            this.batches = new ImageBatches(
+                            parts[0], preparation, part, seed.child("images"), seed.child("data"), skipBad)
+                    .every(group.size());
         } catch (RuntimeException e) {
             for (int i = open.size() - 1; i >= 0; i--) {
                 closed(open.get(i), e);
@@ -140,9 +149,9 @@ final class ImageTokens implements TokenSource {
     }
 
     /** What is measured; or of the first image that can be read, so that there is something to tell the facts of all by. */
-    private TokenFile heldOut(Subset set, Preparation preparation, boolean skipBad, Observer observer) {
+    private TokenFile heldOut(Subset set, Preparation preparation, int most, boolean skipBad, Observer observer) {
         Phase phase = Phase.of("encoding held-out images", "images", measured ? set.size() : 1);
-        int together = measured ? Math.min(TOGETHER, part) : 1;
+        int together = measured ? Math.min(TOGETHER, most) : 1;
         Seed fixed = Encoding.noise(images);
         return Scope.value(() -> {
             List<Tensor> codes = new ArrayList<>();

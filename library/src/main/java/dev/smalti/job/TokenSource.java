@@ -29,7 +29,7 @@ interface TokenSource extends AutoCloseable {
     /** Fingerprints of what the grids were made by and measured on, by role. */
     Map<String, String> parents();
 
-    /** The {@code number}-th batch on the device, with labels; it depends on its number and the recipe's seed alone. */
+    /** The {@code number}-th batch of one process on the device, with labels; it depends on its number and the recipe's seed alone. */
     TokenBatch batch(long number);
 
     /** What isn't trained on but measured. */

@@ -7,6 +7,8 @@ import dev.smalti.data.ImageSet;
 import dev.smalti.data.Images;
 import dev.smalti.data.Preparation;
 import dev.smalti.data.Subset;
+import dev.smalti.distributed.Group;
+import dev.smalti.distributed.LostPeerException;
 import dev.smalti.metric.classifier.Classifier;
 import dev.smalti.recipe.FeaturesRecipe;
 import dev.smalti.recipe.Provenance;
@@ -57,27 +59,40 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
      * @param stop asked after each step, and often in previews and held-out measures
      */
     public Run run(List<Watcher> watchers, BooleanSupplier stop) {
-        try (Claim claim = RunFolder.claim(out)) {
-            return claimed(watchers, stop);
+        return run(watchers, stop, Group.alone());
+    }
+
+    /**
+     * The same in each of several processes, of which the first writes the run folder; the others must see it too.
+     *
+     * @param watchers of this process, beside those that write the run folder
+     * @throws LostPeerException if another process has gone
+     */
+    public Run run(List<Watcher> watchers, BooleanSupplier stop, Group group) {
+        try (Claim claim = group.writes() ? RunFolder.claim(out) : null) {
+            return claimed(watchers, stop, group);
         }
     }
 
-    private Run claimed(List<Watcher> watchers, BooleanSupplier stop) {
+    private Run claimed(List<Watcher> watchers, BooleanSupplier stop, Group group) {
         FeaturesRecipe read = RecipeFile.read(recipe, FeaturesRecipe.class, overrides);
         Seed seed = new Seed(read.seed());
-        Device device = Devices.of(read.training().device());
+        Device device = Devices.of(read.training().device(), group.localRank());
         int size = read.classifier().size();
         try (ImageSet images = ImageSet.open(data)) {
             List<String> names = classes(images, data);
-            RunFolder folder = RunFolder.prepare(out, RunFolder.Description.features(size, names), resume);
+            TrainTokenizer.agree(group, read, images.fingerprint());
+            RunFolder folder =
+                    group.writes() ? RunFolder.prepare(out, RunFolder.Description.features(size, names), resume) : null;
             Provenance provenance =
                     Provenance.of(read.seed(), TrainTokenizer.name(data), images.fingerprint(), Map.of());
             Subset[] parts = Subset.divide(images, read.data().heldOut(), seed.child("held out"));
             Preparation preparation =
                     new Preparation(size, read.data().crop(), read.data().flip());
-            int part = read.training().batch() / read.training().accumulation();
+            int part = TrainTokenizer.part(read.training(), group);
             try (Classifier classifier = read.classifier().build(names.size(), seed.child("weights"), device);
-                    ImageBatches batches = new ImageBatches(parts[0], preparation, part, seed.child("data"), skipBad)) {
+                    ImageBatches batches = new ImageBatches(parts[0], preparation, part, seed.child("data"), skipBad)
+                            .every(group.size())) {
                 TrainingRun<Images> run = new TrainingRun<>(
                         folder,
                         read,
@@ -87,13 +102,14 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
                         device,
                         List.of(classifier.objective()),
                         watchers,
-                        stop);
+                        stop,
+                        group);
                 Crop crop = read.data().crop() == Crop.RANDOM
                         ? Crop.CENTER
                         : read.data().crop();
                 Preparation still = new Preparation(size, crop, false);
                 return run.run(
-                        number -> on(device, batches.batch(number)),
+                        number -> on(device, batches.batch(group.share(number))),
                         parts[1].size() == 0 ? null : new Recognised(classifier, parts[1], still, device, skipBad),
                         null);
             }

@@ -2,6 +2,8 @@ package dev.smalti.job;
 
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.distributed.Group;
+import dev.smalti.distributed.LostPeerException;
 import dev.smalti.draw.RandomStreams;
 import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
@@ -113,10 +115,10 @@ public record TrainPrior(
         }
 
         /** @param known fingerprint of the tokenizer of the run that goes on; null for a new run */
-        TokenSource open(PriorRecipe recipe, String known, Seed seed, Device device, Observer observer) {
+        TokenSource open(PriorRecipe recipe, String known, Seed seed, Device device, Observer observer, Group group) {
             return tokens == null
-                    ? new ImageTokens(images, tokenizer, known, skipBad, recipe, seed, device, observer)
-                    : new FileTokens(tokens, heldOut, tokenizer, recipe, seed, device);
+                    ? new ImageTokens(images, tokenizer, known, skipBad, recipe, seed, device, observer, group)
+                    : new FileTokens(tokens, heldOut, tokenizer, recipe, seed, device, group);
         }
     }
 
@@ -149,19 +151,29 @@ public record TrainPrior(
      * @param stop asked after each step, and often in previews and held-out measures
      */
     public Run run(List<Watcher> watchers, BooleanSupplier stop) {
-        try (Claim claim = RunFolder.claim(out)) {
-            return claimed(watchers, stop);
+        return run(watchers, stop, Group.alone());
+    }
+
+    /**
+     * The same in each of several processes, of which the first writes the run folder; the others must see it too.
+     *
+     * @param watchers of this process, beside those that write the run folder
+     * @throws LostPeerException if another process has gone
+     */
+    public Run run(List<Watcher> watchers, BooleanSupplier stop, Group group) {
+        try (Claim claim = group.writes() ? RunFolder.claim(out) : null) {
+            return claimed(watchers, stop, group);
         }
     }
 
-    private Run claimed(List<Watcher> watchers, BooleanSupplier stop) {
+    private Run claimed(List<Watcher> watchers, BooleanSupplier stop, Group group) {
         PriorRecipe read = RecipeFile.read(recipe, PriorRecipe.class, overrides);
         Seed seed = new Seed(read.seed());
-        Device device = Devices.of(read.training().device());
+        Device device = Devices.of(read.training().device(), group.localRank());
         Observer observer = phase -> watchers.forEach(each -> each.seen(phase));
         boolean begun = resume && Files.exists(out.resolve("model.json"));
         String known = begun ? RunFolder.open(out).description().tokenizer() : null;
-        try (TokenSource source = data.open(read, known, seed, device, observer);
+        try (TokenSource source = data.open(read, known, seed, device, observer, group);
                 Teacher distilled = Teacher.open(teacher, read, source.facts(), source.name(), device);
                 Prior prior = build(source.recipe(), source.facts(), source.name(), seed.child("weights"), device)) {
             FromRun begins = FromRun.open(from, UnaryOperator.identity(), out);
@@ -175,8 +187,11 @@ public record TrainPrior(
                     ? prior.objectives()
                     : distilled.of(prior, read, seed.child("masks")).objectives();
             RunFolder made = source.tokenizer();
-            RunFolder folder = RunFolder.prepare(out, description(source, prior), resume);
-            if (made != null && !Files.exists(out.resolve("tokenizer").resolve("model.json"))) {
+            TrainTokenizer.agree(group, source.recipe(), source.fingerprint());
+            RunFolder folder = group.writes() ? RunFolder.prepare(out, description(source, prior), resume) : null;
+            if (made != null
+                    && group.writes()
+                    && !Files.exists(out.resolve("tokenizer").resolve("model.json"))) {
                 made.copyModel(out.resolve("tokenizer"), ScalarType.Float);
             }
             Provenance provenance = Provenance.of(
@@ -184,16 +199,25 @@ public record TrainPrior(
                     TrainTokenizer.name(data.path()),
                     source.fingerprint(),
                     parents(source, distilled, begins));
-            int part = read.training().batch() / read.training().accumulation();
+            int part = read.training().part(group.size());
             TrainingRun<TokenBatch> run = new TrainingRun<>(
-                    folder, source.recipe(), provenance, read.training(), seed, device, objectives, watchers, stop);
-            Tokenizer decoder = made == null ? null : made.tokenizer(device);
+                    folder,
+                    source.recipe(),
+                    provenance,
+                    read.training(),
+                    seed,
+                    device,
+                    objectives,
+                    watchers,
+                    stop,
+                    group);
+            Tokenizer decoder = made == null || !group.writes() ? null : made.tokenizer(device);
             try {
                 TokenSource.HeldOutGrids held = source.heldOut();
                 Precision precision = Precision.toTrain(read.training().precision(), device);
-                int together = Math.min(MEASURED, part);
+                int together = Math.min(MEASURED, part * group.size());
                 return run.run(
-                        number -> taken(source.batch(number), prior),
+                        number -> taken(source.batch(group.share(number)), prior),
                         held.order().length == 0 || distilled != null
                                 ? null
                                 : new Held(held, prior, together, seed, device, precision),

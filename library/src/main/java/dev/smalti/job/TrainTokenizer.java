@@ -8,6 +8,8 @@ import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.data.Preparation;
 import dev.smalti.data.Subset;
+import dev.smalti.distributed.Group;
+import dev.smalti.distributed.LostPeerException;
 import dev.smalti.evaluate.Reconstruction;
 import dev.smalti.model.Encoding;
 import dev.smalti.network.Objective;
@@ -28,6 +30,7 @@ import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.tokenizer.TokenizerConfiguration;
 import dev.smalti.train.HeldOut;
 import dev.smalti.train.Run;
+import dev.smalti.train.TrainingConfiguration;
 import dev.smalti.train.Watcher;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -73,15 +76,25 @@ public record TrainTokenizer(
      * @param stop asked after each step, and often in previews and held-out measures
      */
     public Run run(List<Watcher> watchers, BooleanSupplier stop) {
-        try (Claim claim = RunFolder.claim(out)) {
-            return claimed(watchers, stop);
+        return run(watchers, stop, Group.alone());
+    }
+
+    /**
+     * The same in each of several processes, of which the first writes the run folder; the others must see it too.
+     *
+     * @param watchers of this process, beside those that write the run folder
+     * @throws LostPeerException if another process has gone
+     */
+    public Run run(List<Watcher> watchers, BooleanSupplier stop, Group group) {
+        try (Claim claim = group.writes() ? RunFolder.claim(out) : null) {
+            return claimed(watchers, stop, group);
         }
     }
 
-    private Run claimed(List<Watcher> watchers, BooleanSupplier stop) {
+    private Run claimed(List<Watcher> watchers, BooleanSupplier stop, Group group) {
         TokenizerRecipe read = RecipeFile.read(recipe, TokenizerRecipe.class, overrides);
         Seed seed = new Seed(read.seed());
-        Device device = Devices.of(read.training().device());
+        Device device = Devices.of(read.training().device(), group.localRank());
         Map<String, String> parents = new LinkedHashMap<>(
                 read.tokenizer().parents()); // before seconds of building, since files may be missing
         try (ImageSet images = ImageSet.open(data);
@@ -97,29 +110,50 @@ public record TrainTokenizer(
                 parents.putAll(begins.parents());
             });
             List<Objective<Tensor>> objectives = tokenizer.objectives();
-            RunFolder folder =
-                    RunFolder.prepare(out, RunFolder.Description.tokenizer(tokenizer.space(), tokens), resume);
+            agree(group, read, images.fingerprint());
+            RunFolder folder = group.writes()
+                    ? RunFolder.prepare(out, RunFolder.Description.tokenizer(tokenizer.space(), tokens), resume)
+                    : null;
             Provenance provenance = Provenance.of(read.seed(), name(data), images.fingerprint(), parents);
             Subset[] parts = Subset.divide(images, read.data().heldOut(), seed.child("held out"));
             int size = read.tokenizer().size();
             Preparation preparation =
                     new Preparation(size, read.data().crop(), read.data().flip());
-            int part = read.training().batch() / read.training().accumulation();
-            try (ImageBatches batches = new ImageBatches(parts[0], preparation, part, seed.child("data"), skipBad)) {
+            int part = part(read.training(), group);
+            try (ImageBatches batches =
+                    new ImageBatches(parts[0], preparation, part, seed.child("data"), skipBad).every(group.size())) {
                 TrainingRun<Tensor> run = new TrainingRun<>(
-                        folder, read, provenance, read.training(), seed, device, objectives, watchers, stop);
+                        folder, read, provenance, read.training(), seed, device, objectives, watchers, stop, group);
                 Crop crop = read.data().crop() == Crop.RANDOM
                         ? Crop.CENTER
                         : read.data().crop();
                 Precision precision = Precision.toTrain(read.training().precision(), device);
-                int together = Math.min(MEASURED, part);
+                int together = Math.min(MEASURED, part * group.size());
                 Looking looking = new Looking(
                         tokenizer, parts[1], new Preparation(size, crop, false), together, device, precision);
                 return run.run(
-                        number -> batches.batch(number).pixels().to(device, ScalarType.Float),
+                        number -> batches.batch(group.share(number)).pixels().to(device, ScalarType.Float),
                         parts[1].size() == 0 ? null : new Measured(looking, skipBad),
                         parts[1].size() == 0 ? null : new Returned(looking, skipBad));
             }
+        }
+    }
+
+    /**
+     * Looks whether all processes train the same on the same. Each has seen by then what the run folder holds, which the first one changes
+     * from now on.
+     */
+    static void agree(Group group, Record recipe, String data) {
+        group.requireSame("recipe", recipe.toString());
+        group.requireSame("data", data);
+    }
+
+    /** @throws JobException if the processes can't share a batch */
+    static int part(TrainingConfiguration training, Group group) {
+        try {
+            return training.part(group.size());
+        } catch (IllegalArgumentException e) {
+            throw new JobException(e.getMessage(), e);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.smalti.network;
 
+import dev.smalti.distributed.Group;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -7,9 +8,12 @@ import org.bytedeco.pytorch.global.torch;
 
 /**
  * Batch normalisation over images: statistics of the batch in training (and a running average of them, momentum 0.1), the
- * running statistics otherwise. [B, C, H, W] -> the same.
+ * running statistics otherwise. [B, C, H, W] -> the same. The batch is the whole one, where several processes share it.
  */
 public final class BatchNorm {
+    private static final double MOMENTUM = 0.1;
+    private static final double EPSILON = 1e-5;
+
     private final Parameters parameters;
     private final Tensor weight;
     private final Tensor bias;
@@ -40,6 +44,9 @@ public final class BatchNorm {
         if (training) {
             batches.add_(new Scalar(1));
         }
+        if (training && Group.now().size() > 1) {
+            return SharedBatchNorm.forward(x, weight, bias, mean, variance, MOMENTUM, EPSILON);
+        }
         return torch.batch_norm(
                 x,
                 Tensors.optional(weight),
@@ -47,8 +54,8 @@ public final class BatchNorm {
                 Tensors.optional(mean),
                 Tensors.optional(variance),
                 training,
-                0.1,
-                1e-5,
+                MOMENTUM,
+                EPSILON,
                 false);
     }
 }

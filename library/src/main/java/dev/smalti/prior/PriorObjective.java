@@ -1,11 +1,11 @@
 package dev.smalti.prior;
 
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
-import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -61,7 +61,7 @@ public record PriorObjective(PriorCore core, double labelDropping, BatchMethod m
         Tensor label = null;
         int classes = core.classes();
         if (classes > 0) {
-            Tensor hidden = Tensors.uniform(
+            Tensor hidden = WholeBatch.uniform(
                             seed.child("labels").generator(), batch.labels().size(0))
                     .lt(new Scalar(labelDropping));
             label = batch.labels()

@@ -1,5 +1,6 @@
 package dev.smalti.run;
 
+import dev.smalti.distributed.Group;
 import dev.smalti.network.Objective;
 import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
@@ -43,7 +44,9 @@ public final class TrainingRun<B> {
     private final List<Objective<B>> objectives;
     private final List<Watcher> watchers;
     private final BooleanSupplier stop;
+    private final Group group;
 
+    /** Of one process. */
     public TrainingRun(
             RunFolder folder,
             Record recipe,
@@ -54,6 +57,21 @@ public final class TrainingRun<B> {
             List<Objective<B>> objectives,
             List<Watcher> watchers,
             BooleanSupplier stop) {
+        this(folder, recipe, provenance, configuration, seed, device, objectives, watchers, stop, Group.alone());
+    }
+
+    /** @param folder null in a process that doesn't {@linkplain Group#writes write} */
+    public TrainingRun(
+            RunFolder folder,
+            Record recipe,
+            Provenance provenance,
+            TrainingConfiguration configuration,
+            Seed seed,
+            Device device,
+            List<Objective<B>> objectives,
+            List<Watcher> watchers,
+            BooleanSupplier stop,
+            Group group) {
         this.folder = folder;
         this.recipe = recipe;
         this.provenance = provenance;
@@ -63,6 +81,7 @@ public final class TrainingRun<B> {
         this.objectives = objectives;
         this.watchers = watchers;
         this.stop = stop;
+        this.group = group;
     }
 
     /**
@@ -80,13 +99,37 @@ public final class TrainingRun<B> {
         }
         List<Player<B>> players = new ArrayList<>();
         for (Objective<B> objective : objectives) {
-            players.add(Player.of(objective, configuration, players.isEmpty()));
+            players.add(Player.of(objective, configuration, players.isEmpty() && group.writes()));
         }
+        try {
+            return group.writes() ? written(players, batches, heldOut, sheet) : followed(players, batches);
+        } finally {
+            players.forEach(Player::close);
+        }
+    }
+
+    /** The steps alone: what they lead to the first process writes. */
+    private Run followed(List<Player<B>> players, LongFunction<B> batches) {
+        Checkpoints checkpoints = new Checkpoints(null, players, configuration, seed.value(), new MeasureSums());
+        long begin = checkpoints.share(group, 0);
+        Run run = loop(players, batches, watchers, stop, begin);
+        group.any(false); // the first one is done too
+        return run;
+    }
+
+    private Run loop(
+            List<Player<B>> players, LongFunction<B> batches, List<Watcher> all, BooleanSupplier end, long begin) {
+        TrainLoop<B> loop =
+                new TrainLoop<>(players, batches, configuration, seed.child("training"), device, all, end, group);
+        return Stopping.value(() -> {}, () -> loop.run(begin)); // a step that was begun is finished
+    }
+
+    private Run written(List<Player<B>> players, LongFunction<B> batches, HeldOut heldOut, Sheet sheet) {
         try {
             MeasureSums sums = new MeasureSums();
             Checkpoints checkpoints = new Checkpoints(folder.path(), players, configuration, seed.value(), sums);
             Optional<Path> latest = Checkpoints.latest(folder.path());
-            long begin = latest.map(checkpoints::read).orElse(0L);
+            long begin = checkpoints.share(group, latest.map(checkpoints::read).orElse(0L));
             RecipeFile.write(folder.path().resolve("recipe.yaml"), recipe);
             Path origin = folder.path().resolve("provenance.json");
             if (!Files.exists(origin)) {
@@ -110,9 +153,8 @@ public final class TrainingRun<B> {
                 all.add(new Previews(folder.path(), every, average, sheet, this::tell, stop, System::nanoTime, told));
             }
             BooleanSupplier end = () -> stop.getAsBoolean() || best.outOfPatience();
-            TrainLoop<B> loop =
-                    new TrainLoop<>(players, batches, configuration, seed.child("training"), device, all, end);
-            Run run = Stopping.value(() -> {}, () -> loop.run(begin)); // a step that was begun is finished
+            Run run = loop(players, batches, all, end, begin);
+            group.any(false);
             return run.complete() || !best.outOfPatience() ? run : run.ended(why(heldOut, best));
         } catch (NotFiniteException e) {
             throw new IllegalStateException(
@@ -123,8 +165,6 @@ public final class TrainingRun<B> {
                                     .orElse("There is no checkpoint yet; start again with a lower"
                                             + " --set training.learning_rate"),
                     e);
-        } finally {
-            players.forEach(Player::close);
         }
     }
 

@@ -46,6 +46,27 @@ public final class Devices {
     }
 
     /**
+     * That of one of several processes of a machine, which take a GPU each where the name is {@code cuda}, or {@code auto} where there
+     * are any.
+     *
+     * @param process which of them, from 0
+     * @throws IllegalArgumentException as {@link #of(String)}, or if there are fewer GPUs
+     */
+    public static Device of(String name, int process) {
+        boolean gpu = name.equals("cuda") || name.equals("auto") && torch.cuda_is_available();
+        if (process == 0 || !gpu) {
+            return of(name);
+        }
+        long count = torch.cuda_is_available() ? torch.getNumGPUs() : 0;
+        if (process >= count) {
+            throw new IllegalArgumentException(
+                    "process " + process + " of this machine needs a GPU of its own, and there are " + count
+                            + ": start fewer processes, or choose cpu");
+        }
+        return of("cuda:" + process);
+    }
+
+    /**
      * The device of a name: {@code cpu}, {@code cuda}, {@code cuda:1}, or {@code auto} for a GPU if there is one.
      *
      * @throws IllegalArgumentException if the name is unknown, or the device is not there

@@ -1,5 +1,6 @@
 package dev.smalti.train;
 
+import dev.smalti.distributed.Group;
 import dev.smalti.network.Parameters;
 import dev.smalti.tensor.Operation;
 import dev.smalti.tensor.Scope;
@@ -99,6 +100,27 @@ final class AdamW implements AutoCloseable {
             }
         });
         return names;
+    }
+
+    /** Makes each gradient the mean of those of all processes, which have one of the same weights. */
+    void share(Group group) {
+        if (group.size() == 1) {
+            return;
+        }
+        Scope.free(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                List<Tensor> all = new ArrayList<>();
+                for (Tensor weight : weights.values()) {
+                    Tensor gradient = weight.grad();
+                    if (gradient.defined()) {
+                        all.add(gradient);
+                    }
+                }
+                group.sum(all);
+                Scalar share = new Scalar(1.0 / group.size());
+                all.forEach(each -> each.mul_(share));
+            }
+        });
     }
 
     /**

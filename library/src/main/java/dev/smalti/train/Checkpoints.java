@@ -2,6 +2,7 @@ package dev.smalti.train;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.smalti.distributed.Group;
 import dev.smalti.network.Blueprint;
 import dev.smalti.tensor.BadFileException;
 import dev.smalti.tensor.Excerpt;
@@ -9,6 +10,7 @@ import dev.smalti.tensor.JsonFile;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
+import dev.smalti.tensor.Tensors;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -234,6 +236,24 @@ public final class Checkpoints implements Watcher {
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(e.getMessage() + ". " + wayOut(checkpoint), e);
         }
+    }
+
+    /**
+     * Gives all processes what the first one has read, or begins with: all that steps change but the averages, which the first
+     * one alone keeps.
+     *
+     * @param step that it has read
+     * @return the same in all
+     */
+    public long share(Group group, long step) {
+        return Scope.value(() -> {
+            Tensor at = Tensors.longs(step);
+            List<Tensor> all = new ArrayList<>(weights().values());
+            all.addAll(optimizer().values());
+            all.add(at);
+            group.broadcast(all);
+            return at.item_long();
+        });
     }
 
     private String wayOut(Path checkpoint) {

@@ -1,5 +1,6 @@
 package dev.smalti.train;
 
+import dev.smalti.distributed.Group;
 import dev.smalti.network.Loss;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -33,12 +34,9 @@ public final class TrainLoop<B> {
     private final Precision precision;
     private final List<Watcher> watchers;
     private final BooleanSupplier stop;
+    private final Group group;
 
-    /**
-     * @param batches the n-th part of a batch: part p of step s is number s·accumulation + p. Asked for one at a time, in
-     *     order, on a thread of the loop's own, while the one before is trained on
-     * @param stop asked after each step: whether to end there
-     */
+    /** Of one process. */
     public TrainLoop(
             List<Player<B>> players,
             LongFunction<B> batches,
@@ -47,6 +45,28 @@ public final class TrainLoop<B> {
             Device device,
             List<Watcher> watchers,
             BooleanSupplier stop) {
+        this(players, batches, configuration, seed, device, watchers, stop, Group.alone());
+    }
+
+    /**
+     * Of several processes, which all begin with the same numbers and take the same steps.
+     *
+     * @param batches the n-th part of a batch: part p of step s is number s·accumulation + p. Asked for one at a time, in
+     *     order, on a thread of the loop's own, while the one before is trained on; of several processes each gives its own items
+     *     of it
+     * @param watchers of this process; the others wait meanwhile
+     * @param stop asked after each step: whether to end there; if it says so in any process, all end
+     * @param group of the processes
+     */
+    public TrainLoop(
+            List<Player<B>> players,
+            LongFunction<B> batches,
+            TrainingConfiguration configuration,
+            Seed seed,
+            Device device,
+            List<Watcher> watchers,
+            BooleanSupplier stop,
+            Group group) {
         this.players = List.copyOf(players);
         this.batches = batches;
         this.configuration = configuration;
@@ -55,6 +75,7 @@ public final class TrainLoop<B> {
         this.precision = Precision.toTrain(configuration.precision(), device);
         this.watchers = List.copyOf(watchers);
         this.stop = stop;
+        this.group = group;
     }
 
     /**
@@ -77,7 +98,7 @@ public final class TrainLoop<B> {
                 player.objective().parameters().requireGradients(true);
                 player.objective().parameters().recompute(configuration.recompute());
             }
-            while (!run.complete() && !stop.getAsBoolean()) {
+            while (!run.complete() && !group.any(stop.getAsBoolean())) {
                 long step = run.step();
                 Map<String, Double> measures = step(step, ahead);
                 double seconds = (System.nanoTime() - started) / 1e9;
@@ -90,6 +111,9 @@ public final class TrainLoop<B> {
             }
         } catch (StoppedWorkException e) {
             // what a watcher left undone of its step it does when the run goes on
+            if (!run.complete()) {
+                group.any(true); // who waits for the next step
+            }
         }
         for (Watcher watcher : watchers) {
             watcher.stopped(run);
@@ -99,7 +123,7 @@ public final class TrainLoop<B> {
 
     private Map<String, Double> step(long step, BatchesAhead<B> ahead) {
         Map<String, Double> measures = Scope.value(() -> {
-            List<Reading> readings = gradients(step, ahead);
+            List<Reading> readings = together(gradients(step, ahead));
             if (device.is_cuda()) { // it decides for itself, and is waited for when all of the step is on its way
                 apply(step, flaw(readings));
                 return read(readings, step);
@@ -114,6 +138,25 @@ public final class TrainLoop<B> {
             }
         }
         return measures;
+    }
+
+    /** Of all processes: the mean of each number, and the sums of those by time. */
+    private List<Reading> together(List<Reading> own) {
+        if (group.size() == 1) {
+            return own;
+        }
+        Tensor all = Tensors.cat(own.stream().map(Reading::value).toList());
+        group.sum(List.of(all));
+        List<Reading> together = new ArrayList<>();
+        long at = 0;
+        for (Reading each : own) {
+            long count = each.value().numel();
+            Tensor sum = all.narrow(0, at, count);
+            Tensor value = count > 1 ? sum : sum.div(new Scalar((double) group.size()));
+            together.add(new Reading(each.name(), each.checked(), value, each.parts()));
+            at += count;
+        }
+        return together;
     }
 
     private void apply(long step, Tensor flaw) {
@@ -138,24 +181,33 @@ public final class TrainLoop<B> {
     private List<Reading> gradients(long step, BatchesAhead<B> ahead) {
         List<Reading> readings = new ArrayList<>();
         Seed now = seed.child(step);
-        torch.manual_seed(now.child("dropout").value());
+        torch.manual_seed(dropout(now).value());
         for (int part = 0; part < configuration.accumulation(); part++) {
             Seed draw = now.child(part);
-            readings.addAll(Scope.keep(() -> {
-                List<Reading> own = new ArrayList<>();
-                B batch = ahead.next();
-                for (Player<B> player : players) {
-                    own.addAll(descend(player, batch, step, draw));
-                }
-                return own;
-            }));
+            readings.addAll(Group.among(
+                    group,
+                    () -> Scope.keep(() -> {
+                        List<Reading> own = new ArrayList<>();
+                        B batch = ahead.next();
+                        for (Player<B> player : players) {
+                            own.addAll(descend(player, batch, step, draw));
+                        }
+                        return own;
+                    })));
         }
         for (Player<B> player : players) {
+            player.optimizer().share(group);
             String name = player.objective().name();
             Tensor norm = player.optimizer().clip(configuration.clip());
             readings.add(reading(name + ".gradient_norm", "gradient of the " + name, norm, 1));
         }
         return readings;
+    }
+
+    /** Other in each process: the first one has that of one by itself. */
+    private Seed dropout(Seed now) {
+        Seed first = now.child("dropout");
+        return group.rank() == 0 ? first : first.child(group.rank());
     }
 
     /** Adds the gradient of one player's loss on one part of a batch; the other players' weights stand still. */

@@ -1,5 +1,6 @@
 package dev.smalti.train;
 
+import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Precision;
 import java.util.List;
 
@@ -131,6 +132,22 @@ public record TrainingConfiguration(
                     "validate_every, preview_every and held_out_items must be at least 0, got " + validateEvery + ", "
                             + previewEvery + " and " + heldOutItems);
         }
+    }
+
+    /**
+     * Items of a part of a batch, of which there are {@link #accumulation}, that each of several processes takes.
+     *
+     * @throws IllegalArgumentException if they don't come out even
+     */
+    public int part(int processes) {
+        int part = batch / accumulation;
+        if (part % processes != 0) {
+            throw new IllegalArgumentException(
+                    Phrase.of("the processes must share training.batch / training.accumulation (%d / %d) evenly, got %d"
+                                    + " processes: take a batch that is a multiple of %d, or other processes")
+                            .with(batch, accumulation, processes, accumulation * processes));
+        }
+        return part / processes;
     }
 
     /** To measure an item takes a third of the time of training on it, or less: so a measurement takes a thirtieth of the time. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.smalti.data.Crop;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
+import dev.smalti.distributed.Group;
 import dev.smalti.model.Opening;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.recipe.ImageRecipe;
@@ -221,8 +222,8 @@ class TrainOnImagesTest {
         List<String> all = List.of("held_out=0");
         PriorRecipe recipe = RecipeFile.read(recipe("of-rdpm"), PriorRecipe.class, all);
         Scope.free(() -> {
-            try (ImageTokens source =
-                    new ImageTokens(broken, rdpm, null, true, recipe, new Seed(1), Devices.cpu(), Observer.NONE)) {
+            try (ImageTokens source = new ImageTokens(
+                    broken, rdpm, null, true, recipe, new Seed(1), Devices.cpu(), Observer.NONE, Group.alone())) {
                 assertThat(source.facts().size()).isEqualTo(1);
                 assertThat(source.heldOut().order()).isEmpty();
                 assertThat(source.batch(0).codes().size(0)).isEqualTo(4);
@@ -366,7 +367,8 @@ class TrainOnImagesTest {
     }
 
     private static ImageTokens source(PriorRecipe recipe) {
-        return new ImageTokens(images, rdpm, null, false, recipe, new Seed(1), Devices.cpu(), Observer.NONE);
+        return new ImageTokens(
+                images, rdpm, null, false, recipe, new Seed(1), Devices.cpu(), Observer.NONE, Group.alone());
     }
 
     private static List<String> rows(List<TokenBatch> batches) {

@@ -1,6 +1,7 @@
 package dev.smalti.metric.classifier;
 
 import dev.smalti.data.Images;
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.network.Blueprint;
 import dev.smalti.network.Convolution;
 import dev.smalti.network.Dropout;
@@ -248,11 +249,15 @@ public final class Classifier implements AutoCloseable {
         int batch = Math.toIntExact(images.size(0));
         int size = Math.toIntExact(images.size(dimension));
         int most = configuration.shift();
+        int first = Math.toIntExact(WholeBatch.first(batch));
+        int[] shifts = new int[Math.toIntExact(WholeBatch.items(batch))]; // of all, so that each image has its own
+        for (int i = 0; i < shifts.length; i++) {
+            shifts[i] = random.nextInt(-most, most + 1);
+        }
         long[] from = new long[batch * size];
         for (int i = 0; i < batch; i++) {
-            int shift = random.nextInt(-most, most + 1);
             for (int j = 0; j < size; j++) {
-                from[i * size + j] = Math.max(0, Math.min(size - 1, j + shift));
+                from[i * size + j] = Math.max(0, Math.min(size - 1, j + shifts[first + i]));
             }
         }
         long[] shape = {batch, 1, 1, 1};

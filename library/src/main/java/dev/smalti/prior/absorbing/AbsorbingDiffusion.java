@@ -2,6 +2,7 @@ package dev.smalti.prior.absorbing;
 
 import dev.smalti.corruption.Absorbing;
 import dev.smalti.corruption.MaskTokens;
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.draw.Order;
 import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.Unmasking.Reveal;
@@ -91,7 +92,7 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
     public PriorObjective objective() {
         return new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
             Tensor t = LowDiscrepancyTimes.times(generator, x0.size(0), steps); // [B]
-            return trainingLoss(x0, label, t, Tensors.uniform(generator, x0.size(0), space.length()), generator);
+            return trainingLoss(x0, label, t, WholeBatch.uniform(generator, x0.size(0), space.length()), generator);
         });
     }
 

@@ -1,5 +1,6 @@
 package dev.smalti.prior.lcmd;
 
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
@@ -186,9 +187,9 @@ public final class Lcmd implements Prior {
         Tensor even = LowDiscrepancyTimes.numbers(generator, size);
         Tensor t = spread() ? configuration.noise().times(even) : even;
         Tensor least = t.sub(new Scalar(configuration.consistency().nearby())).clamp_min(new Scalar(0.0));
-        Tensor s = least.add(t.sub(least).mul(Tensors.uniform(generator, size)));
-        Tensor ratio = Tensors.uniform(generator, size);
-        Tensor fate = Tensors.uniform(generator, size, space.length());
+        Tensor s = least.add(t.sub(least).mul(WholeBatch.uniform(generator, size)));
+        Tensor ratio = WholeBatch.uniform(generator, size);
+        Tensor fate = WholeBatch.uniform(generator, size, space.length());
         Tensor start = noise(x0, generator);
         Tensor noise = noise(x0, generator);
         boolean drawn = teacher != null && configuration.consistency().pair() == Pair.DATA;
@@ -196,8 +197,10 @@ public final class Lcmd implements Prior {
     }
 
     private Tensor noise(Tensor x0, Generator generator) { // [B, L, D]
-        long[] shape = {x0.size(0), space.length(), configuration.embedding().dimension()};
-        Tensor noise = torch.randn(shape, new GeneratorOptional(generator), Tensors.options(ScalarType.Float));
+        Tensor noise = WholeBatch.own(x0.size(0), all -> {
+            long[] shape = {all, space.length(), configuration.embedding().dimension()};
+            return torch.randn(shape, new GeneratorOptional(generator), Tensors.options(ScalarType.Float));
+        });
         return Devices.send(noise, x0.device(), ScalarType.Float);
     }
 

@@ -2,6 +2,7 @@ package dev.smalti.prior.maskgit;
 
 import dev.smalti.corruption.Absorbing;
 import dev.smalti.corruption.MaskTokens;
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.draw.Steps;
 import dev.smalti.draw.Unmasking;
 import dev.smalti.network.Denoiser;
@@ -87,8 +88,8 @@ public final class MaskGit implements SearchableSteps, MaskedPrior {
     @Override
     public PriorObjective objective() {
         return new PriorObjective(core, configuration.labelDropping(), (x0, label, generator) -> {
-            Tensor r = Tensors.uniform(generator, x0.size(0)); // [B]
-            Tensor lost = lost(r, Tensors.uniform(generator, x0.size(0), length)); // [B, L]
+            Tensor r = WholeBatch.uniform(generator, x0.size(0)); // [B]
+            Tensor lost = lost(r, WholeBatch.uniform(generator, x0.size(0), length)); // [B, L]
             return trainingLoss(x0, label, lost, generator);
         });
     }
@@ -150,7 +151,7 @@ public final class MaskGit implements SearchableSteps, MaskedPrior {
 
     /** The weighted mean; 0 where nothing has weight. */
     private static Tensor mean(Tensor values, Tensor weight) {
-        return values.mul(weight).sum().div(weight.sum().clamp_min(new Scalar(1e-9)));
+        return values.mul(weight).sum().div(WholeBatch.mean(weight.sum()).clamp_min(new Scalar(1e-9)));
     }
 
     /** Log-probabilities of the codes at some positions of grids that lost some tokens. -> float32 [M, K] */

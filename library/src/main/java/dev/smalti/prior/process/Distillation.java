@@ -2,6 +2,7 @@ package dev.smalti.prior.process;
 
 import dev.smalti.corruption.Absorbing;
 import dev.smalti.corruption.MaskTokens;
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Guidance;
 import dev.smalti.network.Loss;
@@ -185,7 +186,7 @@ public final class Distillation {
         Device device = xt.device();
         Tensor m = LowDiscrepancyTimes.times(generator, batch, length); // [B]
         Tensor lost = Devices.send(
-                Absorbing.exactly(m, Tensors.uniform(generator, batch, length)), device, ScalarType.Bool); // [B, L]
+                Absorbing.exactly(m, WholeBatch.uniform(generator, batch, length)), device, ScalarType.Bool); // [B, L]
         Tensor own = lost.flatten().index_select(0, pass.at()).nonzero().squeeze(1); // of those drawn, [M]
         Tensor at = pass.at().index_select(0, own);
         Divergence divergence = divergence(absorbing.mask(pass.x0(), lost), label, at, generator);
@@ -211,7 +212,8 @@ public final class Distillation {
             Tensor x = xt;
             for (int step = 0; step < done; step++) {
                 Tensor x0 = pass(x, tokens, label, generator).x0();
-                Tensor revealed = Tensors.uniform(generator, xt.size(0), length).lt(new Scalar(1.0 / (steps - step)));
+                Tensor revealed =
+                        WholeBatch.uniform(generator, xt.size(0), length).lt(new Scalar(1.0 / (steps - step)));
                 x = torch.where(Devices.send(revealed, xt.device(), ScalarType.Bool), x0, x);
             }
             return x;
@@ -223,7 +225,10 @@ public final class Distillation {
     private Pass pass(Tensor xt, Tensor tokens, Tensor label, Generator generator) {
         Tensor at = absorbing.masked(xt).flatten().nonzero().squeeze(1); // [N]
         Tensor logits = student.logits(xt, label, at, tokens); // [N, K]
-        Tensor u = Devices.send(Tensors.uniform(generator, at.numel()), xt.device(), ScalarType.Double);
+        Tensor u = Devices.send(
+                WholeBatch.ofUneven(at.numel(), all -> Tensors.uniform(generator, all)),
+                xt.device(),
+                ScalarType.Double);
         Tensor codes = Categorical.drawOfMany(logits.detach(), 1, u, null); // [N]
         return new Pass(at, logits, xt.flatten().index_copy(0, at, codes).view_as(xt));
     }

@@ -1,5 +1,6 @@
 package dev.smalti.prior.process;
 
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Scalar;
@@ -25,12 +26,12 @@ public record ImportanceMasking(Tensor u, Tensor weight) {
     public static ImportanceMasking draw(Generator generator, Tensor p, long length) {
         long batch = p.size(0);
         Tensor share = p.unsqueeze(1); // [B, 1]
-        Tensor surely = Tensors.uniform(generator, batch, 1).lt(new Scalar(0.5));
-        Tensor which = Tensors.uniform(generator, batch, 1)
+        Tensor surely = WholeBatch.uniform(generator, batch, 1).lt(new Scalar(0.5));
+        Tensor which = WholeBatch.uniform(generator, batch, 1)
                 .mul(new Scalar((double) length))
                 .to(ScalarType.Long);
         Tensor place = torch.arange(new Scalar(length), Tensors.options(ScalarType.Long)); // [L]
-        Tensor u = Tensors.uniform(generator, batch, length);
+        Tensor u = WholeBatch.uniform(generator, batch, length);
         u = torch.where(place.eq(which).logical_and(surely), u.mul(share), u);
         Tensor lost = u.lt(share).sum(new long[] {1}, false, new ScalarTypeOptional(ScalarType.Double)); // m
         Tensor often = lost.div(p.mul(new Scalar((double) length))).add(new Scalar(1.0));

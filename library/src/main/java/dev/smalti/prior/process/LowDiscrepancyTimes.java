@@ -1,5 +1,6 @@
 package dev.smalti.prior.process;
 
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.tensor.Tensors;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.Scalar;
@@ -12,8 +13,10 @@ public final class LowDiscrepancyTimes {
 
     /** Uniform numbers in [0, 1), one in each of B equal parts of it, dealt out at random. float64 [B] */
     public static Tensor numbers(Generator generator, long batch) {
-        Tensor part = Tensors.uniform(generator, batch).argsort().to(ScalarType.Double);
-        return part.add(Tensors.uniform(generator, 1)).div(new Scalar((double) batch));
+        return WholeBatch.own(batch, all -> {
+            Tensor part = Tensors.uniform(generator, all).argsort().to(ScalarType.Double);
+            return part.add(Tensors.uniform(generator, 1)).div(new Scalar((double) all));
+        });
     }
 
     /** Whole numbers of 1..most. int64 [B] */

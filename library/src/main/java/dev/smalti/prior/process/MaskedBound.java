@@ -1,6 +1,7 @@
 package dev.smalti.prior.process;
 
 import dev.smalti.corruption.Absorbing;
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
@@ -37,7 +38,7 @@ public final class MaskedBound {
     public static Tensor negativeLogLikelihood(
             long batch, long length, Device device, Generator generator, Entropy entropy) {
         Tensor m = LowDiscrepancyTimes.times(generator, batch, length); // [B]
-        Tensor u = Tensors.uniform(generator, batch, length);
+        Tensor u = WholeBatch.uniform(generator, batch, length);
         Tensor lost = Absorbing.exactly(m, u);
         Tensor share = u.masked_fill(lost.logical_not(), new Scalar(0.0)).amax(new long[] {1}, false); // m-th smallest
         Tensor nats = entropy.sum(Devices.send(lost, device, ScalarType.Bool), share);

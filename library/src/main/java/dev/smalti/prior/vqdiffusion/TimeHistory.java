@@ -1,5 +1,6 @@
 package dev.smalti.prior.vqdiffusion;
 
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.network.Parameters;
 import dev.smalti.tensor.Tensors;
 import java.util.Arrays;
@@ -51,9 +52,9 @@ final class TimeHistory {
 
     /** int64 [B], 1..T */
     static Tensor draw(Tensor probabilities, long batch, Generator generator) {
-        return probabilities
-                .multinomial(batch, true, new GeneratorOptional(generator))
-                .add(new Scalar(1L));
+        return WholeBatch.own(batch, all -> probabilities
+                .multinomial(all, true, new GeneratorOptional(generator))
+                .add(new Scalar(1L)));
     }
 
     /**
@@ -64,8 +65,8 @@ final class TimeHistory {
      * @param nats of a grid, [B]
      */
     void record(Tensor t, Tensor nats) {
-        long[] times = Tensors.toLongs(t);
-        double[] losses = Tensors.toDoubles(nats);
+        long[] times = Tensors.toLongs(WholeBatch.all(t));
+        double[] losses = Tensors.toDoubles(WholeBatch.all(nats));
         double[] before = Tensors.toDoubles(history);
         double[] after = before.clone();
         double[] seen = Tensors.toDoubles(count);

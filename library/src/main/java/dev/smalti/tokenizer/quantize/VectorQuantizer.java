@@ -1,5 +1,6 @@
 package dev.smalti.tokenizer.quantize;
 
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.network.Parameters;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -191,7 +192,7 @@ public final class VectorQuantizer implements Quantizer {
         Tensor logits = distance.div(new Scalar(-ENTROPY_TEMPERATURE));
         Tensor p = torch.softmax(logits, 1);
         Tensor each = p.mul(torch.log_softmax(logits, 1)).sum(1).mean().neg();
-        Tensor mean = p.mean(0); // [K]
+        Tensor mean = WholeBatch.mean(p.mean(0)); // [K]
         Tensor all = mean.mul(mean.add(new Scalar(1e-5)).log()).sum().neg();
         return each.sub(all);
     }
@@ -203,19 +204,20 @@ public final class VectorQuantizer implements Quantizer {
         }
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
-                double mean = (double) flat.size(0) / configuration.codes();
+                long vectors = WholeBatch.items(flat.size(0));
+                double mean = (double) vectors / configuration.codes();
                 Tensor dead = uses.lt(new Scalar(average.reviveBelow() * mean)); // [K]
                 long count = dead.sum().item_long();
                 if (count == 0) {
                     return;
                 }
                 Tensor which = torch.randint(
-                                flat.size(0),
+                                vectors,
                                 new long[] {configuration.codes()},
                                 seed.child("revive").optional(),
                                 Tensors.options(ScalarType.Long))
                         .to(flat.device(), ScalarType.Long);
-                Tensor fresh = flat.index_select(0, which); // [K, D]
+                Tensor fresh = WholeBatch.rows(flat, which); // [K, D]
                 Tensor column = dead.unsqueeze(1);
                 codes.copy_(torch.where(column, fresh, codes));
                 uses.masked_fill_(dead, new Scalar(mean));
@@ -229,8 +231,9 @@ public final class VectorQuantizer implements Quantizer {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 int k = configuration.codes();
-                Tensor counts = torch.bincount(index, new TensorOptional(), k).to(ScalarType.Float); // [K]
-                Tensor total = torch.zeros_like(sums).index_add_(0, index, flat); // [K, D]
+                Tensor counts = WholeBatch.sum(torch.bincount(index, new TensorOptional(), k))
+                        .to(ScalarType.Float); // [K]
+                Tensor total = WholeBatch.sum(torch.zeros_like(sums).index_add_(0, index, flat)); // [K, D]
                 Scalar rest = new Scalar(1 - average.decay());
                 uses.lerp_(counts, rest);
                 sums.lerp_(total, rest);

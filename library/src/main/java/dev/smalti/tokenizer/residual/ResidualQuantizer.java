@@ -1,5 +1,6 @@
 package dev.smalti.tokenizer.residual;
 
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.network.Convolution;
 import dev.smalti.network.LayerNorm;
 import dev.smalti.network.Parameters;
@@ -71,8 +72,8 @@ public final class ResidualQuantizer implements Quantizer {
     }
 
     private static Tensor normal(Tensor like, Generator generator) {
-        return Tensors.zeros(like.size(0), like.size(1), like.size(2), like.size(3))
-                .normal_(0, 1, new GeneratorOptional(generator))
+        return WholeBatch.own(like.size(0), all -> Tensors.zeros(all, like.size(1), like.size(2), like.size(3))
+                        .normal_(0, 1, new GeneratorOptional(generator)))
                 .to(like.device(), ScalarType.Float);
     }
 

@@ -1,5 +1,6 @@
 package dev.smalti.tokenizer.vqgan;
 
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import java.util.Arrays;
@@ -40,21 +41,25 @@ final class DiffAugment {
         }
 
         private static Tensor uniform(Tensor images, Generator generator) {
-            return torch.rand(
-                            new long[] {images.size(0), 1, 1, 1},
-                            new GeneratorOptional(generator),
-                            Tensors.options(ScalarType.Float))
+            return WholeBatch.own(
+                            images.size(0),
+                            all -> torch.rand(
+                                    new long[] {all, 1, 1, 1},
+                                    new GeneratorOptional(generator),
+                                    Tensors.options(ScalarType.Float)))
                     .to(images.device(), ScalarType.Float);
         }
 
         private static long[] shifts(long batch, long size, Generator generator) {
             long most = limit(size);
-            return Tensors.toLongs(torch.randint(
-                    -most,
-                    most + 1,
-                    new long[] {batch},
-                    new GeneratorOptional(generator),
-                    Tensors.options(ScalarType.Long)));
+            return Tensors.toLongs(WholeBatch.own(
+                    batch,
+                    all -> torch.randint(
+                            -most,
+                            most + 1,
+                            new long[] {all},
+                            new GeneratorOptional(generator),
+                            Tensors.options(ScalarType.Long))));
         }
     }
 

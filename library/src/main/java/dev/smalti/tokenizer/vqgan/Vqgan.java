@@ -1,5 +1,6 @@
 package dev.smalti.tokenizer.vqgan;
 
+import dev.smalti.distributed.WholeBatch;
 import dev.smalti.network.Convolution;
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
@@ -369,7 +370,8 @@ public final class Vqgan implements Tokenizer {
 
     /** A seed for each image. */
     private static long[] noise(Tensor images, Seed seed) {
-        return LongStream.range(0, images.size(0))
+        long first = WholeBatch.first(images.size(0));
+        return LongStream.range(first, first + images.size(0))
                 .map(image -> seed.child(image).value())
                 .toArray();
     }
@@ -458,7 +460,8 @@ public final class Vqgan implements Tokenizer {
         Tensor ofDifference = gradient(difference, reconstruction, null); // [B, 3, H, W]
         Tensor ofAdversarial = gradient(adversarial, reconstruction, null);
         Tensor weight = adaptiveWeight(
-                gradient(reconstruction, last, ofDifference), gradient(reconstruction, last, ofAdversarial));
+                WholeBatch.mean(gradient(reconstruction, last, ofDifference)),
+                WholeBatch.mean(gradient(reconstruction, last, ofAdversarial)));
         Tensor slope = ofDifference.to(ScalarType.Float).add(weight.mul(ofAdversarial.to(ScalarType.Float)));
         Tensor descent = reconstruction.to(ScalarType.Float).mul(slope).sum(); // only its gradient is wanted
         Tensor value = difference.add(weight.mul(adversarial)).detach();
@@ -486,9 +489,9 @@ public final class Vqgan implements Tokenizer {
     /** exp H of the codes' frequencies in a batch: how many codes are in even use. [] */
     private Tensor perplexity(Tensor codes) {
         int k = configuration.codebook().codes();
-        Tensor share = torch.bincount(codes.flatten(), new TensorOptional(), k)
+        Tensor share = WholeBatch.sum(torch.bincount(codes.flatten(), new TensorOptional(), k))
                 .to(ScalarType.Float)
-                .div(new Scalar((double) codes.numel()));
+                .div(new Scalar((double) WholeBatch.items(codes.numel())));
         return share.mul(share.add(new Scalar(1e-10)).log()).sum().neg().exp();
     }
 }

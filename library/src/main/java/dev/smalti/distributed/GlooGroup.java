@@ -1,0 +1,372 @@
+package dev.smalti.distributed;
+
+import dev.smalti.tensor.Excerpt;
+import dev.smalti.tensor.Phrase;
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Seed;
+import dev.smalti.tensor.Stopping;
+import dev.smalti.tensor.Tensors;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.DatagramSocket;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.bytedeco.javacpp.chrono.Milliseconds;
+import org.bytedeco.pytorch.AllreduceOptions;
+import org.bytedeco.pytorch.BroadcastOptions;
+import org.bytedeco.pytorch.FileStore;
+import org.bytedeco.pytorch.GlooDeviceVector;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.ProcessGroupGloo;
+import org.bytedeco.pytorch.Store;
+import org.bytedeco.pytorch.TCPStore;
+import org.bytedeco.pytorch.TCPStoreOptions;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.Work;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.bytedeco.pytorch.gloo.Device;
+
+/**
+ * Processes that talk by Gloo, over TCP between processors; what lies on a GPU goes by way of the processor's memory.
+ *
+ * <p>Small tensors are copied into flat buckets, of which each is summed at once. A process that dies closes its connections, which the others see at
+ * once; one whose machine vanishes is missed by its {@link Heartbeat}.
+ */
+final class GlooGroup implements Group {
+    private static final long JOIN = TimeUnit.MINUTES.toMillis(5);
+    private static final long CONNECT = TimeUnit.SECONDS.toMillis(30); // once all have come
+    private static final long LONGEST =
+            TimeUnit.DAYS.toMillis(7); // of waiting for one another: heartbeats say who lives
+    private static final long LOOK = 1000; // milliseconds between two looks at them
+    private static final long BUCKET = 25L << 20; // bytes
+
+    private final int rank;
+    private final int localRank;
+    private final int size;
+    private final Store store;
+    private final ProcessGroupGloo gloo;
+    private final Heartbeat heartbeat; // null where all are of one machine
+    private final Map<ScalarType, Tensor> flats = new EnumMap<>(ScalarType.class);
+    private boolean broken;
+
+    private GlooGroup(Rendezvous at, Store store, ProcessGroupGloo gloo, Heartbeat heartbeat) {
+        this.rank = at.rank();
+        this.localRank = at.localRank();
+        this.size = at.size();
+        this.store = store;
+        this.gloo = gloo;
+        this.heartbeat = heartbeat;
+    }
+
+    static Group join(Rendezvous at, Consumer<String> lost) {
+        return Scope.value(() -> {
+            try {
+                Store store = store(at);
+                await(store, at);
+                ProcessGroupGloo.Options options = ProcessGroupGloo.Options.create(new Milliseconds(CONNECT));
+                options.devices(new GlooDeviceVector(device(at)));
+                ProcessGroupGloo gloo = new ProcessGroupGloo(store, at.rank(), at.size(), options);
+                Heartbeat heartbeat = at.file() == null ? Heartbeat.begin(client(at, false), at, lost) : null;
+                GlooGroup group = new GlooGroup(at, Scope.hold(store), Scope.hold(gloo), heartbeat);
+                group.any(false);
+                return group;
+            } catch (RuntimeException e) {
+                if (e.getClass() != RuntimeException.class) { // which c10d's are
+                    throw e;
+                }
+                throw new LostPeerException(
+                        Phrase.of("process %d of %d could not join the others at %s: %s")
+                                .with(at.rank(), at.size(), place(at), reason(e)),
+                        e);
+            }
+        });
+    }
+
+    private static String place(Rendezvous at) {
+        return at.file() == null ? at.address() + ":" + at.port() : at.file().toString();
+    }
+
+    private static Store store(Rendezvous at) {
+        return at.file() == null
+                ? client(at, at.rank() == 0)
+                : new FileStore(at.file().toString(), at.size());
+    }
+
+    private static Store client(Rendezvous at, boolean server) {
+        if (!server) {
+            awaitServer(at);
+        }
+        TCPStoreOptions options = new TCPStoreOptions();
+        options.port((short) at.port()); // c10d reads it without a sign
+        options.isServer(server);
+        options.waitWorkers(false);
+        options.timeout(new Milliseconds(JOIN));
+        return new TCPStore(at.address(), options);
+    }
+
+    /** Until the first process listens: c10d would wait as long, and not be asked to stop. */
+    private static void awaitServer(Rendezvous at) {
+        long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(JOIN);
+        while (!listens(at)) {
+            Stopping.check();
+            if (System.nanoTime() > end) {
+                throw new LostPeerException(
+                        Phrase.of("nobody has listened at %s in %d s: start the process of RANK 0, on the machine"
+                                        + " of MASTER_ADDR")
+                                .with(place(at), JOIN / 1000));
+            }
+            pause(100);
+        }
+    }
+
+    private static boolean listens(Rendezvous at) {
+        try (Socket socket = new Socket()) {
+            socket.connect(new InetSocketAddress(at.address(), at.port()), 1000);
+            return true;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** Until all have come, so that it can be said how many have. */
+    private static void await(Store store, Rendezvous at) {
+        long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(JOIN);
+        long come = store.add("come", 1);
+        while (come < at.size()) {
+            if (System.nanoTime() > end) {
+                throw new LostPeerException(
+                        Phrase.of("%d of %d processes have come to %s in %d s: start all of them, with one WORLD_SIZE")
+                                .with(come, at.size(), place(at), JOIN / 1000));
+            }
+            Stopping.check();
+            pause(20);
+            come = store.add("come", 0);
+        }
+        if (come > at.size()) {
+            throw new LostPeerException(
+                    Phrase.of("%d processes have come to %s, and WORLD_SIZE is %d: choose another MASTER_PORT,"
+                                    + " or end those of a former start")
+                            .with(come, place(at), at.size()));
+        }
+    }
+
+    private static void pause(long milliseconds) {
+        try {
+            TimeUnit.MILLISECONDS.sleep(milliseconds);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while waiting for other processes", e);
+        }
+    }
+
+    /** The loopback on one machine, else where packets for the first process leave from; or what GLOO_SOCKET_IFNAME says. */
+    private static Device device(Rendezvous at) {
+        String name = System.getenv("GLOO_SOCKET_IFNAME");
+        if (name != null && !name.isBlank()) {
+            return ProcessGroupGloo.createDeviceForInterface(name);
+        }
+        if (at.file() != null) {
+            return ProcessGroupGloo.createDeviceForHostname("127.0.0.1");
+        }
+        try (DatagramSocket socket = new DatagramSocket()) {
+            socket.connect(new InetSocketAddress(InetAddress.getByName(at.address()), at.port())); // sends nothing
+            return ProcessGroupGloo.createDeviceForHostname(
+                    socket.getLocalAddress().getHostAddress());
+        } catch (IOException | UncheckedIOException e) {
+            throw new LostPeerException(
+                    "MASTER_ADDR " + at.address() + " is no machine that can be reached: " + e.getMessage(), e);
+        }
+    }
+
+    @Override
+    public int rank() {
+        return rank;
+    }
+
+    @Override
+    public int localRank() {
+        return localRank;
+    }
+
+    @Override
+    public int size() {
+        return size;
+    }
+
+    @Override
+    public void sum(List<Tensor> tensors) {
+        inBuckets(tensors, (flat, options) -> gloo.allreduce(flat, options));
+    }
+
+    @Override
+    public void broadcast(List<Tensor> tensors) {
+        inBuckets(tensors, (flat, options) -> {
+            BroadcastOptions broadcast = new BroadcastOptions();
+            broadcast.timeout(options.timeout());
+            return gloo.broadcast(flat, broadcast);
+        });
+    }
+
+    @Override
+    public boolean any(boolean own) {
+        return Scope.value(() -> {
+            Tensor count = Tensors.longs(own ? 1 : 0);
+            sum(List.of(count));
+            return count.item_long() > 0;
+        });
+    }
+
+    @Override
+    public void requireSame(String what, String text) {
+        boolean same = Scope.value(() -> {
+            long own = new Seed(0).child(text).value();
+            Tensor first = Tensors.longs(own);
+            broadcast(List.of(first));
+            return first.item_long() == own;
+        });
+        if (!same) {
+            throw new IllegalArgumentException(
+                    Phrase.of("process %d of %d has another %s than process 0: give all the same")
+                            .with(rank, size, what));
+        }
+    }
+
+    /** What is done with a flat bucket by all processes. */
+    private interface Collective {
+        Work begin(TensorVector flat, AllreduceOptions options);
+    }
+
+    private void inBuckets(List<Tensor> tensors, Collective collective) {
+        Scope.free(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                for (List<Tensor> bucket : buckets(tensors)) {
+                    Scope.free(() -> through(bucket, collective));
+                }
+            }
+        });
+    }
+
+    /** Of one type each, in order; a large tensor is a bucket by itself. */
+    private static List<List<Tensor>> buckets(List<Tensor> tensors) {
+        List<List<Tensor>> buckets = new ArrayList<>();
+        Map<ScalarType, List<Tensor>> open = new LinkedHashMap<>();
+        Map<ScalarType, Long> bytes = new LinkedHashMap<>();
+        for (Tensor tensor : tensors) {
+            ScalarType type = tensor.scalar_type();
+            long own = tensor.nbytes();
+            if (open.containsKey(type) && bytes.get(type) + own > BUCKET) {
+                buckets.add(open.remove(type));
+            }
+            open.computeIfAbsent(type, each -> new ArrayList<>()).add(tensor);
+            bytes.merge(type, own, (before, more) -> open.get(type).size() == 1 ? more : before + more);
+        }
+        buckets.addAll(open.values());
+        return buckets;
+    }
+
+    private void through(List<Tensor> bucket, Collective collective) {
+        if (bucket.size() == 1 && !bucket.get(0).is_cuda() && bucket.get(0).is_contiguous()) {
+            finish(bucket.get(0), collective);
+            return;
+        }
+        Tensor flat = flat(bucket);
+        long to = 0;
+        for (Tensor each : bucket) {
+            flat.narrow(0, to, each.numel()).copy_(each.detach().reshape(-1));
+            to += each.numel();
+        }
+        finish(flat, collective);
+        long at = 0;
+        for (Tensor each : bucket) {
+            each.detach().copy_(flat.narrow(0, at, each.numel()).view_as(each));
+            at += each.numel();
+        }
+    }
+
+    /** Memory for a bucket, kept from one to the next: pages that are new take longer to come than to be summed. */
+    private Tensor flat(List<Tensor> bucket) {
+        ScalarType type = bucket.get(0).scalar_type();
+        long size = bucket.stream().mapToLong(Tensor::numel).sum();
+        Tensor kept = flats.get(type);
+        if (kept == null || kept.numel() < size) {
+            if (kept != null) {
+                Scope.release(kept);
+            }
+            kept = Scope.hold(torch.zeros(new long[] {size}, Tensors.options(type)));
+            flats.put(type, kept);
+        }
+        return kept.narrow(0, 0, size);
+    }
+
+    private void finish(Tensor flat, Collective collective) {
+        if (flat.numel() == 0) {
+            return;
+        }
+        attempt(options -> collective.begin(new TensorVector(flat.detach()), options));
+    }
+
+    private void attempt(Function<AllreduceOptions, Work> begin) {
+        try {
+            AllreduceOptions options = new AllreduceOptions();
+            options.timeout(new Milliseconds(LONGEST));
+            Work work = begin.apply(options);
+            while (!done(work)) {
+                if (heartbeat != null && heartbeat.lost() != null) {
+                    throw new LostPeerException(heartbeat.lost());
+                }
+            }
+        } catch (LostPeerException e) {
+            broken = true;
+            throw e;
+        } catch (RuntimeException e) { // of c10d
+            broken = true;
+            throw new LostPeerException(
+                    Phrase.of("process %d of %d has lost another process: %s").with(rank, size, reason(e)), e);
+        }
+    }
+
+    /** Waits for a moment. */
+    private static boolean done(Work work) {
+        try {
+            return work._wait(new Milliseconds(LOOK));
+        } catch (RuntimeException e) {
+            if (work.isCompleted()) {
+                throw e;
+            }
+            return false;
+        }
+    }
+
+    /** The first sentence of libtorch's message, without the place in its source. */
+    private static String reason(RuntimeException e) {
+        String first =
+                String.valueOf(e.getMessage()).strip().lines().findFirst().orElse("");
+        String said = first.replaceFirst("^\\[[^\\]]*\\] ", "").replaceFirst("\\. This is typically.*", "");
+        return Excerpt.of(said.isEmpty() ? e.toString() : said);
+    }
+
+    /** A group that has lost a process is left to the end of this one: its threads wait for those that don't answer. */
+    @Override
+    public void close() {
+        if (heartbeat != null) {
+            heartbeat.close();
+        }
+        flats.values().forEach(Scope::release);
+        flats.clear();
+        if (!broken) {
+            Scope.release(gloo);
+            Scope.release(store);
+        }
+    }
+}
