@@ -31,7 +31,7 @@ final class DemoVerb extends Verb {
             names = "--model",
             paramLabel = "MODEL",
             description = "a run folder or a bundled model; repeatable (default: fruits-64, emoji-64 and cifar-32)")
-    private List<String> models = Demo.BUNDLED;
+    private List<String> models;
 
     DemoVerb(Console console) {
         super(console);
@@ -40,7 +40,10 @@ final class DemoVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         interruption.left("what was drawn so far lies in " + out);
-        Demo.Result result = new Demo(models, out, seed, Sampling.USUAL, how.opening()).run(progress());
+        Demo demo = models == null
+                ? new Demo(Demo.BUNDLED, out, seed, Sampling.USUAL.guidance(1), how.opening())
+                : new Demo(models, out, seed, Sampling.USUAL, how.opening());
+        Demo.Result result = demo.run(progress());
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", result.out());
         facts.put("files", result.files());

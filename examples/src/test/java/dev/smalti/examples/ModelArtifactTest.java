@@ -15,26 +15,30 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** The jar of the bundled model lists what is in its folder. */
+/** The jars of bundled models list what is in their folders. */
 class ModelArtifactTest {
-    private static final Path MODEL = Jvm.HOME.resolve("models/fruits-64");
+    private static final Path MODELS = Jvm.HOME.resolve("models");
 
-    @Test
-    void sha256sums_lists_every_file_of_the_run_folder_with_its_hash() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"cifar-32", "emoji-64", "fruits-64", "fruits-64-small"})
+    void sha256sums_lists_every_file_of_the_run_folder_with_its_hash(String name) throws Exception {
+        Path model = MODELS.resolve(name);
         Map<String, String> listed = new TreeMap<>();
-        for (String line : Files.readAllLines(MODEL.resolve("SHA256SUMS"))) {
+        for (String line : Files.readAllLines(model.resolve("SHA256SUMS"))) {
             listed.put(line.substring(66), line.substring(0, 64));
         }
         assertThat(listed)
-                .as("to renew it: cd models/fruits-64 && sha256sum *.json *.yaml */*.* */*/*.* > SHA256SUMS")
-                .isEqualTo(files());
+                .as("to renew it: cd models/" + name + " && sha256sum *.json *.yaml */*.* */*/*.* > SHA256SUMS")
+                .isEqualTo(files(model));
     }
 
-    private static Map<String, String> files() throws Exception {
+    private static Map<String, String> files(Path model) throws Exception {
         Map<String, String> files = new TreeMap<>();
-        for (Path file : paths()) {
-            String path = MODEL.relativize(file).toString().replace('\\', '/');
+        for (Path file : paths(model)) {
+            String path = model.relativize(file).toString().replace('\\', '/');
             if (path.matches("target/.*|pom.xml|NOTICE|README.md|SHA256SUMS")) {
                 continue; // of the artifact, or for readers
             }
@@ -44,8 +48,8 @@ class ModelArtifactTest {
         return files;
     }
 
-    private static Iterable<Path> paths() throws IOException {
-        try (Stream<Path> all = Files.walk(MODEL)) {
+    private static Iterable<Path> paths(Path model) throws IOException {
+        try (Stream<Path> all = Files.walk(model)) {
             return all.filter(Files::isRegularFile).toList();
         }
     }

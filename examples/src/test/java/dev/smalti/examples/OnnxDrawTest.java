@@ -22,7 +22,7 @@ class OnnxDrawTest {
     @Test
     void draws_fruits_by_the_two_loops() throws Exception {
         Path exported = folder.resolve("fruits-onnx");
-        new ExportModel(Jvm.HOME.resolve("models/fruits-64").toString(), ExportModel.Form.ONNX, exported).run();
+        new ExportModel(Jvm.HOME.resolve("models/fruits-64-small").toString(), ExportModel.Form.ONNX, exported).run();
         Path script = Jvm.HOME.resolve("examples/OnnxDraw.java");
         Jvm.compile(List.of(script), folder.resolve("classes"));
         for (String loop : List.of("absorbing", "confidence")) {

@@ -12,6 +12,7 @@ import dev.smalti.model.Preview;
 import dev.smalti.run.Claim;
 import dev.smalti.run.JobException;
 import dev.smalti.run.Outputs;
+import dev.smalti.run.RunFolder;
 import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Phase;
@@ -85,10 +86,11 @@ public record Demo(List<String> models, Path out, long seed, Sampling sampling, 
         Map<String, Path> files = new LinkedHashMap<>();
         Map<String, Double> seconds = new LinkedHashMap<>();
         List<String> sections = new ArrayList<>();
+        boolean several = models.size() > 1;
+        Map<String, String> named = names();
         try (Claim claim = Claim.inside(out)) {
             for (String model : models) {
-                boolean several = models.size() > 1;
-                String name = Path.of(model).getFileName().toString();
+                String name = named.get(model);
                 Path folder = several ? out.resolve(name) : out;
                 Outputs.makeFolder("--out", folder);
                 Part part = new Part(model, folder);
@@ -101,6 +103,23 @@ public record Demo(List<String> models, Path out, long seed, Sampling sampling, 
             write(files.get("page"), DemoPage.html(String.join(", ", models), sections));
         }
         return new Result(out, files, seconds);
+    }
+
+    /** The name of each model's folder. @throws JobException if one isn't there, or two would be in one folder */
+    private Map<String, String> names() {
+        Map<String, String> names = new LinkedHashMap<>();
+        for (String each : models) {
+            Path folder = RunFolder.open(each).path().toAbsolutePath().normalize();
+            String name = folder.getFileName() == null
+                    ? "model"
+                    : folder.getFileName().toString();
+            if (names.containsValue(name)) {
+                throw new JobException("two models of a demo are named " + name
+                        + ", which is the name of a folder of --out: show them one at a time, or rename one");
+            }
+            names.put(each, name);
+        }
+        return names;
     }
 
     /** What is shown of a model. */

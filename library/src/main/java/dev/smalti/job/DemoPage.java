@@ -125,7 +125,8 @@ final class DemoPage {
         settings.put("image", side + " x " + side + " pixels");
         settings.put("tokens", Phrase.of("%d x %d, of %d codes").with(space.height(), space.width(), space.codes()));
         settings.put("classes", Integer.toString(model.classNames().size()));
-        settings.put("steps", sampling.getOrDefault("steps", "as trained").toString());
+        settings.put(
+                "steps", sampling.getOrDefault("steps", "as its recipe says").toString());
         settings.put("temperature", sampling.getOrDefault("temperature", 1.0).toString());
         settings.put(
                 "guidance",

@@ -83,10 +83,6 @@ public record AbsorbingConfiguration(
         maskShare = maskShare == null ? 1 : maskShare;
         MaskTokens.check(masks, maskShare);
         sampling = sampling == null ? new Drawn(null) : sampling;
-        if (steps != null && sampling.steps() != null && sampling.steps() > steps) {
-            throw new IllegalArgumentException(
-                    "sampling.steps must be at most the " + steps + " steps of the diffusion, got " + sampling.steps());
-        }
     }
 
     /** Drawn in T steps. */

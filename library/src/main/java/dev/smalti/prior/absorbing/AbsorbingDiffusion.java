@@ -61,6 +61,11 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
         this.configuration = configuration;
         this.space = space;
         this.steps = configuration.steps() == null ? Math.toIntExact(space.length()) : configuration.steps();
+        Integer usual = configuration.sampling().steps();
+        if (usual != null && usual > steps) {
+            throw new IllegalArgumentException(
+                    "sampling.steps must be at most the " + steps + " steps of the diffusion, got " + usual);
+        }
         this.core = new PriorCore(space, classes, new Parameters(seed, device));
         this.absorbing = new Absorbing(space);
         this.maskTokens = new MaskTokens(space, configuration.masks(), configuration.maskShare());
