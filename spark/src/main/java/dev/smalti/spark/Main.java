@@ -35,6 +35,7 @@ public final class Main {
                 return help(arguments, arguments.isEmpty() ? err : out);
             }
             Command command = Command.parse(arguments);
+            command.check();
             SparkSession spark = SparkSession.builder()
                     .appName("smalti " + command.verb)
                     .config("spark.speculation", "false") // over whatever the cluster has: parts are claimed
@@ -91,16 +92,26 @@ public final class Main {
             return Integer.parseInt(text);
         }
 
+        /** Refuses what the driver can see, before a cluster is asked. */
+        void check() {
+            List<String> first = with(arguments, new Part(1, parts));
+            switch (verb) {
+                case "encode" -> SmaltiSpark.check(Jobs.encode(first));
+                case "generate" -> SmaltiSpark.check(Jobs.generate(first));
+                case "features" -> SmaltiSpark.check(Jobs.evaluate(first));
+                default ->
+                    throw new IllegalArgumentException("a verb must be encode, generate or features, got " + verb);
+            }
+        }
+
         String answer(SparkSession spark) {
             List<String> own = arguments; // and not this, which doesn't travel
             return switch (verb) {
                 case "encode" -> said(SmaltiSpark.encode(spark, parts, part -> Jobs.encode(with(own, part))));
                 case "generate" -> said(SmaltiSpark.draw(spark, parts, part -> Jobs.generate(with(own, part))));
-                case "features" ->
+                default ->
                     new EvaluationCard(SmaltiSpark.features(spark, parts, part -> Jobs.evaluate(with(own, part))))
                             .text();
-                default ->
-                    throw new IllegalArgumentException("a verb must be encode, generate or features, got " + verb);
             };
         }
 

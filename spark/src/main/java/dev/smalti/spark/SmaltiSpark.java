@@ -67,11 +67,14 @@ public final class SmaltiSpark {
      * @throws JobException if the job isn't one of parts in a shared folder, or parts of another are there
      */
     public static List<PartDone> encode(SparkSession spark, int parts, PartJob<EncodeImages> job) {
-        EncodeImages first = job.of(new Part(1, parts));
-        requireShared("data", first.data());
-        requireShared("out", first.out().path());
-        requireAlike("run", first.run());
+        check(job.of(new Part(1, parts)));
         return run(spark, parts, part -> encoded(part, job.of(part)));
+    }
+
+    static void check(EncodeImages job) {
+        requireShared("data", job.data());
+        requireShared("out", job.out().path());
+        requireAlike("run", job.run());
     }
 
     private static Count encoded(Part part, EncodeImages job) {
@@ -100,10 +103,13 @@ public final class SmaltiSpark {
     }
 
     static List<PartDone> draw(SparkSession spark, int parts, PartJob<Jobs.Draw> job) {
-        Jobs.Draw first = job.of(new Part(1, parts));
-        requireShared("out", first.out().path());
-        requireAlike("model", first.model());
+        check(job.of(new Part(1, parts)));
         return run(spark, parts, part -> drawn(part, job.of(part)));
+    }
+
+    static void check(Jobs.Draw draw) {
+        requireShared("out", draw.out().path());
+        requireAlike("model", draw.model());
     }
 
     private static Count drawn(Part part, Jobs.Draw draw) {
@@ -127,16 +133,9 @@ public final class SmaltiSpark {
      */
     public static EvaluationResult features(SparkSession spark, int parts, PartJob<EvaluatePart> job) {
         EvaluatePart first = job.of(new Part(1, parts));
-        EvaluationRequest request = first.request();
-        requireShared("real", request.real().path());
-        if (request.fake() instanceof Fakes.Stored stored) {
-            requireShared("fake", stored.path());
-        }
-        if (ImageFeatures.kind(request.features()) != ImageFeatures.Kind.PIXELS) {
-            requireShared("features", Path.of(request.features()));
-        }
-        requireShared("out", first.folder());
+        check(first);
         run(spark, parts, part -> compared(part, job.of(part)));
+        EvaluationRequest request = first.request();
         return Evaluation.of(
                 new EvaluationRequest(
                         request.real(),
@@ -148,6 +147,18 @@ public final class SmaltiSpark {
                         request.settings(),
                         first.folder()),
                 Observer.NONE);
+    }
+
+    static void check(EvaluatePart job) {
+        EvaluationRequest request = job.request();
+        requireShared("real", request.real().path());
+        if (request.fake() instanceof Fakes.Stored stored) {
+            requireShared("fake", stored.path());
+        }
+        if (ImageFeatures.kind(request.features()) != ImageFeatures.Kind.PIXELS) {
+            requireShared("features", Path.of(request.features()));
+        }
+        requireShared("out", job.folder());
     }
 
     private static Count compared(Part part, EvaluatePart job) {
