@@ -51,7 +51,9 @@ class LostExecutorTest {
                 .master("local-cluster[2,1,1024]")
                 .config("spark.executor.memory", "1g")
                 .config("spark.executor.extraClassPath", System.getProperty("java.class.path"))
-                .config("spark.executor.extraJavaOptions", "-Djava.awt.headless=true")
+                .config(
+                        "spark.executor.extraJavaOptions",
+                        "-Djava.awt.headless=true -XX:+UseSerialGC -XX:TieredStopAtLevel=1")
                 .config("spark.executorEnv.SPARK_SCALA_VERSION", "2.13")
                 .getOrCreate();
     }
@@ -75,6 +77,7 @@ class LostExecutorTest {
             return Jobs.encode(Sets.with(asked, "--out", out, "--part", part));
         });
         assertThat(done).extracting(PartDone::made).containsExactly(16L, 32L, 16L, 26L);
+        assertThat(died(parts)).exists();
         assertThat(done.get(1).attempt()).isPositive();
 
         Path alone = folder.resolve("alone");
@@ -97,6 +100,7 @@ class LostExecutorTest {
         };
         List<PartDone> done = SmaltiSpark.draw(spark, 4, job);
         assertThat(done).extracting(PartDone::made).containsOnly(10L);
+        assertThat(died(parts)).exists();
         assertThat(done.get(1).attempt()).isPositive();
         assertThat(SmaltiSpark.draw(spark, 4, part -> Jobs.generate(Sets.with(asked, "--out", out, "--part", part))))
                 .extracting(PartDone::made)
@@ -125,6 +129,7 @@ class LostExecutorTest {
             diesOnce(part, out, second);
             return Jobs.evaluate(Sets.with(asked, "--out", out, "--part", part));
         });
+        assertThat(died(parts)).exists();
         EvaluatePart any = Jobs.evaluate(Sets.with(asked, "--out", parts, "--part", "1/3"));
         EvaluationResult one = Evaluation.of(any.request(), Observer.NONE);
         assertThat(added.values().get("frechet").value())
@@ -141,7 +146,8 @@ class LostExecutorTest {
         try {
             WatchService watch = Path.of(folder).getFileSystem().newWatchService();
             Path.of(folder).register(watch, StandardWatchEventKinds.ENTRY_CREATE);
-            Thread death = new Thread(() -> dies(watch, AtomicFile.mark(Path.of(file))), "death");
+            Path sign = died(Path.of(folder));
+            Thread death = new Thread(() -> dies(watch, AtomicFile.mark(Path.of(file)), sign), "death");
             death.setDaemon(true);
             death.start();
         } catch (IOException e) {
@@ -149,12 +155,13 @@ class LostExecutorTest {
         }
     }
 
-    private static void dies(WatchService watch, String mark) {
+    private static void dies(WatchService watch, String mark, Path sign) {
         try {
             while (true) {
                 WatchKey key = watch.take();
                 for (WatchEvent<?> each : key.pollEvents()) {
                     if (each.context().toString().startsWith(mark)) {
+                        Files.createFile(sign);
                         Runtime.getRuntime().halt(DIED);
                     }
                 }
@@ -162,6 +169,13 @@ class LostExecutorTest {
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
+    }
+
+    /** What a process leaves that has died so. */
+    private static Path died(Path folder) {
+        return folder.resolveSibling("died");
     }
 }
