@@ -8,7 +8,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import org.apache.spark.SparkException;
+import java.util.function.Supplier;
 import org.apache.spark.sql.SparkSession;
 
 /**
@@ -48,9 +48,6 @@ public final class Main {
             return 0;
         } catch (RuntimeException | Error e) {
             return Jobs.complain(e, err);
-        } catch (Exception e) { // Spark's own, which Scala doesn't declare
-            boolean ours = e instanceof SparkException && e.getCause() != null;
-            return Jobs.complain(ours ? e.getCause() : e, err);
         }
     }
 
@@ -107,8 +104,8 @@ public final class Main {
         String answer(SparkSession spark) {
             List<String> own = arguments; // and not this, which doesn't travel
             return switch (verb) {
-                case "encode" -> said(SmaltiSpark.encode(spark, parts, part -> Jobs.encode(with(own, part))));
-                case "generate" -> said(SmaltiSpark.draw(spark, parts, part -> Jobs.generate(with(own, part))));
+                case "encode" -> said(() -> SmaltiSpark.encode(spark, parts, part -> Jobs.encode(with(own, part))));
+                case "generate" -> said(() -> SmaltiSpark.draw(spark, parts, part -> Jobs.generate(with(own, part))));
                 default ->
                     new EvaluationCard(SmaltiSpark.features(spark, parts, part -> Jobs.evaluate(with(own, part))))
                             .text();
@@ -121,17 +118,21 @@ public final class Main {
             return all;
         }
 
-        private String said(List<PartDone> done) {
-            long again = done.stream().filter(each -> each.attempt() > 0).count();
-            double seconds = done.stream().mapToDouble(PartDone::seconds).sum();
+        private String said(Supplier<List<PartDone>> work) {
+            long started = System.nanoTime();
+            List<PartDone> done = work.get();
+            double seconds = (System.nanoTime() - started) / 1e9;
+            long made = done.stream().mapToLong(PartDone::made).sum();
             return Phrase.of(
-                            "%d images in %d parts, %d of them made now in %.1f s of executors; %d parts were begun more than once")
+                            "%d images in %d parts, %d of them made now in %.1f s (%.3g/s), by tasks of %.1f s together; %d parts were begun more than once")
                     .with(
                             done.stream().mapToLong(PartDone::images).sum(),
                             parts,
-                            done.stream().mapToLong(PartDone::made).sum(),
+                            made,
                             seconds,
-                            again);
+                            made / seconds,
+                            done.stream().mapToDouble(PartDone::seconds).sum(),
+                            done.stream().filter(each -> each.attempt() > 0).count());
         }
     }
 }

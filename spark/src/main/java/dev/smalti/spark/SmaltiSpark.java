@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 
@@ -64,7 +65,9 @@ public final class SmaltiSpark {
      *
      * @param parts at most as many as there are batches
      * @return of each part in order
-     * @throws JobException if the job isn't one of parts in a shared folder, or parts of another are there
+     * @throws JobException if the job isn't one of parts in a shared folder, or parts of another are there; what else a task throws, is
+     *     thrown too
+     * @throws IllegalStateException if Spark gives it up
      */
     public static List<PartDone> encode(SparkSession spark, int parts, PartJob<EncodeImages> job) {
         check(job.of(new Part(1, parts)));
@@ -192,16 +195,32 @@ public final class SmaltiSpark {
         }
         List<Integer> numbers = IntStream.rangeClosed(1, parts).boxed().toList();
         JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
-        List<double[]> done = context.parallelize(numbers, parts)
-                .mapPartitions(own -> {
-                    List<double[]> counts = new ArrayList<>();
-                    own.forEachRemaining(number -> counts.add(task(new Part(number, parts), work)));
-                    return counts.iterator();
-                })
-                .collect();
+        JavaRDD<double[]> tasks = context.parallelize(numbers, parts).mapPartitions(own -> {
+            List<double[]> counts = new ArrayList<>();
+            own.forEachRemaining(number -> counts.add(task(new Part(number, parts), work)));
+            return counts.iterator();
+        });
+        List<double[]> done = collected(tasks);
         return IntStream.range(0, parts)
                 .mapToObj(i -> done(new Part(i + 1, parts), done.get(i)))
                 .toList();
+    }
+
+    /** Throws what a task threw, and not Spark's report of it. */
+    private static List<double[]> collected(JavaRDD<double[]> tasks) {
+        try {
+            return tasks.collect();
+        } catch (RuntimeException e) {
+            throw e;
+        } catch (Exception e) { // Spark's own, which Scala doesn't declare
+            if (e.getCause() instanceof RuntimeException ofTask) {
+                throw ofTask;
+            }
+            throw new IllegalStateException(
+                    "Spark gave the job up, and the same job goes on with the parts that are missing; where executors are lost"
+                            + " again and again, spark.executor.memoryOverhead may be too little: " + e.getMessage(),
+                    e);
+        }
     }
 
     /** As plain numbers, which every serializer knows; counts stay far below 2⁵³. */

@@ -1,6 +1,7 @@
 package dev.smalti.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import dev.smalti.app.Jobs;
@@ -8,6 +9,7 @@ import dev.smalti.evaluate.Evaluation;
 import dev.smalti.evaluate.EvaluationResult;
 import dev.smalti.job.EvaluatePart;
 import dev.smalti.model.Model;
+import dev.smalti.run.JobException;
 import dev.smalti.tensor.AtomicFile;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Part;
@@ -105,6 +107,10 @@ class LostExecutorTest {
         assertThat(SmaltiSpark.draw(spark, 4, part -> Jobs.generate(Sets.with(asked, "--out", out, "--part", part))))
                 .extracting(PartDone::made)
                 .containsOnly(0L);
+        assertThatThrownBy(() -> SmaltiSpark.draw(
+                        spark, 5, part -> Jobs.generate(Sets.with(asked, "--out", out, "--part", part))))
+                .isInstanceOf(JobException.class)
+                .hasMessageContaining("holds parts of another number");
 
         Path alone = folder.resolve("alone");
         Jobs.Draw first = Jobs.generate(Sets.with(asked, "--out", alone, "--part", "1/4"));
