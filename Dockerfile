@@ -16,6 +16,7 @@ COPY models models
 COPY studio studio
 COPY doors doors
 COPY app app
+COPY spark spark
 COPY bench bench
 COPY examples examples
 COPY fuzz fuzz

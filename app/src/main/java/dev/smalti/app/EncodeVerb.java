@@ -98,24 +98,27 @@ final class EncodeVerb extends Verb {
         super(console);
     }
 
-    @Override
-    Answer answer(Interruption interruption) {
+    /** What is asked for. */
+    EncodeImages job() {
         if (shardSize != null && shardSize < 1) {
             throw new IllegalArgumentException("--shard-size must be at least 1, got " + shardSize);
         }
-        TokenOutput.Target target = new TokenOutput.Target(out, shardSize == null ? 0 : shardSize, resume);
-        EncodeImages.Views of = new EncodeImages.Views(views != null ? views : flip ? 2 : 1, crop(), flip, upright);
-        EncodeImages job = new EncodeImages(
+        return new EncodeImages(
                 run,
                 data,
-                target,
+                new TokenOutput.Target(out, shardSize == null ? 0 : shardSize, resume),
                 batch,
                 skipBad,
                 reconstruct,
-                of,
+                new EncodeImages.Views(views != null ? views : flip ? 2 : 1, crop(), flip, upright),
                 noises,
                 how.opening(),
                 part == null ? null : Part.parse(part));
+    }
+
+    @Override
+    Answer answer(Interruption interruption) {
+        EncodeImages job = job();
         if (resume) {
             interruption.left("the tokens so far are kept: give the same command to go on");
         }
@@ -125,7 +128,7 @@ final class EncodeVerb extends Verb {
         facts.put("out", result.tokens());
         facts.put("images", result.images());
         facts.put("encoded", result.encoded());
-        facts.put("views", of.count());
+        facts.put("views", job.views().count());
         facts.put("skipped", result.skipped());
         facts.put("grid", result.space().grid());
         facts.put("codes", result.space().codes());
@@ -138,7 +141,9 @@ final class EncodeVerb extends Verb {
                 "%s: %d images%s as %s tokens of %d codes in %s (%.3g images/s)",
                 result.tokens(),
                 result.images(),
-                of.count() == 1 ? "" : Phrase.of(" in %d views").with(of.count()),
+                job.views().count() == 1
+                        ? ""
+                        : Phrase.of(" in %d views").with(job.views().count()),
                 facts.get("grid"),
                 result.space().codes(),
                 Progress.time(result.seconds()),

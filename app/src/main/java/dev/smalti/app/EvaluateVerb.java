@@ -205,7 +205,17 @@ final class EvaluateVerb extends Verb {
     }
 
     private Answer answer(List<Metric> wanted, Fakes fakes) {
-        EvaluationRequest request = new EvaluationRequest(
+        EvaluationRequest request = request(wanted, fakes);
+        if (part != null) {
+            return answerOfPart(request);
+        }
+        EvaluateImages job = new EvaluateImages(request, out, card);
+        EvaluationResult result = job.run(progress());
+        return new Answer(result.facts(), new EvaluationCard(result).text());
+    }
+
+    private EvaluationRequest request(List<Metric> wanted, Fakes fakes) {
+        return new EvaluationRequest(
                 new EvaluationRequest.Real(real, split),
                 fakes,
                 wanted,
@@ -220,21 +230,32 @@ final class EvaluateVerb extends Verb {
                         skipBad,
                         how.opening().device()),
                 parts);
-        if (part != null) {
-            return answerOfPart(request);
-        }
-        EvaluateImages job = new EvaluateImages(request, out, card);
-        EvaluationResult result = job.run(progress());
-        return new Answer(result.facts(), new EvaluationCard(result).text());
     }
 
-    private Answer answerOfPart(EvaluationRequest request) {
+    /** A part of what is asked for, of images that are stored. */
+    EvaluatePart partOfStored() {
+        if (Fakes.kind(fake) != Fakes.Kind.IMAGES) {
+            throw new IllegalArgumentException(Phrase.of(
+                            "parts of an evaluation compare images that are stored, and --fake %s is none: draw them first, as"
+                                    + " by generate")
+                    .with(fake));
+        }
+        refuseOpening();
+        refuseSampling();
+        return part(request(Metric.named(metrics), new Fakes.Stored(Path.of(fake))));
+    }
+
+    private EvaluatePart part(EvaluationRequest request) {
         if (out == null || parts != null || card != null) {
             throw new IllegalArgumentException(
                     "--part keeps features in the folder --out, and measures nothing: give --out,"
                             + " and leave --parts and --card out");
         }
-        Evaluation.Kept kept = new EvaluatePart(request, Part.parse(part), out).run(progress());
+        return new EvaluatePart(request, Part.parse(part), out);
+    }
+
+    private Answer answerOfPart(EvaluationRequest request) {
+        Evaluation.Kept kept = part(request).run(progress());
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("out", kept.file());
         facts.put("part", part);

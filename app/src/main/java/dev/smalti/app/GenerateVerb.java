@@ -89,15 +89,44 @@ final class GenerateVerb extends Verb {
         super(console);
     }
 
-    @Override
-    Answer answer(Interruption interruption) {
-        int stride = windows.stride();
-        GenerateImages.Size wanted = size == null ? null : GenerateImages.Size.parse(size);
+    /** Which model is asked for. */
+    ModelOptions model() {
+        return model;
+    }
+
+    /** Where it goes. */
+    GenerateImages.Output output() {
         if (shardSize != null && shardSize < 1) {
             throw new IllegalArgumentException("--shard-size must be at least 1, got " + shardSize);
         }
-        GenerateImages.Output output = new GenerateImages.Output(
+        return new GenerateImages.Output(
                 out, format, grid, resume, shardSize == null ? 0 : shardSize, part == null ? null : Part.parse(part));
+    }
+
+    /** What is asked for. @param open the model, which knows the classes that options name */
+    GenerateImages job(Model open) {
+        GenerateImages.Request request = new GenerateImages.Request(
+                count,
+                labels,
+                options.seed(),
+                windows.of(options.sampling(open)),
+                size == null ? null : GenerateImages.Size.parse(size),
+                windows.stride());
+        return new GenerateImages(model.name(), model.opening(), request, output(), batch);
+    }
+
+    /** Refuses what can be seen without the model. */
+    void check() {
+        windows.stride();
+        if (size != null) {
+            GenerateImages.Size.parse(size);
+        }
+        output();
+    }
+
+    @Override
+    Answer answer(Interruption interruption) {
+        check();
         GenerateImages.Result result;
         long step;
         Precision precision;
@@ -107,9 +136,7 @@ final class GenerateVerb extends Verb {
         try (Model open = model.open()) {
             step = open.step();
             precision = open.precision();
-            GenerateImages.Request request = new GenerateImages.Request(
-                    count, labels, options.seed(), windows.of(options.sampling(open)), wanted, stride);
-            result = new GenerateImages(model.name(), model.opening(), request, output, batch).run(open, progress());
+            result = job(open).run(open, progress());
         }
         String kind = format.name().toLowerCase(Locale.ROOT);
         double rate = result.drawn() == 0 ? 0 : result.drawn() / result.seconds();

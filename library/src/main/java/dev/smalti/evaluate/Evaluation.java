@@ -128,11 +128,24 @@ public final class Evaluation {
      */
     public static Kept part(EvaluationRequest request, Part part, Path folder, Observer observer) {
         EvaluationRequest.requireStored(request.fake(), request.metrics(), request.cache());
+        Device place = Devices.of(request.settings().device());
+        try (ImageFeatures features = ImageFeatures.open(request.features(), place)) {
+            return part(request, part, folder, features, observer);
+        }
+    }
+
+    /**
+     * {@link #part(EvaluationRequest, Part, Path, Observer)} with features that are open already, and stay so.
+     *
+     * @param features those that the request names, on its device
+     */
+    public static Kept part(
+            EvaluationRequest request, Part part, Path folder, ImageFeatures features, Observer observer) {
+        EvaluationRequest.requireStored(request.fake(), request.metrics(), request.cache());
         EvaluationRequest.Settings settings = request.settings();
         Device place = Devices.of(settings.device());
         try (StoredImages reals = new StoredImages(request.real().path(), 0, settings.skipBad(), place);
-                StoredImages fakes = (StoredImages) fakes(request, reals, place);
-                ImageFeatures features = ImageFeatures.open(request.features(), place)) {
+                StoredImages fakes = (StoredImages) fakes(request, reals, place)) {
             return Scope.value(() -> {
                 try (NoGradGuard guard = new NoGradGuard()) {
                     return new Evaluation(request, reals, fakes, features, null).keep(part, folder, observer);

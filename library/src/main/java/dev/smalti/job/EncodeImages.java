@@ -237,17 +237,51 @@ public record EncodeImages(
             TokenSpace space,
             Map<String, Double> measures) {}
 
+    /**
+     * A tokenizer that is open, which several jobs may use one after the other.
+     *
+     * @param folder at the checkpoint that was opened
+     */
+    public record Opened(RunFolder folder, Tokenizer tokenizer) implements AutoCloseable {
+        @Override
+        public void close() {
+            tokenizer.close();
+        }
+    }
+
+    /** Opens the tokenizer for jobs of this {@link #run} and {@link #opening}. */
+    public Opened open() {
+        RunFolder folder = Encoding.tokenizerOf(RunFolder.open(run)).at(opening.checkpoint());
+        return new Opened(folder, folder.tokenizer(opening.place()));
+    }
+
     /** @param observer told of the images done so far */
     public Result run(Observer observer) {
+        check();
+        try (Opened opened = open()) {
+            return encode(opened, observer);
+        }
+    }
+
+    /** {@link #run(Observer)} with a tokenizer that {@link #open} of a job alike has opened, and that stays open. */
+    public Result run(Opened opened, Observer observer) {
+        check();
+        return encode(opened, observer);
+    }
+
+    private void check() {
         if (part == null) {
             out.check();
             Claim.beside(out.path()).close(); // refuses now, and not after all images are listed
         }
-        RunFolder folder = Encoding.tokenizerOf(RunFolder.open(run)).at(opening.checkpoint());
+    }
+
+    private Result encode(Opened opened, Observer observer) {
+        RunFolder folder = opened.folder();
+        Tokenizer tokenizer = opened.tokenizer();
         Device place = opening.place();
         Precision precision = opening.precisionOn(place);
-        try (ImageSet images = ImageSet.open(data);
-                Tokenizer tokenizer = folder.tokenizer(place)) {
+        try (ImageSet images = ImageSet.open(data)) {
             if (noises > 1 && tokenizer.space().depth() == 1) {
                 throw new JobException("noises needs a tokenizer that adds noise (kind rdpm), and " + folder.path()
                         + " holds another: leave it out");

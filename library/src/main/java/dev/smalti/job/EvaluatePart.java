@@ -2,6 +2,7 @@ package dev.smalti.job;
 
 import dev.smalti.evaluate.Evaluation;
 import dev.smalti.evaluate.EvaluationRequest;
+import dev.smalti.evaluate.ImageFeatures;
 import dev.smalti.run.Outputs;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Part;
@@ -18,5 +19,11 @@ public record EvaluatePart(EvaluationRequest request, Part part, Path folder) {
     public Evaluation.Kept run(Observer observer) {
         Outputs.makeFolder("--out", folder);
         return Evaluation.part(request, part, folder, observer);
+    }
+
+    /** {@link #run(Observer)} with features that are open already, and stay so. @param open those that the request names */
+    public Evaluation.Kept run(ImageFeatures open, Observer observer) {
+        Outputs.makeFolder("--out", folder);
+        return Evaluation.part(request, part, folder, open, observer);
     }
 }

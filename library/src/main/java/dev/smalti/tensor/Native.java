@@ -28,6 +28,7 @@ import org.bytedeco.pytorch.global.torch;
 public final class Native {
     private static final List<String> CHOSEN = List.of("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS");
     private static final Pattern NUMBER = Pattern.compile("[1-9]\\d{0,8}");
+    private static Map<String, String> environment = System.getenv(); // later as libgomp found it
     private static final NativeLibrariesException FAILURE;
 
     static {
@@ -51,6 +52,22 @@ public final class Native {
         }
     }
 
+    /**
+     * Shares a machine: from now on the process computes with as many threads as it would where there are so many cores. It counts
+     * for the calling thread, and for others that haven't computed yet. How many OpenBLAS has stays where the environment says it.
+     *
+     * @param cores at least 1
+     */
+    public static void cores(int cores) {
+        if (cores < 1) {
+            throw new IllegalArgumentException("cores must be at least 1, got " + cores);
+        }
+        load();
+        torch.get_num_threads(); // a thread's first question gives it the number of all
+        torch.set_num_threads(cores);
+        blasThreads(environment, cores).ifPresent(openblas::blas_set_num_threads);
+    }
+
     /** Null if all went well. */
     private static NativeLibrariesException start() {
         try {
@@ -67,7 +84,6 @@ public final class Native {
     /** While no other process does: the first one unpacks the libraries, and who loads one that is half there dies. */
     private static void loadAlone() {
         Waiting.Policy waiting;
-        Map<String, String> environment;
         boolean spinning;
         try (FileChannel file = LibraryCache.lock()) { // closing it ends the lock
             if (file != null) {

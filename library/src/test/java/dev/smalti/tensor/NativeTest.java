@@ -1,6 +1,7 @@
 package dev.smalti.tensor;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -8,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import org.bytedeco.openblas.global.openblas;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 
 class NativeTest {
@@ -51,6 +53,19 @@ class NativeTest {
         assertThat(threads(Map.of("OPENBLAS_NUM_THREADS", "2"))).isEqualTo(UNTOUCHED);
         assertThat(threads(Map.of("OMP_WAIT_POLICY", "passive", "OMP_NUM_THREADS", "1")))
                 .isEqualTo(1);
+    }
+
+    @Test
+    void a_share_of_the_cores_is_as_many_threads() {
+        Native.load();
+        int before = torch.get_num_threads();
+        try {
+            Native.cores(3);
+            assertThat(torch.get_num_threads()).isEqualTo(3);
+        } finally {
+            torch.set_num_threads(before);
+        }
+        assertThatThrownBy(() -> Native.cores(0)).hasMessage("cores must be at least 1, got 0");
     }
 
     /** The number that was set in a process of such an environment. */
