@@ -148,7 +148,12 @@ public final class Evaluation {
         boolean there = parts.done(".safetensors");
         StoredImages others = (StoredImages) fakes;
         if (there) {
-            return new Kept(file, 0, 0, true, (System.nanoTime() - started) / 1e9);
+            return new Kept(
+                    file,
+                    FeatureParts.images(file, "real"),
+                    FeatureParts.images(file, "fake"),
+                    true,
+                    (System.nanoTime() - started) / 1e9);
         }
         try (Claim claim = Claim.beside(file)) {
             parts.check();

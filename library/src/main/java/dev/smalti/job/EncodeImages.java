@@ -1,5 +1,7 @@
 package dev.smalti.job;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.SerializationFeature;
 import dev.smalti.data.Crop;
 import dev.smalti.data.ImageBatches;
 import dev.smalti.data.ImagePass;
@@ -12,6 +14,7 @@ import dev.smalti.recipe.Nearest;
 import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
 import dev.smalti.run.JobException;
+import dev.smalti.run.KeptResults;
 import dev.smalti.run.PartFolder;
 import dev.smalti.run.RunFolder;
 import dev.smalti.run.TokenOutput;
@@ -139,9 +142,21 @@ public record EncodeImages(
                 said.put("flip", "true");
             }
             if (!upright.isEmpty()) {
-                said.put("upright", String.join(",", upright));
+                said.put("upright", json(upright));
             }
             return said;
+        }
+
+        /** Names may hold whatever else could stand between them. */
+        private static String json(Set<String> names) {
+            try {
+                return KeptResults.JSON
+                        .writer()
+                        .without(SerializationFeature.INDENT_OUTPUT)
+                        .writeValueAsString(names);
+            } catch (JsonProcessingException e) {
+                throw new IllegalStateException("strings are JSON", e);
+            }
         }
 
         /** The numbers of the classes that are never mirrored. */

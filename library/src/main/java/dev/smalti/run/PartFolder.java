@@ -76,7 +76,7 @@ public final class PartFolder {
     }
 
     private static boolean isPart(Path file) {
-        return file.getFileName().toString().startsWith("part-");
+        return Part.isPart(file.getFileName().toString());
     }
 
     /** Where the file of this part belongs. @param end of its name */

@@ -45,14 +45,14 @@ class PartFolderTest {
         assertThat(parts.done(null)).isFalse();
         parts.mark();
         assertThat(parts.done(null)).isTrue();
-        assertThat(parts.done(".x")).isTrue();
+        assertThat(parts.done(".tar")).isTrue();
     }
 
     @Test
     void all_parts_are_found_in_order_and_none_may_be_missing() throws IOException {
         assertThatThrownBy(() -> PartFolder.whole(folder)).hasMessageContaining("holds no parts");
         for (int i = 2; i >= 1; i--) {
-            Files.writeString(new PartFolder(folder, new Part(i, 2), REQUEST).file(".x"), "x");
+            Files.writeString(new PartFolder(folder, new Part(i, 2), REQUEST).file(".tar"), "x");
             if (i == 2) {
                 assertThatThrownBy(() -> PartFolder.whole(folder)).hasMessageContaining("1 is not there");
             }
@@ -60,7 +60,7 @@ class PartFolderTest {
         PartFolder.Whole whole = PartFolder.whole(folder);
         assertThat(whole.request()).isEqualTo(REQUEST.json());
         assertThat(whole.files())
-                .containsExactly(folder.resolve("part-0001-of-0002.x"), folder.resolve("part-0002-of-0002.x"));
+                .containsExactly(folder.resolve("part-0001-of-0002.tar"), folder.resolve("part-0002-of-0002.tar"));
     }
 
     @Test
@@ -69,7 +69,7 @@ class PartFolderTest {
         Identity other = Identity.of(Map.of("seed", 2, "count", 5));
         PartFolder next = new PartFolder(folder, new Part(1, 3), other);
         assertThatThrownBy(failed::check).hasMessageContaining("parts of another number (.smalti-parts-of-0003.json)");
-        try (Claim working = Claim.beside(next.file(".x"))) {
+        try (Claim working = Claim.beside(next.file(".tar"))) {
             assertThatThrownBy(() -> new PartFolder(folder, new Part(2, 3), REQUEST))
                     .hasMessageContaining("another request (other: seed)")
                     .hasMessageContaining("delete " + folder.resolve(".smalti-parts-of-0003.json"));
@@ -149,7 +149,7 @@ class PartFolderTest {
                     all.add(threads.submit(() -> {
                         together.await();
                         PartFolder own = new PartFolder(shared, part, REQUEST);
-                        return Files.writeString(own.file(".x"), "x");
+                        return Files.writeString(own.file(".tar"), "x");
                     }));
                 }
                 for (Future<?> each : all) {
