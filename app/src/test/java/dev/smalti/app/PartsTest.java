@@ -196,6 +196,18 @@ class PartsTest {
         }
     }
 
+    @Test
+    void parts_of_a_draw_are_of_one_way_of_sampling_of_the_recipe() throws IOException {
+        Path own = copied(model, fresh.resolve("model"));
+        Path parts = fresh.resolve("parts");
+        Object[] tokens = {"generate", own, "--out", parts, "--count", 4, "--format", "tokens", "--seed", 7};
+        done(with(tokens, "--part", "1/2"));
+        Path recipe = own.resolve("recipe.yaml");
+        String text = Files.readString(recipe).replaceAll("(?m)^  sampling:.*(\n    .*)*\n", "");
+        Files.writeString(recipe, text.replace("prior:\n", "prior:\n  sampling: {steps: 2}\n"));
+        refused(with(tokens, "--part", "2/2"), "another request (other: recipe_sampling)");
+    }
+
     /** What lies on the disk at a moment is what a process leaves that is killed then. */
     @ParameterizedTest
     @EnumSource(names = {"PNG", "TOKENS", "WEBDATASET"})

@@ -189,8 +189,7 @@ final class FeatureParts {
     }
 
     private static Tensor like(TensorFile part, String name, long[] shape) {
-        return Scope.keep(
-                () -> part.tensor(name).new_empty(shape));
+        return Scope.keep(() -> part.tensor(name).new_empty(shape));
     }
 
     private static void put(TensorFile part, String name, Tensor all, long at) {
