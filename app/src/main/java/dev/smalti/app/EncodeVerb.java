@@ -73,9 +73,8 @@ final class EncodeVerb extends Verb {
     @Option(
             names = "--upright",
             paramLabel = "CLASS",
-            split = ",",
             description =
-                    "a class of which no image is mirrored with --flip, such as one of letters; several with commas")
+                    "a class of which no image is mirrored with --flip, such as one of letters; may be given again")
     private Set<String> upright = Set.of();
 
     @Option(

@@ -126,7 +126,7 @@ class LongEncodeTest {
         try (TokenFile file = TokenFile.read(upright);
                 TokenFile once = TokenFile.read(plain);
                 TokenFile both = TokenFile.read(mirrored)) {
-            assertThat(file.metadata()).containsEntry("upright", classes.get(0));
+            assertThat(file.metadata()).containsEntry("upright", "[\"" + classes.get(0) + "\"]");
             long[][] second = grids(file, 1, 2);
             assertThat(Arrays.copyOfRange(second, 0, 3)).isDeepEqualTo(Arrays.copyOfRange(grids(once, 0, 1), 0, 3));
             assertThat(Arrays.copyOfRange(second, 3, 6)).isDeepEqualTo(Arrays.copyOfRange(grids(both, 1, 2), 3, 6));

@@ -106,6 +106,46 @@ class PartsTest {
         refused(encode(images, parts, "--part", "1/2", "--resume"), "goes without resume");
     }
 
+    @Test
+    void a_part_that_could_not_be_made_is_made_by_another_command() throws IOException {
+        Path parts = fresh.resolve("parts");
+        Object[] strict = encode(images, parts, "--part", "1/2");
+        List<Object> kept = new ArrayList<>(List.of(strict));
+        kept.remove("--skip-bad");
+        refused(with(strict, "--upright", "grey"), "upright names classes");
+        assertThat(parts).doesNotExist();
+        done(with(kept.toArray(), "--upright", "Red Stripe")); // has no broken image
+        kept.set(kept.indexOf("1/2"), "2/2");
+        refused(with(kept.toArray(), "--upright", "Red Stripe"), "105.png");
+        done(encode(images, parts, "--part", "2/2", "--upright", "Red Stripe"));
+        try (TokenFile joined = TokenFile.read(parts)) {
+            assertThat(joined.size()).isEqualTo(2 * 29);
+        }
+    }
+
+    @Test
+    void a_part_of_which_all_images_are_broken_is_done_without_them() throws IOException {
+        Path some = fresh.resolve("some");
+        for (int i = 0; i < 8; i++) {
+            Path file = some.resolve(100 + i + ".png");
+            Pictures.writePng(file, TinyWorld.image("blue", i));
+            if (i >= 4) {
+                Files.writeString(file, "broken");
+            }
+        }
+        Path parts = fresh.resolve("parts");
+        for (int again = 0; again < 2; again++) {
+            JsonNode facts = done(encode(some, parts, "--part", "2/2"));
+            assertThat(facts.get("images").asInt()).isZero();
+            assertThat(facts.get("skipped").asInt()).isEqualTo(4);
+        }
+        done(encode(some, parts, "--part", "1/2"));
+        try (TokenFile joined = TokenFile.read(parts)) {
+            assertThat(joined.size()).isEqualTo(2 * 4);
+        }
+        assertThat(names(parts)).contains(".smalti-part-0002-of-0002.json").hasSize(3);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"png", "tokens", "webdataset"})
     void parts_of_a_draw_are_together_what_one_process_draws(String format) throws IOException {
@@ -117,8 +157,10 @@ class PartsTest {
             assertThat(facts.get("count").asInt()).isEqualTo(part == 1 ? 6 : 7);
             if (part == 1) {
                 refused(
-                        new Object[] {"evaluate", "--real", parts, "--fake", parts},
-                        format.equals("tokens") ? "" : "is not whole: it has 2 of 3 parts, and 2 is not there");
+                        format.equals("tokens")
+                                ? new Object[] {"info", parts}
+                                : new Object[] {"evaluate", "--real", parts, "--fake", parts},
+                        "it has 2 of 3 parts, and 2 is not there");
             }
         }
         JsonNode again = done(generate(parts, format, "--part", "2/3", "--batch", 3));
@@ -152,6 +194,18 @@ class PartsTest {
                             "part-0002-of-0003.tar",
                             "part-0003-of-0003.tar");
         }
+    }
+
+    @Test
+    void parts_of_a_draw_are_of_one_way_of_sampling_of_the_recipe() throws IOException {
+        Path own = copied(model, fresh.resolve("model"));
+        Path parts = fresh.resolve("parts");
+        Object[] tokens = {"generate", own, "--out", parts, "--count", 4, "--format", "tokens", "--seed", 7};
+        done(with(tokens, "--part", "1/2"));
+        Path recipe = own.resolve("recipe.yaml");
+        String text = Files.readString(recipe).replaceAll("(?m)^  sampling:.*(\n    .*)*\n", "");
+        Files.writeString(recipe, text.replace("prior:\n", "prior:\n  sampling: {steps: 2}\n"));
+        refused(with(tokens, "--part", "2/2"), "another request (other: recipe_sampling)");
     }
 
     /** What lies on the disk at a moment is what a process leaves that is killed then. */
@@ -234,7 +288,7 @@ class PartsTest {
                 .contains("00000008.cls\0", "00000015.json\0", "{\"number\":8,\"seed\":7,\"class\":\"");
         try (ImageSet read = ImageSet.open(shards);
                 ImageSet drawn = ImageSet.open(pictures)) {
-            assertThat(read.classNames()).containsExactly("0", "1");
+            assertThat(read.classNames()).isEqualTo(drawn.classNames());
             List<String> one = pixels(read);
             assertThat(one).containsExactlyInAnyOrderElementsOf(pixels(drawn));
         }
@@ -261,13 +315,13 @@ class PartsTest {
                 refused(with(asked, "--parts", parts), "it has 2 of 3 parts, and 1 is not there");
             }
         }
-        assertThat(done(with(asked, "--out", parts, "--part", "1/3"))
-                        .get("there")
-                        .asBoolean())
-                .isTrue();
+        JsonNode again = done(with(asked, "--out", parts, "--part", "1/3"));
+        assertThat(again.get("there").asBoolean()).isTrue();
+        assertThat(again.get("real_images").asInt()).isEqualTo(31);
         JsonNode whole = done(asked);
         JsonNode joined = done(with(asked, "--parts", parts, "--out", result));
         assertThat(joined.get("metrics")).isEqualTo(whole.get("metrics"));
+        assertThat(joined.get("cached").asBoolean()).isFalse();
         assertThat(whole.get("metrics").has("accuracy")).isTrue();
         assertThat(joined.get("real")).isEqualTo(whole.get("real"));
         assertThat(joined.get("fake")).isEqualTo(whole.get("fake"));

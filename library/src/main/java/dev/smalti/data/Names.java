@@ -1,5 +1,6 @@
 package dev.smalti.data;
 
+import dev.smalti.tensor.Phrase;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
@@ -21,7 +22,12 @@ final class Names {
 
     void add(String name) {
         byte[] letters = name.getBytes(StandardCharsets.UTF_8);
-        int end = Math.addExact(starts[size], letters.length);
+        if (letters.length > Bytes.MOST_IN_MEMORY - starts[size]) {
+            throw new DataException(Phrase.of(
+                            "the names of all files may have %,d bytes, and the first %,d have as many: take a part of them")
+                    .with(Bytes.MOST_IN_MEMORY, size));
+        }
+        int end = starts[size] + letters.length;
         if (end > text.length) {
             text = Arrays.copyOf(text, (int) Math.min(Bytes.MOST_IN_MEMORY, Math.max(end, text.length * 3L / 2)));
         }

@@ -2,18 +2,21 @@ package dev.smalti.data;
 
 import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Phrase;
+import dev.smalti.tensor.Stopping;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.text.Normalizer;
-import java.util.ArrayList;
+import java.util.AbstractList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.TreeSet;
-import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,6 +42,8 @@ final class ShardIndex {
     private final int[] ends; // of the shards
     private List<String> classNames = List.of();
     private int size;
+    private int dots; // pictures whose names have several
+    private String dotted;
     private int others;
     private String other;
     private int unlabelled = -1; // a picture without .cls, if there is one
@@ -76,6 +81,14 @@ final class ShardIndex {
                     others,
                     Excerpt.brief(other));
         }
+        if (dots > 0) {
+            LOG.warn(
+                    "{}: {} pictures are ignored, {} for one, since a name of a sample ends at its first dot: name them"
+                            + " without others",
+                    source,
+                    dots,
+                    Excerpt.brief(dotted));
+        }
         if (texts.isEmpty()) {
             classesOfFolders();
         } else {
@@ -87,6 +100,7 @@ final class ShardIndex {
     private void read(Path shard) throws IOException {
         try (TarMembers members = new TarMembers(shard)) {
             while (members.next()) {
+                Stopping.check();
                 if (!Tree.hidden(shard, members.name())) {
                     take(shard, members);
                 }
@@ -115,6 +129,9 @@ final class ShardIndex {
         } else if (ending.equals("cls")) {
             require(text == null, shard, "has %s twice: leave one out", name);
             text = text(shard, name, member);
+        } else if (ImageTree.ENDINGS.contains(ending.substring(ending.lastIndexOf('.') + 1))) {
+            dotted = dots++ == 0 ? name : dotted;
+            ignore(name);
         } else {
             ignore(name);
         }
@@ -188,13 +205,16 @@ final class ShardIndex {
     }
 
     private void classesOfFolders() {
+        String[] files = new String[folders.size()]; // the first of each
+        for (int i = size - 1; i >= 0; i--) {
+            files[places[i]] = names.get(i);
+        }
         Folders found = Folders.of(
                 source,
                 inside -> inside + ", packed by itself",
-                folders.keySet().stream().map(each -> each + "x").sorted().toList());
+                Arrays.stream(files).sorted().toList());
         classNames = found.classNames();
-        int[] classes = new int[folders.size()];
-        folders.forEach((folder, place) -> classes[place] = found.label(folder + "x"));
+        int[] classes = Arrays.stream(files).mapToInt(found::label).toArray();
         for (int i = 0; i < size; i++) {
             labels[i] = classes[places[i]];
         }
@@ -215,18 +235,37 @@ final class ShardIndex {
                 throw new DataException(Phrase.of("%s has the class %d: a number must be below %,d; give names instead")
                         .with(source, highest, MOST_CLASSES));
             }
-            classNames = IntStream.rangeClosed(0, highest)
-                    .mapToObj(Integer::toString)
-                    .toList();
+            classNames = new Numbers(highest + 1);
         } else {
             classNames = Folders.sorted(new TreeSet<>(texts.keySet()));
         }
         Map<String, Integer> byName = new HashMap<>();
-        classNames.forEach(each -> byName.put(each, byName.size()));
+        if (!numbers) {
+            classNames.forEach(each -> byName.put(each, byName.size()));
+        }
         int[] classes = new int[texts.size()];
         texts.forEach((said, number) -> classes[number] = numbers ? Integer.parseInt(said) : byName.get(said));
         for (int i = 0; i < size; i++) {
             labels[i] = classes[labels[i]];
+        }
+    }
+
+    /** Classes that have no names but their numbers, of which a tar of one picture may have a million. */
+    private static final class Numbers extends AbstractList<String> {
+        private final int count;
+
+        Numbers(int count) {
+            this.count = count;
+        }
+
+        @Override
+        public String get(int index) {
+            return Integer.toString(Objects.checkIndex(index, count));
+        }
+
+        @Override
+        public int size() {
+            return count;
         }
     }
 
@@ -238,20 +277,18 @@ final class ShardIndex {
         }
         long[] sorted = hashes.clone();
         Arrays.sort(sorted);
+        Set<Long> repeated = new HashSet<>();
         for (int i = 1; i < sorted.length; i++) {
             if (sorted[i] == sorted[i - 1]) {
-                refuseDuplicate(shard, from, hashes, sorted[i]);
+                repeated.add(sorted[i]);
             }
         }
-    }
-
-    private void refuseDuplicate(Path shard, int from, long[] hashes, long hash) {
-        List<String> seen = new ArrayList<>();
-        for (int i = 0; i < hashes.length; i++) {
-            if (hashes[i] == hash) {
+        Set<String> seen = new HashSet<>();
+        for (int i = 0; i < hashes.length && !repeated.isEmpty(); i++) {
+            if (repeated.contains(hashes[i])) {
+                Stopping.check();
                 String name = names.get(from + i);
-                require(!seen.contains(stem(name)), shard, "has %s twice: a shard names each sample once", name);
-                seen.add(stem(name));
+                require(seen.add(stem(name)), shard, "has %s twice: a shard names each sample once", name);
             }
         }
     }

@@ -55,6 +55,7 @@ public final class ShardWriter implements AutoCloseable {
     public void finish() {
         try {
             tar.close();
+            AtomicFile.force(beside.path());
             beside.commit();
         } catch (IOException e) {
             throw Atomic.failed(file, e);

@@ -11,10 +11,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.apache.commons.compress.archivers.tar.TarConstants;
 
 /**
  * The files in a tar one after another, by their headers alone: ustar, pax, GNU's long names. What lies between is skipped, and so
- * are folders, links, devices, and files with holes.
+ * are folders, links, devices, and files with holes, but those of pax 1.0, which are refused.
  */
 final class TarMembers implements AutoCloseable {
     private static final int RECORD = 512;
@@ -62,7 +63,7 @@ final class TarMembers implements AutoCloseable {
             }
             offset = headers.position;
             check();
-            long behind = entry.isDirectory() ? offset : offset + size();
+            long behind = entry.getLinkFlag() == TarConstants.LF_DIR ? offset : offset + size();
             next = Math.min(headers.length, (behind + RECORD - 1) / RECORD * RECORD);
         } while (!isFile());
         return true;
@@ -84,6 +85,11 @@ final class TarMembers implements AutoCloseable {
             throw new DataException(
                     Phrase.of("%s has a header before byte %,d that is none of a tar; pack it again, or give a folder")
                             .with(path, headers.position));
+        }
+        if (entry.isPaxGNU1XSparse()) { // its map is in front of its bytes, and was read already
+            throw new DataException(
+                    Phrase.of("%s has the file %s with holes, as tar --sparse packs them in pax 1.0: pack it without")
+                            .with(path, Excerpt.brief(entry.getName())));
         }
         if (entry.getName().length() > LONGEST) {
             throw new DataException(

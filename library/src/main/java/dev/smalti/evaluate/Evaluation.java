@@ -161,9 +161,15 @@ public final class Evaluation {
         boolean there = parts.done(".safetensors");
         StoredImages others = (StoredImages) fakes;
         if (there) {
-            return new Kept(file, 0, 0, true, (System.nanoTime() - started) / 1e9);
+            return new Kept(
+                    file,
+                    FeatureParts.images(file, "real"),
+                    FeatureParts.images(file, "fake"),
+                    true,
+                    (System.nanoTime() - started) / 1e9);
         }
         try (Claim claim = Claim.beside(file)) {
+            parts.check();
             SetFeatures.Wanted wantedOfReals =
                     new SetFeatures.Wanted(true, false, wantedOfFakes.spatial(), false, wantedOfFakes.sums());
             FeatureParts.Entry ours = gather(part, reals, wantedOfReals, null, observer, "features of the real images");
@@ -204,8 +210,7 @@ public final class Evaluation {
         named.put("sha256", features.sha256());
         named.put("size", preparation.size());
         named.put("crop", preparation.crop().toString());
-        named.put("skip_bad", request.settings().skipBad());
-        named.put("device", Devices.of(request.settings().device()).str().getString());
+        named.put("device", Devices.type(Devices.of(request.settings().device())));
         named.put("batch", ImageSource.BATCH);
         named.put("rows", !kept.sums());
         named.put("logits", kept.logits());
@@ -252,7 +257,7 @@ public final class Evaluation {
             List<Path> files = parts();
             Gathered ours = FeatureParts.join(files, "real").of(reals);
             Gathered theirs = FeatureParts.join(files, "fake").of((StoredImages) fakes);
-            return measure(ours, theirs, true, observer);
+            return measure(ours, theirs, false, observer);
         }
         SetFeatures.Wanted kept = new SetFeatures.Wanted(ofFeatures(), false, wanted.contains(Metric.SFID), false);
         KeptFeatures cache = kept.pool() ? cache(kept) : null;

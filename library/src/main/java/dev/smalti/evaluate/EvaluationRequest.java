@@ -1,6 +1,7 @@
 package dev.smalti.evaluate;
 
 import dev.smalti.run.JobException;
+import dev.smalti.tensor.Phrase;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -70,7 +71,13 @@ public record EvaluationRequest(
 
     /** What can be measured by parts. */
     static void requireStored(Fakes fake, List<Metric> metrics, Path cache) {
-        if (!(fake instanceof Fakes.Stored stored) || stored.count() > 0) {
+        if (fake instanceof Fakes.Stored stored && stored.count() > 0) {
+            throw new JobException(Phrase.of(
+                            "parts of an evaluation compare all images of two sets, and the first %d were asked for: leave"
+                                    + " the count out, or give a set of these alone")
+                    .with(stored.count()));
+        }
+        if (!(fake instanceof Fakes.Stored)) {
             throw new JobException("parts of an evaluation compare all images of two sets, and " + fake.name()
                     + " makes them: draw them first, as by generate --part");
         }

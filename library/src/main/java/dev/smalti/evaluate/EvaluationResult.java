@@ -177,7 +177,7 @@ public record EvaluationResult(
         Map<String, Object> sampler() {
             Map<String, Object> named = sampling.named();
             Map<String, Object> facts = new LinkedHashMap<>();
-            facts.put("steps", named.getOrDefault("steps", "as trained"));
+            facts.put("steps", named.getOrDefault("steps", "as its recipe says"));
             if (named.containsKey("times")) {
                 facts.put("times", named.get("times"));
             }

@@ -7,7 +7,6 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.TensorFile;
 import dev.smalti.tensor.Tensors;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -84,6 +83,13 @@ final class FeatureParts {
         }
     }
 
+    /** How many images of a set a part has. */
+    static long images(Path file, String set) {
+        try (TensorFile part = TensorFile.open(file)) {
+            return number(file, part.metadata(), set + ".images");
+        }
+    }
+
     /**
      * All parts of a set, in the order of their names.
      *
@@ -91,7 +97,6 @@ final class FeatureParts {
      */
     static Joined join(List<Path> files, String set) {
         return Scope.keep(() -> {
-            List<Map<String, Tensor>> parts = new ArrayList<>();
             long[] counts = new long[COUNTS.size()];
             TreeSet<Long> sizes = new TreeSet<>();
             try (FeatureMoments pooled = new FeatureMoments();
@@ -99,18 +104,15 @@ final class FeatureParts {
                 for (Path file : files) {
                     try (TensorFile part = TensorFile.open(file)) {
                         count(file, part.metadata(), set + ".", counts, sizes);
-                        Map<String, Tensor> own = named(part, set + ".");
-                        long number = number(file, part.metadata(), set + ".images");
-                        add(file, pooled, own, "pool", number);
-                        add(file, spatial, own, "spatial", number);
-                        parts.add(own);
+                        add(file, pooled, part, set + ".pool");
+                        add(file, spatial, part, set + ".spatial");
                     }
                 }
-                Tensor classes = joined(parts, "classes");
-                Tensor rows = joined(parts, "spatial");
+                Tensor classes = joined(files, set + ".classes");
+                Tensor rows = joined(files, set + ".spatial");
                 SetFeatures features = new SetFeatures(
-                        joined(parts, "pool"),
-                        joined(parts, "logits"),
+                        joined(files, set + ".pool"),
+                        joined(files, set + ".logits"),
                         classes == null ? null : Tensors.toLongs(classes),
                         rows != null
                                 ? SetFeatures.statistics(rows, null)
@@ -120,14 +122,6 @@ final class FeatureParts {
                 return new Joined(new StoredImages.Seen(counts[0], counts[1], counts[2], sizes), features);
             }
         });
-    }
-
-    private static Map<String, Tensor> named(TensorFile part, String set) {
-        Map<String, Tensor> own = new LinkedHashMap<>();
-        part.names().stream()
-                .filter(name -> name.startsWith(set))
-                .forEach(name -> own.put(name.substring(set.length()), part.tensor(name)));
-        return own;
     }
 
     private static void count(Path file, Map<String, String> metadata, String set, long[] counts, TreeSet<Long> sizes) {
@@ -149,22 +143,59 @@ final class FeatureParts {
         return Long.parseLong(text);
     }
 
-    private static void add(Path file, FeatureMoments all, Map<String, Tensor> own, String name, long images) {
-        Tensor mean = own.remove(name + "_mean");
-        Tensor scatter = own.remove(name + "_scatter");
-        if ((mean == null) != (scatter == null)) {
+    private static void add(Path file, FeatureMoments all, TensorFile part, String name) {
+        boolean mean = part.names().contains(name + "_mean");
+        if (mean != part.names().contains(name + "_scatter")) {
             throw new JobException(file + " has not both sums of " + name + ": delete it, and make it again");
         }
-        if (mean != null) {
-            all.add(new FeatureMoments.Sums(images, mean, scatter));
+        if (mean) {
+            long images = images(file, name.substring(0, name.indexOf('.')));
+            Scope.free(() -> all.add(
+                    new FeatureMoments.Sums(images, part.tensor(name + "_mean"), part.tensor(name + "_scatter"))));
         }
     }
 
-    private static Tensor joined(List<Map<String, Tensor>> parts, String name) {
-        List<Tensor> all = parts.stream()
-                .map(each -> each.get(name))
-                .filter(each -> each != null)
-                .toList();
-        return all.isEmpty() ? null : Tensors.cat(all);
+    /** The rows of all parts one behind the other, in the memory of these and of one part; null if none has any. */
+    private static Tensor joined(List<Path> files, String name) {
+        long[] shape = null;
+        for (Path file : files) {
+            try (TensorFile part = TensorFile.open(file)) {
+                long[] own = part.names().contains(name) ? part.shape(name) : null;
+                shape = own == null ? shape : together(file, name, shape, own);
+            }
+        }
+        Tensor all = null;
+        long at = 0;
+        for (Path file : files) {
+            try (TensorFile part = TensorFile.open(file)) {
+                if (part.names().contains(name)) {
+                    all = all == null ? like(part, name, shape) : all;
+                    put(part, name, all, at);
+                    at += part.shape(name)[0];
+                }
+            }
+        }
+        return all;
+    }
+
+    private static long[] together(Path file, String name, long[] shape, long[] own) {
+        if (own.length == 0 || shape != null && !Arrays.equals(shape, 1, shape.length, own, 1, own.length)) {
+            throw new JobException(file + " has rows of " + name
+                    + " of another size than the parts before: delete it, and make it again");
+        }
+        long[] all = own.clone();
+        all[0] += shape == null ? 0 : shape[0];
+        return all;
+    }
+
+    private static Tensor like(TensorFile part, String name, long[] shape) {
+        return Scope.keep(() -> part.tensor(name).new_empty(shape));
+    }
+
+    private static void put(TensorFile part, String name, Tensor all, long at) {
+        Scope.free(() -> {
+            Tensor own = part.tensor(name);
+            all.narrow(0, at, own.size(0)).copy_(own);
+        });
     }
 }

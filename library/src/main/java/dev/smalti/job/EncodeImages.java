@@ -1,5 +1,7 @@
 package dev.smalti.job;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.SerializationFeature;
 import dev.smalti.data.Crop;
 import dev.smalti.data.ImageBatches;
 import dev.smalti.data.ImagePass;
@@ -12,9 +14,11 @@ import dev.smalti.recipe.Nearest;
 import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
 import dev.smalti.run.JobException;
+import dev.smalti.run.KeptResults;
 import dev.smalti.run.PartFolder;
 import dev.smalti.run.RunFolder;
 import dev.smalti.run.TokenOutput;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Observer;
 import dev.smalti.tensor.Part;
 import dev.smalti.tensor.Phase;
@@ -138,9 +142,21 @@ public record EncodeImages(
                 said.put("flip", "true");
             }
             if (!upright.isEmpty()) {
-                said.put("upright", String.join(",", upright));
+                said.put("upright", json(upright));
             }
             return said;
+        }
+
+        /** Names may hold whatever else could stand between them. */
+        private static String json(Set<String> names) {
+            try {
+                return KeptResults.JSON
+                        .writer()
+                        .without(SerializationFeature.INDENT_OUTPUT)
+                        .writeValueAsString(names);
+            } catch (JsonProcessingException e) {
+                throw new IllegalStateException("strings are JSON", e);
+            }
         }
 
         /** The numbers of the classes that are never mirrored. */
@@ -223,7 +239,7 @@ public record EncodeImages(
     /**
      * What was done.
      *
-     * @param tokens the file or folder, of a part the file of that
+     * @param tokens the file or folder, of a part the file of that, which isn't there if all its images are broken
      * @param images in the tokens
      * @param encoded this time; fewer where an earlier run had begun, none where the part was there
      * @param measures {@code psnr} (dB), {@code codebook_usage} and {@code perplexity} if they were asked for
@@ -290,9 +306,10 @@ public record EncodeImages(
             if (!empty.isEmpty()) {
                 LOG.warn(EMPTY, data, empty.size(), images.classNames().size(), empty.get(0));
             }
+            views.uprightOf(images, data); // refuses unknown ones
             Identity request = out.resume() || part != null ? identity(folder, images, precision, place) : null;
             if (part == null) {
-                return encode(folder, images, tokenizer, new Share(0, images.size(), out), request, observer);
+                return encode(folder, images, tokenizer, new Share(0, images.size(), out, null), request, observer);
             }
             requireBatches(images);
             PartFolder parts = new PartFolder(out.path(), part, request);
@@ -300,10 +317,11 @@ public record EncodeImages(
             Share share = new Share(
                     (int) part.from(images.size(), batch),
                     (int) part.to(images.size(), batch),
-                    TokenOutput.Target.file(parts.file(end)));
+                    TokenOutput.Target.file(parts.file(end)),
+                    parts);
             return parts.done(end)
                     ? share.there(tokenizer.space(), copies())
-                    : encode(folder, images, tokenizer, share, request, observer);
+                    : encode(folder, images, tokenizer, share, null, observer);
         }
     }
 
@@ -317,14 +335,28 @@ public record EncodeImages(
         }
     }
 
-    /** The images from one number on, up to another one that is left out, and where their tokens go. */
-    private record Share(int from, int to, TokenOutput.Target out) {
+    /**
+     * The images from one number on, up to another one that is left out, and where their tokens go.
+     *
+     * @param parts of which they are one; null for all
+     */
+    private record Share(int from, int to, TokenOutput.Target out, PartFolder parts) {
         int size() {
             return to - from;
         }
 
+        /** Refuses what another request has put there meanwhile. */
+        void check() {
+            if (parts != null) {
+                parts.check();
+            }
+        }
+
         /** What was done by an earlier process. */
         Result there(TokenSpace space, int copies) {
+            if (parts.marked()) {
+                return new Result(out.path(), 0, 0, size(), 0, space, new LinkedHashMap<>());
+            }
             try (TensorFile tokens = TensorFile.open(out.path())) {
                 long images = tokens.shape("codes")[0] / copies;
                 return new Result(out.path(), images, 0, size() - images, 0, space, new LinkedHashMap<>());
@@ -341,7 +373,7 @@ public record EncodeImages(
         Reconstruction reconstruction = reconstruct ? new Reconstruction(tokenizer.space()) : null;
         Encoder encoder = new Encoder(
                 this, images, tokenizer, opening.precisionOn(place), place, Encoding.noise(images), reconstruction);
-        try (TokenOutput output = output(folder, images, tokenizer, share, part == null ? request : null);
+        try (TokenOutput output = output(folder, images, tokenizer, share, request);
                 ImagePass pass = ImageBatches.views(
                         images,
                         preparation,
@@ -351,6 +383,7 @@ public record EncodeImages(
                         skipBad,
                         share.from + Math.toIntExact(output.items()),
                         share.to)) {
+            share.check();
             long before = output.grids() / copies();
             observer.see(phase.done(before));
             while (pass.hasNext()) {
@@ -362,14 +395,16 @@ public record EncodeImages(
                 observer.see(phase.done(output.grids() / copies()));
             }
             long done = output.grids() / copies();
-            if (done == 0) {
+            if (done == 0 && part == null) {
                 throw new JobException("none of the " + share.size() + " images of " + data + " could be read");
             }
             observer.see(Phase.of("writing"));
-            if (part != null) {
-                new PartFolder(out.path(), part, request); // refuses what another request has put there meanwhile
+            share.check();
+            if (done == 0) {
+                share.parts.mark(); // all are broken
+            } else {
+                output.finish();
             }
-            output.finish();
             double seconds = (System.nanoTime() - started) / 1e9;
             Map<String, Double> measures = reconstruction == null ? new LinkedHashMap<>() : reconstruction.measures();
             return new Result(
@@ -377,16 +412,17 @@ public record EncodeImages(
         }
     }
 
-    /** All that the codes depend on, the size of a batch too: what a network computes may differ with it in the last bit. */
+    /**
+     * All that the codes depend on, the size of a batch too: what a network computes may differ with it in the last bit. Parts may be
+     * made on several machines, from where the tokenizer lies there, and with {@code skipBad} where that turns out to be needed.
+     */
     private Identity identity(RunFolder tokenizer, ImageSet images, Precision precision, Device place) {
         Map<String, Object> named = new LinkedHashMap<>();
         named.put("tokenizer", tokenizer.fingerprint());
-        named.put("tokenizer_run", location(tokenizer));
         named.put("crop", (views.crop() == null ? Encoding.crop(tokenizer) : views.crop()).name());
         named.put("data", images.fingerprint());
         named.put("reading", ImageSet.READING);
         named.put("batch", batch);
-        named.put("skip_bad", skipBad);
         named.put("noises", noises);
         if (views.count() > 1) {
             named.put("views", views.count());
@@ -397,7 +433,13 @@ public record EncodeImages(
         }
         named.put("shard_size", out.shard());
         named.put("precision", precision.name());
-        named.put("device", place.str().getString());
+        if (part == null) {
+            named.put("tokenizer_run", location(tokenizer));
+            named.put("skip_bad", skipBad);
+            named.put("device", place.str().getString());
+        } else {
+            named.put("device", Devices.type(place));
+        }
         return Identity.of(named);
     }
 

@@ -8,6 +8,7 @@ import dev.smalti.model.Drawing;
 import dev.smalti.model.Model;
 import dev.smalti.model.Opening;
 import dev.smalti.model.TokenSink;
+import dev.smalti.recipe.RecipeFile;
 import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
 import dev.smalti.run.ImageArray;
@@ -30,6 +31,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -277,7 +279,14 @@ public record GenerateImages(String model, Opening opening, Request request, Out
      * @param parts of which they are one; null for all
      * @param done whether an earlier process made them
      */
-    private record Share(int from, int to, PartFolder parts, boolean done) {}
+    private record Share(int from, int to, PartFolder parts, boolean done) {
+        /** Refuses what another request has put there meanwhile. */
+        void check() {
+            if (parts != null) {
+                parts.check();
+            }
+        }
+    }
 
     private Share share(Model open) {
         Part part = output.part();
@@ -304,6 +313,7 @@ public record GenerateImages(String model, Opening opening, Request request, Out
         try (Claim claim = output.claimGrid();
                 ImageSink sink = sink(open, share, space, size, labels);
                 GridFile grid = grid(size)) {
+            share.check();
             boolean images = output.format() != Format.TOKENS || output.grid() != null;
             int begin = share.from + sink.present();
             Decoding decoding = !images
@@ -336,9 +346,7 @@ public record GenerateImages(String model, Opening opening, Request request, Out
                 decoding.finish();
             }
             observer.see(Phase.of("writing"));
-            if (share.parts != null) {
-                share.parts.check(); // refuses what another request has put there meanwhile
-            }
+            share.check();
             sink.finish();
             if (grid != null) {
                 grid.finish();
@@ -445,9 +453,18 @@ public record GenerateImages(String model, Opening opening, Request request, Out
         named.put("labels", request.labels());
         named.put("seed", request.seed());
         named.put("sampling", open.bestSteps(request.sampling()).named());
+        samplingOf(open).ifPresent(each -> named.put("recipe_sampling", each));
         named.put("size", size == null ? null : size.toString());
         named.put("stride", request.stride());
         open.guidingRun(request.sampling()).ifPresent(other -> named.put("against", other.fingerprint()));
         return named;
+    }
+
+    /** How the model's recipe has it drawn, which may be changed where the weights stay. */
+    private static Optional<Map<?, ?>> samplingOf(Model open) {
+        Map<String, Object> recipe = RecipeFile.tree(open.folder().path().resolve("recipe.yaml"));
+        return recipe.get("prior") instanceof Map<?, ?> prior && prior.get("sampling") instanceof Map<?, ?> sampling
+                ? Optional.of(sampling)
+                : Optional.empty();
     }
 }

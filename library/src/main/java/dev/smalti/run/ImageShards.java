@@ -19,8 +19,8 @@ import java.util.stream.Stream;
 
 /**
  * Pictures in tar shards in the layout of WebDataset, {@code shard-000000.tar} and so on in a new folder, or one shard under a name of
- * its own. A sample is {@code KEY.png}, with classes {@code KEY.cls}, and {@code KEY.json}, which says the seed, the class and the
- * model; its key is the picture's number.
+ * its own. A sample is {@code KEY.png}, with classes {@code KEY.cls}, the name of its, and {@code KEY.json}, which says the seed, the
+ * class and the model; its key is the picture's number.
  */
 public final class ImageShards implements ImageSink {
     private final Path target;
@@ -45,11 +45,15 @@ public final class ImageShards implements ImageSink {
                     .with(number);
         }
 
+        private String className(int number) {
+            return classNames.get((int) labels[number]);
+        }
+
         private byte[] json(int number) {
             Map<String, Object> said = new LinkedHashMap<>();
             said.put("number", number);
             said.put("seed", seed);
-            said.put("class", labels == null ? null : classNames.get((int) labels[number]));
+            said.put("class", labels == null ? null : className(number));
             said.put("model", model);
             try {
                 return KeptResults.JSON
@@ -108,7 +112,7 @@ public final class ImageShards implements ImageSink {
         String key = facts.key(number);
         writer.add(key + ".png", Pictures.png(image));
         if (facts.labels() != null) {
-            writer.add(key + ".cls", Long.toString(facts.labels()[number]).getBytes(StandardCharsets.US_ASCII));
+            writer.add(key + ".cls", facts.className(number).getBytes(StandardCharsets.UTF_8));
         }
         writer.add(key + ".json", facts.json(number));
     }

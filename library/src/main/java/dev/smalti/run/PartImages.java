@@ -48,6 +48,7 @@ public final class PartImages implements ImageSink {
             for (Path file : all.filter(Files::isRegularFile).toList()) {
                 Path target = folder.resolve(beside.relativize(file));
                 Files.createDirectories(target.getParent());
+                AtomicFile.force(file);
                 Files.move(file, target, StandardCopyOption.REPLACE_EXISTING);
             }
         } catch (IOException e) {

@@ -87,6 +87,13 @@ public final class AtomicFile implements AutoCloseable {
         }
     }
 
+    /** Waits until a file that was written is on the disk, so that its name is never there without it. */
+    public static void force(Path file) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            channel.force(true);
+        }
+    }
+
     /** Deletes what was not committed; an error here does not hide the one before. */
     @Override
     public void close() {

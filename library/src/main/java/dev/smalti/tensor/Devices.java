@@ -84,4 +84,11 @@ public final class Devices {
         }
         return new Device(name);
     }
+
+    /** What kind of device it is, {@code cpu} or {@code cuda}, whichever of several of them. */
+    public static String type(Device device) {
+        return device.is_cuda()
+                ? "cuda"
+                : device.is_cpu() ? "cpu" : device.str().getString();
+    }
 }

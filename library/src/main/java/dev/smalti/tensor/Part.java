@@ -20,7 +20,9 @@ public record Part(int number, int of) {
     public static final int MOST = 100_000;
 
     private static final Pattern TEXT = Pattern.compile("(\\d{1,6})/(\\d{1,6})");
-    private static final Pattern FINISHED = Pattern.compile("(?:\\.smalti-)?part-(\\d{4,6})-of-(\\d{4,6})(?![\\d]).*");
+    private static final String NAME = "part-(\\d{4,6})-of-(\\d{4,6})";
+    private static final Pattern FINISHED = // as each verb ends them: others call other things so
+            Pattern.compile(NAME + "(?:-[0-9a-f]{8})?\\.(?:safetensors|tar)|\\.smalti-" + NAME + "\\.json");
     private static final Pattern ANNOUNCED = Pattern.compile("\\.smalti-parts-of-(\\d{4,6})\\.json");
     private static final int SHOWN = 8;
 
@@ -63,8 +65,31 @@ public record Part(int number, int of) {
     }
 
     private String digits(int value) {
+        return digits(value, of);
+    }
+
+    private static String digits(int value, int of) {
         return Phrase.of("%0" + Math.max(4, Integer.toString(of).length()) + "d")
                 .with(value);
+    }
+
+    /** Of the file of a part or its mark, its number and how many there are; null of any other, as of 00000-of-00010. */
+    private static int[] numbers(String name) {
+        Matcher matcher = FINISHED.matcher(name);
+        if (!matcher.matches()) {
+            return null;
+        }
+        int group = matcher.group(1) == null ? 3 : 1;
+        int number = Integer.parseInt(matcher.group(group));
+        int of = Integer.parseInt(matcher.group(group + 1));
+        boolean own = digits(number, of).equals(matcher.group(group))
+                && digits(of, of).equals(matcher.group(group + 1));
+        return own ? new int[] {number, of} : null;
+    }
+
+    /** Whether a file is that of a part. */
+    public static boolean isPart(String name) {
+        return !name.startsWith(".") && numbers(name) != null;
     }
 
     /**
@@ -97,18 +122,18 @@ public record Part(int number, int of) {
         BitSet found = new BitSet();
         for (String name : names) {
             Matcher announced = ANNOUNCED.matcher(name);
-            Matcher finished = FINISHED.matcher(name);
-            boolean part = finished.matches();
+            int[] finished = numbers(name);
+            boolean part = finished != null;
             if (!part && !announced.matches()) {
                 continue;
             }
-            int said = Integer.parseInt(part ? finished.group(2) : announced.group(1));
+            int said = part ? finished[1] : Integer.parseInt(announced.group(1));
             if (of != 0 && of != said) {
                 return Optional.of(Phrase.of("it has parts of %d and of %d: move those of one away")
                         .with(of, said));
             }
             of = said;
-            int number = part ? Integer.parseInt(finished.group(1)) : 0;
+            int number = part ? finished[0] : 0;
             if (number > of || part && (number == 0 || found.get(number))) {
                 return Optional.of(Phrase.of("part %d of %d is %s, by the file %s: move it away")
                         .with(number, of, found.get(number) ? "there twice" : "none", Excerpt.brief(name)));

@@ -174,6 +174,51 @@ class ShardsTest {
         assertThat(Notices.of(() -> ImageSet.open(tar).close())).contains("3 links, devices");
     }
 
+    @Test
+    void refuses_files_with_holes_of_pax_1() throws Exception {
+        byte[] pax =
+                "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n25 GNU.sparse.name=1.npy\n28 GNU.sparse.realsize=9999\n"
+                        .getBytes(StandardCharsets.UTF_8);
+        byte[] map = Arrays.copyOf("1\n0\n512\n".getBytes(StandardCharsets.UTF_8), 512);
+        refused(
+                raw(
+                        Samples.tarHeader("pax", octal(pax.length), 'x'),
+                        padded(pax),
+                        Samples.tarHeader("GNUSparseFile.0/1.npy", octal(1024), '0'),
+                        map,
+                        new byte[512],
+                        Samples.tarHeader("1.png", octal(PNG.length), '0'),
+                        padded(PNG),
+                        end()),
+                "has the file 1.npy with holes",
+                "pack it without");
+    }
+
+    @Test
+    void a_file_that_is_called_like_a_folder_is_passed_over_with_its_bytes() throws Exception {
+        byte[] hidden = Samples.tarHeader("2.png", octal(0), '0');
+        Path tar = raw(
+                Samples.tarHeader("x/", octal(hidden.length), '0'),
+                hidden,
+                Samples.tarHeader("1.png", octal(PNG.length), '0'),
+                padded(PNG),
+                end());
+        try (ImageSet set = ImageSet.open(tar)) {
+            assertThat(set.size()).isEqualTo(1);
+            assertThat(set.name(0)).startsWith("1.png");
+        }
+    }
+
+    @Test
+    void pictures_whose_names_have_several_dots_are_told_of() throws Exception {
+        Path tar = tar("a.tar", "1.png", PNG, "a.b.png", PNG, "c.d.e.JPG", PNG, "f.g.txt", "x");
+        assertThat(Notices.of(() -> ImageSet.open(tar).close()))
+                .contains("2 pictures are ignored, a.b.png for one", "its first dot");
+        refused(
+                tar("b.tar", "in/cheese.png", PNG, "beside.png", PNG),
+                "pictures both in folders (in/cheese.png) and beside them (beside.png)");
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"../1.png", "/etc/1.png", "a/../../1.png", "C:/1.png", "a\\1.png"})
     void refuses_names_that_lead_out(String name) throws Exception {

@@ -20,7 +20,7 @@ class EvaluationResultTest {
     void says_how_images_were_drawn_by_the_names_of_the_command_line() {
         assertThat(sampler(Sampling.USUAL))
                 .containsExactly(
-                        Map.entry("steps", "as trained"),
+                        Map.entry("steps", "as its recipe says"),
                         Map.entry("temperature", 1.0),
                         Map.entry("top_k", "all"),
                         Map.entry("top_p", 1.0),

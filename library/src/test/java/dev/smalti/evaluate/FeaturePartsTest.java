@@ -92,7 +92,7 @@ class FeaturePartsTest {
         Map<String, String> said = Map.of("real.images", "3", "real.skipped", "0", "real.resized", "0");
         TensorFile.write(file, Map.of("real.pool_mean", normal(1, 3, 3)), said);
         assertThatThrownBy(() -> FeatureParts.join(List.of(file), "real"))
-                .hasMessageContaining("not both sums of pool");
+                .hasMessageContaining("not both sums of real.pool");
     }
 
     private static FeatureParts.Entry nothing() {

@@ -41,6 +41,8 @@ class PartTest {
     @Test
     void says_what_is_missing_and_what_is_too_much() {
         assertThat(Part.problem(List.of("a", "b.tar", "part-1.tar"))).isEmpty();
+        assertThat(Part.problem(List.of("part-00000-of-00010.tar", "part-0001-of-0200.jpg", "part-0001-of-10000.tar")))
+                .isEmpty();
         assertThat(Part.problem(
                         List.of("part-0001-of-0002.tar", "part-0002-of-0002.tar", ".smalti-parts-of-0002.json")))
                 .isEmpty();
@@ -51,10 +53,12 @@ class PartTest {
         assertThat(Part.problem(List.of("part-0001-of-0002.tar", "part-0002-of-0003.tar"))
                         .orElseThrow())
                 .contains("parts of 2 and of 3");
-        assertThat(Part.problem(List.of("part-0001-of-0002-aa.x", "part-0001-of-0002-bb.x"))
+        assertThat(Part.problem(List.of(
+                                "part-0001-of-0002-0123abcd.safetensors", "part-0001-of-0002-cdef0123.safetensors"))
                         .orElseThrow())
                 .contains("there twice");
-        assertThat(Part.problem(List.of("part-0004-of-0002.x")).orElseThrow()).contains("part 4 of 2 is none");
-        assertThat(Part.problem(List.of("part-0001-of-999999.x")).orElseThrow()).contains("999,999");
+        assertThat(Part.problem(List.of("part-0004-of-0002.tar")).orElseThrow()).contains("part 4 of 2 is none");
+        assertThat(Part.problem(List.of("part-000001-of-999999.tar")).orElseThrow())
+                .contains("999,999");
     }
 }
