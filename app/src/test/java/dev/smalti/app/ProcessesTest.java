@@ -230,14 +230,14 @@ class ProcessesTest {
 
     @Test
     void refuses_what_processes_cannot_share() {
-        Command refused = Command.run(training(folder.resolve("three"), "--processes", 3));
+        Command refused = Command.run(training(folder.resolve("odd"), "--processes", 2, "--set", "training.batch=3"));
         assertThat(refused.code()).isEqualTo(2);
         assertThat(refused.err().strip().lines().toList())
                 .as(Arrays.toString(refused.err().split("\n")))
                 .last()
                 .asString()
-                .contains("training.batch / training.accumulation (4 / 1)", "got 3 processes");
-        assertThat(folder.resolve("three")).doesNotExist();
+                .contains("training.batch / training.accumulation (3 / 1)", "got 2 processes");
+        assertThat(folder.resolve("odd")).doesNotExist();
         Command.refused(training(folder.resolve("none"), "--processes", 0), "--processes must be at least 1, got 0");
     }
 }

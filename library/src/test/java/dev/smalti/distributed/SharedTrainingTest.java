@@ -58,7 +58,9 @@ class SharedTrainingTest {
 
     @Test
     void two_processes_learn_what_one_does() throws Exception {
-        together(2, "-2", USUAL);
+        for (Started each : world.meeting("127.0.0.1", port(), List.of(List.of(), List.of()), "-2", USUAL)) {
+            each.done(300);
+        }
         equal("-2", USUAL);
     }
 
@@ -80,6 +82,7 @@ class SharedTrainingTest {
     }
 
     @Test
+    @Tag("learning")
     void ends_soon_when_a_process_is_killed_and_goes_on_as_if_it_had_not() throws Exception {
         List<Started> started =
                 world.meeting("127.0.0.1", port(), List.of(List.of(), List.of()), "-killed", "absorbing!30");
