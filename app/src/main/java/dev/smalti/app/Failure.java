@@ -16,6 +16,7 @@ final class Failure {
     static final int DONE = 0;
     static final int FAILED = 1;
     static final int BAD_INPUT = 2;
+    static final int LOST = 75; // a process of a training that has lost another, said to the first one alone
     static final int STOPPED = 130;
 
     private Failure() {}

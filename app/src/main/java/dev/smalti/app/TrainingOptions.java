@@ -98,6 +98,12 @@ final class TrainingOptions {
             Threads.share(processes);
         }
         try (Processes others = Processes.start(processes, arguments)) {
+            others.watch(reason -> {
+                System.err.println("smalti: " + reason + left());
+                others.destroy();
+                others.close();
+                Runtime.getRuntime().halt(Failure.FAILED); // whatever it is at
+            });
             Runnable check = () -> {
                 interruption.check();
                 others.check();
@@ -128,6 +134,9 @@ final class TrainingOptions {
                     Phrase.of("process %d of %d: step %d of %d; process 0 has written %s")
                             .with(group.rank(), group.size(), run.step(), run.of(), out));
         } catch (LostPeerException e) {
+            if (meeting.here()) { // the first one asks whose fault it was
+                return new Verb.Answer(Failure.LOST, Map.of("lost", e.getMessage()), e.getMessage());
+            }
             throw new LostPeerException(e.getMessage() + left());
         }
     }

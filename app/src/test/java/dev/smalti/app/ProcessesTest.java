@@ -9,12 +9,17 @@ import dev.smalti.train.Checkpoints;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -22,6 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 @DisabledOnOs(OS.WINDOWS)
 class ProcessesTest {
+    private static final long SECONDS = 180;
     private static final String LONG = "training.steps=1000000";
 
     @TempDir
@@ -55,8 +61,8 @@ class ProcessesTest {
             return new Started(Command.start(out, err, training(run, more)), out, err);
         }
 
-        int ends(long seconds) throws InterruptedException, IOException {
-            assertThat(process.waitFor(seconds, TimeUnit.SECONDS))
+        int ends() throws InterruptedException, IOException {
+            assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS))
                     .as(Files.readString(err))
                     .isTrue();
             return process.exitValue();
@@ -64,8 +70,14 @@ class ProcessesTest {
 
         /** Waits for the first checkpoint. */
         void trains(Path run) throws InterruptedException, IOException {
-            while (Checkpoints.latest(run).isEmpty()) {
-                assertThat(process.waitFor(100, TimeUnit.MILLISECONDS))
+            until(() -> Checkpoints.latest(run).isPresent());
+        }
+
+        /** Waits for what it does while it lives. */
+        void until(BooleanSupplier done) throws InterruptedException, IOException {
+            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
+            while (!done.getAsBoolean()) {
+                assertThat(process.waitFor(100, TimeUnit.MILLISECONDS) || System.nanoTime() > end)
                         .as(Files.readString(err))
                         .isFalse();
             }
@@ -77,8 +89,9 @@ class ProcessesTest {
 
         @Override
         public void close() {
-            others().forEach(ProcessHandle::destroyForcibly);
+            List<ProcessHandle> others = others();
             process.destroyForcibly();
+            others.forEach(ProcessHandle::destroyForcibly);
         }
     }
 
@@ -86,7 +99,7 @@ class ProcessesTest {
     void two_processes_leave_one_run_and_one_answer() throws Exception {
         Path run = folder.resolve("two");
         try (Started two = Started.of(run, "--processes", 2, "--json")) {
-            assertThat(two.ends(60)).as(Files.readString(two.err())).isZero();
+            assertThat(two.ends()).as(Files.readString(two.err())).isZero();
             assertThat(new Command(0, Files.readString(two.out()), "")
                             .json()
                             .get("steps")
@@ -98,35 +111,67 @@ class ProcessesTest {
 
     @Test
     void says_which_process_has_died_and_ends() throws Exception {
-        Path run = folder.resolve("died");
-        try (Started two = Started.of(run, "--processes", 2, "--set", LONG, "--set", "training.checkpoint_every=5")) {
-            two.trains(run);
-            List<ProcessHandle> others = two.others();
-            assertThat(others).hasSize(1);
-            others.get(0).destroyForcibly();
-            assertThat(two.ends(30)).isEqualTo(1);
-            assertThat(Files.readString(two.err()))
-                    .contains("smalti: process 1 of 2, number " + others.get(0).pid()
-                            + " of the system, ended with exit code 137")
+        says_which_has_died(1, 2);
+    }
+
+    @Test
+    @Tag("learning")
+    void says_which_of_three_has_died_and_not_who_has_lost_it() throws Exception {
+        says_which_has_died(2, 3);
+        says_which_has_died(1, 3);
+    }
+
+    private static void says_which_has_died(int rank, int of) throws Exception {
+        Path run = folder.resolve("died-" + rank + "-" + of);
+        try (Started all = Started.of(
+                run,
+                "--processes",
+                of,
+                "--set",
+                LONG,
+                "--set",
+                "training.batch=" + 2 * of,
+                "--set",
+                "training.checkpoint_every=5")) {
+            all.trains(run);
+            List<ProcessHandle> others = all.others().stream()
+                    .sorted(Comparator.comparing(ProcessHandle::pid)) // as they were started
+                    .toList();
+            assertThat(others).hasSize(of - 1);
+            ProcessHandle one = others.get(rank - 1);
+            one.destroyForcibly();
+            assertThat(all.ends()).isEqualTo(1);
+            assertThat(Files.readString(all.err()))
+                    .contains(String.format(
+                            Locale.ROOT,
+                            "smalti: process %d of %d, number %d of the system, ended with exit code 137",
+                            rank,
+                            of,
+                            one.pid()))
                     .contains("the same command with --resume goes on from " + run);
         }
     }
 
     @Test
+    @Tag("learning")
     void all_end_when_the_first_is_killed() throws Exception {
         Path run = folder.resolve("first");
-        List<ProcessHandle> others = new ArrayList<>();
+        List<ProcessHandle> others = List.of();
         try (Started two = Started.of(run, "--processes", 2, "--set", LONG)) {
             two.trains(run);
-            others.addAll(two.others());
+            others = two.others();
+            assertThat(others).hasSize(1);
+            two.process().destroyForcibly();
+            for (ProcessHandle each : others) {
+                each.onExit().get(SECONDS, TimeUnit.SECONDS);
+            }
+        } finally {
+            others.forEach(ProcessHandle::destroyForcibly);
         }
-        for (ProcessHandle each : others) {
-            each.onExit().get(30, TimeUnit.SECONDS);
-        }
-        assertThat(others).isNotEmpty();
     }
 
     @Test
+    @Tag("learning")
     void all_stop_at_one_step_on_sigterm() throws Exception {
         Path run = folder.resolve("stopped");
         try (Started two = Started.of(
@@ -139,31 +184,60 @@ class ProcessesTest {
                 "training.checkpoint_every=1000000",
                 "--set",
                 "training.log_every=1")) {
-            while (!Files.exists(run.resolve("metrics.jsonl")) || Files.size(run.resolve("metrics.jsonl")) == 0) {
-                assertThat(two.process().waitFor(100, TimeUnit.MILLISECONDS))
-                        .as(Files.readString(two.err()))
-                        .isFalse();
-            }
+            two.until(() -> run.resolve("metrics.jsonl").toFile().length() > 0);
             List<ProcessHandle> others = two.others();
             two.process().destroy();
-            assertThat(two.ends(30)).isEqualTo(143);
+            assertThat(two.ends()).isEqualTo(143);
             assertThat(Files.readString(two.out())).contains("stopped at step").contains("--resume");
             for (ProcessHandle each : others) {
-                each.onExit().get(30, TimeUnit.SECONDS);
+                each.onExit().get(SECONDS, TimeUnit.SECONDS);
             }
         }
         assertThat(Checkpoints.latest(run)).isPresent();
     }
 
     @Test
+    @Tag("learning")
+    void a_tokenizer_that_processes_cannot_share_leaves_no_run() {
+        TinyWorld world = new TinyWorld(folder);
+        Path run = folder.resolve("shared-tokenizer");
+        Command refused = Command.run(
+                "train-tokenizer",
+                world.tokenizerRecipe(),
+                "--data",
+                world.images(),
+                "--out",
+                run,
+                "--processes",
+                3,
+                "--set",
+                "training.batch=8");
+        assertThat(refused.code()).as(refused.err()).isEqualTo(2);
+        assertThat(refused.err()).contains("training.batch / training.accumulation (8 / 1)", "got 3 processes");
+        assertThat(run.resolve("model.json")).doesNotExist();
+    }
+
+    @Test
+    void a_process_that_fails_is_not_waited_for_though_nobody_asks_it() throws Exception {
+        BlockingQueue<String> told = new LinkedBlockingQueue<>();
+        try (Processes others = Processes.start(2, List.of("nonsense"))) {
+            others.watch(told::add);
+            assertThat(told.poll(SECONDS, TimeUnit.SECONDS))
+                    .startsWith("process 1 of 2, number ")
+                    .contains("ended with exit code 2: smalti: ", "nonsense");
+        }
+    }
+
+    @Test
     void refuses_what_processes_cannot_share() {
-        Command refused = Command.run(training(folder.resolve("three"), "--processes", 3));
+        Command refused = Command.run(training(folder.resolve("odd"), "--processes", 2, "--set", "training.batch=3"));
         assertThat(refused.code()).isEqualTo(2);
         assertThat(refused.err().strip().lines().toList())
                 .as(Arrays.toString(refused.err().split("\n")))
                 .last()
                 .asString()
-                .contains("training.batch / training.accumulation (4 / 1)", "got 3 processes");
+                .contains("training.batch / training.accumulation (3 / 1)", "got 2 processes");
+        assertThat(folder.resolve("odd")).doesNotExist();
         Command.refused(training(folder.resolve("none"), "--processes", 0), "--processes must be at least 1, got 0");
     }
 }

@@ -12,6 +12,7 @@ import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -20,6 +21,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import org.bytedeco.javacpp.chrono.Milliseconds;
 import org.bytedeco.pytorch.AllreduceOptions;
 import org.bytedeco.pytorch.BroadcastOptions;
@@ -50,6 +52,7 @@ final class GlooGroup implements Group {
             TimeUnit.DAYS.toMillis(7); // of waiting for one another: heartbeats say who lives
     private static final long LOOK = 1000; // milliseconds between two looks at them
     private static final long BUCKET = 25L << 20; // bytes
+    private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.\\d+){1,3}|\\[?::1]?");
 
     private final int rank;
     private final int localRank;
@@ -72,15 +75,14 @@ final class GlooGroup implements Group {
     static Group join(Rendezvous at, Consumer<String> lost) {
         return Scope.value(() -> {
             try {
-                Store store = store(at);
-                await(store, at);
+                InetAddress master = master(at);
                 ProcessGroupGloo.Options options = ProcessGroupGloo.Options.create(new Milliseconds(CONNECT));
-                options.devices(new GlooDeviceVector(device(at)));
+                options.devices(new GlooDeviceVector(device(at, master)));
+                Store store = store(at, master);
+                await(store, at);
                 ProcessGroupGloo gloo = new ProcessGroupGloo(store, at.rank(), at.size(), options);
-                Heartbeat heartbeat = at.file() == null ? Heartbeat.begin(client(at, false), at, lost) : null;
-                GlooGroup group = new GlooGroup(at, Scope.hold(store), Scope.hold(gloo), heartbeat);
-                group.any(false);
-                return group;
+                Heartbeat heartbeat = at.file() == null ? Heartbeat.begin(client(at, master, false), at, lost) : null;
+                return begun(new GlooGroup(at, Scope.hold(store), Scope.hold(gloo), heartbeat));
             } catch (RuntimeException e) {
                 if (e.getClass() != RuntimeException.class) { // which c10d's are
                     throw e;
@@ -93,32 +95,54 @@ final class GlooGroup implements Group {
         });
     }
 
+    private static Group begun(GlooGroup group) {
+        try {
+            group.any(false);
+            return group;
+        } catch (RuntimeException e) {
+            group.close();
+            throw e;
+        }
+    }
+
     private static String place(Rendezvous at) {
         return at.file() == null ? at.address() + ":" + at.port() : at.file().toString();
     }
 
-    private static Store store(Rendezvous at) {
+    /** @return null where they meet in a file */
+    private static InetAddress master(Rendezvous at) {
+        try {
+            return at.file() == null ? InetAddress.getByName(at.address()) : null;
+        } catch (UnknownHostException e) {
+            throw new IllegalArgumentException(
+                    "MASTER_ADDR must name a machine that this one knows, got " + at.address()
+                            + ": give the name or the address of that of RANK 0",
+                    e);
+        }
+    }
+
+    private static Store store(Rendezvous at, InetAddress master) {
         return at.file() == null
-                ? client(at, at.rank() == 0)
+                ? client(at, master, at.rank() == 0)
                 : new FileStore(at.file().toString(), at.size());
     }
 
-    private static Store client(Rendezvous at, boolean server) {
+    private static Store client(Rendezvous at, InetAddress master, boolean server) {
         if (!server) {
-            awaitServer(at);
+            awaitServer(at, master);
         }
         TCPStoreOptions options = new TCPStoreOptions();
         options.port((short) at.port()); // c10d reads it without a sign
         options.isServer(server);
         options.waitWorkers(false);
         options.timeout(new Milliseconds(JOIN));
-        return new TCPStore(at.address(), options);
+        return new TCPStore(master.getHostAddress(), options);
     }
 
     /** Until the first process listens: c10d would wait as long, and not be asked to stop. */
-    private static void awaitServer(Rendezvous at) {
+    private static void awaitServer(Rendezvous at, InetAddress master) {
         long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(JOIN);
-        while (!listens(at)) {
+        while (!listens(new InetSocketAddress(master, at.port()))) {
             Stopping.check();
             if (System.nanoTime() > end) {
                 throw new LostPeerException(
@@ -130,9 +154,9 @@ final class GlooGroup implements Group {
         }
     }
 
-    private static boolean listens(Rendezvous at) {
+    private static boolean listens(InetSocketAddress first) {
         try (Socket socket = new Socket()) {
-            socket.connect(new InetSocketAddress(at.address(), at.port()), 1000);
+            socket.connect(first, 1000);
             return true;
         } catch (IOException e) {
             return false;
@@ -170,19 +194,22 @@ final class GlooGroup implements Group {
         }
     }
 
-    /** The loopback on one machine, else where packets for the first process leave from; or what GLOO_SOCKET_IFNAME says. */
-    private static Device device(Rendezvous at) {
+    /** The loopback where all are of this machine; else what GLOO_SOCKET_IFNAME says, or where packets for the first process leave from. */
+    private static Device device(Rendezvous at, InetAddress master) {
+        if (at.file() != null) {
+            return ProcessGroupGloo.createDeviceForHostname("127.0.0.1");
+        }
         String name = System.getenv("GLOO_SOCKET_IFNAME");
         if (name != null && !name.isBlank()) {
             return ProcessGroupGloo.createDeviceForInterface(name);
         }
-        if (at.file() != null) {
-            return ProcessGroupGloo.createDeviceForHostname("127.0.0.1");
-        }
         try (DatagramSocket socket = new DatagramSocket()) {
-            socket.connect(new InetSocketAddress(InetAddress.getByName(at.address()), at.port())); // sends nothing
-            return ProcessGroupGloo.createDeviceForHostname(
-                    socket.getLocalAddress().getHostAddress());
+            socket.connect(new InetSocketAddress(master, at.port())); // sends nothing
+            InetAddress own = socket.getLocalAddress();
+            boolean misled =
+                    own.isLoopbackAddress() && !LOOPBACK.matcher(at.address()).matches();
+            InetAddress found = misled ? Interfaces.instead(at.address(), own) : own;
+            return ProcessGroupGloo.createDeviceForHostname(found.getHostAddress());
         } catch (IOException | UncheckedIOException e) {
             throw new LostPeerException(
                     "MASTER_ADDR " + at.address() + " is no machine that can be reached: " + e.getMessage(), e);
@@ -235,10 +262,13 @@ final class GlooGroup implements Group {
             broadcast(List.of(first));
             return first.item_long() == own;
         });
-        if (!same) {
+        if (any(!same)) {
             throw new IllegalArgumentException(
-                    Phrase.of("process %d of %d has another %s than process 0: give all the same")
-                            .with(rank, size, what));
+                    same
+                            ? Phrase.of("one of the %d processes has another %s than process 0: give all the same")
+                                    .with(size, what)
+                            : Phrase.of("process %d of %d has another %s than process 0: give all the same")
+                                    .with(rank, size, what));
         }
     }
 
@@ -341,10 +371,7 @@ final class GlooGroup implements Group {
         try {
             return work._wait(new Milliseconds(LOOK));
         } catch (RuntimeException e) {
-            if (work.isCompleted()) {
-                throw e;
-            }
-            return false;
+            return work.isCompleted() && work._wait(new Milliseconds(LOOK)); // since then, or as it failed
         }
     }
 

@@ -41,10 +41,10 @@ public interface Group extends AutoCloseable {
     boolean any(boolean own);
 
     /**
-     * Looks whether all processes were given the same.
+     * Looks whether all processes were given the same. All wait for one another here.
      *
      * @param what it is, for the message
-     * @throws IllegalArgumentException in those that weren't given what the first one was
+     * @throws IllegalArgumentException in all, if one wasn't given what the first one was
      * @throws LostPeerException if another process has gone
      */
     void requireSame(String what, String text);

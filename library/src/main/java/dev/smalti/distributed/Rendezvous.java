@@ -111,6 +111,8 @@ public record Rendezvous(int rank, int size, int localRank, String address, int 
      *
      * @param lost told, on a thread of its own, that another machine has gone while this process was at something else for five seconds and more
      * @throws LostPeerException if they don't all come within five minutes
+     * @throws IllegalArgumentException if the address is a name that isn't known, or means this machine's loopback where several interfaces could
+     *     be meant
      */
     public Group join(Consumer<String> lost) {
         return size == 1 ? Group.alone() : GlooGroup.join(this, lost);

@@ -131,6 +131,19 @@ public final class WholeBatch {
         });
     }
 
+    /** What the first process has, where all must decide alike though they have added up the same in roundings of their own. The shape of {@code own}. */
+    public static Tensor agreed(Tensor own) {
+        Group group = Group.now();
+        if (group.size() == 1) {
+            return own;
+        }
+        return Scope.keep(() -> {
+            Tensor first = own.detach().clone();
+            group.broadcast(List.of(first));
+            return first;
+        });
+    }
+
     /**
      * The mean over all processes, of what is a mean over items itself. Its gradient is that of this process's part, N times as
      * large as its share, as that of every loss here, since gradients are averaged. The shape of {@code own}.

@@ -48,6 +48,7 @@ final class FileTokens implements TokenSource {
             throw new JobException("data of the recipe says how images are prepared that are encoded while a prior is"
                     + " trained, and tokens are so already: leave it out, and give --crop and --flip to encode");
         }
+        this.part = TrainTokenizer.part(recipe.training(), group);
         this.tokens = tokens;
         this.device = device;
         this.recipe = other == null ? recipe : recipe.withoutShare();
@@ -74,7 +75,6 @@ final class FileTokens implements TokenSource {
             throw e;
         }
         this.other = measured;
-        this.part = TrainTokenizer.part(recipe.training(), group);
     }
 
     private static int size(TokenFile file, Path path) {

@@ -78,10 +78,11 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
         FeaturesRecipe read = RecipeFile.read(recipe, FeaturesRecipe.class, overrides);
         Seed seed = new Seed(read.seed());
         Device device = Devices.of(read.training().device(), group.localRank());
+        int part = TrainTokenizer.part(read.training(), group);
         int size = read.classifier().size();
         try (ImageSet images = ImageSet.open(data)) {
             List<String> names = classes(images, data);
-            TrainTokenizer.agree(group, read, images.fingerprint());
+            TrainTokenizer.agree(group, read, images.fingerprint(), Map.of());
             RunFolder folder =
                     group.writes() ? RunFolder.prepare(out, RunFolder.Description.features(size, names), resume) : null;
             Provenance provenance =
@@ -89,7 +90,6 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
             Subset[] parts = Subset.divide(images, read.data().heldOut(), seed.child("held out"));
             Preparation preparation =
                     new Preparation(size, read.data().crop(), read.data().flip());
-            int part = TrainTokenizer.part(read.training(), group);
             try (Classifier classifier = read.classifier().build(names.size(), seed.child("weights"), device);
                     ImageBatches batches = new ImageBatches(parts[0], preparation, part, seed.child("data"), skipBad)
                             .every(group.size())) {

@@ -187,18 +187,16 @@ public record TrainPrior(
                     ? prior.objectives()
                     : distilled.of(prior, read, seed.child("masks")).objectives();
             RunFolder made = source.tokenizer();
-            TrainTokenizer.agree(group, source.recipe(), source.fingerprint());
+            Map<String, String> parents = parents(source, distilled, begins);
+            TrainTokenizer.agree(group, source.recipe(), source.fingerprint(), parents);
             RunFolder folder = group.writes() ? RunFolder.prepare(out, description(source, prior), resume) : null;
             if (made != null
                     && group.writes()
                     && !Files.exists(out.resolve("tokenizer").resolve("model.json"))) {
                 made.copyModel(out.resolve("tokenizer"), ScalarType.Float);
             }
-            Provenance provenance = Provenance.of(
-                    read.seed(),
-                    TrainTokenizer.name(data.path()),
-                    source.fingerprint(),
-                    parents(source, distilled, begins));
+            Provenance provenance =
+                    Provenance.of(read.seed(), TrainTokenizer.name(data.path()), source.fingerprint(), parents);
             int part = read.training().part(group.size());
             TrainingRun<TokenBatch> run = new TrainingRun<>(
                     folder,

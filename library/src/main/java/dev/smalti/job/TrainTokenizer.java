@@ -37,6 +37,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Device;
@@ -95,6 +96,7 @@ public record TrainTokenizer(
         TokenizerRecipe read = RecipeFile.read(recipe, TokenizerRecipe.class, overrides);
         Seed seed = new Seed(read.seed());
         Device device = Devices.of(read.training().device(), group.localRank());
+        int part = part(read.training(), group);
         Map<String, String> parents = new LinkedHashMap<>(
                 read.tokenizer().parents()); // before seconds of building, since files may be missing
         try (ImageSet images = ImageSet.open(data);
@@ -110,7 +112,7 @@ public record TrainTokenizer(
                 parents.putAll(begins.parents());
             });
             List<Objective<Tensor>> objectives = tokenizer.objectives();
-            agree(group, read, images.fingerprint());
+            agree(group, read, images.fingerprint(), parents);
             RunFolder folder = group.writes()
                     ? RunFolder.prepare(out, RunFolder.Description.tokenizer(tokenizer.space(), tokens), resume)
                     : null;
@@ -119,7 +121,6 @@ public record TrainTokenizer(
             int size = read.tokenizer().size();
             Preparation preparation =
                     new Preparation(size, read.data().crop(), read.data().flip());
-            int part = part(read.training(), group);
             try (ImageBatches batches =
                     new ImageBatches(parts[0], preparation, part, seed.child("data"), skipBad).every(group.size())) {
                 TrainingRun<Tensor> run = new TrainingRun<>(
@@ -143,9 +144,10 @@ public record TrainTokenizer(
      * Looks whether all processes train the same on the same. Each has seen by then what the run folder holds, which the first one changes
      * from now on.
      */
-    static void agree(Group group, Record recipe, String data) {
+    static void agree(Group group, Record recipe, String data, Map<String, String> parents) {
         group.requireSame("recipe", recipe.toString());
         group.requireSame("data", data);
+        group.requireSame("tokenizer, teacher, held-out set or run to begin from", new TreeMap<>(parents).toString());
     }
 
     /** @throws JobException if the processes can't share a batch */

@@ -61,7 +61,7 @@ public final class Devices {
         if (process >= count) {
             throw new IllegalArgumentException(
                     "process " + process + " of this machine needs a GPU of its own, and there are " + count
-                            + ": start fewer processes, or choose cpu");
+                            + ": start fewer processes, choose cpu, or leave LOCAL_RANK out where each sees a GPU of its own");
         }
         return of("cuda:" + process);
     }

@@ -2,6 +2,7 @@ package dev.smalti.distributed;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.tensor.Scope;
@@ -18,13 +19,25 @@ import java.nio.file.StandardWatchEventKinds;
 import java.nio.file.WatchKey;
 import java.nio.file.WatchService;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.function.ToDoubleBiFunction;
+import org.assertj.core.data.Offset;
 
-/** Images, tokens and recipes so small that fifty steps take seconds, and processes that train on them together. */
-record SharedWorld(Path folder) {
+/**
+ * Images, tokens and recipes so small that fifty steps take seconds, and processes that train on them together.
+ *
+ * @param all that were started
+ */
+record SharedWorld(Path folder, List<Started> all) implements AutoCloseable {
+    private static final long STEPS = 50;
+    private static final double ROUNDING = 1e-5;
+    private static final double NOTHING = 1e-8; // of a gradient, such as that of the bias of keys
+    private static final double SHARE = 1e-3; // of a number, or of the length of a moment
+
     private static final String TRAINING = """
         training:
           {steps: 50, batch: 8, learning_rate: %s, warm_up: 3, averaging: 0.9, precision: fp32, device: cpu,
@@ -106,6 +119,17 @@ record SharedWorld(Path folder) {
             "sedd", "",
             "autoregressive", "",
             "lcmd", "  embedding: {dimension: 8, origin: learnt}\n  evidence: true\n");
+
+    SharedWorld(Path folder) {
+        this(folder, new ArrayList<>());
+    }
+
+    /** Ends those that a test has left. */
+    @Override
+    public void close() {
+        all.forEach(each -> each.process().destroyForcibly());
+        all.clear();
+    }
 
     void write() throws IOException {
         for (Map.Entry<String, String> each : TOKENIZERS.entrySet()) {
@@ -202,7 +226,9 @@ record SharedWorld(Path folder) {
         builder.environment().putAll(environment);
         try {
             Path said = Files.createTempFile(folder, "said", ".txt");
-            return new Started(builder.redirectOutput(said.toFile()).start(), said);
+            Started started = new Started(builder.redirectOutput(said.toFile()).start(), said);
+            all.add(started);
+            return started;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -232,28 +258,96 @@ record SharedWorld(Path folder) {
         return started;
     }
 
-    /** The largest difference between the newest weights of two runs. */
-    double difference(String name, String one, String other) {
+    /** Holds two runs to have learnt the same in all steps, but for roundings. */
+    void same(String name, String one, String other) throws IOException {
+        Path first = folder.resolve(name + one);
+        Path second = folder.resolve(name + other);
+        assertThat(Checkpoints.steps(first)).as(name).last().isEqualTo(STEPS);
+        assertThat(Checkpoints.steps(second)).as(name).last().isEqualTo(STEPS);
+        compare(first, second, "weights.safetensors", (a, b) -> most(a, b));
+        compare(first, second, "averaged.safetensors", (a, b) -> most(a, b));
+        moments(first, second);
+        measures(first, second);
+    }
+
+    private static double most(float[] a, float[] b) {
         double most = 0;
-        try (TensorFile first = weights(name + one);
-                TensorFile second = weights(name + other)) {
-            assertThat(second.names()).isEqualTo(first.names());
-            for (String each : first.names()) {
-                float[] a = Scope.value(() -> Tensors.toFloats(first.tensor(each)));
-                float[] b = Scope.value(() -> Tensors.toFloats(second.tensor(each)));
-                for (int i = 0; i < a.length; i++) {
-                    most = Math.max(most, Math.abs((double) a[i] - b[i]));
-                    if (Float.isNaN(a[i] - b[i])) {
-                        return Double.NaN;
-                    }
-                }
-            }
+        for (int i = 0; i < a.length; i++) {
+            double apart = Math.abs((double) a[i] - b[i]);
+            most = Double.isNaN(apart) ? Double.POSITIVE_INFINITY : Math.max(most, apart);
         }
         return most;
     }
 
-    private TensorFile weights(String run) {
-        return TensorFile.open(
-                Checkpoints.latest(folder.resolve(run)).orElseThrow().resolve("weights.safetensors"));
+    private static void compare(Path first, Path second, String file, ToDoubleBiFunction<float[], float[]> apart) {
+        Map<String, float[]> others = tensors(second, file);
+        Map<String, float[]> own = tensors(first, file);
+        assertThat(others.keySet()).isEqualTo(own.keySet());
+        own.forEach((name, values) -> assertThat(apart.applyAsDouble(values, others.get(name)))
+                .as("%s of %s in %s", name, file, second)
+                .isLessThan(ROUNDING));
+    }
+
+    /** Adam's step is the same whatever the scale of gradients; its moments aren't. What is nothing but roundings isn't compared. */
+    private static void moments(Path first, Path second) {
+        Map<String, float[]> others = tensors(second, "optimizer.safetensors");
+        Map<String, float[]> own = tensors(first, "optimizer.safetensors");
+        assertThat(others.keySet()).isEqualTo(own.keySet());
+        own.forEach((name, values) -> {
+            double size = Math.sqrt(squares(values, new float[values.length]));
+            if (size > (name.contains("exp_avg_sq") ? NOTHING * NOTHING : NOTHING)) {
+                assertThat(Math.sqrt(squares(values, others.get(name))))
+                        .as("%s in %s, of length %s", name, second, size)
+                        .isLessThan(SHARE * size);
+            }
+        });
+    }
+
+    private static double squares(float[] a, float[] b) {
+        double sum = 0;
+        for (int i = 0; i < a.length; i++) {
+            sum += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+        }
+        return sum;
+    }
+
+    private static Map<String, float[]> tensors(Path run, String name) {
+        Map<String, float[]> tensors = new LinkedHashMap<>();
+        try (TensorFile file =
+                TensorFile.open(Checkpoints.latest(run).orElseThrow().resolve(name))) {
+            for (String each : file.names()) {
+                tensors.put(each, Scope.value(() -> Tensors.toFloats(file.tensor(each))));
+            }
+        }
+        return tensors;
+    }
+
+    /** The losses and held-out measures of the log. */
+    private static void measures(Path first, Path second) throws IOException {
+        List<Map<String, Double>> own = lines(first);
+        List<Map<String, Double>> others = lines(second);
+        assertThat(others).as("lines of %s", second).hasSameSizeAs(own).isNotEmpty();
+        for (int i = 0; i < own.size(); i++) {
+            Map<String, Double> line = others.get(i);
+            assertThat(line.keySet()).isEqualTo(own.get(i).keySet());
+            own.get(i).forEach((name, value) -> assertThat(line.get(name))
+                    .as("%s in %s", name, line)
+                    .isCloseTo(value, Offset.offset(ROUNDING + SHARE * Math.abs(value))));
+        }
+    }
+
+    private static List<Map<String, Double>> lines(Path run) throws IOException {
+        List<Map<String, Double>> lines = new ArrayList<>();
+        for (String each : Files.readAllLines(run.resolve("metrics.jsonl"))) {
+            Map<String, Double> line = new LinkedHashMap<>();
+            new ObjectMapper().readTree(each).properties().forEach(field -> {
+                String name = field.getKey();
+                if (name.equals("step") || name.endsWith("loss") || name.startsWith("held_out.")) {
+                    line.put(name, field.getValue().asDouble());
+                }
+            });
+            lines.add(line);
+        }
+        return lines;
     }
 }

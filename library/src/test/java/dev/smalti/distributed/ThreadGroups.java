@@ -10,16 +10,21 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.IntFunction;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 
 /** Groups whose members are threads of one process, for what is quick to compare. */
 public final class ThreadGroups {
+    private static final long SECONDS = 60; // that a member waits for another
+
     private ThreadGroups() {}
 
     /** Lets so many members do their parts at once. @return what they give, in the order of the ranks */
-    public static <R> List<R> run(int size, IntFunction<R> body) throws InterruptedException, ExecutionException {
+    public static <R> List<R> run(int size, IntFunction<R> body)
+            throws InterruptedException, ExecutionException, TimeoutException {
         ExecutorService threads = Executors.newFixedThreadPool(size);
         try {
             Shared shared = new Shared(size);
@@ -31,7 +36,7 @@ public final class ThreadGroups {
             }
             List<R> results = new ArrayList<>();
             for (Future<R> each : futures) {
-                results.add(each.get());
+                results.add(each.get(SECONDS, TimeUnit.SECONDS));
             }
             return results;
         } finally {
@@ -50,8 +55,8 @@ public final class ThreadGroups {
 
         void await() {
             try {
-                barrier.await();
-            } catch (InterruptedException | BrokenBarrierException e) {
+                barrier.await(SECONDS, TimeUnit.SECONDS);
+            } catch (InterruptedException | BrokenBarrierException | TimeoutException e) {
                 throw new LostPeerException("a member has gone", e);
             }
         }

@@ -17,6 +17,15 @@ class WholeBatchTest {
     private static final Seed SEED = new Seed(3);
 
     @Test
+    void what_is_agreed_on_is_what_the_first_has() throws Exception {
+        List<double[]> dead = ThreadGroups.run(3, rank -> {
+            Tensor own = Tensors.longs(0, 1, 2).eq(new Scalar((long) rank));
+            return Tensors.toDoubles(WholeBatch.agreed(own));
+        });
+        assertThat(dead).allSatisfy(each -> assertThat(each).containsExactly(1, 0, 0));
+    }
+
+    @Test
     void members_draw_together_what_one_draws() throws Exception {
         double[] whole = Scope.value(() -> Tensors.toDoubles(WholeBatch.uniform(SEED.generator(), 6, 2)));
         assertThat(joined(ThreadGroups.run(3, rank -> Tensors.toDoubles(WholeBatch.uniform(SEED.generator(), 2, 2)))))

@@ -206,9 +206,8 @@ public final class VectorQuantizer implements Quantizer {
             try (NoGradGuard guard = new NoGradGuard()) {
                 long vectors = WholeBatch.items(flat.size(0));
                 double mean = (double) vectors / configuration.codes();
-                Tensor dead = uses.lt(new Scalar(average.reviveBelow() * mean)); // [K]
-                long count = dead.sum().item_long();
-                if (count == 0) {
+                Tensor dead = WholeBatch.agreed(uses.lt(new Scalar(average.reviveBelow() * mean))); // [K]
+                if (dead.sum().item_long() == 0) {
                     return;
                 }
                 Tensor which = torch.randint(
