@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -253,6 +254,7 @@ class PartsTest {
     }
 
     @Test
+    @Tag("learning")
     void processes_at_once_share_a_folder_alone() throws Exception {
         Path parts = fresh.resolve("parts");
         List<Process> processes = new ArrayList<>();

@@ -110,6 +110,7 @@ class ProcessesTest {
     }
 
     @Test
+    @Tag("learning")
     void says_which_process_has_died_and_ends() throws Exception {
         says_which_has_died(1, 2);
     }
@@ -218,6 +219,7 @@ class ProcessesTest {
     }
 
     @Test
+    @Tag("learning")
     void a_process_that_fails_is_not_waited_for_though_nobody_asks_it() throws Exception {
         BlockingQueue<String> told = new LinkedBlockingQueue<>();
         try (Processes others = Processes.start(2, List.of("nonsense"))) {
@@ -229,6 +231,7 @@ class ProcessesTest {
     }
 
     @Test
+    @Tag("learning")
     void refuses_what_processes_cannot_share() {
         Command refused = Command.run(training(folder.resolve("odd"), "--processes", 2, "--set", "training.batch=3"));
         assertThat(refused.code()).isEqualTo(2);

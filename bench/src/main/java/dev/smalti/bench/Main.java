@@ -43,7 +43,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /**
  * Measures drawing, training steps, encoding, memory, metrics. Arguments name what to measure
  * ({@code peak start generate canvas prior priors cache paper paper-drawing paper-training paper-training-fp32 fruits tokenizer
- * tokenizer-256 encode memory scale metrics}); none measures start, generate, canvas, prior, priors, cache, tokenizer, encode and memory, since the
+ * tokenizer-256 encode memory scale cluster metrics}); none measures start, generate, canvas, prior, priors, cache, tokenizer, encode and memory, since the
  * others take long. {@code paper=64} draws and trains 64 grids at once, and {@code metrics=10000} has sets of that many images in place
  * of 50,000. The ablations, which take an hour
  * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, {@code ablation-lcmd-consistency}, {@code ablation-lcmd-steps},
@@ -111,6 +111,8 @@ public final class Main {
                 case "encode" -> results.put(name, encode(peak));
                 case "memory" -> results.put(name, memory());
                 case "scale" -> results.put(name, Scale.measure(RECIPES.resolve("absorbing.yaml"), 1, 2));
+                case "cluster" ->
+                    results.put(name, Cluster.measure(RECIPES.resolve("..").resolve("papers")));
                 case "metrics" ->
                     results.put(parts[0], Metrics.of(parts.length > 1 ? Long.parseLong(parts[1]) : 50_000));
                 case "ablation-lcmd" -> results.put(name, LcmdAblation.table());
@@ -133,7 +135,7 @@ public final class Main {
                 default ->
                     throw new IllegalArgumentException("unknown benchmark " + name
                             + "; there are peak, start, generate, canvas, prior, priors, cache, paper, paper-drawing,"
-                            + " paper-training, paper-training-fp32, fruits, tokenizer, tokenizer-256, encode, memory, scale,"
+                            + " paper-training, paper-training-fp32, fruits, tokenizer, tokenizer-256, encode, memory, scale, cluster,"
                             + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-lcmd-consistency,"
                             + " ablation-lcmd-steps, ablation-lcmd-dropping,"
                             + " ablation-lcmd-weights, ablation-lcmd-width, ablation-samplers[=RECIPES], lcmd-distances=RUN,TOKENS, ablation-rdpm=DIR[=ROW]"

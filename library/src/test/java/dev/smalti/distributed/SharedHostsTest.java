@@ -81,6 +81,7 @@ class SharedHostsTest {
     }
 
     @Test
+    @Tag("learning")
     void two_machines_learn_what_one_does() throws Exception {
         List<Started> started = start("-2", "maskgit");
         Member.train(folder, "-1", "maskgit", List.of(), () -> false, Group.alone());
