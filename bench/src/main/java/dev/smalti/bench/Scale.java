@@ -16,7 +16,6 @@ import java.util.SplittableRandom;
 
 /** Steps of a training in one process and in several of this machine, which share its threads and each batch evenly. */
 final class Scale {
-    private static final Path LAUNCHER = Path.of(System.getProperty("smalti.home", ""), "smalti");
     private static final int WARM_UP = 5;
     private static final int STEPS = 25;
     private static final int GRIDS = 512;
@@ -58,8 +57,8 @@ final class Scale {
     }
 
     private static void train(Path recipe, Path tokens, Path run, int processes) throws IOException {
-        List<String> command = new ArrayList<>(List.of(LAUNCHER.toAbsolutePath().toString(), "train-prior"));
-        command.addAll(List.of(recipe.toString(), "--tokens", tokens.toString(), "--out", run.toString()));
+        List<String> command = new ArrayList<>(
+                List.of("train-prior", recipe.toString(), "--tokens", tokens.toString(), "--out", run.toString()));
         command.addAll(List.of("--processes", Integer.toString(processes), "--device", "cpu"));
         for (String each : List.of(
                 "steps=" + (WARM_UP + STEPS),
@@ -69,19 +68,7 @@ final class Scale {
                 "checkpoint_every=1000")) {
             command.addAll(List.of("--set", "training." + each));
         }
-        Process process = new ProcessBuilder(command)
-                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
-        try {
-            if (process.waitFor() != 0) {
-                throw new IOException(command + " failed");
-            }
-        } catch (InterruptedException e) {
-            process.destroy();
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted", e);
-        }
+        Starts.seconds(command);
     }
 
     private static double median(Path run) throws IOException {
@@ -96,6 +83,6 @@ final class Scale {
                 before = node.get("seconds").asDouble();
             }
         }
-        return seconds.stream().sorted().toList().get(seconds.size() / 2);
+        return Starts.median(seconds);
     }
 }

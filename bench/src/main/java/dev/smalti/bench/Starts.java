@@ -47,11 +47,12 @@ final class Starts {
         return median(seconds);
     }
 
-    private static double median(List<Double> seconds) {
+    static double median(List<Double> seconds) {
         return seconds.stream().sorted().toList().get(seconds.size() / 2);
     }
 
-    private static double seconds(List<String> arguments) throws IOException {
+    /** Seconds of {@code ./smalti arguments}. */
+    static double seconds(List<String> arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(LAUNCHER.toAbsolutePath().toString()));
         command.addAll(arguments);
         long start = System.nanoTime();

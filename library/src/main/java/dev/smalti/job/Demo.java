@@ -73,11 +73,6 @@ public record Demo(List<String> models, Path out, long seed, Sampling sampling, 
         }
     }
 
-    /** Of one model. */
-    public Demo(String model, Path out, long seed, Sampling sampling, Opening opening) {
-        this(List.of(model), out, seed, sampling, opening);
-    }
-
     /** @param observer told of the images of each part done so far */
     public Result run(Observer observer) {
         if (Files.exists(out) && !Files.isDirectory(out)) {

@@ -85,20 +85,7 @@ public record AbsorbingConfiguration(
         sampling = sampling == null ? new Drawn(null) : sampling;
     }
 
-    /** Drawn in T steps. */
-    public AbsorbingConfiguration(
-            NetworkConfiguration network,
-            Integer steps,
-            Loss loss,
-            Masking masking,
-            Boolean conditional,
-            Double labelDropping,
-            Integer masks,
-            Double maskShare) {
-        this(network, steps, loss, masking, conditional, labelDropping, masks, maskShare, null);
-    }
-
-    /** With one mask token. */
+    /** With one mask token, drawn in T steps. */
     public AbsorbingConfiguration(
             NetworkConfiguration network,
             Integer steps,

@@ -33,7 +33,7 @@ class DistillationTest {
 
     private static MaskedPrior prior(long seed, int masks) {
         TransformerConfiguration network = new TransformerConfiguration(2, 16, 2, 0.0, 0.5);
-        return (MaskedPrior) new AbsorbingConfiguration(network, null, null, null, null, null, masks, null)
+        return (MaskedPrior) new AbsorbingConfiguration(network, null, null, null, null, null, masks, null, null)
                 .build(SPACE, CLASSES, new Seed(seed), Devices.cpu());
     }
 
@@ -98,7 +98,7 @@ class DistillationTest {
         try (MaskedPrior teacher = prior(1, 1);
                 MaskedPrior auxiliary = prior(1, 1);
                 MaskedPrior student =
-                        (MaskedPrior) new AbsorbingConfiguration(wider, null, null, null, null, null, 3, null)
+                        (MaskedPrior) new AbsorbingConfiguration(wider, null, null, null, null, null, 3, null, null)
                                 .build(SPACE, CLASSES, new Seed(2), Devices.cpu())) {
             Distillation distillation = new Distillation(configuration(1, 0.0, 0.5), student, teacher, auxiliary);
             assertThatThrownBy(() -> distillation.begin(new Seed(3)))
@@ -142,8 +142,8 @@ class DistillationTest {
         for (double dropping : new double[] {0, 1}) {
             try (MaskedPrior teacher = prior(1, 1);
                     MaskedPrior auxiliary = prior(5, 1);
-                    MaskedPrior student =
-                            (MaskedPrior) new AbsorbingConfiguration(network, null, null, null, null, dropping, 3, null)
+                    MaskedPrior student = (MaskedPrior)
+                            new AbsorbingConfiguration(network, null, null, null, null, dropping, 3, null, null)
                                     .build(SPACE, CLASSES, new Seed(2), Devices.cpu())) {
                 Distillation distillation = new Distillation(configuration(1, 0.0, 0.5), student, teacher, auxiliary);
                 Scope.free(() -> {

@@ -8,6 +8,6 @@ class MasksAbsorbingContractTest extends AbsorbingContractTest {
     @Override
     protected PriorConfiguration configuration() {
         return new AbsorbingConfiguration(
-                new TransformerConfiguration(2, 32, 2, null), null, null, null, null, null, 4, null);
+                new TransformerConfiguration(2, 32, 2, null), null, null, null, null, null, 4, null, null);
     }
 }

@@ -23,7 +23,7 @@ class DistillationLeakTest {
 
     private static MaskedPrior prior(long seed, int masks) {
         TransformerConfiguration network = new TransformerConfiguration(2, 16, 2, null);
-        return (MaskedPrior) new AbsorbingConfiguration(network, null, null, null, null, null, masks, null)
+        return (MaskedPrior) new AbsorbingConfiguration(network, null, null, null, null, null, masks, null, null)
                 .build(new TokenSpace(5, 2, 3), CLASSES, new Seed(seed), Devices.cpu());
     }
 
