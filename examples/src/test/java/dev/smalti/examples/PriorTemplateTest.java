@@ -11,10 +11,12 @@ import java.util.Map;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The project to copy: compiled, put on the class path of the command line as SMALTI_CLASSPATH does, and trained. */
+@Tag("learning") // a build of its own
 class PriorTemplateTest {
     private static final Path TEMPLATE = Jvm.HOME.resolve("examples/prior-template");
     private static final String SERVICE = "META-INF/services/dev.smalti.recipe.KindProvider";

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
  * code as to another they decide: so learning rates are small here.
  */
 @DisabledOnOs(OS.WINDOWS)
+@Tag("learning") // trainings in several processes
 class SharedTrainingTest {
     private static final String[] USUAL = {"tokenizer", "absorbing"};
     private static final String[] OTHERS = {
@@ -65,7 +66,6 @@ class SharedTrainingTest {
     }
 
     @Test
-    @Tag("learning")
     void four_processes_learn_what_one_does_and_go_on_with_what_another_number_began() throws Exception {
         alone("-4", "absorbing:18");
         together(4, "-4", "tokenizer", "absorbing:33");
@@ -74,7 +74,6 @@ class SharedTrainingTest {
     }
 
     @Test
-    @Tag("learning")
     void whatever_is_trained_is_the_same_in_two_processes() throws Exception {
         alone("-1", OTHERS);
         together(2, "-all", OTHERS);
@@ -82,7 +81,6 @@ class SharedTrainingTest {
     }
 
     @Test
-    @Tag("learning")
     void ends_soon_when_a_process_is_killed_and_goes_on_as_if_it_had_not() throws Exception {
         List<Started> started =
                 world.meeting("127.0.0.1", port(), List.of(List.of(), List.of()), "-killed", "absorbing!30");

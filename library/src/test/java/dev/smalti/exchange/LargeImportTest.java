@@ -26,6 +26,7 @@ import java.util.Map;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,6 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Checkpoints in their real sizes, with numbers by a rule. */
+@Tag("learning") // files of hundreds of megabytes
 class LargeImportTest {
     private static final int TRAINED = 40; // tensors of the decoder whose optimizer state is kept here
 
