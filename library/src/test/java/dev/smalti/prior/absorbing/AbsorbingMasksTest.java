@@ -33,7 +33,7 @@ class AbsorbingMasksTest {
     private static AbsorbingDiffusion prior(TokenSpace space) {
         TransformerConfiguration network = new TransformerConfiguration(2, 16, 2, 0.0, 0.5);
         return new AbsorbingDiffusion(
-                new AbsorbingConfiguration(network, null, null, null, null, null, MASKS, null),
+                new AbsorbingConfiguration(network, null, null, null, null, null, MASKS, null, null),
                 space,
                 0,
                 new Seed(1),

@@ -41,7 +41,7 @@ class AbsorbingTurnsTest {
     void draws_the_same(Sampling sampling) {
         TransformerConfiguration network = new TransformerConfiguration(2, 16, 2, 0.0, 0.5);
         for (int masks : new int[] {1, 3}) {
-            try (Prior prior = new AbsorbingConfiguration(network, null, null, null, null, null, masks, null)
+            try (Prior prior = new AbsorbingConfiguration(network, null, null, null, null, null, masks, null, null)
                     .build(new TokenSpace(7, 4, 4), CLASSES, new Seed(1), Devices.cpu())) {
                 assertThat(draw(prior, sampling, StepWatcher.NONE))
                         .isEqualTo(draw(prior, sampling, (done, of, xt) -> assertThat(xt)
