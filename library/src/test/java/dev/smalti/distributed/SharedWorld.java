@@ -322,11 +322,12 @@ record SharedWorld(Path folder, List<Started> all) implements AutoCloseable {
         return tensors;
     }
 
-    /** The losses and held-out measures of the log. */
+    /** The losses and held-out measures of the log; those of a run that was ended between two lines of the other, over the same steps. */
     private static void measures(Path first, Path second) throws IOException {
-        List<Map<String, Double>> own = lines(first);
-        List<Map<String, Double>> others = lines(second);
-        assertThat(others).as("lines of %s", second).hasSameSizeAs(own).isNotEmpty();
+        List<Map<String, Double>> lines = lines(first);
+        List<Map<String, Double>> own = over(lines, lines);
+        List<Map<String, Double>> others = over(lines, lines(second));
+        assertThat(own).hasSameSizeAs(lines).isNotEmpty();
         for (int i = 0; i < own.size(); i++) {
             Map<String, Double> line = others.get(i);
             assertThat(line.keySet()).isEqualTo(own.get(i).keySet());
@@ -334,6 +335,44 @@ record SharedWorld(Path folder, List<Started> all) implements AutoCloseable {
                     .as("%s in %s", name, line)
                     .isCloseTo(value, Offset.offset(ROUNDING + SHARE * Math.abs(value))));
         }
+    }
+
+    /** These lines at the steps of those: means weighed by the steps that they are of, and what is measured at a step as it is. */
+    private static List<Map<String, Double>> over(List<Map<String, Double>> those, List<Map<String, Double>> lines) {
+        List<Map<String, Double>> over = new ArrayList<>();
+        for (boolean heldOut : new boolean[] {false, true}) {
+            List<Map<String, Double>> kind =
+                    lines.stream().filter(line -> measured(line) == heldOut).toList();
+            double begun = 0;
+            for (Map<String, Double> that :
+                    those.stream().filter(line -> measured(line) == heldOut).toList()) {
+                double end = that.get("step");
+                double from = heldOut ? end - 1 : begun;
+                over.add(mean(kind, from, end));
+                begun = end;
+            }
+        }
+        return over;
+    }
+
+    private static boolean measured(Map<String, Double> line) {
+        return line.keySet().stream().anyMatch(name -> name.startsWith("held_out."));
+    }
+
+    /** The mean of the lines after a step up to another, at the last's step. */
+    private static Map<String, Double> mean(List<Map<String, Double>> lines, double from, double end) {
+        Map<String, Double> mean = new LinkedHashMap<>();
+        double begun = from;
+        for (Map<String, Double> line : lines) {
+            double step = line.get("step");
+            if (step > from && step <= end) {
+                double share = (step - begun) / (end - from);
+                line.forEach((name, value) -> mean.merge(name, share * value, Double::sum));
+                begun = step;
+            }
+        }
+        mean.put("step", begun);
+        return mean;
     }
 
     private static List<Map<String, Double>> lines(Path run) throws IOException {
