@@ -115,6 +115,6 @@ public record Rendezvous(int rank, int size, int localRank, String address, int 
      *     be meant
      */
     public Group join(Consumer<String> lost) {
-        return size == 1 ? Group.alone() : GlooGroup.join(this, lost);
+        return size == 1 ? Group.alone() : C10dGroup.join(this, lost);
     }
 }

@@ -66,7 +66,10 @@ final class Member {
             return new TrainFeatures(recipe, overrides, world.resolve("images"), out, resume, false)
                     .run(watchers, stop, group);
         }
-        return new TrainPrior(recipe, overrides, world.resolve("tokens.safetensors"), out, resume, null)
-                .run(watchers, stop, group);
+        TrainPrior.Data data = name.equals("rdpm") // which is of images as they are trained on
+                ? TrainPrior.Data.images(world.resolve("images"), world.resolve("tokenizer-steps-1"))
+                : TrainPrior.Data.tokens(world.resolve("tokens.safetensors"), null);
+        String teacher = name.equals("student") ? world.resolve("maskgit-1").toString() : null;
+        return new TrainPrior(recipe, overrides, data, out, resume, teacher).run(watchers, stop, group);
     }
 }

@@ -31,7 +31,9 @@ class SharedTrainingTest {
         "d3pm",
         "sedd",
         "autoregressive",
-        "lcmd"
+        "lcmd",
+        "rdpm",
+        "student"
     };
 
     @TempDir

@@ -118,7 +118,15 @@ record SharedWorld(Path folder, List<Started> all) implements AutoCloseable {
             "d3pm", "  steps: 8\n",
             "sedd", "",
             "autoregressive", "",
-            "lcmd", "  embedding: {dimension: 8, origin: learnt}\n  evidence: true\n");
+            "lcmd", "  embedding: {dimension: 8, origin: learnt}\n  evidence: true\n",
+            "rdpm", "  dimension: 4\n");
+
+    private static final String STUDENT = PRIOR.formatted("maskgit") + """
+              network: {layers: 1, width: 16, heads: 2}
+              masks: 4
+              mask_share: 0.6
+            distillation: {auxiliary_rate: 3, steps: 2}
+            """;
 
     SharedWorld(Path folder) {
         this(folder, new ArrayList<>());
@@ -141,6 +149,7 @@ record SharedWorld(Path folder, List<Started> all) implements AutoCloseable {
                     PRIOR.formatted(each.getKey()) + each.getValue() + "  network: {layers: 1, width: 16, heads: 2}\n";
             write(each.getKey(), prior + TRAINING.formatted("3.0e-4", ", accumulation: 2"));
         }
+        write("student", STUDENT + TRAINING.formatted("3.0e-4", ""));
         SplittableRandom random = new SplittableRandom(1);
         for (int i = 0; i < 30; i++) {
             byte[] rgb = new byte[3 * 20 * 18];

@@ -1,5 +1,6 @@
 package dev.smalti.distributed;
 
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
@@ -14,7 +15,7 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.UnknownHostException;
 import java.util.ArrayList;
-import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,7 +25,9 @@ import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.bytedeco.javacpp.chrono.Milliseconds;
 import org.bytedeco.pytorch.AllreduceOptions;
+import org.bytedeco.pytorch.Backend;
 import org.bytedeco.pytorch.BroadcastOptions;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.FileStore;
 import org.bytedeco.pytorch.GlooDeviceVector;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -37,15 +40,15 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.Work;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.bytedeco.pytorch.gloo.Device;
 
 /**
- * Processes that talk by Gloo, over TCP between processors; what lies on a GPU goes by way of the processor's memory.
+ * Processes that talk by c10d: by Gloo over TCP between processors, and by {@linkplain Nccl NCCL} between GPUs where all processes have it; else
+ * what lies on a GPU goes by way of the processor's memory.
  *
  * <p>Small tensors are copied into flat buckets, of which each is summed at once. A process that dies closes its connections, which the others see at
  * once; one whose machine vanishes is missed by its {@link Heartbeat}.
  */
-final class GlooGroup implements Group {
+final class C10dGroup implements Group {
     private static final long JOIN = TimeUnit.MINUTES.toMillis(5);
     private static final long CONNECT = TimeUnit.SECONDS.toMillis(30); // once all have come
     private static final long LONGEST =
@@ -58,12 +61,14 @@ final class GlooGroup implements Group {
     private final int localRank;
     private final int size;
     private final Store store;
-    private final ProcessGroupGloo gloo;
+    private final Backend gloo;
     private final Heartbeat heartbeat; // null where all are of one machine
-    private final Map<ScalarType, Tensor> flats = new EnumMap<>(ScalarType.class);
+    private final Map<Kind, Tensor> flats = new HashMap<>();
+    private boolean cards; // whether all have NCCL
+    private Backend nccl; // null until something on a GPU is summed
     private boolean broken;
 
-    private GlooGroup(Rendezvous at, Store store, ProcessGroupGloo gloo, Heartbeat heartbeat) {
+    private C10dGroup(Rendezvous at, Store store, Backend gloo, Heartbeat heartbeat) {
         this.rank = at.rank();
         this.localRank = at.localRank();
         this.size = at.size();
@@ -82,7 +87,7 @@ final class GlooGroup implements Group {
                 await(store, at);
                 ProcessGroupGloo gloo = new ProcessGroupGloo(store, at.rank(), at.size(), options);
                 Heartbeat heartbeat = at.file() == null ? Heartbeat.begin(client(at, master, false), at, lost) : null;
-                return begun(new GlooGroup(at, Scope.hold(store), Scope.hold(gloo), heartbeat));
+                return begun(new C10dGroup(at, Scope.hold(store), Scope.hold(gloo), heartbeat));
             } catch (RuntimeException e) {
                 if (e.getClass() != RuntimeException.class) { // which c10d's are
                     throw e;
@@ -95,9 +100,9 @@ final class GlooGroup implements Group {
         });
     }
 
-    private static Group begun(GlooGroup group) {
+    private static Group begun(C10dGroup group) {
         try {
-            group.any(false);
+            group.cards = !group.any(!Nccl.there());
             return group;
         } catch (RuntimeException e) {
             group.close();
@@ -195,7 +200,7 @@ final class GlooGroup implements Group {
     }
 
     /** The loopback where all are of this machine; else what GLOO_SOCKET_IFNAME says, or where packets for the first process leave from. */
-    private static Device device(Rendezvous at, InetAddress master) {
+    private static org.bytedeco.pytorch.gloo.Device device(Rendezvous at, InetAddress master) {
         if (at.file() != null) {
             return ProcessGroupGloo.createDeviceForHostname("127.0.0.1");
         }
@@ -233,15 +238,15 @@ final class GlooGroup implements Group {
 
     @Override
     public void sum(List<Tensor> tensors) {
-        inBuckets(tensors, (flat, options) -> gloo.allreduce(flat, options));
+        inBuckets(tensors, Backend::allreduce);
     }
 
     @Override
     public void broadcast(List<Tensor> tensors) {
-        inBuckets(tensors, (flat, options) -> {
+        inBuckets(tensors, (backend, flat, options) -> {
             BroadcastOptions broadcast = new BroadcastOptions();
             broadcast.timeout(options.timeout());
-            return gloo.broadcast(flat, broadcast);
+            return backend.broadcast(flat, broadcast);
         });
     }
 
@@ -274,7 +279,18 @@ final class GlooGroup implements Group {
 
     /** What is done with a flat bucket by all processes. */
     private interface Collective {
-        Work begin(TensorVector flat, AllreduceOptions options);
+        Work begin(Backend backend, TensorVector flat, AllreduceOptions options);
+    }
+
+    /**
+     * What goes together.
+     *
+     * @param between GPUs, where it lies; else it is, or goes, in the processor's memory
+     */
+    private record Kind(ScalarType type, boolean between) {}
+
+    private Kind kind(Tensor tensor) {
+        return new Kind(tensor.scalar_type().intern(), cards && tensor.is_cuda());
     }
 
     private void inBuckets(List<Tensor> tensors, Collective collective) {
@@ -287,36 +303,39 @@ final class GlooGroup implements Group {
         });
     }
 
-    /** Of one type each, in order; a large tensor is a bucket by itself. */
-    private static List<List<Tensor>> buckets(List<Tensor> tensors) {
+    /** Of one kind each, in order; a large tensor is a bucket by itself. */
+    private List<List<Tensor>> buckets(List<Tensor> tensors) {
         List<List<Tensor>> buckets = new ArrayList<>();
-        Map<ScalarType, List<Tensor>> open = new LinkedHashMap<>();
-        Map<ScalarType, Long> bytes = new LinkedHashMap<>();
+        Map<Kind, List<Tensor>> open = new LinkedHashMap<>();
+        Map<Kind, Long> bytes = new LinkedHashMap<>();
         for (Tensor tensor : tensors) {
-            ScalarType type = tensor.scalar_type();
+            Kind kind = kind(tensor);
             long own = tensor.nbytes();
-            if (open.containsKey(type) && bytes.get(type) + own > BUCKET) {
-                buckets.add(open.remove(type));
+            if (open.containsKey(kind) && bytes.get(kind) + own > BUCKET) {
+                buckets.add(open.remove(kind));
             }
-            open.computeIfAbsent(type, each -> new ArrayList<>()).add(tensor);
-            bytes.merge(type, own, (before, more) -> open.get(type).size() == 1 ? more : before + more);
+            open.computeIfAbsent(kind, each -> new ArrayList<>()).add(tensor);
+            bytes.merge(kind, own, (before, more) -> open.get(kind).size() == 1 ? more : before + more);
         }
         buckets.addAll(open.values());
         return buckets;
     }
 
     private void through(List<Tensor> bucket, Collective collective) {
-        if (bucket.size() == 1 && !bucket.get(0).is_cuda() && bucket.get(0).is_contiguous()) {
-            finish(bucket.get(0), collective);
+        Tensor first = bucket.get(0);
+        Kind kind = kind(first);
+        boolean there = kind.between() || !first.is_cuda();
+        if (bucket.size() == 1 && there && first.is_contiguous()) {
+            finish(first, kind, collective);
             return;
         }
-        Tensor flat = flat(bucket);
+        Tensor flat = flat(bucket, kind);
         long to = 0;
         for (Tensor each : bucket) {
             flat.narrow(0, to, each.numel()).copy_(each.detach().reshape(-1));
             to += each.numel();
         }
-        finish(flat, collective);
+        finish(flat, kind, collective);
         long at = 0;
         for (Tensor each : bucket) {
             each.detach().copy_(flat.narrow(0, at, each.numel()).view_as(each));
@@ -325,25 +344,33 @@ final class GlooGroup implements Group {
     }
 
     /** Memory for a bucket, kept from one to the next: pages that are new take longer to come than to be summed. */
-    private Tensor flat(List<Tensor> bucket) {
-        ScalarType type = bucket.get(0).scalar_type();
+    private Tensor flat(List<Tensor> bucket, Kind kind) {
         long size = bucket.stream().mapToLong(Tensor::numel).sum();
-        Tensor kept = flats.get(type);
+        Tensor kept = flats.get(kind);
         if (kept == null || kept.numel() < size) {
             if (kept != null) {
                 Scope.release(kept);
             }
-            kept = Scope.hold(torch.zeros(new long[] {size}, Tensors.options(type)));
-            flats.put(type, kept);
+            Device device = kind.between() ? bucket.get(0).device() : Devices.cpu();
+            kept = Scope.hold(torch.zeros(new long[] {size}, Tensors.options(kind.type(), device)));
+            flats.put(kind, kept);
         }
         return kept.narrow(0, 0, size);
     }
 
-    private void finish(Tensor flat, Collective collective) {
+    private void finish(Tensor flat, Kind kind, Collective collective) {
         if (flat.numel() == 0) {
             return;
         }
-        attempt(options -> collective.begin(new TensorVector(flat.detach()), options));
+        attempt(options ->
+                collective.begin(kind.between() ? betweenCards() : gloo, new TensorVector(flat.detach()), options));
+    }
+
+    private Backend betweenCards() {
+        if (nccl == null) {
+            nccl = Scope.hold(Nccl.begin(store, rank, size));
+        }
+        return nccl;
     }
 
     private void attempt(Function<AllreduceOptions, Work> begin) {
@@ -366,7 +393,7 @@ final class GlooGroup implements Group {
         }
     }
 
-    /** Waits for a moment. */
+    /** Waits for a moment; where a GPU is at it, the GPU does. */
     private static boolean done(Work work) {
         try {
             return work._wait(new Milliseconds(LOOK));
@@ -392,6 +419,10 @@ final class GlooGroup implements Group {
         flats.values().forEach(Scope::release);
         flats.clear();
         if (!broken) {
+            if (nccl != null) {
+                nccl.shutdown();
+                Scope.release(nccl);
+            }
             Scope.release(gloo);
             Scope.release(store);
         }

@@ -3,9 +3,12 @@ package dev.smalti.distributed;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.smalti.tensor.Scope;
+import dev.smalti.tensor.Tensors;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -15,13 +18,14 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 @DisabledOnOs(OS.WINDOWS)
-class GlooGroupTest {
+class C10dGroupTest {
     private static final long SECONDS = 120;
     private static final String LOOPBACK = "127.0.1.1";
 
@@ -59,6 +63,43 @@ class GlooGroupTest {
                     .hasRootCauseInstanceOf(IllegalArgumentException.class)
                     .hasRootCauseMessage((rank == 1 ? "process 1 of 3" : "one of the 3 processes")
                             + " has another recipe than process 0: give all the same");
+        }
+    }
+
+    /** Not through one another's buckets, nor the memory that was kept of an earlier one. */
+    @Test
+    void sums_many_tensors_of_several_types_exactly() throws Exception {
+        long large = (1L << 60) + 1; // more digits than a float has
+        List<Future<String>> members = members(
+                2,
+                group -> Scope.value(() -> {
+                    List<Tensor> tensors = new ArrayList<>();
+                    for (int i = 0; i < 5; i++) {
+                        tensors.add(Tensors.floats(i + 0.5f, group.rank(), 2, 3)
+                                .view(2, 2)
+                                .t());
+                        tensors.add(Tensors.longs(large + i, group.rank(), 7, 8)
+                                .view(2, 2)
+                                .t());
+                    }
+                    group.sum(tensors);
+                    StringBuilder found = new StringBuilder();
+                    for (int i = 0; i < 5; i++) {
+                        float[] floats = Tensors.toFloats(tensors.get(2 * i).contiguous());
+                        long[] longs = Tensors.toLongs(tensors.get(2 * i + 1).contiguous());
+                        boolean right = floats[0] == 2 * i + 1
+                                && floats[1] == 4
+                                && floats[2] == 1
+                                && longs[0] == 2 * (large + i)
+                                && longs[1] == 14
+                                && longs[2] == 1
+                                && longs[3] == 16;
+                        found.append(right ? "right " : Arrays.toString(floats) + Arrays.toString(longs));
+                    }
+                    return found.toString();
+                }));
+        for (Future<String> each : members) {
+            assertThat(each.get()).isEqualTo("right ".repeat(5));
         }
     }
 
