@@ -41,6 +41,12 @@ final class PlanVerb extends Verb {
                             + " 16x16 tokens of 1024 codes)")
     private String tokenizer;
 
+    @Option(
+            names = "--processes",
+            paramLabel = "N",
+            description = "plan one of N processes that share each batch (default: ${DEFAULT-VALUE})")
+    private int processes = 1;
+
     @Mixin
     private RecipeOptions of;
 
@@ -50,7 +56,8 @@ final class PlanVerb extends Verb {
 
     @Override
     Answer answer(Interruption interruption) {
-        TrainingPlan plan = new PlanTraining(of.recipe(), of.overrides(), data, tokens, tokenizer).run(progress());
+        TrainingPlan plan =
+                new PlanTraining(of.recipe(), of.overrides(), data, tokens, tokenizer, processes).run(progress());
         return new Answer(plan.facts(), text(plan));
     }
 
@@ -69,6 +76,14 @@ final class PlanVerb extends Verb {
                         plan.space() == null ? "" : ", " + plan.space().text()));
         lines.add(line("parameters", "%s (%s)", number(plan.parameterCount()), parts(plan.parameters())));
         plan.cost().stretches().forEach(stretch -> lines.add(step(training.batch(), stretch)));
+        if (training.processes() > 1) {
+            lines.add(line(
+                    "processes",
+                    "%d, %d items in all; each sends %s in a step, which takes time on top, calculated",
+                    training.processes(),
+                    training.processes() * training.batch(),
+                    bytes(plan.sentBytes())));
+        }
         String looks = training.looks() == 0
                 ? ""
                 : Phrase.of(", %d looks at held-out data (%s) among it")

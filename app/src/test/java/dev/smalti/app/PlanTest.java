@@ -153,6 +153,15 @@ class PlanTest {
         assertThat(like.get("data").get("classes").asInt()).isEqualTo(2);
         assertThat(like.get("data").get("broken").asInt()).isZero();
 
+        JsonNode shared = json("plan", world.priorRecipe(), "--tokens", tokens, "--processes", 2);
+        assertThat(shared.get("step").get("batch").asInt() * 2)
+                .isEqualTo(own.get("step").get("batch").asInt());
+        assertThat(shared.get("training").get("epochs"))
+                .isEqualTo(own.get("training").get("epochs"));
+        assertThat(own.get("step").get("sent_bytes").asLong()).isZero();
+        assertThat(shared.get("step").get("sent_bytes").asLong())
+                .isEqualTo(4 * own.get("parameters").asLong());
+
         JsonNode usual = json("plan", world.priorRecipe());
         assertThat(usual.get("grid").asText()).isEqualTo("16x16");
         assertThat(usual.get("data").get("known").asBoolean()).isFalse();
@@ -243,6 +252,8 @@ class PlanTest {
         refused(Command.run("plan", recipe, "--data", images, "--tokens", images), "give one of them");
         refused(Command.run("plan", recipe, "--set", "training.batch=0"), "batch must be at least 1");
         refused(Command.run("plan", recipe, "--device", "tpu"), "device must be");
+        refused(Command.run("plan", recipe, "--processes", 3), "evenly, got 3 processes");
+        refused(Command.run("plan", recipe, "--processes", 0), "--processes must be at least 1, got 0");
         refused(Command.run("plan", world.priorRecipe(), "--data", images), "give --tokenizer");
         refused(Command.run("plan", world.priorRecipe(), "--tokenizer", folder.resolve("none")), "none");
         refused(Command.run("plan", Path.of("..", "recipes", "toy", "rdpm.yaml")), "in place of --tokens", "kind rdpm");

@@ -36,6 +36,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.IntConsumer;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
@@ -54,8 +55,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param tokens token file of a prior; null for random ones
  * @param tokenizer whose tokens these random ones are like: a recipe, a run folder or the name of a bundled model; null for
  *     16×16 tokens of 1,024 codes
+ * @param processes that would share each batch, of which one is planned; at least 1
  */
-public record PlanTraining(Path recipe, List<String> overrides, Path data, Path tokens, String tokenizer) {
+public record PlanTraining(
+        Path recipe, List<String> overrides, Path data, Path tokens, String tokenizer, int processes) {
     private static final int STAND_INS = 256; // random images
     private static final int CLASSES = 10; // of random images where a recipe needs some
 
@@ -64,13 +67,16 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
         if (data != null && tokens != null) {
             throw new JobException("--data and --tokens are two ways to say what is trained on: give one of them");
         }
+        if (processes < 1) {
+            throw new JobException("--processes must be at least 1, got " + processes);
+        }
     }
 
     /** Plans; {@code observer} may end it by throwing. */
     public TrainingPlan run(Observer observer) {
         Set<String> keys = RecipeFile.keys(recipe);
         if (keys.contains("prior")) {
-            return prior(observer);
+            return of(PriorRecipe.class, PriorRecipe::training).prior(observer);
         }
         if (!keys.contains("tokenizer") && !keys.contains("classifier")) {
             throw new JobException(Phrase.of(
@@ -82,7 +88,20 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
                     Phrase.of("%s is trained on images, and %s is for the recipe of a prior: give --data")
                             .with(recipe, tokens != null ? "--tokens" : "--tokenizer"));
         }
-        return keys.contains("tokenizer") ? tokenizer(observer) : features(observer);
+        return keys.contains("tokenizer")
+                ? of(TokenizerRecipe.class, TokenizerRecipe::training).tokenizer(observer)
+                : of(FeaturesRecipe.class, FeaturesRecipe::training).features(observer);
+    }
+
+    /** For the items that one of the processes takes. */
+    private <T> PlanTraining of(Class<T> type, Function<T, TrainingConfiguration> training) {
+        if (processes == 1) {
+            return this;
+        }
+        TrainingConfiguration whole = training.apply(read(type, List.of()));
+        List<String> own = new ArrayList<>(overrides);
+        own.add("training.batch=" + whole.part(processes) * whole.accumulation());
+        return new PlanTraining(recipe, own, data, tokens, tokenizer, processes);
     }
 
     private <T> T read(Class<T> type, List<String> more) {
@@ -304,8 +323,7 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
      * @param look seconds of a held-out item
      * @param held how many there are
      */
-    private static TrainingPlan.Training training(
-            TrainingConfiguration training, double look, int held, Parameters averaged) {
+    private TrainingPlan.Training training(TrainingConfiguration training, double look, int held, Parameters averaged) {
         long every = training.validateEvery();
         long looks = look == 0 ? 0 : 1 + (every == 0 ? 0 : (training.steps() - 1) / every); // there is one at the end
         int most = training.heldOutItems();
@@ -316,6 +334,7 @@ public record PlanTraining(Path recipe, List<String> overrides, Path data, Path 
         return new TrainingPlan.Training(
                 training.steps(),
                 training.batch(),
+                processes,
                 looks,
                 items * look,
                 numbers,

@@ -82,12 +82,15 @@ public record TrainingPlan(
     /**
      * What the recipe says.
      *
+     * @param batch items of a step in one process
+     * @param processes that take as many each
      * @param looks how often held-out data are measured
      * @param lookSeconds of one of these, by a batch that was measured
      * @param averaged numbers of which there is a moving average; 0 without
      * @param kept checkpoints that stay, at most
      */
-    public record Training(long steps, int batch, long looks, double lookSeconds, long averaged, int kept) {}
+    public record Training(
+            long steps, int batch, int processes, long looks, double lookSeconds, long averaged, int kept) {}
 
     /**
      * What is trained on.
@@ -126,6 +129,11 @@ public record TrainingPlan(
         return FLOAT * (3 * parameterCount() + training.averaged);
     }
 
+    /** Bytes that each of several processes sends in a step, for gradients' sums around a ring: calculated. */
+    public long sentBytes() {
+        return 2 * FLOAT * parameterCount() * (training.processes - 1) / training.processes;
+    }
+
     /** Seconds until the last step is done and all looks are taken; previews come on top. */
     public double seconds() {
         return cost.seconds() + training.looks * training.lookSeconds;
@@ -133,7 +141,7 @@ public record TrainingPlan(
 
     /** How often each training item is seen; 0 where the data are not known. */
     public double epochs() {
-        return data.items == 0 ? 0 : (double) training.steps * training.batch / data.trained;
+        return data.items == 0 ? 0 : (double) training.steps * training.batch * training.processes / data.trained;
     }
 
     /** What should be known before the training begins. */
@@ -229,6 +237,8 @@ public record TrainingPlan(
     private Map<String, Object> step() {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("batch", training.batch);
+        facts.put("processes", training.processes);
+        facts.put("sent_bytes", sentBytes());
         facts.put("items_measured", cost.items);
         facts.put("whole", cost.whole);
         facts.put("seconds", cost.seconds() / training.steps);
