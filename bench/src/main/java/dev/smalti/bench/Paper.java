@@ -45,6 +45,8 @@ record Paper(
         String device,
         List<Precision> precisions) {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final int FEW =
+            16; // steps that draw fruits no worse than as many as there are tokens: docs/speed.md
 
     /** Bond-Taylor et al. 2022: 24 layers of width 512, 16×16 tokens of 1,024 codes, 256 steps. */
     static Paper unleashing(int batch, String device, List<Precision> precisions) {
@@ -104,6 +106,15 @@ record Paper(
             result.put("seconds_a_pass", seconds / (Work.passes() - passes));
             result.put("share_of_peak", (Work.done() - work) / seconds / 1e9 / peak);
             compare(result, "seconds_an_image", seconds / batch, peer);
+            start = System.nanoTime();
+            draw(prior, precision, FEW);
+            double few = (System.nanoTime() - start) / 1e9 / batch;
+            result.put("seconds_an_image_in_" + FEW + "_steps", few);
+            if (peer != null) {
+                result.put(
+                        "in_" + FEW + "_steps_times_the_peers_speed",
+                        peer.get("seconds_an_image").asDouble() / few);
+            }
             return result;
         }
     }
