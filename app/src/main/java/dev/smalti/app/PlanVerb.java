@@ -44,7 +44,8 @@ final class PlanVerb extends Verb {
     @Option(
             names = "--processes",
             paramLabel = "N",
-            description = "plan one of N processes that share each batch (default: ${DEFAULT-VALUE})")
+            description =
+                    "plan one of N processes that share each batch, each on a machine like this (default: ${DEFAULT-VALUE})")
     private int processes = 1;
 
     @Mixin
@@ -79,7 +80,7 @@ final class PlanVerb extends Verb {
         if (training.processes() > 1) {
             lines.add(line(
                     "processes",
-                    "%d, %d items in all; each sends %s in a step, which takes time on top, calculated",
+                    "%d, %d items in all, each on a machine like this; it sends %s in a step, which takes time on top",
                     training.processes(),
                     training.processes() * training.batch(),
                     bytes(plan.sentBytes())));

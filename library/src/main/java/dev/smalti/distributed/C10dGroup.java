@@ -19,6 +19,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -42,7 +43,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * Processes that talk by c10d: by Gloo over TCP between processors, and by {@linkplain Nccl NCCL} between GPUs where all processes have it; else
+ * Processes that talk by c10d: by Gloo over TCP between processors, and by {@linkplain Nccl NCCL} between GPUs where it is asked for; else
  * what lies on a GPU goes by way of the processor's memory.
  *
  * <p>Small tensors are copied into flat buckets, of which each is summed at once. A process that dies closes its connections, which the others see at
@@ -64,20 +65,22 @@ final class C10dGroup implements Group {
     private final Backend gloo;
     private final Heartbeat heartbeat; // null where all are of one machine
     private final Map<Kind, Tensor> flats = new HashMap<>();
-    private boolean cards; // whether all have NCCL
+    private final boolean between; // GPUs, without the processor's memory
     private Backend nccl; // null until something on a GPU is summed
-    private boolean broken;
+    private LostPeerException broken; // null while all is well
 
-    private C10dGroup(Rendezvous at, Store store, Backend gloo, Heartbeat heartbeat) {
+    private C10dGroup(Rendezvous at, boolean between, Store store, Backend gloo, Heartbeat heartbeat) {
         this.rank = at.rank();
         this.localRank = at.localRank();
         this.size = at.size();
+        this.between = between;
         this.store = store;
         this.gloo = gloo;
         this.heartbeat = heartbeat;
     }
 
     static Group join(Rendezvous at, Consumer<String> lost) {
+        boolean between = Nccl.asked(System.getenv());
         return Scope.value(() -> {
             try {
                 InetAddress master = master(at);
@@ -87,7 +90,7 @@ final class C10dGroup implements Group {
                 await(store, at);
                 ProcessGroupGloo gloo = new ProcessGroupGloo(store, at.rank(), at.size(), options);
                 Heartbeat heartbeat = at.file() == null ? Heartbeat.begin(client(at, master, false), at, lost) : null;
-                return begun(new C10dGroup(at, Scope.hold(store), Scope.hold(gloo), heartbeat));
+                return begun(new C10dGroup(at, between, Scope.hold(store), Scope.hold(gloo), heartbeat));
             } catch (RuntimeException e) {
                 if (e.getClass() != RuntimeException.class) { // which c10d's are
                     throw e;
@@ -102,7 +105,7 @@ final class C10dGroup implements Group {
 
     private static Group begun(C10dGroup group) {
         try {
-            group.cards = !group.any(!Nccl.there());
+            group.requireSame("SMALTI_BACKEND", group.between ? "nccl" : "gloo");
             return group;
         } catch (RuntimeException e) {
             group.close();
@@ -290,7 +293,7 @@ final class C10dGroup implements Group {
     private record Kind(ScalarType type, boolean between) {}
 
     private Kind kind(Tensor tensor) {
-        return new Kind(tensor.scalar_type().intern(), cards && tensor.is_cuda());
+        return new Kind(tensor.scalar_type().intern(), between && tensor.is_cuda());
     }
 
     private void inBuckets(List<Tensor> tensors, Collective collective) {
@@ -362,38 +365,43 @@ final class C10dGroup implements Group {
         if (flat.numel() == 0) {
             return;
         }
-        attempt(options ->
-                collective.begin(kind.between() ? betweenCards() : gloo, new TensorVector(flat.detach()), options));
+        Backend backend = kind.between() ? nccl() : gloo;
+        attempt(backend, options -> collective.begin(backend, new TensorVector(flat.detach()), options));
     }
 
-    private Backend betweenCards() {
+    private Backend nccl() {
         if (nccl == null) {
-            nccl = Scope.hold(Nccl.begin(store, rank, size));
+            any(false); // NCCL's own meeting waits for five minutes alone
+            nccl = Scope.hold(Nccl.begin(store, rank, size, LONGEST));
         }
         return nccl;
     }
 
-    private void attempt(Function<AllreduceOptions, Work> begin) {
+    private void attempt(Backend backend, Function<AllreduceOptions, Work> begin) {
         try {
             AllreduceOptions options = new AllreduceOptions();
             options.timeout(new Milliseconds(LONGEST));
             Work work = begin.apply(options);
+            if (backend == nccl) {
+                work._wait(); // the GPU does, and a limit would end what is slow
+                return;
+            }
             while (!done(work)) {
                 if (heartbeat != null && heartbeat.lost() != null) {
                     throw new LostPeerException(heartbeat.lost());
                 }
             }
         } catch (LostPeerException e) {
-            broken = true;
+            broken = e;
             throw e;
         } catch (RuntimeException e) { // of c10d
-            broken = true;
-            throw new LostPeerException(
+            broken = new LostPeerException(
                     Phrase.of("process %d of %d has lost another process: %s").with(rank, size, reason(e)), e);
+            throw broken;
         }
     }
 
-    /** Waits for a moment; where a GPU is at it, the GPU does. */
+    /** Waits for a moment. */
     private static boolean done(Work work) {
         try {
             return work._wait(new Milliseconds(LOOK));
@@ -402,12 +410,18 @@ final class C10dGroup implements Group {
         }
     }
 
-    /** The first sentence of libtorch's message, without the place in its source. */
-    private static String reason(RuntimeException e) {
-        String first =
-                String.valueOf(e.getMessage()).strip().lines().findFirst().orElse("");
+    /** The first sentence of libtorch's message, without the place in its source, or what NCCL gives as its last error. */
+    static String reason(RuntimeException e) {
+        List<String> lines = String.valueOf(e.getMessage()).strip().lines().toList();
+        int last = lines.indexOf("Last error:") + 1;
+        String first = lines.isEmpty() ? "" : lines.get(last < lines.size() ? last : 0);
         String said = first.replaceFirst("^\\[[^\\]]*\\] ", "").replaceFirst("\\. This is typically.*", "");
         return Excerpt.of(said.isEmpty() ? e.toString() : said);
+    }
+
+    @Override
+    public Optional<LostPeerException> lost() {
+        return Optional.ofNullable(broken);
     }
 
     /** A group that has lost a process is left to the end of this one: its threads wait for those that don't answer. */
@@ -418,7 +432,7 @@ final class C10dGroup implements Group {
         }
         flats.values().forEach(Scope::release);
         flats.clear();
-        if (!broken) {
+        if (broken == null) {
             if (nccl != null) {
                 nccl.shutdown();
                 Scope.release(nccl);

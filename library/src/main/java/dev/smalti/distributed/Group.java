@@ -1,6 +1,7 @@
 package dev.smalti.distributed;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 
@@ -57,6 +58,11 @@ public interface Group extends AutoCloseable {
     /** Whether this is the process that writes. */
     default boolean writes() {
         return rank() == 0;
+    }
+
+    /** What has been thrown because another process has gone, which libtorch's backward pass passes on as another exception; empty while all is well. */
+    default Optional<LostPeerException> lost() {
+        return Optional.empty();
     }
 
     @Override

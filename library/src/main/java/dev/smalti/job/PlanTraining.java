@@ -55,7 +55,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param tokens token file of a prior; null for random ones
  * @param tokenizer whose tokens these random ones are like: a recipe, a run folder or the name of a bundled model; null for
  *     16×16 tokens of 1,024 codes
- * @param processes that would share each batch, of which one is planned; at least 1
+ * @param processes that would share each batch, of which one is planned, on a machine of its own like this; at least 1
  */
 public record PlanTraining(
         Path recipe, List<String> overrides, Path data, Path tokens, String tokenizer, int processes) {
@@ -101,6 +101,8 @@ public record PlanTraining(
         TrainingConfiguration whole = training.apply(read(type, List.of()));
         List<String> own = new ArrayList<>(overrides);
         own.add("training.batch=" + whole.part(processes) * whole.accumulation());
+        own.add("training.held_out_items="
+                + whole.heldOutItems()); // one process measures, by the whole batch's default
         return new PlanTraining(recipe, own, data, tokens, tokenizer, processes);
     }
 

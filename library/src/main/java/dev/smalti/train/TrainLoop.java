@@ -1,6 +1,7 @@
 package dev.smalti.train;
 
 import dev.smalti.distributed.Group;
+import dev.smalti.distributed.LostPeerException;
 import dev.smalti.network.Loss;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
@@ -231,8 +232,17 @@ public final class TrainLoop<B> {
             Tensor sums = loss.byTime().sums().flatten(); // [20]
             readings.add(new Reading(name + ".loss_by_time", null, sums.to(device, ScalarType.Double), 1));
         }
-        loss.total().div(new Scalar((double) parts)).backward();
+        backward(loss.total().div(new Scalar((double) parts)));
         return readings;
+    }
+
+    /** @throws LostPeerException if a sum within has missed another process, which comes out of libtorch as something else */
+    private void backward(Tensor loss) {
+        try {
+            loss.backward();
+        } catch (RuntimeException e) {
+            throw group.lost().isPresent() ? group.lost().get() : e;
+        }
     }
 
     /**

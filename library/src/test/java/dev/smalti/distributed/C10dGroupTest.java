@@ -2,7 +2,9 @@ package dev.smalti.distributed;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
+import dev.smalti.tensor.Cuda;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.net.InetAddress;
@@ -101,6 +103,36 @@ class C10dGroupTest {
         for (Future<String> each : members) {
             assertThat(each.get()).isEqualTo("right ".repeat(5));
         }
+    }
+
+    @Test
+    void keeps_in_mind_that_a_process_has_gone() throws Exception {
+        List<Future<Boolean>> members = members(2, group -> {
+            boolean before = group.lost().isPresent();
+            if (group.rank() == 0) {
+                assertThatThrownBy(() -> Scope.free(() -> group.sum(List.of(Tensors.longs(1)))))
+                        .isInstanceOf(LostPeerException.class);
+                assertThat(group.lost()).isPresent();
+            }
+            return before;
+        });
+        for (Future<Boolean> each : members) {
+            assertThat(each.get()).isFalse();
+        }
+    }
+
+    @Test
+    void refuses_a_backend_that_is_none_or_is_not_there() {
+        assertThat(Nccl.asked(Map.of())).isFalse();
+        assertThat(Nccl.asked(Map.of("SMALTI_BACKEND", "gloo"))).isFalse();
+        assertThatThrownBy(() -> Nccl.asked(Map.of("SMALTI_BACKEND", "mpi")))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("SMALTI_BACKEND must be gloo or nccl, got mpi");
+        assumeThat(Cuda.problem()).as("natives for the CPU").isPresent();
+        assertThatThrownBy(() -> Nccl.asked(Map.of("SMALTI_BACKEND", "nccl")))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("SMALTI_BACKEND is nccl, which needs a GPU and natives that bind it")
+                .hasMessageEndingWith("Or leave it out: Gloo sums through the processor's memory");
     }
 
     @Test

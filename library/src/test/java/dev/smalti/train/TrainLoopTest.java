@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.smalti.distributed.Group;
+import dev.smalti.distributed.LostPeerException;
 import dev.smalti.network.Loss;
 import dev.smalti.network.Objective;
 import dev.smalti.network.Parameters;
@@ -15,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongFunction;
@@ -98,6 +101,72 @@ class TrainLoopTest {
                 .hasMessage("the loss of the squares became Infinity in step 3");
         assertThat(seen).containsExactly(1L, 2L);
         assertThat(Tensors.toFloats(broken.weight)).isEqualTo(Tensors.toFloats(good.weight));
+    }
+
+    /** One process that has missed another. */
+    private record Bereft(LostPeerException said) implements Group {
+        @Override
+        public int rank() {
+            return 0;
+        }
+
+        @Override
+        public int localRank() {
+            return 0;
+        }
+
+        @Override
+        public int size() {
+            return 1;
+        }
+
+        @Override
+        public void sum(List<Tensor> tensors) {}
+
+        @Override
+        public void broadcast(List<Tensor> tensors) {}
+
+        @Override
+        public boolean any(boolean own) {
+            return own;
+        }
+
+        @Override
+        public void requireSame(String what, String text) {}
+
+        @Override
+        public Optional<LostPeerException> lost() {
+            return Optional.of(said);
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    /** What is thrown within the backward pass comes out of libtorch as an exception of its own. */
+    @Test
+    void a_process_that_is_missed_in_the_backward_pass_is_said_to_be() {
+        Squares nothing = new Squares("squares", 99) {
+            @Override
+            public Loss loss(Tensor batch, long step, Seed seed) {
+                return new Loss(Tensors.floats(1), Map.of()); // at which libtorch throws: nothing of it learns
+            }
+        };
+        LostPeerException said = new LostPeerException("process 1 of 2 has gone");
+        List<Player<Tensor>> players = List.of(Player.of(nothing, configuration(2, 1), true));
+        TrainLoop<Tensor> loop = new TrainLoop<>(
+                players,
+                targets(ITEMS),
+                configuration(2, 1),
+                new Seed(1),
+                Devices.cpu(),
+                List.of(),
+                () -> false,
+                new Bereft(said));
+        assertThatThrownBy(() -> loop.run(0)).isSameAs(said);
+        players.forEach(Player::close);
+        assertThatThrownBy(() -> run(nothing, configuration(2, 1), targets(ITEMS), List.of()))
+                .isExactlyInstanceOf(RuntimeException.class);
     }
 
     /** An infinite loss needn't have an infinite gradient. */
