@@ -16,10 +16,10 @@ import org.bytedeco.pytorch.global.torch;
 /**
  * Settings that must be made before libtorch is loaded or before its first product.
  *
- * <p>Three traps are closed here for whoever embeds the library. JavaCPP refuses allocations once the process holds more than
+ * <p>Four traps are closed here for whoever embeds the library. JavaCPP refuses allocations once the process holds more than
  * twice the Java heap, which a model easily does: the limit is lifted unless somebody chose one. OpenMP's threads spin while
  * they wait, against OpenBLAS's and whatever else shares the cores: unless {@code OMP_WAIT_POLICY} was set when the process
- * started, they are told to sleep, as {@link Waiting} explains.
+ * started, they are told to sleep, as {@link Waiting} explains. And memory that tensors free is kept ({@link FreedMemory}).
  *
  * <p>And OpenBLAS, which multiplies float32 matrices on the CPU but for large layers, waits for its threads by spinning, so one that isn't scheduled
  * holds up all, several times a product. It gets as many threads as {@link #blasThreads} says, unless the environment says
@@ -90,6 +90,7 @@ public final class Native {
                 LibraryCache.mend();
             }
             Loader.load(openblas.class);
+            FreedMemory.keep(System.getenv());
             waiting = Waiting.beforeLibtorch();
             environment = environment(waiting);
             spinning = Spinning.allow(environment);
