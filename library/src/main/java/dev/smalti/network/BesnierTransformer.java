@@ -83,19 +83,20 @@ public final class BesnierTransformer implements Denoiser {
         this.bias = parameters.constant("bias", 0, length + 1, rows);
     }
 
-    /** In training all blocks are computed everywhere; otherwise the last one only where its output is asked for. */
+    /** The last block is computed only where its output is asked for, in training where that is written out. */
     @Override
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
         Work.pass(xt.size(0));
         boolean lean = at != null && !parameters.training();
         List<Block> whole = lean ? blocks.subList(0, blocks.size() - 1) : blocks;
-        Tensor x = Block.all(whole, parameters, embed(xt, label), false); // [B, L + 1, D]
-        if (lean) {
-            Tensor within = at.add(at.floor_divide(new Scalar(length))); // [M], among B·(L + 1)
-            x = blocks.get(blocks.size() - 1).forward(x, within); // [M, D]
+        Tensor x = embed(xt, label); // [B, L + 1, D]
+        if (at == null) {
+            x = Block.all(whole, parameters, x, false).narrow(1, 0, length).reshape(-1, width); // [B·L, D]
         } else {
-            x = x.narrow(1, 0, length).reshape(-1, width); // [B·L, D]
-            x = at == null ? x : x.index_select(0, at); // [M, D]
+            Tensor within = at.add(at.floor_divide(new Scalar(length))); // [M], among B·(L + 1)
+            x = lean
+                    ? blocks.get(blocks.size() - 1).forward(Block.all(whole, parameters, x, false), within)
+                    : Block.all(whole, parameters, x, within); // [M, D]
         }
         return head(leaveNorm.forward(leave.forward(x)), at);
     }

@@ -41,17 +41,35 @@ final class Block {
      * @param causal whether a position sees only itself and those before it
      */
     static Tensor all(List<Block> blocks, Parameters parameters, Tensor x, boolean causal) { // [B, L, D] -> the same
-        if (parameters.training()
+        if (written(blocks, parameters, x)) {
+            return BlockGradient.forward(
+                    blocks, x, causal, Precision.products(parameters.device()), parameters.recompute(), null);
+        }
+        return Stack.forward(parameters, blocks, x, null, (block, y, nothing) -> block.forward(y, causal));
+    }
+
+    /**
+     * The last one's output at some positions, where its gradient is written out computed at those alone but for keys and values.
+     *
+     * @param at rows of B·L, each once, [M]
+     */
+    static Tensor all(List<Block> blocks, Parameters parameters, Tensor x, Tensor at) { // [B, L, D] -> [M, D]
+        if (at.numel() > 0 && written(blocks, parameters, x)) {
+            return BlockGradient.forward(
+                    blocks, x, false, Precision.products(parameters.device()), parameters.recompute(), at);
+        }
+        return all(blocks, parameters, x, false).reshape(-1, x.size(2)).index_select(0, at);
+    }
+
+    /** Whether the gradient of blocks is the one that is written out. */
+    private static boolean written(List<Block> blocks, Parameters parameters, Tensor x) {
+        return parameters.training()
                 && GradMode.is_enabled()
                 && x.is_cpu()
                 && x.requires_grad()
                 && x.numel() >= BlockGradient.LEAST
                 && OneDnn.present()
-                && blocks.stream().allMatch(Block::plainlyTrained)) {
-            return BlockGradient.forward(
-                    blocks, x, causal, Precision.products(parameters.device()), parameters.recompute());
-        }
-        return Stack.forward(parameters, blocks, x, null, (block, y, nothing) -> block.forward(y, causal));
+                && blocks.stream().allMatch(Block::plainlyTrained);
     }
 
     /** Whether all of its weights are trained, and nothing is dropped. */

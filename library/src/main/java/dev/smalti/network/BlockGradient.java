@@ -1,6 +1,7 @@
 package dev.smalti.network;
 
 import dev.smalti.tensor.Operation;
+import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
@@ -22,7 +23,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * <p>To autograd the stack is {@linkplain OwnGradient one operation}.
  *
- * <p>Letters: B batch, L tokens, M = B·L rows, D width, H heads, d = D / H, N outputs and K inputs of a product.
+ * <p>Of the last block no more than keys and values is computed at positions whose output isn't asked for.
+ *
+ * <p>Letters: B batch, L tokens, M = B·L rows, m rows that are asked for, D width, H heads, d = D / H, N outputs and K inputs of a product.
  */
 final class BlockGradient implements OwnGradient.Body {
     /** Numbers in the stack's input from which it gains more than it costs. */
@@ -38,6 +41,7 @@ final class BlockGradient implements OwnGradient.Body {
     private final ScalarType type; // of the products
     private final long[] shape; // B, L, D
     private final boolean recompute;
+    private Tensor at; // rows of the last block's output, each once, [m]; null for all
     private final List<Kept> kept = new ArrayList<>();
 
     /** A linear layer's weight and bias in the type of the products. */
@@ -55,7 +59,7 @@ final class BlockGradient implements OwnGradient.Body {
      */
     private record Mixed(Tensor q, Tensor k, Tensor v, Tensor weights, Tensor output) {}
 
-    /** What a block's backward pass needs of its forward pass. [M, D] but for {@code up} and {@code fed}, [M, 4 D] */
+    /** What a block's backward pass needs of its forward pass. [M, D] but for {@code raised} and {@code fed}, [M, 4 D]; of the last one m rows from {@code joined} on */
     private record Saved(
             Weight qkv,
             Weight proj,
@@ -73,8 +77,9 @@ final class BlockGradient implements OwnGradient.Body {
     /** A block's input, [M, D], and what was saved of its forward pass; null where that is computed again. */
     private record Kept(Tensor x, Saved saved) {}
 
-    private BlockGradient(List<Block> blocks, boolean causal, ScalarType type, boolean recompute, Tensor x) {
+    private BlockGradient(List<Block> blocks, boolean causal, ScalarType type, boolean recompute, Tensor x, Tensor at) {
         this.blocks = blocks;
+        this.at = at == null ? null : Scope.hold(at.view_as(at));
         this.recompute = recompute;
         this.causal = causal;
         this.type = type;
@@ -87,9 +92,11 @@ final class BlockGradient implements OwnGradient.Body {
      * @param x [B, L, D], float32, that requires a gradient
      * @param type of the products, float32 or bfloat16
      * @param recompute keeps no more of each block than what goes into it
+     * @param at rows of the output, [m], each once, at least one; null for all
+     * @return [B, L, D], or [m, D]
      */
-    static Tensor forward(List<Block> blocks, Tensor x, boolean causal, ScalarType type, boolean recompute) {
-        BlockGradient stack = new BlockGradient(blocks, causal, type, recompute, x);
+    static Tensor forward(List<Block> blocks, Tensor x, boolean causal, ScalarType type, boolean recompute, Tensor at) {
+        BlockGradient stack = new BlockGradient(blocks, causal, type, recompute, x, at);
         try {
             return OwnGradient.of(stack, stack.run(x.detach()), List.of(x));
         } catch (RuntimeException | Error e) { // such as by who asks to stop
@@ -102,6 +109,10 @@ final class BlockGradient implements OwnGradient.Body {
     public void close() {
         kept.forEach(Scope::releaseAll);
         kept.clear();
+        if (at != null) {
+            Scope.release(at);
+            at = null;
+        }
     }
 
     // Forwards
@@ -118,7 +129,7 @@ final class BlockGradient implements OwnGradient.Body {
                 });
                 Scope.release(input);
             }
-            Tensor output = rows.view(shape);
+            Tensor output = at == null ? rows.view(shape) : rows.view_as(rows);
             Scope.release(rows);
             return output;
         }
@@ -131,12 +142,19 @@ final class BlockGradient implements OwnGradient.Body {
         Weight down = weight(block.down);
         Normed first = Scope.keep(() -> norm(block.ln1, x));
         Mixed mixed = Scope.keep(() -> attention(linear(first.output(), qkv), block.heads));
-        Tensor joined = mixed.output().transpose(1, 2).reshape(-1, shape[2]); // [M, D]
-        Tensor y = Scope.keep(() -> x.add(linear(joined, proj)));
+        boolean some = somewhere(block);
+        Tensor all = mixed.output().transpose(1, 2).reshape(-1, shape[2]); // [M, D]
+        Tensor joined = some ? all.index_select(0, at) : all;
+        Tensor y = Scope.keep(() -> (some ? x.index_select(0, at) : x).add(linear(joined, proj)));
         Normed second = Scope.keep(() -> norm(block.ln2, y));
         Tensor raised = linear(second.output(), up); // [M, 4 D]
         Tensor fed = torch.gelu(raised);
         return new Saved(qkv, proj, up, down, x, first, mixed, joined, y, second, raised, fed);
+    }
+
+    /** Whether a block's output is computed at some positions alone. */
+    private boolean somewhere(Block block) {
+        return at != null && block == blocks.get(blocks.size() - 1);
     }
 
     private Tensor output(Saved own) { // [M, D]
@@ -235,11 +253,20 @@ final class BlockGradient implements OwnGradient.Body {
         Tensor first = Scope.keep(() -> {
             Tensor qkv = Scope.keep(() -> {
                 Tensor joined = backward(own.proj(), own.joined(), y.to(type));
-                return attention(own.mixed(), joined, block.heads);
+                return attention(own.mixed(), somewhere(block) ? spread(joined) : joined, block.heads);
             });
             return backward(own.qkv(), own.first().output(), qkv);
         });
-        return backward(block.ln1, own.x(), own.first(), first).add_(y);
+        Tensor input = backward(block.ln1, own.x(), own.first(), first);
+        return somewhere(block)
+                ? input.index_copy_(0, at, input.index_select(0, at).add_(y))
+                : input.add_(y);
+    }
+
+    /** With zeros where nothing was asked for. [m, D] -> [M, D] */
+    private Tensor spread(Tensor some) {
+        return torch.zeros(new long[] {shape[0] * shape[1], shape[2]}, Tensors.options(type))
+                .index_copy_(0, at, some);
     }
 
     /** Of a linear layer's output to that of its input; adds to those of weight and bias. [M, N] -> [M, K] */
@@ -249,8 +276,11 @@ final class BlockGradient implements OwnGradient.Body {
         return type == ScalarType.Float ? OneDnn.linear(g, layer.weight().t(), null) : torch.mm(g, layer.weight());
     }
 
-    /** gᵀ x, turning the smaller of the two. [M, N], [M, K] -> [N, K] */
+    /** gᵀ x, where tiles multiply turning the smaller of the two, which other processors turn as they read. [M, N], [M, K] -> [N, K] */
     private Tensor outer(Tensor g, Tensor x) {
+        if (type != ScalarType.Float && !Precision.cpuHasTiles()) {
+            return torch.mm(g.t(), x);
+        }
         boolean wide = g.size(1) > x.size(1);
         if (type == ScalarType.Float) {
             return wide ? OneDnn.linear(x.t(), g.t(), null).t() : OneDnn.linear(g.t(), x.t(), null);

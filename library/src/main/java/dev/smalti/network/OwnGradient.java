@@ -1,9 +1,11 @@
 package dev.smalti.network;
 
+import dev.smalti.tensor.Dims;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Stopping;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -52,7 +54,7 @@ final class OwnGradient {
      * {@code output} with the gradient of {@code body}.
      *
      * @param output computed of the inputs, without a gradient, [...]
-     * @param inputs that require a gradient; the first is of the output's shape
+     * @param inputs that require a gradient
      */
     static Tensor of(Body body, Tensor output, List<Tensor> inputs) {
         freeHooks();
@@ -63,7 +65,7 @@ final class OwnGradient {
             Tensor entry = inputs.get(i).view_as(inputs.get(i));
             own.hook(entry, own.giving(i));
             Tensor zeros = entry.mul(new Scalar(0.0));
-            linked = linked.add(i == 0 ? zeros : zeros.sum());
+            linked = linked.add(Arrays.equals(Dims.of(zeros), Dims.of(output)) ? zeros : zeros.sum());
         }
         own.hook(linked, own.taking());
         await(own);

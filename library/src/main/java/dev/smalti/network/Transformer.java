@@ -44,18 +44,19 @@ public final class Transformer implements Denoiser {
         this.head = Linear.head(parameters.child("head"), width, shape, false, deviation);
     }
 
-    /** In training all blocks are computed everywhere; otherwise the last one only where its output is asked for. */
+    /** The last block is computed only where its output is asked for, in training where that is written out. */
     @Override
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
         Work.pass(xt.size(0));
         boolean lean = at != null && !parameters.training();
         List<Block> whole = lean ? blocks.subList(0, blocks.size() - 1) : blocks;
-        Tensor x = Block.all(whole, parameters, embed(xt, label), false); // [B, L, D]
-        if (lean) {
-            x = blocks.get(blocks.size() - 1).forward(x, at); // [M, D]
+        Tensor x = embed(xt, label); // [B, L, D]
+        if (at == null) {
+            x = Block.all(whole, parameters, x, false).reshape(-1, configuration.width()); // [B·L, D]
+        } else if (lean) {
+            x = blocks.get(blocks.size() - 1).forward(Block.all(whole, parameters, x, false), at); // [M, D]
         } else {
-            x = x.reshape(-1, configuration.width()); // [B·L, D]
-            x = at == null ? x : x.index_select(0, at); // [M, D]
+            x = Block.all(whole, parameters, x, at); // [M, D]
         }
         return head.forward(last.forward(x)); // [M, K]
     }

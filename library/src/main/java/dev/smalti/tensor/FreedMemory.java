@@ -8,14 +8,13 @@ import org.bytedeco.javacpp.PointerPointer;
 import org.bytedeco.openblas.global.openblas.LAPACK_S_SELECT2;
 
 /**
- * What tensors free stays with the process, for the next ones, and what the system gives comes in large pages.
+ * What tensors free stays with the process, for the next ones.
  *
  * <p>glibc takes memory of more than 32 MB from the system anew at each tensor, and gives back what is freed at the end of its heap: all its pages are then
  * filled with zeros before the next tensor is, by one core, which takes longer than most of what is computed with them. The launcher says otherwise in the environment, which glibc reads
  * as the process begins; for an embedding program it is said here by libc's {@code mallopt}, each parameter that the environment doesn't name. JavaCPP can call it as {@link Waiting}
  * explains: {@code int select(const float *, const float *)} of LAPACK is, to a machine, {@code int mallopt(int, int)}. Only where there is one, so with glibc. Threads that have had pieces
- * of memory of their own before then go on with those, of 64 MB at most; what is larger comes from the system still, in pages of 2 MB where Linux has them, for which libtorch asks
- * where {@code THP_MEM_ALLOC_ENABLE} is 1.
+ * of memory of their own before then go on with those, of 64 MB at most; what is larger comes from the system still.
  */
 final class FreedMemory {
     /** Of {@code mallopt}, with the value that the launcher gives to the variable. */
@@ -34,19 +33,14 @@ final class FreedMemory {
         }
     }
 
-    private static final String LARGE_PAGES = "THP_MEM_ALLOC_ENABLE";
-
     private FreedMemory() {}
 
     /**
-     * To be called once OpenBLAS is loaded, and before libtorch is.
+     * To be called once OpenBLAS is loaded.
      *
      * @param environment of the process, as it began
      */
     static void keep(Map<String, String> environment) {
-        if (Loader.getPlatform().startsWith("linux") && !environment.containsKey(LARGE_PAGES)) {
-            Waiting.put(LARGE_PAGES + "=1");
-        }
         Pointer mallopt = Loader.getPlatform().startsWith("linux") ? Loader.addressof("mallopt") : null;
         if (mallopt == null || environment.getOrDefault("GLIBC_TUNABLES", "").contains("glibc.malloc")) {
             return;

@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Against the gradient that autograd records of the same blocks. */
 class BlockGradientTest {
     private static final long[] SHAPE = {3, 10, 24}; // B, L, D
+    private static final long[] SOME = {2, 3, 11, 29, 7, 20, 0}; // of B·L rows
 
     @ParameterizedTest
     @CsvSource({"FP32,false,1e-4", "FP32,true,1e-4", "BF16,false,0.03", "BF16,true,0.03"})
@@ -32,6 +33,21 @@ class BlockGradientTest {
             Map<String, double[]> expected = gradients(parameters, blocks, causal, precision, false);
             Map<String, double[]> own = gradients(parameters, blocks, causal, precision, true);
             assertThat(own.keySet()).isEqualTo(expected.keySet()).contains("output", "input", "1.attn.qkv.weight");
+            expected.forEach((name, values) ->
+                    assertThat(distance(own.get(name), values)).as(name).isLessThan(tolerance));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"FP32,false,1e-4", "FP32,true,1e-4", "BF16,false,0.03", "BF16,true,0.03"})
+    void gives_those_of_some_rows_alone(Precision precision, boolean recompute, double tolerance) {
+        try (Parameters parameters = new Parameters(new Seed(4), Devices.cpu())) {
+            List<Block> blocks = blocks(parameters);
+            parameters.training(true);
+            parameters.recompute(recompute);
+            Map<String, double[]> expected = gradients(parameters, blocks, false, precision, false, SOME);
+            Map<String, double[]> own = gradients(parameters, blocks, false, precision, true, SOME);
+            assertThat(own.get("output")).hasSize((int) (SOME.length * SHAPE[2]));
             expected.forEach((name, values) ->
                     assertThat(distance(own.get(name), values)).as(name).isLessThan(tolerance));
         }
@@ -58,9 +74,11 @@ class BlockGradientTest {
             parameters.training(true);
             parameters.recompute(recompute);
             gradients(parameters, blocks, false, precision, true);
+            gradients(parameters, blocks, false, precision, true, SOME);
             long before = Pointer.totalCount();
             for (int i = 0; i < 5; i++) {
                 gradients(parameters, blocks, false, precision, true);
+                gradients(parameters, blocks, false, precision, true, SOME);
             }
             assertThat(Pointer.totalCount()).isLessThanOrEqualTo(before);
         }
@@ -73,8 +91,8 @@ class BlockGradientTest {
             Scope.free(() -> {
                 Tensor x = Tensors.zeros(SHAPE).normal_(0, 1, new Seed(1).optional());
                 x.set_requires_grad(true);
-                Tensor y = Scope.keep(
-                        () -> BlockGradient.forward(blocks, x.mul(new Scalar(2.0)), false, ScalarType.Float, true));
+                Tensor y = Scope.keep(() ->
+                        BlockGradient.forward(blocks, x.mul(new Scalar(2.0)), false, ScalarType.Float, true, null));
                 System.gc();
                 y.sum().backward();
                 assertThat(Tensors.toDoubles(x.grad().abs().sum())[0]).isPositive();
@@ -110,15 +128,25 @@ class BlockGradientTest {
         return blocks;
     }
 
-    /** Output, gradient of the input, and those of all weights of two losses together. */
     private static Map<String, double[]> gradients(
             Parameters parameters, List<Block> blocks, boolean causal, Precision precision, boolean own) {
+        return gradients(parameters, blocks, causal, precision, own, null);
+    }
+
+    /**
+     * Output, gradient of the input, and those of all weights of two losses together.
+     *
+     * @param some rows; null for all
+     */
+    private static Map<String, double[]> gradients(
+            Parameters parameters, List<Block> blocks, boolean causal, Precision precision, boolean own, long[] some) {
         Map<String, double[]> all = new LinkedHashMap<>();
         for (int part = 0; part < 2; part++) {
             int seed = part;
             Scope.free(() -> {
                 Tensor x = Tensors.zeros(SHAPE).normal_(0, 1, new Seed(seed).optional());
                 x.set_requires_grad(true);
+                Tensor at = some == null ? null : Tensors.longs(some);
                 Tensor weights = Tensors.zeros(SHAPE).normal_(0, 1, new Seed(9).optional());
                 Tensor inner = x.mul(weights); // a hook of a leaf would see what is added to it
                 Tensor y = precision.run(
@@ -129,9 +157,10 @@ class BlockGradientTest {
                                         inner,
                                         causal,
                                         Precision.products(Devices.cpu()),
-                                        parameters.recompute())
-                                : recorded(blocks, inner, causal));
-                y.to(ScalarType.Float).mul(weights).mul(y).sum().backward();
+                                        parameters.recompute(),
+                                        at)
+                                : rows(recorded(blocks, inner, causal), at));
+                y.to(ScalarType.Float).mul(rows(weights, at)).mul(y).sum().backward();
                 all.put("output", Tensors.toDoubles(y));
                 all.put("input", Tensors.toDoubles(x.grad()));
             });
@@ -143,6 +172,10 @@ class BlockGradientTest {
                     weight.mutable_grad().reset();
                 }));
         return all;
+    }
+
+    private static Tensor rows(Tensor x, Tensor at) {
+        return at == null ? x : x.reshape(-1, SHAPE[2]).index_select(0, at);
     }
 
     private static Tensor recorded(List<Block> blocks, Tensor x, boolean causal) {
