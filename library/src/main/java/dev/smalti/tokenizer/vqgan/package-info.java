@@ -29,8 +29,8 @@
  *       codes trained their models by a slip.
  *   <li>Images are in [-1, 1], Esser et al.'s range. The paper names none; its released code takes [0, 1], which is {@code range:
  *       unit}.
- *   <li>The pixel Gaussian is trained beside the rest, on features that it can't change, where the paper fits it to a trained model
- *       (section 4.1.1).
+ *   <li>With {@code pixel_likelihood} the pixel Gaussian is trained beside the rest, on features that it can't change; the paper fits
+ *       it to a trained model (section 4.1.1), which is {@code trained: pixel_likelihood}.
  * </ul>
  *
  * <p>Layers and choices of codes that published relatives have otherwise are keys too: {@link

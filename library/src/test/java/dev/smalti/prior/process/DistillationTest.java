@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.MaskedPrior;
+import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
+import dev.smalti.prior.maskgit.MaskGitConfiguration;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -22,6 +24,8 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class DistillationTest {
@@ -31,10 +35,32 @@ class DistillationTest {
     private static final int CLASSES = 2;
     private static final String TABLE = "tok_emb.weight";
 
-    private static MaskedPrior prior(long seed, int masks) {
-        TransformerConfiguration network = new TransformerConfiguration(2, 16, 2, 0.0, 0.5);
-        return (MaskedPrior) new AbsorbingConfiguration(network, null, null, null, null, null, masks, null, null)
-                .build(SPACE, CLASSES, new Seed(seed), Devices.cpu());
+    /** The priors of masked tokens. */
+    private enum Kind {
+        ABSORBING {
+            @Override
+            PriorConfiguration of(TransformerConfiguration network, Double dropping, int masks) {
+                return new AbsorbingConfiguration(network, null, null, null, null, dropping, masks, null, null);
+            }
+        },
+        MASKGIT {
+            @Override
+            PriorConfiguration of(TransformerConfiguration network, Double dropping, int masks) {
+                return new MaskGitConfiguration(
+                        network, null, null, null, null, null, null, null, dropping, masks, null);
+            }
+        };
+
+        abstract PriorConfiguration of(TransformerConfiguration network, Double dropping, int masks);
+
+        MaskedPrior prior(long seed, int width, Double dropping, int masks) {
+            return (MaskedPrior) of(new TransformerConfiguration(2, width, 2, 0.0, 0.5), dropping, masks)
+                    .build(SPACE, CLASSES, new Seed(seed), Devices.cpu());
+        }
+
+        MaskedPrior prior(long seed, int masks) {
+            return prior(seed, 16, null, masks);
+        }
     }
 
     private static DistillationConfiguration configuration(Integer steps, Double guidance, Double perturbation) {
@@ -66,11 +92,12 @@ class DistillationTest {
         return a.sub(b).abs().max().item_double() < 1e-5;
     }
 
-    @Test
-    void a_student_begins_as_its_teacher_with_mask_tokens_near_the_teachers() {
-        try (MaskedPrior teacher = prior(1, 1);
-                MaskedPrior auxiliary = prior(1, 1);
-                MaskedPrior student = prior(2, 3)) {
+    @ParameterizedTest
+    @EnumSource(Kind.class)
+    void a_student_begins_as_its_teacher_with_mask_tokens_near_the_teachers(Kind kind) {
+        try (MaskedPrior teacher = kind.prior(1, 1);
+                MaskedPrior auxiliary = kind.prior(1, 1);
+                MaskedPrior student = kind.prior(2, 3)) {
             new Distillation(configuration(1, 0.0, 0.0), student, teacher, auxiliary).begin(new Seed(3));
             Scope.free(() -> {
                 Tensor xt = Tensors.longs(0, 4, 4, 3, 4, 1).view(1, L);
@@ -92,14 +119,12 @@ class DistillationTest {
         }
     }
 
-    @Test
-    void refuses_a_student_with_another_network() {
-        TransformerConfiguration wider = new TransformerConfiguration(2, 24, 2, 0.0, 0.5);
-        try (MaskedPrior teacher = prior(1, 1);
-                MaskedPrior auxiliary = prior(1, 1);
-                MaskedPrior student =
-                        (MaskedPrior) new AbsorbingConfiguration(wider, null, null, null, null, null, 3, null, null)
-                                .build(SPACE, CLASSES, new Seed(2), Devices.cpu())) {
+    @ParameterizedTest
+    @EnumSource(Kind.class)
+    void refuses_a_student_with_another_network(Kind kind) {
+        try (MaskedPrior teacher = kind.prior(1, 1);
+                MaskedPrior auxiliary = kind.prior(1, 1);
+                MaskedPrior student = kind.prior(2, 24, null, 3)) {
             Distillation distillation = new Distillation(configuration(1, 0.0, 0.5), student, teacher, auxiliary);
             assertThatThrownBy(() -> distillation.begin(new Seed(3)))
                     .isInstanceOf(IllegalArgumentException.class)
@@ -109,11 +134,11 @@ class DistillationTest {
 
     /** What the auxiliary network says is what the teacher does: nothing is to be learnt. */
     @ParameterizedTest
-    @ValueSource(ints = {1, 3})
-    void a_student_learns_nothing_where_the_auxiliary_network_agrees_with_the_teacher(int steps) {
-        try (MaskedPrior teacher = prior(1, 1);
-                MaskedPrior auxiliary = prior(1, 1);
-                MaskedPrior student = prior(2, 3)) {
+    @CsvSource({"ABSORBING, 1", "ABSORBING, 3", "MASKGIT, 1", "MASKGIT, 3"})
+    void a_student_learns_nothing_where_the_auxiliary_network_agrees_with_the_teacher(Kind kind, int steps) {
+        try (MaskedPrior teacher = kind.prior(1, 1);
+                MaskedPrior auxiliary = kind.prior(1, 1);
+                MaskedPrior student = kind.prior(2, 3)) {
             Distillation distillation = new Distillation(configuration(steps, 0.0, 0.5), student, teacher, auxiliary);
             Scope.free(() -> {
                 Tensor label = Tensors.longs(0, 1, 1);
@@ -136,15 +161,13 @@ class DistillationTest {
     }
 
     /** Guidance of a student asks it for what it says of no class. */
-    @Test
-    void a_student_learns_without_a_class_where_its_classes_are_hidden() {
-        TransformerConfiguration network = new TransformerConfiguration(2, 16, 2, 0.0, 0.5);
+    @ParameterizedTest
+    @EnumSource(Kind.class)
+    void a_student_learns_without_a_class_where_its_classes_are_hidden(Kind kind) {
         for (double dropping : new double[] {0, 1}) {
-            try (MaskedPrior teacher = prior(1, 1);
-                    MaskedPrior auxiliary = prior(5, 1);
-                    MaskedPrior student = (MaskedPrior)
-                            new AbsorbingConfiguration(network, null, null, null, null, dropping, 3, null, null)
-                                    .build(SPACE, CLASSES, new Seed(2), Devices.cpu())) {
+            try (MaskedPrior teacher = kind.prior(1, 1);
+                    MaskedPrior auxiliary = kind.prior(5, 1);
+                    MaskedPrior student = kind.prior(2, 16, dropping, 3)) {
                 Distillation distillation = new Distillation(configuration(1, 0.0, 0.5), student, teacher, auxiliary);
                 Scope.free(() -> {
                     TokenBatch batch = new TokenBatch(Tensors.filled(0, 3, L), Tensors.longs(0, 1, 1));
@@ -177,11 +200,12 @@ class DistillationTest {
         return Math.sqrt(sum);
     }
 
-    @Test
-    void what_a_student_draws_for_the_auxiliary_network_is_whole() {
-        try (MaskedPrior teacher = prior(1, 1);
-                MaskedPrior auxiliary = prior(1, 1);
-                MaskedPrior student = prior(2, 3)) {
+    @ParameterizedTest
+    @EnumSource(Kind.class)
+    void what_a_student_draws_for_the_auxiliary_network_is_whole(Kind kind) {
+        try (MaskedPrior teacher = kind.prior(1, 1);
+                MaskedPrior auxiliary = kind.prior(1, 1);
+                MaskedPrior student = kind.prior(2, 3)) {
             Distillation distillation = new Distillation(configuration(3, 0.0, 0.5), student, teacher, auxiliary);
             Scope.free(() -> {
                 for (int seed = 0; seed < 5; seed++) {
