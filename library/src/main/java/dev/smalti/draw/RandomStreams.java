@@ -98,6 +98,15 @@ public interface RandomStreams {
     }
 
     /**
+     * A whole number of each grid that is below {@code count}, all alike.
+     *
+     * @return int64 [B, 1]
+     */
+    default Tensor below(Use use, long step, long count) {
+        return uniform(use, step, 1).mul(new Scalar(count)).floor().to(ScalarType.Long);
+    }
+
+    /**
      * An order of the places of each grid, all orders alike.
      *
      * @return the number of each place in it, from 0, int64 [B, length]

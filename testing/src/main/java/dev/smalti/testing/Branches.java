@@ -8,7 +8,7 @@ import java.util.Arrays;
  */
 final class Branches extends RuntimeException {
     /** Codes that are rarer are never drawn, as is what stands for ln 0 in {@link dev.smalti.prior.process.ReverseProcess}. */
-    private static final double RARE = 1e-18;
+    static final double RARE = 1e-18;
 
     private static final long serialVersionUID = 1;
 

@@ -8,6 +8,8 @@ import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -15,36 +17,36 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Random streams in which nothing is random: decisions are those that were written down, and the first that wasn't ends the step by
- * throwing its {@link Branches}.
+ * throwing its {@link Branches}, or its {@link Codes}.
  */
 final class Decisions implements RandomStreams {
     /** Where nothing is decided. */
     static final long NONE = -1;
 
-    private final Map<Use, long[]> permutations = new EnumMap<>(Use.class);
+    private final Map<Use, long[]> ofDraws = new EnumMap<>(Use.class);
     private List<long[]> script = List.of();
     private int rows = 1;
     private int next;
 
-    /** Thrown where a permutation of a whole draw isn't decided yet. */
+    /** Thrown where something that is decided once a draw isn't yet: it may come to any of these, all alike. */
     static final class Undecided extends RuntimeException {
         private static final long serialVersionUID = 1;
 
         private final Use use;
-        private final int length;
+        private final transient List<long[]> outcomes;
 
-        Undecided(Use use, int length) {
+        Undecided(Use use, List<long[]> outcomes) {
             super(null, null, false, false);
             this.use = use;
-            this.length = length;
+            this.outcomes = outcomes;
         }
 
         Use use() {
             return use;
         }
 
-        int length() {
-            return length;
+        List<long[]> outcomes() {
+            return outcomes;
         }
     }
 
@@ -60,9 +62,9 @@ final class Decisions implements RandomStreams {
         this.next = 0;
     }
 
-    /** The permutation of a whole draw; null for one that isn't decided. */
-    void permutation(Use use, long[] ranks) {
-        permutations.put(use, ranks);
+    /** What is decided once a draw; null for what isn't yet. */
+    void ofDraw(Use use, long[] outcome) {
+        ofDraws.put(use, outcome);
     }
 
     @Override
@@ -77,7 +79,7 @@ final class Decisions implements RandomStreams {
             return Tensors.zeros(rows, length).to(ScalarType.Double);
         }
         throw new UnsupportedOperationException("a law is of decisions that can be counted, and random numbers of use "
-                + use + " can't: ask for coins, pick, first or permutation");
+                + use + " can't: ask for coins, pick, first, below or permutation");
     }
 
     @Override
@@ -124,11 +126,7 @@ final class Decisions implements RandomStreams {
             laws[(int) (places[i] / length)][(int) (places[i] % length)] =
                     shares(Arrays.copyOfRange(log, i * codes, (i + 1) * codes));
         }
-        Branches branches = new Branches((int) length);
-        for (int row = 0; row < rows; row++) {
-            branches.add(row, laws[row]);
-        }
-        throw branches;
+        throw new Codes(laws, codes);
     }
 
     @Override
@@ -185,11 +183,7 @@ final class Decisions implements RandomStreams {
     @Override
     public Tensor permutation(Use use, long step, long length) {
         if (step == 0) {
-            long[] ranks = permutations.get(use);
-            if (ranks == null) {
-                throw new Undecided(use, (int) length);
-            }
-            return Tensors.longs(ranks).view(1, -1).expand(rows, length);
+            return ofDraw(use, () -> permutations((int) length));
         }
         if (decided()) {
             return Tensors.longs(next()).view(rows, -1);
@@ -202,6 +196,27 @@ final class Decisions implements RandomStreams {
             }
         }
         throw branches;
+    }
+
+    /** Once a draw. */
+    @Override
+    public Tensor below(Use use, long step, long count) {
+        if (step != 0) {
+            throw new UnsupportedOperationException(
+                    "a number of each grid is decided once a draw, and step " + step + " asks for one of use " + use);
+        }
+        return ofDraw(use, () -> LongStream.range(0, count)
+                .mapToObj(number -> new long[] {number})
+                .toList());
+    }
+
+    /** The same in each row. [B, n] */
+    private Tensor ofDraw(Use use, Supplier<List<long[]>> outcomes) {
+        long[] outcome = ofDraws.get(use);
+        if (outcome == null) {
+            throw new Undecided(use, outcomes.get());
+        }
+        return Tensors.longs(outcome).view(1, -1).expand(rows, outcome.length);
     }
 
     /** The ranks of all orders of so many places. */

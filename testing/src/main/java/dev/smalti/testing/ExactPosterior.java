@@ -27,6 +27,7 @@ import org.bytedeco.pytorch.Tensor;
 public final class ExactPosterior implements NetworkConfiguration {
     private final Joint joint;
     private final DoubleFunction<Level> levels;
+    private final boolean ratios;
     private final Map<Double, double[][]> tables = new ConcurrentHashMap<>();
 
     /**
@@ -40,27 +41,39 @@ public final class ExactPosterior implements NetworkConfiguration {
         static final Level MASKS = new Level(0.5, 0.5);
     }
 
-    private ExactPosterior(Joint joint, DoubleFunction<Level> levels) {
+    private ExactPosterior(Joint joint, DoubleFunction<Level> levels, boolean ratios) {
         this.joint = joint;
         this.levels = levels;
+        this.ratios = ratios;
     }
 
     /** For methods that mask tokens and replace none, whatever time they tell. */
     public static ExactPosterior ofMasks(Joint joint) {
-        return new ExactPosterior(joint, time -> Level.MASKS);
+        return new ExactPosterior(joint, time -> Level.MASKS, false);
     }
 
     /** For a chain of T steps, which tells t - 1 of t = 1..T. */
     public static ExactPosterior ofChain(Joint joint, Schedule schedule) {
-        return new ExactPosterior(joint, time -> {
-            var level = schedule.at(Tensors.longs(Math.round(time) + 1), Devices.cpu());
-            return new Level(level.kept().item_double(), level.masked().item_double());
-        });
+        return new ExactPosterior(
+                joint,
+                time -> {
+                    var level = schedule.at(Tensors.longs(Math.round(time) + 1), Devices.cpu());
+                    return new Level(level.kept().item_double(), level.masked().item_double());
+                },
+                false);
     }
 
     /** For SEDD with {@code transitions: uniform}, which tells the noise σ: e^-σ of the tokens are kept, the others replaced. */
     public static ExactPosterior ofNoise(Joint joint) {
-        return new ExactPosterior(joint, sigma -> new Level(Math.exp(-sigma), 0));
+        return new ExactPosterior(joint, sigma -> new Level(Math.exp(-sigma), 0), false);
+    }
+
+    /**
+     * The same with {@code parametrisation: score}: what it gives is ln p_t(x with y at the place) - ln p_t(x), the ratios of noisy
+     * grids, and not a guess of clean tokens.
+     */
+    public static ExactPosterior ofRatios(Joint joint) {
+        return new ExactPosterior(joint, sigma -> new Level(Math.exp(-sigma), 0), true);
     }
 
     @Override
@@ -92,7 +105,10 @@ public final class ExactPosterior implements NetworkConfiguration {
                     others = others * (codes + 1) + (int) tokens[grid * length + each];
                 }
             }
-            System.arraycopy(table[place], others * codes, logits, row * outputs, codes);
+            double own = ratios ? table[place][others * codes + (int) tokens[(int) places[row]]] : 0;
+            for (int code = 0; code < codes; code++) {
+                logits[row * outputs + code] = table[place][others * codes + code] - own;
+            }
         }
         return Tensors.doubles(logits).view(-1, outputs);
     }
@@ -103,14 +119,23 @@ public final class ExactPosterior implements NetworkConfiguration {
         return range;
     }
 
-    /** ln p(x_0 | the others) of each place, by the states of the others and the code. [L][(K + 1)^(L-1) · K] */
+    /** ln p(x_0 | the others) of each place, or of x_t, by the states of the others and the code. [L][(K + 1)^(L-1) · K] */
     private double[][] table(double time) {
         Level level = levels.apply(time);
         double[][] table = new double[joint.length()][];
         for (int place = 0; place < table.length; place++) {
-            table[place] = logShares(others(level, place), joint.codes());
+            double[] clean = logShares(others(level, place), joint.codes());
+            table[place] = ratios ? noisy(clean, level, joint.codes()) : clean;
         }
         return table;
+    }
+
+    /** ln of ᾱ p + (1 - ᾱ) / K, the codes at a level of what has probabilities p. */
+    private static double[] noisy(double[] logP, Level level, int codes) {
+        double any = (1 - level.kept()) / codes;
+        return Arrays.stream(logP)
+                .map(each -> Math.log(level.kept() * Math.exp(each) + any))
+                .toArray();
     }
 
     /** Σ of p(x_0) Π_j q(x_t,j | x_0,j) over the clean codes of all places j but one, whose code comes last. */

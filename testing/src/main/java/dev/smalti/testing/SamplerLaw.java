@@ -27,12 +27,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /**
  * The law of what a prior's own {@code sample} draws, exactly: nothing is drawn, but every way that a draw may take is gone, with its
  * probability. The rows of the batch are the states that a grid may be in before a step. The step is taken with decisions that were
- * written down; at the first one that wasn't, each row becomes as many as it may come to, and the step is taken again. After the step
- * rows that are alike become one.
+ * written down; at the first one that wasn't, each row becomes as many as it may come to, and the step is taken again. Codes that are
+ * drawn last, and are what the step then gives, are not gone one combination after the other: places are drawn each by itself, and so
+ * it's enough to see that a step gives each place each of its codes. After the step rows that are alike become one.
  *
  * <p>There must be few states, a few hundred thousand at most after a step: grids of four to six places. Samplers must ask for what
- * they decide by {@link RandomStreams#coins}, {@link RandomStreams#pick}, {@link RandomStreams#first} or {@link
- * RandomStreams#permutation}, whose outcomes can be counted.
+ * they decide by {@link RandomStreams#coins}, {@link RandomStreams#pick}, {@link RandomStreams#first}, {@link RandomStreams#below} or
+ * {@link RandomStreams#permutation}, whose outcomes can be counted.
  */
 public final class SamplerLaw {
     private static final double MEMORY_ROUNDING = 1e5;
@@ -95,7 +96,7 @@ public final class SamplerLaw {
         return new Law(law.law, law.passes, law.calls);
     }
 
-    /** Adds what comes of all draws with the permutations that are decided on. */
+    /** Adds what comes of all draws with what is decided once a draw. */
     private void sample(Prior prior, Sampling sampling, double share) {
         try {
             decisions.begin(1, List.of());
@@ -104,13 +105,13 @@ public final class SamplerLaw {
                 walk(draw, steps, stepper, share);
                 return first;
             }));
-        } catch (Decisions.Undecided permutation) {
-            List<long[]> all = Decisions.permutations(permutation.length());
-            for (long[] ranks : all) {
-                decisions.permutation(permutation.use(), ranks);
+        } catch (Decisions.Undecided once) {
+            List<long[]> all = once.outcomes();
+            for (long[] outcome : all) {
+                decisions.ofDraw(once.use(), outcome);
                 sample(prior, sampling, share / all.size());
             }
-            decisions.permutation(permutation.use(), null);
+            decisions.ofDraw(once.use(), null);
         }
     }
 
@@ -151,27 +152,86 @@ public final class SamplerLaw {
 
     /** Takes a step from some rows with all that may be decided in it. */
     private void take(GridDraw draw, Rows rows, int number, GridDraw.Stepper stepper, Merged after) {
-        decisions.begin(rows.count(), rows.script);
+        try {
+            Taken taken = taken(draw, rows, rows.script, number, stepper);
+            after.add(rows, taken, new double[rows.count()][][]);
+        } catch (Codes codes) {
+            Taken any = anyCode(draw, rows, codes, number, stepper);
+            if (any == null) {
+                take(draw, rows, codes.branches(), number, stepper, after);
+            } else {
+                after.add(rows, any, codes.laws());
+            }
+        } catch (Branches branches) {
+            take(draw, rows, branches, number, stepper, after);
+        }
+    }
+
+    private void take(GridDraw draw, Rows rows, Branches branches, int number, GridDraw.Stepper stepper, Merged after) {
+        for (int from = 0; from < branches.count(); from += TOGETHER) {
+            take(draw, rows.branched(branches, from), number, stepper, after);
+        }
+    }
+
+    /**
+     * What a step leaves of some rows.
+     *
+     * @param tokens [B · L]
+     * @param memory null for none
+     */
+    private record Taken(long[] tokens, Memory memory, int asked, double mean) {}
+
+    private Taken taken(GridDraw draw, Rows rows, List<long[]> script, int number, GridDraw.Stepper stepper) {
+        decisions.begin(rows.count(), script);
         weights = rows.weight;
         asked = 0;
         mean = 0;
-        try {
-            Scope.free(() -> {
-                draw.memory(rows.memory == null ? null : rows.memory.tensor());
-                Tensor x = stepper.step(Tensors.longs(rows.tokens).view(-1, length), number);
-                try {
-                    after.add(Tensors.toLongs(x), rows.weight, draw.memory());
-                } finally {
-                    Scope.release(x);
+        long[][] tokens = new long[1][];
+        Memory[] memory = new Memory[1];
+        Scope.free(() -> {
+            draw.memory(rows.memory == null ? null : rows.memory.tensor());
+            Tensor x = stepper.step(Tensors.longs(rows.tokens).view(-1, length), number);
+            try {
+                tokens[0] = Tensors.toLongs(x);
+                Tensor left = draw.memory();
+                memory[0] = left == null ? null : Memory.of(left, (int) (left.numel() / rows.count()));
+            } finally {
+                Scope.release(x);
+            }
+        });
+        return new Taken(tokens[0], memory[0], asked, mean);
+    }
+
+    /**
+     * The step with codes that are drawn last: it must give each place whichever code is drawn there, and be the same in all else. Each
+     * place gets each code once.
+     *
+     * @return with any codes where some are drawn; null if more hangs on them
+     */
+    private Taken anyCode(GridDraw draw, Rows rows, Codes codes, int number, GridDraw.Stepper stepper) {
+        Taken first = null;
+        for (int each = 0; each < codes.states(); each++) {
+            long[] drawn = codes.cycled(each);
+            List<long[]> script = new ArrayList<>(rows.script);
+            script.add(drawn);
+            Taken taken;
+            try {
+                taken = taken(draw, rows, script, number, stepper);
+            } catch (Branches | Codes more) {
+                return null;
+            }
+            first = first == null ? taken : first;
+            for (int i = 0; i < drawn.length; i++) {
+                long expected = drawn[i] == Decisions.NONE ? first.tokens[i] : drawn[i];
+                if (taken.tokens[i] != expected) {
+                    return null;
                 }
-            });
-            after.asked = Math.max(after.asked, asked);
-            after.mean += mean;
-        } catch (Branches branches) {
-            for (int from = 0; from < branches.count(); from += TOGETHER) {
-                take(draw, rows.branched(branches, from), number, stepper, after);
+            }
+            if (!Memory.same(taken.memory, first.memory)) {
+                return null;
             }
         }
+        return first;
     }
 
     /**
@@ -231,6 +291,12 @@ public final class SamplerLaw {
             return new Memory(Tensors.toDoubles(left), size, Dims.of(left), left.scalar_type());
         }
 
+        static boolean same(Memory one, Memory other) {
+            return one == null || other == null
+                    ? one == other
+                    : one.size == other.size && Arrays.equals(one.values, other.values);
+        }
+
         Memory with(double[] others) {
             return new Memory(others, size, shape, type);
         }
@@ -250,60 +316,93 @@ public final class SamplerLaw {
         }
     }
 
-    /** The rows after a step, of which those that are alike become one. */
+    /** The rows after a step, of which those that are alike become one: by what is remembered of them, and by their tokens. */
     private final class Merged {
         private final Map<ByteBuffer, Integer> numbers = new HashMap<>();
-        private final List<long[]> tokens = new ArrayList<>();
-        private final List<double[]> memories = new ArrayList<>(); // null for none
-        private double[] sums = new double[64];
+        private final List<double[]> memories = new ArrayList<>();
+        private final List<double[]> sums = new ArrayList<>(); // of each memory, by the grid's number [(K + 1)^L]
+        private final int states = joint.codes() + 1; // of a place
+        private final double[] forgotten = new double[(int) Math.pow(states, length)]; // of rows without memory
         private Memory memory; // of some rows; null for none
         private int asked;
         private double mean;
 
-        void add(long[] x, double[] weight, Tensor remembered) {
-            int size = remembered == null ? 0 : (int) (remembered.numel() / weight.length);
-            memory = remembered == null ? memory : Memory.of(remembered, size);
-            for (int row = 0; row < weight.length; row++) {
-                ByteBuffer key = ByteBuffer.allocate(Long.BYTES * (length + size));
-                for (int i = row * length; i < (row + 1) * length; i++) {
-                    key.putLong(x[i]);
-                }
-                for (int i = row * size; i < (row + 1) * size; i++) {
-                    key.putLong(Math.round(memory.values[i] * MEMORY_ROUNDING));
-                }
-                Integer number = numbers.putIfAbsent(key.flip(), tokens.size());
-                if (number == null) {
-                    number = tokens.size();
-                    tokens.add(Arrays.copyOfRange(x, row * length, (row + 1) * length));
-                    memories.add(size == 0 ? null : Arrays.copyOfRange(memory.values, row * size, (row + 1) * size));
-                    sums = number < sums.length ? sums : Arrays.copyOf(sums, 2 * number);
-                }
-                sums[number] += weight[row];
+        /** @param laws of the codes that are drawn last, [B][L][]; null where none are */
+        void add(Rows rows, Taken taken, double[][][] laws) {
+            asked = Math.max(asked, taken.asked);
+            mean += taken.mean;
+            memory = taken.memory == null ? memory : taken.memory;
+            for (int row = 0; row < rows.count(); row++) {
+                double[] into = taken.memory == null ? forgotten : sums.get(number(taken.memory, row));
+                long[] x = Arrays.copyOfRange(taken.tokens, row * length, (row + 1) * length);
+                add(into, x, laws[row], 0, 0, rows.weight[row]);
             }
+        }
+
+        private void add(double[] into, long[] x, double[][] laws, int place, int grid, double weight) {
+            if (place == length) {
+                into[grid] += weight;
+            } else if (laws == null || laws[place] == null) {
+                add(into, x, laws, place + 1, grid * states + (int) x[place], weight);
+            } else {
+                for (int code = 0; code < laws[place].length; code++) {
+                    if (laws[place][code] > Branches.RARE) {
+                        add(into, x, laws, place + 1, grid * states + code, weight * laws[place][code]);
+                    }
+                }
+            }
+        }
+
+        /** Of what is remembered of a row. */
+        private int number(Memory memory, int row) {
+            double[] own = Arrays.copyOfRange(memory.values, row * memory.size, (row + 1) * memory.size);
+            ByteBuffer key = ByteBuffer.allocate(Long.BYTES * own.length);
+            for (double each : own) {
+                key.putLong(Math.round(each * MEMORY_ROUNDING));
+            }
+            Integer number = numbers.putIfAbsent(key.flip(), sums.size());
+            if (number != null) {
+                return number;
+            }
+            memories.add(own);
+            sums.add(new double[forgotten.length]);
+            return sums.size() - 1;
         }
 
         /** Those of which nothing is remembered, and the others. */
         List<Rows> rows() {
-            return Stream.of(false, true)
-                    .map(remembered -> IntStream.range(0, tokens.size())
-                            .filter(row -> remembered == (memories.get(row) != null))
-                            .toArray())
-                    .filter(own -> own.length > 0)
-                    .map(own -> new Rows(
-                            length,
-                            IntStream.of(own)
-                                    .mapToObj(tokens::get)
-                                    .flatMapToLong(Arrays::stream)
-                                    .toArray(),
-                            IntStream.of(own).mapToDouble(row -> sums[row]).toArray(),
-                            memories.get(own[0]) == null
-                                    ? null
-                                    : memory.with(IntStream.of(own)
-                                            .mapToObj(memories::get)
-                                            .flatMapToDouble(Arrays::stream)
-                                            .toArray()),
-                            List.of()))
+            return Stream.of(rows(List.of(forgotten), null), rows(sums, memory))
+                    .filter(rows -> rows.count() > 0)
                     .toList();
+        }
+
+        private Rows rows(List<double[]> sums, Memory memory) {
+            int count = (int) sums.stream()
+                    .flatMapToDouble(Arrays::stream)
+                    .filter(sum -> sum > 0)
+                    .count();
+            int size = memory == null ? 0 : memory.size;
+            long[] tokens = new long[count * length];
+            double[] weight = new double[count];
+            double[] values = new double[count * size];
+            int row = 0;
+            for (int of = 0; of < sums.size(); of++) {
+                double[] own = sums.get(of);
+                for (int grid = 0; grid < own.length; grid++) {
+                    if (own[grid] == 0) {
+                        continue;
+                    }
+                    weight[row] = own[grid];
+                    for (int place = length - 1, rest = grid; place >= 0; place--, rest /= states) {
+                        tokens[row * length + place] = rest % states;
+                    }
+                    if (memory != null) {
+                        System.arraycopy(memories.get(of), 0, values, row * size, size);
+                    }
+                    row++;
+                }
+            }
+            return new Rows(length, tokens, weight, memory == null ? null : memory.with(values), List.of());
         }
     }
 

@@ -36,6 +36,7 @@ class CorrectorsTest {
         leads(Method.MASKS, steps(2), 1e-3);
         leads(Method.D3PM_UNIFORM, kept(2), 1e-3);
         leads(Method.SEDD_UNIFORM, steps(2), 1e-3);
+        leads(Method.SEDD_SCORES, steps(2), 1e-3);
         leads(Method.VQ_DIFFUSION, steps(2), 0.02); // the last level that its network knows is not clean
     }
 
@@ -62,7 +63,9 @@ class CorrectorsTest {
     }
 
     @Test
-    void masking_again_by_cap_is_a_little_nearer() {
+    void masking_again_by_cap_is_a_little_nearer_in_B_and_farther_in_A() {
+        check(World.A, steps(4).corrector(new Remask(Remask.Kind.CAP, 0.02)), 0.268);
+        check(World.A, steps(8).corrector(new Remask(Remask.Kind.CAP, 0.02)), 0.147);
         check(World.B, steps(4).corrector(new Remask(Remask.Kind.CAP, 0.2)), 0.178);
         check(World.B, steps(8).corrector(new Remask(Remask.Kind.CAP, 0.1)), 0.090);
         assertThat(distance(World.B, Method.MASKS, steps(4).corrector(new Corrector.Psi(1))))

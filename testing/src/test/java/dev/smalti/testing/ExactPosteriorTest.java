@@ -47,6 +47,37 @@ class ExactPosteriorTest {
     }
 
     @Test
+    void has_the_ratios_of_grids_that_were_replaced() {
+        long[] xt = {0, 1, 1, 2, 0, 2};
+        double[] log = Scope.value(() -> Tensors.toDoubles(build(ExactPosterior.ofRatios(joint), joint, 3)
+                .logits(Tensors.longs(xt).view(1, 6), Tensors.floats(0.7f), null, null)));
+        for (int place = 0; place < 6; place++) {
+            for (int code = 0; code < 3; code++) {
+                long[] other = xt.clone();
+                other[place] = code;
+                assertThat(Math.exp(log[place * 3 + code]))
+                        .as("code %d at %d", code, place)
+                        .isCloseTo(noisy(other) / noisy(xt), within(1e-6)); // times are float32
+            }
+        }
+    }
+
+    /** p_t(x) at noise 0.7, term by term. */
+    private double noisy(long[] x) {
+        double kept = Math.exp(-0.7);
+        double sum = 0;
+        for (int state = 0; state < joint.states(); state++) {
+            int[] x0 = joint.codes(state);
+            double p = joint.probability(state);
+            for (int place = 0; place < 6; place++) {
+                p *= (x[place] == x0[place] ? kept : 0) + (1 - kept) / 3;
+            }
+            sum += p;
+        }
+        return sum;
+    }
+
+    @Test
     void gives_equal_grids_equal_rows_and_others_their_own_time() {
         Scope.free(() -> {
             Denoiser network = build(ExactPosterior.ofNoise(joint), joint, 4);

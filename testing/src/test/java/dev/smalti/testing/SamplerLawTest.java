@@ -122,7 +122,7 @@ class SamplerLawTest {
         assertThatThrownBy(() -> decisions.uniform(RandomStreams.Use.NOISE, 1, 6))
                 .isInstanceOf(UnsupportedOperationException.class)
                 .hasMessage("a law is of decisions that can be counted, and random numbers of use NOISE can't:"
-                        + " ask for coins, pick, first or permutation");
+                        + " ask for coins, pick, first, below or permutation");
     }
 
     private static Sampling steps(int steps) {

@@ -11,11 +11,15 @@ import dev.smalti.draw.Sampling;
 import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.network.NetworkConfiguration;
+import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.prior.absorbing.AbsorbingConfiguration;
 import dev.smalti.prior.d3pm.D3pmConfiguration;
 import dev.smalti.prior.sedd.SeddConfiguration;
 import dev.smalti.prior.sedd.SeddConfiguration.Parametrisation;
+import dev.smalti.prior.sedd.SeddConfiguration.Predictor;
+import dev.smalti.prior.sedd.SeddConfiguration.Transitions;
 import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration;
+import dev.smalti.prior.vqdiffusion.VqDiffusionConfiguration.Drawing;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
@@ -24,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.DoubleUnaryOperator;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 
 /** What samplers make of a network that knows the joint: the figures of {@code docs/samplers.md}, each computed once a process. */
@@ -58,12 +63,22 @@ final class Samplers {
         MASKS(1),
         /** SEDD that masks. */
         SEDD_ABSORB(1),
+        /** The same with Euler's steps. */
+        SEDD_ABSORB_BY_EULER(1),
         /** D3PM that replaces. */
         D3PM_UNIFORM(0),
         /** SEDD that replaces. */
         SEDD_UNIFORM(0),
+        /** The same with Euler's steps. */
+        SEDD_UNIFORM_BY_EULER(0),
+        /** SEDD that replaces, and whose network gives the ratios themselves. */
+        SEDD_SCORES(0),
         /** VQ-Diffusion, which does both. */
-        VQ_DIFFUSION(0.9);
+        VQ_DIFFUSION(0.9),
+        /** The same by the purity rule with r = 0, which chooses places and leaves codes as they are guessed. */
+        VQ_BY_PURITY(1),
+        /** The same with r = 1. */
+        VQ_BY_SHARP_PURITY(1);
 
         private final double masked;
 
@@ -85,6 +100,7 @@ final class Samplers {
 
     private static final int CHAIN =
             10_000; // steps of D3PM, so many that each share of kept tokens is near one of them
+    private static final int LEVELS = 240; // steps of VQ-Diffusion
     private static final Schedule COSINE = Schedule.cosine(CHAIN);
     private static final Map<Key, Figure> FIGURES = new ConcurrentHashMap<>();
 
@@ -115,43 +131,74 @@ final class Samplers {
     private static SamplerLaw.Law law(Joint joint, Method method, Sampling sampling) {
         return switch (method) {
             case MASKS ->
-                SamplerLaw.of(
+                law(
                         joint,
-                        method.masked,
+                        method,
                         ExactPosterior.ofMasks(joint),
                         network -> new AbsorbingConfiguration(network, 64, null, null, null, null),
                         coins(sampling));
-            case SEDD_ABSORB ->
-                SamplerLaw.of(
+            case SEDD_ABSORB -> sedd(joint, method, Transitions.ABSORB, Predictor.ANALYTIC, sampling);
+            case SEDD_ABSORB_BY_EULER -> sedd(joint, method, Transitions.ABSORB, Predictor.EULER, sampling);
+            case SEDD_UNIFORM -> sedd(joint, method, Transitions.UNIFORM, Predictor.ANALYTIC, sampling);
+            case SEDD_UNIFORM_BY_EULER -> sedd(joint, method, Transitions.UNIFORM, Predictor.EULER, sampling);
+            case SEDD_SCORES ->
+                law(
                         joint,
-                        method.masked,
-                        ExactPosterior.ofMasks(joint),
-                        network -> sedd(network, SeddConfiguration.Transitions.ABSORB),
-                        sampling);
-            case SEDD_UNIFORM ->
-                SamplerLaw.of(
-                        joint,
-                        method.masked,
-                        ExactPosterior.ofNoise(joint),
-                        network -> sedd(network, SeddConfiguration.Transitions.UNIFORM),
+                        method,
+                        ExactPosterior.ofRatios(joint),
+                        network -> sedd(network, Transitions.UNIFORM, Parametrisation.SCORE, Predictor.ANALYTIC),
                         sampling);
             case D3PM_UNIFORM ->
-                SamplerLaw.of(
+                law(
                         joint,
-                        method.masked,
+                        method,
                         ExactPosterior.ofChain(joint, COSINE),
                         network ->
                                 new D3pmConfiguration(network, null, null, CHAIN, Posterior.CONTEXT, null, null, null),
                         sampling);
-            case VQ_DIFFUSION ->
-                SamplerLaw.of(
-                        joint,
-                        method.masked,
-                        ExactPosterior.ofChain(joint, Schedule.maskAndReplace(240)),
-                        network -> new VqDiffusionConfiguration(
-                                network, 240, null, Posterior.CONTEXT, null, null, null, null, null, null, null),
-                        sampling);
+            case VQ_DIFFUSION -> vqDiffusion(joint, method, null, sampling);
+            case VQ_BY_PURITY -> vqDiffusion(joint, method, new Drawing(null, 0.0, null), sampling);
+            case VQ_BY_SHARP_PURITY -> vqDiffusion(joint, method, new Drawing(null, 1.0, null), sampling);
         };
+    }
+
+    private static SamplerLaw.Law law(
+            Joint joint,
+            Method method,
+            ExactPosterior network,
+            Function<NetworkConfiguration, PriorConfiguration> prior,
+            Sampling sampling) {
+        return SamplerLaw.of(joint, method.masked, network, prior, sampling);
+    }
+
+    private static SamplerLaw.Law sedd(
+            Joint joint, Method method, Transitions transitions, Predictor predictor, Sampling sampling) {
+        return law(
+                joint,
+                method,
+                transitions == Transitions.ABSORB ? ExactPosterior.ofMasks(joint) : ExactPosterior.ofNoise(joint),
+                network -> sedd(network, transitions, Parametrisation.EXACT, predictor),
+                sampling);
+    }
+
+    private static SeddConfiguration sedd(
+            NetworkConfiguration network,
+            Transitions transitions,
+            Parametrisation parametrisation,
+            Predictor predictor) {
+        Noise noise = new Noise(Noise.Shape.LOG_LINEAR, 1e-6, null, null); // little is left at the noisy end
+        SeddConfiguration.Steps steps = new SeddConfiguration.Steps(null, predictor, null);
+        return new SeddConfiguration(network, transitions, noise, parametrisation, null, null, steps, null, null);
+    }
+
+    private static SamplerLaw.Law vqDiffusion(Joint joint, Method method, Drawing drawing, Sampling sampling) {
+        return law(
+                joint,
+                method,
+                ExactPosterior.ofChain(joint, Schedule.maskAndReplace(LEVELS)),
+                network -> new VqDiffusionConfiguration(
+                        network, LEVELS, null, Posterior.CONTEXT, null, null, null, null, drawing, null, null),
+                sampling);
     }
 
     /** Coins where nothing is said of how many places are revealed, not the counts that are usual in few steps. */
@@ -159,11 +206,6 @@ final class Samplers {
         return sampling.unmasking().equals(Unmasking.USUAL)
                 ? sampling.unmasking(Unmasking.USUAL.reveal(Reveal.COINS))
                 : sampling;
-    }
-
-    private static SeddConfiguration sedd(NetworkConfiguration network, SeddConfiguration.Transitions transitions) {
-        Noise noise = new Noise(Noise.Shape.LOG_LINEAR, 1e-6, null, null); // little is left at the noisy end
-        return new SeddConfiguration(network, transitions, noise, Parametrisation.EXACT, null, null, null, null, null);
     }
 
     // What is wished

@@ -860,8 +860,13 @@ public final class GridDraw {
         return streams.permutation(use, 0, space.length());
     }
 
+    /** A whole number below {@code count}, drawn once a grid. int64 [B, 1] */
+    Tensor below(Use use, long count) {
+        return streams.below(use, 0, count);
+    }
+
     /** {@link RandomStreams#first} of a step. */
-    Tensor first(Tensor logWeights, Tensor counts, Step step) {
+    public Tensor first(Tensor logWeights, Tensor counts, Step step) {
         return streams(step).first(Use.ORDER, step.number(), logWeights, counts);
     }
 

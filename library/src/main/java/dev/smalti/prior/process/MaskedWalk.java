@@ -404,7 +404,7 @@ public final class MaskedWalk {
                                 .to(draw.device(), ScalarType.Long)
                                 .argsort()
                                 .expand(draw.grids(), space.length());
-                        yield roll ? rolled(halton, draw.uniform(Use.ORDER, 1)) : halton;
+                        yield roll ? rolled(halton, draw.below(Use.ORDER, space.length())) : halton;
                     }
                     default -> draw.permutation(Use.ORDER);
                 };
@@ -415,9 +415,8 @@ public final class MaskedWalk {
         return torch.where(draw.open(), all, late).argsort(1, false).argsort(1, false);
     }
 
-    /** Each grid's order moved on cyclically by a random number of places. [B, L], [B, 1] in [0, 1) -> [B, L] */
-    private static Tensor rolled(Tensor rank, Tensor u) {
-        Scalar length = new Scalar(rank.size(1));
-        return rank.add(u.mul(length).floor().to(ScalarType.Long)).remainder(length);
+    /** Each grid's order moved on cyclically by so many places. [B, L], [B, 1] -> [B, L] */
+    private static Tensor rolled(Tensor rank, Tensor places) {
+        return rank.add(places).remainder(new Scalar(rank.size(1)));
     }
 }

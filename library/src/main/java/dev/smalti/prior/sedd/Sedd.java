@@ -311,7 +311,8 @@ public final class Sedd implements SearchableSteps {
         Guesses guesses = new Guesses(draw, step);
         Tensor drawn = all.write(xt, draw.inParts(all, at -> {
             Tensor given = scores(draw, at, xt, sigma, step); // [M, S]
-            Tensor scores = guesses.plain() ? given : ahead(guesses, at, xt, given, sigma);
+            boolean plain = guesses.plain() || step.s() == 0; // what denoises takes no time that it could look ahead in
+            Tensor scores = plain ? given : ahead(guesses, at, xt, given, sigma);
             if (simple) {
                 return ofMasks(draw, at, scores, sigma, step, renormalise);
             }

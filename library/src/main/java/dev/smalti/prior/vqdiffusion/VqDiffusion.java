@@ -4,7 +4,6 @@ import dev.smalti.corruption.Corruption;
 import dev.smalti.corruption.MaskAndReplace;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.LogitFilter;
-import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
@@ -31,6 +30,7 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -229,12 +229,13 @@ public final class VqDiffusion implements SearchableSteps {
                 .logProbabilities(reverse.withToken(logits, all.read(xt), (int) Math.round(step.t()))); // [R·L, K]
         Tensor score = log.exp().amax(new long[] {1}, false).view(-1, length); // [R, L]
         score = score.div(score.amax(new long[] {1}, true));
-        Tensor open = masked.index_select(0, rows); // [R, L]
-        Tensor race = draw.exponential(Use.ORDER, step).index_select(0, rows); // [R, L]
-        Tensor arrival =
-                score.log().sub(race.log()).masked_fill(open.logical_not(), new Scalar(Double.NEGATIVE_INFINITY));
-        Tensor rank = arrival.argsort(1, true).argsort(1, false); // [R, L]
-        Tensor chosen = rank.lt(new Scalar(count)).logical_and(open);
+        Tensor weights = torch.zeros_like(masked)
+                .to(ScalarType.Double)
+                .index_copy(0, rows, score.log())
+                .masked_fill(masked.logical_not(), new Scalar(Double.NEGATIVE_INFINITY)); // [B, L]
+        Tensor counts = masked.sum(new long[] {1}, false, new ScalarTypeOptional(ScalarType.Long))
+                .clamp_max(new Scalar(count)); // [B]
+        Tensor chosen = draw.first(weights, counts, step).index_select(0, rows); // [R, L]
         Tensor within = chosen.flatten().nonzero().squeeze(1); // [M], among those grids
         Tensor power = score.flatten()
                 .index_select(0, within)
