@@ -27,10 +27,12 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.locks.LockSupport;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Draws that are guided away from another model: a prior with the checkpoints of steps 3 and 6, and others beside it. */
+@Tag("learning") // trains three priors
 class AgainstTest {
     @TempDir
     private static Path folder;

@@ -11,10 +11,12 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The applications that docs/doors.md shows draw what the library draws. */
+@Tag("learning") // starts applications
 class DoorsTest {
     private static final Path PAGE = Jvm.HOME.resolve("docs/doors.md");
     private static final Sampling SHOWN = Sampling.USUAL.steps(8).guidance(1);

@@ -98,6 +98,9 @@ public final class Native {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+        if (waiting != Waiting.Policy.LATE) {
+            Cores.use(environment);
+        }
         Waiting.afterLibtorch(waiting);
         blasThreads(environment, Runtime.getRuntime().availableProcessors()).ifPresent(openblas::blas_set_num_threads);
         if (spinning) {

@@ -23,10 +23,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The Gaussian over pixels, trained alone on a finished tokenizer. */
+@Tag("learning") // trains tokenizers
 class PixelHeadTest {
     @TempDir
     Path folder;

@@ -24,7 +24,7 @@ import java.util.stream.Collectors;
 
 /** {@code docs/samplers.md}, as it is computed. */
 final class SamplerPage {
-    static final String COMMAND = "mvn -pl testing -am test -Dtest=SamplerPageTest -Dsmalti.write=true"
+    static final String COMMAND = "mvn -Plearning -pl testing -am test -Dtest=SamplerPageTest -Dsmalti.write=true"
             + " -Dsurefire.failIfNoSpecifiedTests=false";
 
     private static final Cell NONE = new Cell(null, 0, null, null);

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("learning") // computes all laws
 class SamplerPageTest {
     private static final Path PAGE = Path.of("..", "docs", "samplers.md");
 
