@@ -30,11 +30,13 @@ import java.util.zip.Deflater;
 import java.util.zip.DeflaterOutputStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the server refuses, and what it outlives. */
+@Tag("learning") // waits for limits of time
 class ImageServerLimitsTest {
     private static final String DRAW = "/v1/images/generations";
     private static final String EDIT = "/v1/images/edits";
