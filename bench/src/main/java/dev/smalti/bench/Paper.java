@@ -45,8 +45,8 @@ record Paper(
         String device,
         List<Precision> precisions) {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final int FEW =
-            16; // steps that draw fruits no worse than as many as there are tokens: docs/samplers.md, on fruits
+    /** Steps that draw fruits no worse than as many as there are tokens: docs/samplers.md, on fruits. */
+    private static final int FEW = 16;
 
     /** Bond-Taylor et al. 2022: 24 layers of width 512, 16×16 tokens of 1,024 codes, 256 steps. */
     static Paper unleashing(int batch, String device, List<Precision> precisions) {

@@ -83,7 +83,7 @@ public final class BesnierTransformer implements Denoiser {
         this.bias = parameters.constant("bias", 0, length + 1, rows);
     }
 
-    /** The last block is computed only where its output is asked for, in training where that is written out. */
+    /** Where its output is not asked for, the last block is left out, in training no more than what follows its attention. */
     @Override
     public Tensor logits(Tensor xt, Tensor time, Tensor label, Tensor at) {
         Work.pass(xt.size(0));

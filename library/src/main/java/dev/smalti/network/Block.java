@@ -49,7 +49,7 @@ final class Block {
     }
 
     /**
-     * The last one's output at some positions, where its gradient is written out computed at those alone but for keys and values.
+     * The last one's output at some positions; where its gradient is written out, what follows attention is computed at those alone.
      *
      * @param at rows of B·L, each once, [M]
      */

@@ -23,7 +23,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * <p>To autograd the stack is {@linkplain OwnGradient one operation}.
  *
- * <p>Of the last block no more than keys and values is computed at positions whose output isn't asked for.
+ * <p>What follows attention in the last block is computed only at positions whose output is asked for.
  *
  * <p>Letters: B batch, L tokens, M = B·L rows, m rows that are asked for, D width, H heads, d = D / H, N outputs and K inputs of a product.
  */
