@@ -411,7 +411,7 @@ final class C10dGroup implements Group {
     }
 
     /** The first sentence of libtorch's message, without the place in its source, or what NCCL gives as its last error. */
-    static String reason(RuntimeException e) {
+    private static String reason(RuntimeException e) {
         List<String> lines = String.valueOf(e.getMessage()).strip().lines().toList();
         int last = lines.indexOf("Last error:") + 1;
         String first = lines.isEmpty() ? "" : lines.get(last < lines.size() ? last : 0);
