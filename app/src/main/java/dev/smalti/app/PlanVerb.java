@@ -1,5 +1,6 @@
 package dev.smalti.app;
 
+import dev.smalti.job.CardMemory;
 import dev.smalti.job.PictureSurvey;
 import dev.smalti.job.PlanTraining;
 import dev.smalti.job.TrainingPlan;
@@ -9,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -100,6 +102,9 @@ final class PlanVerb extends Verb {
                 "%s; weights, gradients, averages alone are %s",
                 plan.cost().memory() == 0 ? "not known here" : bytes(plan.cost().memory()) + " resident at most",
                 bytes(plan.stateBytes())));
+        if (plan.card() != null) {
+            card(plan.card(), lines);
+        }
         lines.add(line("checkpoint", "%s; at most %d stay", bytes(plan.checkpointBytes()), training.kept()));
         data(plan, lines);
         lines.add(line(
@@ -114,6 +119,29 @@ final class PlanVerb extends Verb {
                 machine.threads()));
         plan.notices().forEach(notice -> lines.add(line("note", "%s", notice)));
         return String.join(System.lineSeparator(), lines);
+    }
+
+    private static void card(CardMemory card, List<String> lines) {
+        lines.add(line(
+                "on a card",
+                "%s in bf16 with accumulation %d%s: %s, and %s a grid of a part, %s with recompute",
+                bytes(card.bytes()),
+                card.parts(),
+                card.recompute() ? " and recompute" : "",
+                bytes(card.fixed()),
+                bytes(card.grid()),
+                bytes(card.recomputed())));
+        lines.add(line(
+                "",
+                "the least accumulation, and with recompute: %s",
+                CardMemory.CARDS.stream()
+                        .map(size -> Phrase.of("%d GB %s, %s")
+                                .with(size, parts(card.parts(size, false)), parts(card.parts(size, true))))
+                        .collect(Collectors.joining("; "))));
+    }
+
+    private static String parts(OptionalInt parts) {
+        return parts.isPresent() ? Integer.toString(parts.getAsInt()) : "none";
     }
 
     private static String step(int batch, TrainingPlan.Stretch stretch) {

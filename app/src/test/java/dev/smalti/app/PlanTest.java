@@ -162,6 +162,17 @@ class PlanTest {
         assertThat(shared.get("step").get("sent_bytes").asLong())
                 .isEqualTo(4 * own.get("parameters").asLong());
 
+        JsonNode card = own.get("memory").get("card");
+        assertThat(card.get("bytes").asLong())
+                .isEqualTo(card.get("fixed_bytes").asLong()
+                        + own.get("step").get("batch").asLong()
+                                * card.get("grid_bytes").asLong());
+        JsonNode parts = json("plan", world.priorRecipe(), "--tokens", tokens, "--set", "training.accumulation=2");
+        assertThat(parts.get("memory").get("card").get("bytes").asLong())
+                .isBetween(card.get("fixed_bytes").asLong(), card.get("bytes").asLong() - 1);
+        assertThat(Command.run("plan", world.priorRecipe(), "--tokens", tokens).out())
+                .contains("on a card", "24 GB 1, 1");
+
         JsonNode usual = json("plan", world.priorRecipe());
         assertThat(usual.get("grid").asText()).isEqualTo("16x16");
         assertThat(usual.get("data").get("known").asBoolean()).isFalse();

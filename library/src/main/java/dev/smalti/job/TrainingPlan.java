@@ -19,6 +19,7 @@ import java.util.Map;
  * @param space the token grid; null for features
  * @param parameters trained numbers of each part of each network, by name
  * @param cost what its steps take
+ * @param card what a card would have to hold; null but for priors of transformers
  * @param training what the recipe says of it
  * @param data what it would be trained on
  * @param pictures what was found in them; null without {@code --data}
@@ -32,6 +33,7 @@ public record TrainingPlan(
         TokenSpace space,
         Map<String, Long> parameters,
         Cost cost,
+        CardMemory card,
         Training training,
         Data data,
         PictureSurvey pictures,
@@ -265,6 +267,9 @@ public record TrainingPlan(
         facts.put("measured", cost.whole && cost.memory > 0);
         facts.put("state_bytes", stateBytes());
         facts.put("fits", fits());
+        if (card != null) {
+            facts.put("card", card.facts());
+        }
         return facts;
     }
 

@@ -11,4 +11,14 @@ public interface LearntNetwork {
     default boolean learnsPlaces() {
         return true;
     }
+
+    /** Its blocks, by which the memory of training is reckoned; 0 where it isn't made of any. */
+    default int layers() {
+        return 0;
+    }
+
+    /** D, the channels of a token, likewise; 0 where there is no such number. */
+    default int width() {
+        return 0;
+    }
 }

@@ -24,6 +24,11 @@ public interface PriorConfiguration {
         return null;
     }
 
+    /** What its loss keeps of a pass for the backward one: here the logits of a cross-entropy. */
+    default LossMemory lossMemory() {
+        return LossMemory.CROSS_ENTROPY;
+    }
+
     /**
      * Refuses tokens that the method can't take: here those with several codes at each place.
      *

@@ -3,6 +3,7 @@ package dev.smalti.prior.d3pm;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
 import dev.smalti.network.NetworkConfiguration;
+import dev.smalti.prior.LossMemory;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.tensor.Seed;
@@ -69,6 +70,12 @@ public record D3pmConfiguration(
         }
         conditional = conditional == null || conditional;
         labelDropping = PriorConfiguration.labelDropping(labelDropping);
+    }
+
+    /** Of each state the guess and the posterior that follows from it, in float64. */
+    @Override
+    public LossMemory lossMemory() {
+        return new LossMemory(1, 64, false);
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.smalti.prior.lcmd;
 
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
+import dev.smalti.prior.LossMemory;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.tensor.Seed;
@@ -225,6 +226,15 @@ public record LcmdConfiguration(
         sampling = sampling == null ? new Steps(null, null) : sampling;
         conditional = conditional == null || conditional;
         labelDropping = PriorConfiguration.labelDropping(labelDropping);
+    }
+
+    /** Cross-entropies of z_0 and of z_t, which are two passes, and the teacher of the consistency loss. */
+    @Override
+    public LossMemory lossMemory() {
+        return new LossMemory(
+                weights.reconstruction() > 0 && weights.between() ? 2 : 1,
+                LossMemory.CROSS_ENTROPY.logitBytes(),
+                weights.consistency() > 0);
     }
 
     @Override

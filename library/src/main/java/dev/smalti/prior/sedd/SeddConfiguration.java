@@ -2,6 +2,7 @@ package dev.smalti.prior.sedd;
 
 import dev.smalti.corruption.Noise;
 import dev.smalti.network.NetworkConfiguration;
+import dev.smalti.prior.LossMemory;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.tensor.Seed;
@@ -109,6 +110,12 @@ public record SeddConfiguration(
             throw new IllegalArgumentException(
                     "sampling.renormalise goes with transitions absorb only, got uniform: leave it out");
         }
+    }
+
+    /** Of each state a log score, its exponential and the terms of the score entropy, in float32. */
+    @Override
+    public LossMemory lossMemory() {
+        return new LossMemory(1, 40, false);
     }
 
     @Override

@@ -3,6 +3,7 @@ package dev.smalti.prior.vqdiffusion;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
 import dev.smalti.network.NetworkConfiguration;
+import dev.smalti.prior.LossMemory;
 import dev.smalti.prior.Prior;
 import dev.smalti.prior.PriorConfiguration;
 import dev.smalti.tensor.Seed;
@@ -101,6 +102,12 @@ public record VqDiffusionConfiguration(
         sampling = sampling == null ? Drawing.PLAIN : sampling;
         conditional = conditional == null || conditional;
         labelDropping = PriorConfiguration.labelDropping(labelDropping);
+    }
+
+    /** Of each state the guess and the posterior that follows from it, in float64. */
+    @Override
+    public LossMemory lossMemory() {
+        return new LossMemory(1, 64, false);
     }
 
     @Override
