@@ -34,7 +34,7 @@ final class NeighboursVerb extends Verb {
             names = "--out",
             paramLabel = "FILE",
             required = true,
-            description = "PNG with a row for each sample, its neighbours beside it, nearest first")
+            description = "PNG with a strip for each sample, its neighbours beside it, nearest first")
     private Path out;
 
     @Option(

@@ -55,8 +55,8 @@ class NeighboursTest {
                 assertThat(distances).isSorted();
             }
             Pixels picture = Pixels.decode(Files.readAllBytes(out), "picture");
-            assertThat(picture.width()).isEqualTo(4 * 16 + 3 * 2);
-            assertThat(picture.height()).isEqualTo(12 * 16 + 11 * 2);
+            assertThat(picture.width()).isEqualTo(2 * (4 * 16 + 3 * 2) + 8); // two columns of strips of four
+            assertThat(picture.height()).isEqualTo(6 * 16 + 5 * 8);
         }
     }
 

@@ -6,6 +6,7 @@ import dev.smalti.data.GridFile;
 import dev.smalti.data.ImageBatches;
 import dev.smalti.data.ImagePass;
 import dev.smalti.data.ImageSet;
+import dev.smalti.data.Pictures;
 import dev.smalti.data.Pixels;
 import dev.smalti.data.Preparation;
 import dev.smalti.data.Subset;
@@ -41,7 +42,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Looks for the images of a data set that are nearest to samples, as a check on whether a model has learnt its images by
- * heart: a picture with a row for each sample, the sample first and its neighbours beside it, nearest first.
+ * heart: a picture with a strip for each sample, the sample first and its neighbours beside it, nearest first; many strips stand
+ * in several columns.
  *
  * <p>Distances are exact, so that a copy has distance 0 (but for rounding, of features and LPIPS). In memory are the samples, one
  * batch and the distances between both. The data are read once, but where more of the samples' numbers would be needed than 2 GiB
@@ -81,6 +83,8 @@ public record FindNeighbours(
     private static final long HELD = 1L << 29; // numbers of samples, 2 GiB of float32
     private static final long AT_ONCE = 1L << 25; // numbers of a batch, 128 MiB
     private static final int LEAST_SEEN = 32; // by LPIPS
+    private static final int WITHIN = 2; // pixels between the images of a strip
+    private static final int BETWEEN = 8; // pixels between strips
 
     /** What is compared. */
     public enum By {
@@ -283,19 +287,22 @@ public record FindNeighbours(
         if (compared == 0) {
             throw new JobException("none of the " + theirs.size() + " images of " + data + " could be read");
         }
-        int columns = 1 + (int) Math.min(count, compared);
+        int length = 1 + (int) Math.min(count, compared); // of a strip
+        int columns = (int) Math.max(1, Math.round(Math.sqrt((double) indices.size() / length)));
         List<Found> found = new ArrayList<>();
-        Phase writing = Phase.of("writing the picture", "rows", indices.size());
-        try (GridFile grid = new GridFile(out, columns * indices.size(), columns, 2, side, side)) {
+        Phase writing = Phase.of("writing the picture", "strips", indices.size());
+        try (GridFile grid =
+                new GridFile(out, indices.size(), columns, BETWEEN, length * (side + WITHIN) - WITHIN, side)) {
             for (int i = 0; i < indices.size(); i++) {
                 Stopping.check();
                 observer.see(writing.done(i));
-                grid.add(square(ours, indices.get(i), preparation));
+                List<Pixels> strip = new ArrayList<>(List.of(square(ours, indices.get(i), preparation)));
                 List<Neighbour> neighbours = new ArrayList<>();
                 for (Nearest.Place each : search.places.get(i)) {
                     neighbours.add(new Neighbour(each.index(), theirs.name(each.index()), each.distance()));
-                    grid.add(square(theirs, each.index(), preparation));
+                    strip.add(square(theirs, each.index(), preparation));
                 }
+                grid.add(Pictures.grid(strip, length, WITHIN));
                 found.add(new Found(ours.name(indices.get(i)), neighbours));
             }
             grid.finish();
