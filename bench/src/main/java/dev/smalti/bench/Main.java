@@ -49,7 +49,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, {@code ablation-lcmd-consistency}, {@code ablation-lcmd-steps},
  * {@code ablation-lcmd-dropping}, {@code ablation-lcmd-weights}, {@code ablation-lcmd-width}, {@code ablation-samplers} (with {@code =RECIPES} of recipes/toy behind it), and with the folder of {@code fruits-train.zip} and
  * {@code fruits-valid.zip} {@code ablation-rdpm=DIR} (with {@code =ROW} behind it the rows alone whose names begin so) and {@code ablation-rdpm-sampling=DIR}. {@code lcmd-distances=RUN,TOKENS} draws
- * matrices of distances of embeddings. {@code load [SECONDS [CLIENTS]]} stands alone, see {@link Load}.
+ * matrices of distances of embeddings. What stands behind {@code busy} is measured beside {@link OtherWork another process} that keeps a core busy.
+ * {@code load [SECONDS [CLIENTS]]} stands alone, see {@link Load}.
  */
 public final class Main {
     private static final Path HOME = Path.of(System.getProperty("smalti.home", ""));
@@ -82,64 +83,69 @@ public final class Main {
         peaks.putIfAbsent(Precision.FP32, (double) results.get("peak_fp32_gflops"));
         Tokenizers tokenizers = new Tokenizers(HOME, peaks);
         Priors priors = new Priors(RECIPES, RunFolder.open(MODEL).description(), precision, peak);
-        for (String name : asked) {
-            String[] parts = name.split("=", 3);
-            switch (parts[0]) {
-                case "peak" -> {}
-                case "start" -> results.put(name, Starts.measure(5));
-                case "generate" -> results.put(name, generate(priors, peak));
-                case "canvas" -> results.put(name, canvas(peak));
-                case "prior" -> results.put(name, priors.training(priors.recipe("absorbing"), 60));
-                case "paper" ->
-                    results.put(name, paper(parts, precision).measure(true, true, device.is_cuda() ? 60 : 10));
-                case "paper-drawing" ->
-                    results.put(name, paper(parts, precision).measure(true, false, 0));
-                case "paper-training" ->
-                    results.put(name, paper(parts, precision).measure(false, true, 5));
-                case "paper-training-fp32" ->
-                    results.put(name, paper(parts, Precision.FP32).measure(false, true, 3));
-                case "fruits" ->
-                    results.put(
-                            name,
-                            Paper.fruits(List.of(Precision.FP32, Precision.BF16))
-                                    .measure(true, true, 40));
-                case "priors" -> results.put(name, priors.all());
-                case "cache" -> results.put(name, priors.cache());
-                case "tokenizer" -> results.put(name, tokenizers.measure("fruits/vqgan.yaml", 40));
-                case "tokenizer-256" ->
-                    results.put(name, tokenizers.measure("photos/256-vqgan.yaml", 3, Set.of(precision)));
-                case "encode" -> results.put(name, encode(peak));
-                case "memory" -> results.put(name, memory());
-                case "scale" -> results.put(name, Scale.measure(RECIPES.resolve("absorbing.yaml"), 1, 2));
-                case "cluster" ->
-                    results.put(name, Cluster.measure(RECIPES.resolve("..").resolve("papers")));
-                case "metrics" ->
-                    results.put(parts[0], Metrics.of(parts.length > 1 ? Long.parseLong(parts[1]) : 50_000));
-                case "ablation-lcmd" -> results.put(name, LcmdAblation.table());
-                case "ablation-lcmd-longer" -> results.put(name, LcmdAblation.longer());
-                case "ablation-lcmd-consistency" -> results.put(name, LcmdAblation.consistency());
-                case "ablation-lcmd-steps" -> results.put(name, LcmdAblation.steps());
-                case "ablation-lcmd-dropping" -> results.put(name, LcmdAblation.dropping());
-                case "ablation-lcmd-weights" -> results.put(name, LcmdAblation.weights());
-                case "ablation-lcmd-width" -> results.put(name, LcmdAblation.width());
-                case "ablation-samplers" ->
-                    results.put(
-                            parts[0],
-                            SamplerAblation.table(
-                                    HOME.resolve("recipes").resolve("toy"),
-                                    parts.length > 1 ? List.of(parts[1].split(",")) : List.of()));
-                case "lcmd-distances" -> results.put(parts[0], distances(parts));
-                case "ablation-rdpm" ->
-                    results.put(name, RdpmAblation.table(folder(parts), parts.length > 2 ? parts[2] : ""));
-                case "ablation-rdpm-sampling" -> results.put(parts[0], RdpmAblation.sampling(folder(parts)));
-                default ->
-                    throw new IllegalArgumentException("unknown benchmark " + name
-                            + "; there are peak, start, generate, canvas, prior, priors, cache, paper, paper-drawing,"
-                            + " paper-training, paper-training-fp32, fruits, tokenizer, tokenizer-256, encode, memory, scale, cluster,"
-                            + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-lcmd-consistency,"
-                            + " ablation-lcmd-steps, ablation-lcmd-dropping,"
-                            + " ablation-lcmd-weights, ablation-lcmd-width, ablation-samplers[=RECIPES], lcmd-distances=RUN,TOKENS, ablation-rdpm=DIR[=ROW]"
-                            + " and ablation-rdpm-sampling=DIR");
+        OtherWork other = null;
+        try {
+            for (String name : asked) {
+                if (name.equals("busy")) {
+                    other = other == null ? new OtherWork() : other;
+                    continue;
+                }
+                String[] parts = name.split("=", 3);
+                Object measured =
+                        switch (parts[0]) {
+                            case "peak" -> null; // is measured anyway
+                            case "start" -> Starts.measure(5);
+                            case "generate" -> generate(priors, peak);
+                            case "canvas" -> canvas(peak);
+                            case "prior" -> priors.training(priors.recipe("absorbing"), 60);
+                            case "paper" -> paper(parts, precision).measure(true, true, device.is_cuda() ? 60 : 10);
+                            case "paper-drawing" -> paper(parts, precision).measure(true, false, 0);
+                            case "paper-training" -> paper(parts, precision).measure(false, true, 5);
+                            case "paper-training-fp32" ->
+                                paper(parts, Precision.FP32).measure(false, true, 3);
+                            case "fruits" ->
+                                Paper.fruits(List.of(Precision.FP32, Precision.BF16))
+                                        .measure(true, true, 40);
+                            case "priors" -> priors.all();
+                            case "cache" -> priors.cache();
+                            case "tokenizer" -> tokenizers.measure("fruits/vqgan.yaml", 40);
+                            case "tokenizer-256" -> tokenizers.measure("photos/256-vqgan.yaml", 3, Set.of(precision));
+                            case "encode" -> encode(peak);
+                            case "memory" -> memory();
+                            case "scale" -> Scale.measure(RECIPES.resolve("absorbing.yaml"), 1, 2);
+                            case "cluster" ->
+                                Cluster.measure(RECIPES.resolve("..").resolve("papers"));
+                            case "metrics" -> Metrics.of(parts.length > 1 ? Long.parseLong(parts[1]) : 50_000);
+                            case "ablation-lcmd" -> LcmdAblation.table();
+                            case "ablation-lcmd-longer" -> LcmdAblation.longer();
+                            case "ablation-lcmd-consistency" -> LcmdAblation.consistency();
+                            case "ablation-lcmd-steps" -> LcmdAblation.steps();
+                            case "ablation-lcmd-dropping" -> LcmdAblation.dropping();
+                            case "ablation-lcmd-weights" -> LcmdAblation.weights();
+                            case "ablation-lcmd-width" -> LcmdAblation.width();
+                            case "ablation-samplers" ->
+                                SamplerAblation.table(
+                                        HOME.resolve("recipes").resolve("toy"),
+                                        parts.length > 1 ? List.of(parts[1].split(",")) : List.of());
+                            case "lcmd-distances" -> distances(parts);
+                            case "ablation-rdpm" -> RdpmAblation.table(folder(parts), parts.length > 2 ? parts[2] : "");
+                            case "ablation-rdpm-sampling" -> RdpmAblation.sampling(folder(parts));
+                            default ->
+                                throw new IllegalArgumentException("unknown benchmark " + name
+                                        + "; there are busy, peak, start, generate, canvas, prior, priors, cache, paper, paper-drawing,"
+                                        + " paper-training, paper-training-fp32, fruits, tokenizer, tokenizer-256, encode, memory, scale, cluster,"
+                                        + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-lcmd-consistency,"
+                                        + " ablation-lcmd-steps, ablation-lcmd-dropping,"
+                                        + " ablation-lcmd-weights, ablation-lcmd-width, ablation-samplers[=RECIPES], lcmd-distances=RUN,TOKENS, ablation-rdpm=DIR[=ROW]"
+                                        + " and ablation-rdpm-sampling=DIR");
+                        };
+                if (measured != null) {
+                    results.put((other == null ? "" : "busy ") + parts[0], measured);
+                }
+            }
+        } finally {
+            if (other != null) {
+                other.close();
             }
         }
         System.out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(results));
