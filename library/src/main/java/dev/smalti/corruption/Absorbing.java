@@ -55,6 +55,11 @@ public final class Absorbing implements Corruption {
     }
 
     @Override
+    public Level counting(Level level) {
+        return new Level(Level.rest(level.masked()), level.masked());
+    }
+
+    @Override
     public Tensor corrupt(Tensor x0, Level t, Tensor u) {
         space.checkAtHand("x_0", x0);
         return mask(x0, u.lt(Level.beside(x0, t.masked())));

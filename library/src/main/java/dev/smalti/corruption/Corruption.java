@@ -14,6 +14,11 @@ public interface Corruption {
     /** S: K, or K + 1 with the mask. */
     long states();
 
+    /** A level by what counts of it: with these shares tokens are kept, masked, and else replaced. */
+    default Level counting(Level level) {
+        return level;
+    }
+
     /**
      * Draws x_t of q(x_t | x_0).
      *

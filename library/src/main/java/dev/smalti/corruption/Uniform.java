@@ -61,6 +61,11 @@ public final class Uniform implements Corruption {
         return withoutMask(unmasked.logPosterior(posterior, logX0, xt, plain(s), plain(t)));
     }
 
+    @Override
+    public Level counting(Level level) {
+        return plain(level);
+    }
+
     private static Level plain(Level level) {
         return new Level(level.kept(), level.kept().mul(new Scalar(0.0)));
     }

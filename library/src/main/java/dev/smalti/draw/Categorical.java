@@ -4,6 +4,7 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.StringViewOptional;
@@ -23,6 +24,9 @@ public final class Categorical {
 
     /** From so many codes on {@link #drawOfMany} is worth its while. */
     public static final long MANY = 4096;
+
+    /** From so many codes on {@link #drawWeighted} is. */
+    public static final long SOME = 256;
 
     private static final long BLOCK = 128;
     private static final long PIECE = 1 << 21; // numbers, 8 MiB of float32: less is more calls, more leaves the caches
@@ -82,15 +86,9 @@ public final class Categorical {
 
     private static Tensor ofMany(Tensor logits, double temperature, Tensor u, UnaryOperator<Tensor> more) {
         long codes = logits.size(1);
-        Tensor plain = logits.to(ScalarType.Float); // [m, K]
-        if (temperature != 1) {
-            plain = plain.div(new Scalar(temperature));
-        }
+        Tensor plain = cooled(logits, temperature); // [m, K]
         Tensor most = plain.amax(new long[] {-1}, true); // [m, 1]
-        Tensor p = plain.sub(most).exp_();
-        if (codes % BLOCK != 0) {
-            p = torch.constant_pad_nd(p, new long[] {0, BLOCK - codes % BLOCK}, new Scalar(0.0));
-        }
+        Tensor p = exponentials(plain, most);
         Tensor blocks = p.view(p.size(0), -1, BLOCK); // [m, K / 128, 128]
         Tensor sums = blocks.sum(-1).to(ScalarType.Double).cumsum(-1); // [m, K / 128]
         Tensor total = last(sums); // [m, 1]
@@ -114,6 +112,112 @@ public final class Categorical {
         }
         return code.masked_fill(whole.isfinite().logical_not(), new Scalar(NONE))
                 .squeeze(1);
+    }
+
+    /**
+     * Weights of codes that follow from the probabilities p of others: {@code scale}·p_k + {@code floor} of every code k but one,
+     * {@code own} of that. At least 0, float64 [M].
+     */
+    public record Weights(Tensor scale, Tensor floor, Tensor own) {}
+
+    /**
+     * Draws codes by weights that are made of the probabilities, at the cost and with the precision of {@link #drawOfMany}.
+     *
+     * @param logits up to a number of each row, of any floating type [M, K]
+     * @param temperature that divides them
+     * @param u uniform numbers in [0, 1), float64 [M]
+     * @param code one of each row that has a weight of its own, int64 [M], 0..K-1
+     * @param weights of some rows, from the number of the first and the probabilities of these codes, float64 [m]
+     * @return int64 [M]; {@link #NONE} as of {@link #drawOrNone}
+     */
+    public static Tensor drawWeighted(Tensor logits, double temperature, Tensor u, Tensor code, Weighing weights) {
+        long rows = logits.size(0);
+        long together = Math.max(1, (logits.is_cuda() ? PIECE_ON_GPU : PIECE) / logits.size(1));
+        List<Tensor> drawn = new ArrayList<>();
+        for (long begin = 0; begin < rows; begin += together) {
+            long from = begin;
+            long count = Math.min(together, rows - from);
+            drawn.add(Scope.keep(() -> weighted(
+                    logits.narrow(0, from, count),
+                    temperature,
+                    u.narrow(0, from, count),
+                    code.narrow(0, from, count).unsqueeze(1),
+                    own -> weights.apply(from, own))));
+        }
+        return drawn.size() == 1 ? drawn.get(0) : Tensors.cat(drawn);
+    }
+
+    /** What rows weigh. */
+    @FunctionalInterface
+    public interface Weighing {
+        /**
+         * Of some rows.
+         *
+         * @param from number of the first
+         * @param own probability of the one code of each, float64 [m]
+         */
+        Weights apply(long from, Tensor own);
+    }
+
+    private static Tensor weighted(
+            Tensor logits, double temperature, Tensor u, Tensor code, Function<Tensor, Weights> weights) {
+        long codes = logits.size(1);
+        Tensor plain = cooled(logits, temperature); // [m, K]
+        Tensor p = exponentials(plain, plain.amax(new long[] {-1}, true)); // [m, K'], K' a multiple of 128
+        Tensor blocks = p.view(p.size(0), -1, BLOCK); // [m, K' / 128, 128]
+        long many = blocks.size(1);
+        Tensor sums = blocks.sum(-1).to(ScalarType.Double); // [m, K' / 128]
+        Tensor total = sums.sum(-1).unsqueeze(1); // [m, 1]
+        Tensor alone = p.gather(1, code).to(ScalarType.Double); // [m, 1]
+        Weights all = weights.apply(alone.div(total).squeeze(1));
+        Tensor scale = all.scale().unsqueeze(1).div(total);
+        Tensor floor = all.floor().unsqueeze(1);
+        Tensor more = all.own().unsqueeze(1).sub(scale.mul(alone)).sub(floor); // than by the others' rule
+        Tensor width = torch.full(
+                new long[] {many}, new Scalar((double) BLOCK), Tensors.options(ScalarType.Double, p.device()));
+        width.narrow(0, many - 1, 1).fill_(new Scalar((double) (codes - (many - 1) * BLOCK)));
+        Tensor home = code.floor_divide(new Scalar(BLOCK)); // [m, 1]
+        Tensor until = sums.mul(scale)
+                .add(floor.mul(width))
+                .scatter_add(1, home, more)
+                .clamp_min(new Scalar(0.0))
+                .cumsum(-1); // [m, K' / 128]
+        Tensor whole = last(until);
+        Tensor reached = reached(u, whole); // [m, 1]
+        Tensor block = found(until, reached).clamp_max(new Scalar(many - 1)); // of sums that are no numbers, it is none
+        Tensor before =
+                torch.constant_pad_nd(until, new long[] {1, 0}, new Scalar(0.0)).gather(1, block);
+        Tensor share = reached.sub(before).div(until.gather(1, block).sub(before)); // of the way through the block
+        Tensor place = torch.arange(new Scalar(BLOCK), Tensors.options(ScalarType.Long, p.device()))
+                .add(block.mul(new Scalar(BLOCK))); // [m, 128]
+        Tensor own = blocks.gather(1, block.unsqueeze(2).expand(-1, 1, BLOCK))
+                .squeeze(1)
+                .to(ScalarType.Double)
+                .mul(scale)
+                .add(floor);
+        own = torch.where(place.eq(code), all.own().unsqueeze(1), own)
+                .masked_fill(place.ge(new Scalar(codes)), new Scalar(0.0))
+                .cumsum(-1);
+        Tensor within = found(own, reached(share.squeeze(1), last(own))).clamp_max(new Scalar(BLOCK - 1));
+        return block.mul(new Scalar(BLOCK))
+                .add(within)
+                .masked_fill(
+                        whole.isfinite().logical_and(whole.gt(new Scalar(0.0))).logical_not(), new Scalar(NONE))
+                .squeeze(1);
+    }
+
+    private static Tensor cooled(Tensor logits, double temperature) {
+        Tensor plain = logits.to(ScalarType.Float);
+        return temperature == 1 ? plain : plain.div(new Scalar(temperature));
+    }
+
+    /** e^(logit - the greatest of the row), and zeros up to whole blocks. float32 [m, K] -> [m, K'] */
+    private static Tensor exponentials(Tensor logits, Tensor most) {
+        long codes = logits.size(1);
+        Tensor p = logits.sub(most).exp_();
+        return codes % BLOCK == 0
+                ? p
+                : torch.constant_pad_nd(p, new long[] {0, BLOCK - codes % BLOCK}, new Scalar(0.0));
     }
 
     /** Of probabilities that are no numbers. */

@@ -918,7 +918,20 @@ public final class GridDraw {
          * @return up to a number of each row, float64 [m, S]
          */
         Tensor logProbabilities(Tensor logits, long from);
+
+        /** The same law in fewer numbers; null where it has none. */
+        default Weighted weighted() {
+            return null;
+        }
     }
+
+    /**
+     * Codes that are drawn as {@link Categorical#drawWeighted} does.
+     *
+     * @param temperature that divides the network's logits
+     * @param code int64 [M]
+     */
+    public record Weighted(double temperature, Tensor code, Categorical.Weighing weights) {}
 
     /** Draws codes from what the network says, filtered. int64 [M], [M, K] -> int64 [M] */
     public Tensor pick(Tensor at, Tensor logits, Step step) {
@@ -941,7 +954,11 @@ public final class GridDraw {
      */
     public Tensor pickOfMany(Tensor at, Tensor logits, double temperature, Step step, UnaryOperator<Tensor> more) {
         Tensor u = uniform(Use.CODES, step).flatten().index_select(0, at);
-        Tensor codes = Categorical.drawOfMany(logits, temperature, u, more);
+        return numbers(Categorical.drawOfMany(logits, temperature, u, more));
+    }
+
+    /** Codes, if all could be drawn. */
+    private Tensor numbers(Tensor codes) {
         if (!codes.is_cuda() && codes.lt(new Scalar(0L)).any().item_bool()) {
             throw Categorical.noNumbers();
         }
@@ -973,6 +990,14 @@ public final class GridDraw {
      * @return int64 [M]
      */
     public Tensor pick(Tensor at, Tensor logits, Step step, Reading reading) {
+        if (logits.size(1) >= Categorical.SOME && listener == Listener.NOBODY) {
+            Weighted weighted = reading.weighted();
+            if (weighted != null) {
+                Tensor u = uniform(Use.CODES, step).flatten().index_select(0, at);
+                return numbers(Categorical.drawWeighted(
+                        logits, weighted.temperature(), u, weighted.code(), weighted.weights()));
+            }
+        }
         long places = at.numel();
         long together = Math.max(1, PIECE / Math.max(1, logits.size(1)));
         List<Tensor> picked = new ArrayList<>();

@@ -2,10 +2,13 @@ package dev.smalti.prior.process;
 
 import dev.smalti.corruption.Corruption;
 import dev.smalti.corruption.Level;
+import dev.smalti.corruption.Mixture;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
+import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Corrector;
 import dev.smalti.draw.Extrapolation;
+import dev.smalti.draw.Filters;
 import dev.smalti.draw.Order;
 import dev.smalti.draw.RandomStreams.Use;
 import dev.smalti.draw.Sampling;
@@ -13,7 +16,9 @@ import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
+import dev.smalti.prior.process.GridDraw.Reading;
 import dev.smalti.prior.process.GridDraw.Step;
+import dev.smalti.prior.process.GridDraw.Weighted;
 import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Phrase;
@@ -118,12 +123,73 @@ public final class ReverseProcess {
         Tensor times = Devices.send(t, device, ScalarType.Long).index_select(0, rows); // [M]
         Level before = schedule.at(t.sub(new Scalar(1L)), device).rows(rows);
         Level after = schedule.at(t, device).rows(rows);
-        Tensor logX0 = guess(network.logits(xt, time(t, device), label, at), now, after); // [M, K]
-        Tensor model = back(logX0, now, times, before, after); // [M, S]
-        Tensor truth = corruption.logPosterior(clean, now, before, after).clamp_min(new Scalar(FLOOR));
-        Tensor divergence = truth.exp().mul(truth.sub(model)).sum(1);
-        Tensor entropy = logX0.gather(1, clean.unsqueeze(1)).squeeze(1).neg();
-        return new Terms(spread(divergence, at, x0), spread(entropy, at, x0));
+        Tensor logits = network.logits(xt, time(t, device), label, at).to(ScalarType.Double); // [M, K]
+        Terms terms = terms(logits, clean, now, times, corruption.counting(before), corruption.counting(after)); // [M]
+        return new Terms(spread(terms.divergence(), at, x0), spread(terms.entropy(), at, x0));
+    }
+
+    /**
+     * The same of some positions, of what few numbers a guess needs be known by: of all codes but x_0 and x_t the truth is the same,
+     * so that of the divergence a sum of logarithms is left.
+     */
+    private Terms terms(Tensor logits, Tensor x0, Tensor xt, Tensor t, Level before, Level after) {
+        long codes = space.codes();
+        Tensor masked = xt.eq(new Scalar(codes));
+        Tensor same = xt.eq(x0);
+        Tensor log = torch.log_softmax(logits, -1); // ln ρ, [M, K]
+        Tensor rho = log.exp();
+        Tensor logClean = log.gather(1, x0.unsqueeze(1)).squeeze(1); // [M]
+        Tensor ofClean = rho.gather(1, x0.unsqueeze(1)).squeeze(1);
+        Tensor ofOwn =
+                rho.gather(1, xt.clamp_max(new Scalar(codes - 1)).unsqueeze(1)).squeeze(1);
+        Mixture model = Mixture.of(posterior, 1, ofOwn, xt, before, after, codes);
+        if (posterior == Posterior.JOINT) { // p(x_0 | x_1) is the guess itself, as in D3PM's code
+            model = model.itself(t.eq(new Scalar(1L)), ofOwn);
+        }
+        Tensor known = same.to(ScalarType.Double);
+        Mixture truth = Mixture.of(Posterior.JOINT, 1, known, xt, before, after, codes);
+
+        Tensor smooth = log(model.columns().of(rho)).sum(1); // of all codes as if none were x_t
+        Tensor cleanAlone = model.of(ofClean);
+        Tensor total = log(model.total());
+        Tensor other = same.logical_or(masked).logical_not().to(ScalarType.Double); // 1 where x_t is a code of its own
+        Tensor rest = smooth.sub(log(cleanAlone)).sub(other.mul(log(model.of(ofOwn)))); // but x_0 and x_t
+        Tensor count = other.neg().add(new Scalar(codes - 1.0)); // how many these are
+        Tensor each = truth.floor().div(truth.total());
+        Tensor divergence = torch.xlogy(each, each)
+                .add(each.mul(total))
+                .mul(count)
+                .sub(each.mul(rest))
+                .add(cost(
+                        torch.where(same, truth.own(), truth.scale().add(truth.floor()))
+                                .div(truth.total()),
+                        torch.where(same, model.own(), cleanAlone),
+                        total))
+                .add(cost(truth.own().div(truth.total()), model.own(), total).mul(other))
+                .add(cost(truth.mask().div(truth.total()), model.mask(), total));
+        return new Terms(divergence, entropy(logClean, ofOwn, same, masked, after));
+    }
+
+    /** q ln(q / p) of one state, where p is {@code share} of {@code e^total}. float64 [M] */
+    private static Tensor cost(Tensor q, Tensor share, Tensor total) {
+        return torch.xlogy(q, q).sub(q.mul(log(share).sub(total).clamp_min(new Scalar(FLOOR))));
+    }
+
+    private static Tensor log(Tensor shares) {
+        return shares.clamp_min(new Scalar(Math.exp(FLOOR))).log();
+    }
+
+    /** -ln p(x_0 | x_t). */
+    private Tensor entropy(Tensor log, Tensor ofOwn, Tensor same, Tensor masked, Level t) {
+        Tensor told = log;
+        if (posterior == Posterior.CONTEXT) { // times q(x_t | x_0) over its mean
+            Tensor other = Mixture.each(t, space.codes());
+            Tensor itself = other.add(t.kept());
+            Tensor mean = other.add(t.kept().mul(ofOwn)).masked_fill(masked, new Scalar(1.0));
+            told = torch.where(
+                    masked, log, log.add(torch.where(same, itself, other).log()).sub(mean.log()));
+        }
+        return told.clamp_min(new Scalar(FLOOR)).neg();
     }
 
     /** ln p(x_0) of logits, float64. [M, K], xt [M] -> [M, K] */
@@ -347,7 +413,7 @@ public final class ReverseProcess {
                 own -> {
                     Tensor every = own.floor_divide(new Scalar(xt.size(1))); // [M]
                     Tensor token = xt.flatten().index_select(0, own);
-                    return (logits, from) -> {
+                    Reading all = (logits, from) -> {
                         Tensor rows = every.narrow(0, from, logits.size(0)); // [m]
                         Tensor now = token.narrow(0, from, logits.size(0));
                         Level then = after.rows(rows);
@@ -362,8 +428,67 @@ public final class ReverseProcess {
                         Tensor back = back(guess, now, times, earlier, then).narrow(1, 0, space.codes());
                         return mixed(draw.sampling().corrector(), back, guess, now, earlier, then);
                     };
+                    boolean simple = guesses.plain()
+                            && step.filter().filters().equals(Filters.NONE)
+                            && !(draw.sampling().corrector() instanceof Corrector.Psi);
+                    return simple ? new Plain(all, step, token, every, before, after) : all;
                 },
                 guesses::keep);
+    }
+
+    /**
+     * A step of guesses as the network has them, by {@link Mixture}.
+     *
+     * @param token x_t, int64 [M]
+     * @param rows the grids, int64 [M]
+     * @param before of grids, [B]
+     * @param after the same
+     */
+    private final class Plain implements Reading {
+        private final Reading all;
+        private final Step step;
+        private final Tensor token;
+        private final Tensor rows;
+        private final Level before;
+        private final Level after;
+
+        Plain(Reading all, Step step, Tensor token, Tensor rows, Level before, Level after) {
+            this.all = all;
+            this.step = step;
+            this.token = token;
+            this.rows = rows;
+            this.before = corruption.counting(before);
+            this.after = corruption.counting(after);
+        }
+
+        @Override
+        public Tensor logProbabilities(Tensor logits, long from) {
+            return all.logProbabilities(logits, from);
+        }
+
+        @Override
+        public Weighted weighted() {
+            Tensor code = token.clamp_max(new Scalar(space.codes() - 1)); // masks have none of their own
+            return new Weighted(step.filter().temperature(), code, this::weights);
+        }
+
+        private Categorical.Weights weights(long from, Tensor rho) {
+            Tensor grids = rows.narrow(0, from, rho.size(0));
+            Tensor now = token.narrow(0, from, rho.size(0));
+            Mixture mixture = Mixture.of(
+                    posterior,
+                    step.filter().temperature(),
+                    rho,
+                    now,
+                    before.rows(grids),
+                    after.rows(grids),
+                    space.codes());
+            if (posterior == Posterior.JOINT && Math.round(step.t()) == 1) {
+                mixture = mixture.itself(torch.ones_like(rho).to(ScalarType.Bool), rho);
+            }
+            Tensor own = torch.where(now.eq(new Scalar(space.codes())), mixture.of(rho), mixture.own());
+            return new Categorical.Weights(mixture.scale(), mixture.floor(), own);
+        }
     }
 
     /** The masked tokens that stay so in a step. bool [B, L] */

@@ -32,6 +32,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 import java.util.stream.DoubleStream;
 import java.util.stream.LongStream;
@@ -371,6 +372,93 @@ class ReverseProcessTest {
                 }
             }
         }
+    }
+
+    /** Of divergence and entropy by what the network says, against small changes of it. */
+    @ParameterizedTest
+    @EnumSource(Kind.class)
+    void has_the_gradient_of_an_arbitrary_network(Kind kind) {
+        World world = new World(kind, 3);
+        Scope.free(() -> {
+            for (int t = 1; t <= 3; t++) {
+                Tensor x0 = world(GRIDS);
+                Tensor u = Tensors.uniform(new Seed(5).generator(), GRIDS, L).to(ScalarType.Double);
+                Tensor times = Tensors.filled(t, GRIDS);
+                Tensor xt = world.reversal.corrupt(x0, times, u);
+                Tensor said = Tensors.uniform(new Seed(6).generator(), GRIDS * L, K)
+                        .to(ScalarType.Double)
+                        .mul(new Scalar(3.0));
+                double[] found = gradient(world, x0, xt, times, said);
+                double step = 1e-5;
+                for (int i = 0; i < found.length; i++) {
+                    Tensor change = Tensors.zeros(found.length).to(ScalarType.Double);
+                    change.select(0, i).fill_(new Scalar(step));
+                    change = change.view_as(said);
+                    double slope = (loss(world, x0, xt, times, said.add(change)).item_double()
+                                    - loss(world, x0, xt, times, said.sub(change))
+                                            .item_double())
+                            / (2 * step);
+                    assertThat(found[i]).as("%s, t = %d, logit %d", kind, t, i).isCloseTo(slope, within(1e-7));
+                }
+            }
+        });
+    }
+
+    private static double[] gradient(World world, Tensor x0, Tensor xt, Tensor t, Tensor said) {
+        Tensor leaf = said.detach().clone().requires_grad_(true);
+        loss(world, x0, xt, t, leaf).backward();
+        return Tensors.toDoubles(leaf.grad().flatten());
+    }
+
+    private static Tensor loss(World world, Tensor x0, Tensor xt, Tensor t, Tensor said) {
+        Terms terms = world.reversal.terms((x, time, label, at) -> said.index_select(0, at), x0, xt, t, null);
+        return terms.divergence().add(terms.entropy().mul(new Scalar(0.5))).sum();
+    }
+
+    /** Steps of many codes with one listener and without: by all posteriors, and by the few numbers that they follow from. */
+    @ParameterizedTest
+    @EnumSource(Kind.class)
+    void draws_many_codes_alike_by_all_posteriors_and_by_few_numbers(Kind kind) {
+        int codes = 300;
+        TokenSpace space = new TokenSpace(codes, 8, 8);
+        Corruption corruption =
+                switch (kind.corruption.getClass().getSimpleName()) {
+                    case "Uniform" -> new Uniform(space);
+                    case "Absorbing" -> new Absorbing(space);
+                    default -> new MaskAndReplace(space);
+                };
+        ReverseProcess reversal = new ReverseProcess(space, corruption, kind.schedule.apply(6), kind.posterior);
+        Scope.free(() -> {
+            Tensor logits =
+                    Tensors.uniform(new Seed(7).generator(), 3 * 64, codes).mul(new Scalar(9.0));
+            Denoiser network = (x, time, label, at) -> logits.index_select(0, at);
+            Tensor x0 = Tensors.uniform(new Seed(8).generator(), 3, 64)
+                    .mul(new Scalar(codes))
+                    .to(ScalarType.Long);
+            for (double temperature : new double[] {1, 0.8}) {
+                for (int t : new int[] {1, 2, 5, 6}) {
+                    Tensor u = Tensors.uniform(new Seed(9).generator(), 3, 64).to(ScalarType.Double);
+                    Tensor xt = reversal.corrupt(x0, Tensors.filled(t, 3), u);
+                    Step step = new Step(1, 6, t, Math.max(0, t - 2), network, new LogitFilter(temperature, 0, 1));
+                    long[][] drawn = new long[2][];
+                    AtomicInteger heard = new AtomicInteger();
+                    for (int i = 0; i < 2; i++) {
+                        GridDraw draw = new GridDraw(
+                                space,
+                                0,
+                                new Parameters(new Seed(1), Devices.cpu()),
+                                Sampling.USUAL,
+                                RandomStreams.of(List.of(new Seed(1), new Seed(2), new Seed(3))));
+                        if (i == 1) {
+                            draw.listener((at, log, picked) -> heard.incrementAndGet());
+                        }
+                        drawn[i] = Tensors.toLongs(reversal.step(draw, xt, step));
+                    }
+                    assertThat(drawn[0]).as("%s, t = %d", kind, t).isEqualTo(drawn[1]);
+                    assertThat(heard.get()).isPositive();
+                }
+            }
+        });
     }
 
     /** q(x_{t-1} | x_t, x_0) */
