@@ -196,6 +196,7 @@ public final class Categorical {
                 .mul(scale)
                 .add(floor);
         own = torch.where(place.eq(code), all.own().unsqueeze(1), own)
+                .clamp_min(new Scalar(0.0)) // but for rounding
                 .masked_fill(place.ge(new Scalar(codes)), new Scalar(0.0))
                 .cumsum(-1);
         Tensor within = found(own, reached(share.squeeze(1), last(own))).clamp_max(new Scalar(BLOCK - 1));

@@ -923,6 +923,22 @@ public final class GridDraw {
         default Weighted weighted() {
             return null;
         }
+
+        /** The same, which has these numbers too. */
+        default Reading weighted(Weighted numbers) {
+            Reading same = this;
+            return new Reading() {
+                @Override
+                public Tensor logProbabilities(Tensor logits, long from) {
+                    return same.logProbabilities(logits, from);
+                }
+
+                @Override
+                public Weighted weighted() {
+                    return numbers;
+                }
+            };
+        }
     }
 
     /**

@@ -431,7 +431,7 @@ public final class ReverseProcess {
                     boolean simple = guesses.plain()
                             && step.filter().filters().equals(Filters.NONE)
                             && !(draw.sampling().corrector() instanceof Corrector.Psi);
-                    return simple ? new Plain(all, step, token, every, before, after) : all;
+                    return simple ? all.weighted(weighted(step, token, every, before, after)) : all;
                 },
                 guesses::keep);
     }
@@ -444,51 +444,27 @@ public final class ReverseProcess {
      * @param before of grids, [B]
      * @param after the same
      */
-    private final class Plain implements Reading {
-        private final Reading all;
-        private final Step step;
-        private final Tensor token;
-        private final Tensor rows;
-        private final Level before;
-        private final Level after;
-
-        Plain(Reading all, Step step, Tensor token, Tensor rows, Level before, Level after) {
-            this.all = all;
-            this.step = step;
-            this.token = token;
-            this.rows = rows;
-            this.before = corruption.counting(before);
-            this.after = corruption.counting(after);
-        }
-
-        @Override
-        public Tensor logProbabilities(Tensor logits, long from) {
-            return all.logProbabilities(logits, from);
-        }
-
-        @Override
-        public Weighted weighted() {
-            Tensor code = token.clamp_max(new Scalar(space.codes() - 1)); // masks have none of their own
-            return new Weighted(step.filter().temperature(), code, this::weights);
-        }
-
-        private Categorical.Weights weights(long from, Tensor rho) {
+    private Weighted weighted(Step step, Tensor token, Tensor rows, Level before, Level after) {
+        double temperature = step.filter().temperature();
+        boolean itself = posterior == Posterior.JOINT && Math.round(step.t()) == 1;
+        Tensor code = token.clamp_max(new Scalar(space.codes() - 1)); // masks have none of their own
+        return new Weighted(temperature, code, (from, rho) -> {
             Tensor grids = rows.narrow(0, from, rho.size(0));
             Tensor now = token.narrow(0, from, rho.size(0));
             Mixture mixture = Mixture.of(
                     posterior,
-                    step.filter().temperature(),
+                    temperature,
                     rho,
                     now,
-                    before.rows(grids),
-                    after.rows(grids),
+                    corruption.counting(before.rows(grids)),
+                    corruption.counting(after.rows(grids)),
                     space.codes());
-            if (posterior == Posterior.JOINT && Math.round(step.t()) == 1) {
+            if (itself) {
                 mixture = mixture.itself(torch.ones_like(rho).to(ScalarType.Bool), rho);
             }
             Tensor own = torch.where(now.eq(new Scalar(space.codes())), mixture.of(rho), mixture.own());
             return new Categorical.Weights(mixture.scale(), mixture.floor(), own);
-        }
+        });
     }
 
     /** The masked tokens that stay so in a step. bool [B, L] */

@@ -1,5 +1,6 @@
 package dev.smalti.prior.sedd;
 
+import dev.smalti.draw.Categorical;
 import dev.smalti.draw.Corrector;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.LogitFilter;
@@ -22,6 +23,7 @@ import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.process.ActivePositions;
 import dev.smalti.prior.process.GridDraw;
 import dev.smalti.prior.process.GridDraw.Step;
+import dev.smalti.prior.process.GridDraw.Weighted;
 import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.prior.process.Guesses;
 import dev.smalti.prior.process.ImportanceMasking;
@@ -324,10 +326,38 @@ public final class Sedd implements SearchableSteps {
                 return mixed(draw, way.back(x, score).clamp_min(new Scalar(0.0)), x, score, sigma, step)
                         .log();
             };
-            return draw.pick(at.at(), scores, step, reading);
+            boolean few = plain && exactUniform(step) && !(draw.sampling().corrector() instanceof Corrector.Psi);
+            return draw.pick(
+                    at.at(),
+                    scores,
+                    step,
+                    few ? reading.weighted(new Weighted(1, token, weights(sigma, step))) : reading);
         }));
         guesses.keep();
         return drawn;
+    }
+
+    /** Whether a step is analytic, and takes ratios that no code can be too rare by as they are. */
+    private boolean exactUniform(Step step) {
+        return guesses()
+                && (step.s() == 0 || configuration.sampling().predictor() == Predictor.ANALYTIC)
+                && step.filter().equals(LogitFilter.NONE)
+                && !renormalises(step);
+    }
+
+    /** {@link #analytic} of tokens that are replaced, from the ratios as shares of their sum. */
+    private Categorical.Weighing weights(double sigma, Step step) {
+        double dsigma = sigma - (step.s() == 0 ? 0 : sigma(step.s()));
+        double grown = Math.exp(dsigma);
+        double any = Math.expm1(dsigma) / space.codes(); // what each ratio has of their sum by the step's noise
+        double lost = -Math.expm1(-dsigma) / space.codes();
+        return (from, share) -> new Categorical.Weights(
+                torch.full_like(share, new Scalar(lost * grown)),
+                torch.full_like(share, new Scalar(-lost * any)),
+                share.mul(new Scalar(grown))
+                        .sub(new Scalar(any))
+                        .mul(new Scalar(Math.exp(-dsigma) + lost))
+                        .clamp_min(new Scalar(0.0)));
     }
 
     /** Ratios of guesses of the clean tokens, by the others, that are extrapolated. [M, S] -> the same */
