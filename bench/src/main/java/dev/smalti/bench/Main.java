@@ -47,7 +47,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * others take long. {@code paper=64} draws and trains 64 grids at once, and {@code metrics=10000} has sets of that many images in place
  * of 50,000. The ablations, which take an hour
  * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, {@code ablation-lcmd-consistency}, {@code ablation-lcmd-steps},
- * {@code ablation-lcmd-dropping}, {@code ablation-lcmd-weights}, {@code ablation-lcmd-width}, {@code ablation-samplers} (with {@code =RECIPES} of recipes/toy behind it), and with the folder of {@code fruits-train.zip} and
+ * {@code ablation-lcmd-dropping}, {@code ablation-lcmd-weights}, {@code ablation-lcmd-width}, {@code ablation-samplers} (with {@code =RECIPES} of recipes/toy behind it), {@code ablation-students} (with {@code =ROWS}, such as {@code "maskgit 1,maskgit 4"}), and with the folder of {@code fruits-train.zip} and
  * {@code fruits-valid.zip} {@code ablation-rdpm=DIR} (with {@code =ROW} behind it the rows alone whose names begin so) and {@code ablation-rdpm-sampling=DIR}. {@code lcmd-distances=RUN,TOKENS} draws
  * matrices of distances of embeddings. What stands behind {@code busy} is measured beside {@link OtherWork another process} that keeps a core busy.
  * {@code load [SECONDS [CLIENTS]]} stands alone, see {@link Load}.
@@ -128,6 +128,10 @@ public final class Main {
                                 SamplerAblation.table(
                                         HOME.resolve("recipes").resolve("toy"),
                                         parts.length > 1 ? List.of(parts[1].split(",")) : List.of());
+                            case "ablation-students" ->
+                                StudentAblation.table(
+                                        HOME.resolve("recipes").resolve("toy"),
+                                        parts.length > 1 ? List.of(parts[1].split(",")) : List.of());
                             case "lcmd-distances" -> distances(parts);
                             case "ablation-rdpm" -> RdpmAblation.table(folder(parts), parts.length > 2 ? parts[2] : "");
                             case "ablation-rdpm-sampling" -> RdpmAblation.sampling(folder(parts));
@@ -137,7 +141,7 @@ public final class Main {
                                         + " paper-training, paper-training-fp32, fruits, tokenizer, tokenizer-256, draws, encode, memory, scale, cluster,"
                                         + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-lcmd-consistency,"
                                         + " ablation-lcmd-steps, ablation-lcmd-dropping,"
-                                        + " ablation-lcmd-weights, ablation-lcmd-width, ablation-samplers[=RECIPES], lcmd-distances=RUN,TOKENS, ablation-rdpm=DIR[=ROW]"
+                                        + " ablation-lcmd-weights, ablation-lcmd-width, ablation-samplers[=RECIPES], ablation-students[=ROWS], lcmd-distances=RUN,TOKENS, ablation-rdpm=DIR[=ROW]"
                                         + " and ablation-rdpm-sampling=DIR");
                         };
                 if (measured != null) {

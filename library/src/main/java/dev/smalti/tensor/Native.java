@@ -95,6 +95,9 @@ public final class Native {
             environment = environment(waiting);
             spinning = Spinning.allow(environment);
             Loader.load(torch.class);
+            torch.globalContext()
+                    .setUserEnabledNNPACK(
+                            false); // it is for small convolutions on processors that it knows, and warns on others
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
