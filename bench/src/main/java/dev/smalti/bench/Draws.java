@@ -1,5 +1,6 @@
 package dev.smalti.bench;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.draw.Categorical;
 import dev.smalti.draw.LogitFilter;
 import dev.smalti.draw.RandomStreams;
@@ -15,6 +16,7 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,9 +29,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * What it costs to draw codes where there are 16,384 of them: of random logits, and beside that two steps of MaskGIT and of SEDD
- * whole, with a network of 24 layers of width 512 over 64 grids of 256 places.
+ * whole, with a network of 24 layers of width 512 over 64 grids of 256 places. Arguments: {@code pick}, {@code maskgit},
+ * {@code sedd}; all by default. Prints a line of JSON for each.
  */
-final class Draws {
+public final class Draws {
+    private static final ObjectMapper JSON = new ObjectMapper();
     private static final int CODES = 16_384;
     private static final int SIDE = 16;
     private static final int GRIDS = 64;
@@ -37,19 +41,21 @@ final class Draws {
 
     private Draws() {}
 
-    /** Of each of these by name. */
-    static Map<String, Object> measure() {
-        Map<String, Object> all = new LinkedHashMap<>();
-        Map<String, Object> numbers = pick();
-        all.put("pick", numbers);
-        for (String kind : List.of("maskgit", "sedd")) {
-            all.put(kind, whole(kind, (double) numbers.get("nanoseconds_a_number")));
+    public static void main(String[] arguments) throws IOException {
+        for (String what : arguments.length == 0 ? List.of("pick", "maskgit", "sedd") : List.of(arguments)) {
+            Map<String, Object> line = new LinkedHashMap<>();
+            line.put("what", what);
+            if (what.equals("pick")) {
+                pick(line);
+            } else {
+                whole(what, line);
+            }
+            line.put("most_resident_mb", Memory.megabytes("VmHWM"));
+            System.out.println(JSON.writeValueAsString(line));
         }
-        return all;
     }
 
-    private static Map<String, Object> pick() {
-        Map<String, Object> line = new LinkedHashMap<>();
+    private static void pick(Map<String, Object> line) {
         int rows = 2048;
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
@@ -57,10 +63,10 @@ final class Draws {
                 Tensor u = Tensors.uniform(new Seed(1).generator(), rows);
                 line.put("nanoseconds_a_number", best(rows, () -> Categorical.drawOfMany(logits, 1, u, null)));
                 line.put(
-                        "in_float64", best(rows, () -> Categorical.draw(LogitFilter.NONE.logProbabilities(logits), u)));
+                        "nanoseconds_in_float64",
+                        best(rows, () -> Categorical.draw(LogitFilter.NONE.logProbabilities(logits), u)));
             }
         });
-        return line;
     }
 
     private static double best(int rows, Runnable draw) {
@@ -73,9 +79,7 @@ final class Draws {
         return best;
     }
 
-    /** @param pick nanoseconds that a number of the logits takes to be drawn from */
-    private static Map<String, Object> whole(String kind, double pick) {
-        Map<String, Object> line = new LinkedHashMap<>();
+    private static void whole(String kind, Map<String, Object> line) {
         Path file = Path.of(System.getProperty("smalti.home", ""), "recipes", "toy")
                 .resolve(kind.equals("sedd") ? "sedd-absorb.yaml" : kind + ".yaml");
         List<String> network = List.of("prior.network={layers: 24, width: 512, heads: 8}");
@@ -91,21 +95,13 @@ final class Draws {
                     Devices.cpu(),
                     () -> prior.sample(prior.draw(Sampling.USUAL.steps(STEPS), RandomStreams.of(seeds)))));
             line.put("steps", STEPS);
-            double seconds = (System.nanoTime() - start) / 1e9;
-            long numbers = (Work.passes() - passes)
-                    * SIDE
-                    * SIDE
-                    * CODES; // at most: those of masked places alone are drawn from
             line.put("passes_a_grid", (Work.passes() - passes) / (double) GRIDS);
-            line.put("seconds", seconds);
-            line.put("share_of_draws", pick * numbers / 1e9 / seconds);
+            line.put("seconds", (System.nanoTime() - start) / 1e9);
             line.put(
                     "parameters",
                     prior.parameters().weights().values().stream()
                             .mapToLong(Tensor::numel)
                             .sum());
         }
-        line.put("most_resident_mb", Memory.megabytes("VmHWM"));
-        return line;
     }
 }

@@ -43,7 +43,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /**
  * Measures drawing, training steps, encoding, memory, metrics. Arguments name what to measure
  * ({@code peak start generate canvas prior priors cache paper paper-drawing paper-training paper-training-fp32 fruits tokenizer
- * tokenizer-256 draws encode memory scale cluster metrics}); none measures start, generate, canvas, prior, priors, cache, tokenizer, encode and memory, since the
+ * tokenizer-256 encode memory scale cluster metrics}); none measures start, generate, canvas, prior, priors, cache, tokenizer, encode and memory, since the
  * others take long. {@code paper=64} draws and trains 64 grids at once, and {@code metrics=10000} has sets of that many images in place
  * of 50,000. The ablations, which take an hour
  * or more each, are {@code ablation-lcmd}, {@code ablation-lcmd-longer}, {@code ablation-lcmd-consistency}, {@code ablation-lcmd-steps},
@@ -110,7 +110,6 @@ public final class Main {
                             case "cache" -> priors.cache();
                             case "tokenizer" -> tokenizers.measure("fruits/vqgan.yaml", 40);
                             case "tokenizer-256" -> tokenizers.measure("photos/256-vqgan.yaml", 3, Set.of(precision));
-                            case "draws" -> Draws.measure();
                             case "encode" -> encode(peak);
                             case "memory" -> memory();
                             case "scale" -> Scale.measure(RECIPES.resolve("absorbing.yaml"), 1, 2);
@@ -138,14 +137,17 @@ public final class Main {
                             default ->
                                 throw new IllegalArgumentException("unknown benchmark " + name
                                         + "; there are busy, peak, start, generate, canvas, prior, priors, cache, paper, paper-drawing,"
-                                        + " paper-training, paper-training-fp32, fruits, tokenizer, tokenizer-256, draws, encode, memory, scale, cluster,"
+                                        + " paper-training, paper-training-fp32, fruits, tokenizer, tokenizer-256, encode, memory, scale, cluster,"
                                         + " metrics, ablation-lcmd, ablation-lcmd-longer, ablation-lcmd-consistency,"
                                         + " ablation-lcmd-steps, ablation-lcmd-dropping,"
                                         + " ablation-lcmd-weights, ablation-lcmd-width, ablation-samplers[=RECIPES], ablation-students[=ROWS], lcmd-distances=RUN,TOKENS, ablation-rdpm=DIR[=ROW]"
                                         + " and ablation-rdpm-sampling=DIR");
                         };
                 if (measured != null) {
-                    results.put((other == null ? "" : "busy ") + parts[0], measured);
+                    if (other != null) {
+                        other.check();
+                    }
+                    results.put((other == null ? "" : "busy ") + name, measured);
                 }
             }
         } finally {

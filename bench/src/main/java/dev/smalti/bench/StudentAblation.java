@@ -23,6 +23,10 @@ final class StudentAblation {
         Map<String, Path> teachers = new LinkedHashMap<>();
         for (String row : rows.isEmpty() ? all() : rows) {
             String[] parts = row.split(" ");
+            if (parts.length != 2) {
+                throw new IllegalArgumentException(
+                        "a row is a method and the steps of a student, such as \"maskgit 2\", got " + row);
+            }
             String kind = parts[0];
             int most = Integer.parseInt(parts[1]);
             if (!teachers.containsKey(kind)) {

@@ -14,7 +14,10 @@ public interface Corruption {
     /** S: K, or K + 1 with the mask. */
     long states();
 
-    /** A level by what counts of it: with these shares tokens are kept, masked, and else replaced. */
+    /**
+     * The shares of tokens that are kept and masked at a level; all others are replaced. It is the level itself unless the method
+     * looks at one of the two alone.
+     */
     default Level counting(Level level) {
         return level;
     }

@@ -14,6 +14,8 @@ import org.bytedeco.pytorch.Tensor;
  * @param masked γ̄, of the same shape
  */
 public record Level(Tensor kept, Tensor masked) {
+    private static final double ROUNDING = 4 * Math.ulp(1.0);
+
     /**
      * The transition from {@code s} to this level: a = ᾱ_t/ᾱ_s and c = (γ̄_t - γ̄_s)/(1 - γ̄_s). Where nothing was left
      * to keep at s, nothing is kept since; where all was masked, all is.
@@ -35,9 +37,15 @@ public record Level(Tensor kept, Tensor masked) {
         return new Level(kept.index_select(0, index), masked.index_select(0, index));
     }
 
-    /** Kβ̄ = 1 - ᾱ - γ̄, and 0 where rounding would make it less. */
+    /** Kβ̄ = 1 - ᾱ - γ̄, and 0 where it is no more than rounding makes it. */
     Tensor replaced() {
-        return rest(kept).sub(masked).clamp_min(new Scalar(0.0));
+        Tensor replaced = rest(kept).sub(masked);
+        return replaced.masked_fill(replaced.lt(new Scalar(ROUNDING)), new Scalar(0.0));
+    }
+
+    /** β̄: the probability of being replaced by a given one of the K codes. */
+    public Tensor each(long codes) {
+        return replaced().div(new Scalar((double) codes));
     }
 
     /** 1 - share */

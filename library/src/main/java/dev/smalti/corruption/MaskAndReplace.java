@@ -84,7 +84,7 @@ public final class MaskAndReplace implements Corruption {
     /** ln(ᾱ + β̄) at x itself, ln β̄ at the other codes. [*] -> [*, K] */
     private Tensor match(Tensor x, Level level) {
         Tensor all = torch.arange(new Scalar(codes.codes()), Tensors.options(ScalarType.Long, x.device()));
-        Tensor beta = Level.beside(x, level.replaced()).div(new Scalar((double) codes.codes()));
+        Tensor beta = Level.beside(x, level.each(codes.codes()));
         Tensor same = Level.beside(x, level.kept()).add(beta).log().unsqueeze(-1); // [*, 1]
         return torch.where(x.unsqueeze(-1).eq(all), same, beta.log().unsqueeze(-1)); // [*, K]
     }
@@ -118,10 +118,7 @@ public final class MaskAndReplace implements Corruption {
         }
         Tensor z = r.logsumexp(new long[] {-1}, true); // [*, 1]
         Tensor kept = Level.beside(xt, s.kept()).log().unsqueeze(-1);
-        Tensor replaced = Level.beside(xt, s.replaced())
-                .div(new Scalar((double) codes.codes()))
-                .log()
-                .unsqueeze(-1);
+        Tensor replaced = Level.beside(xt, s.each(codes.codes())).log().unsqueeze(-1);
         Tensor tokens = r.add(kept).logaddexp(z.add(replaced)); // [*, K]
         Tensor mask = Level.beside(xt, s.masked()).log().unsqueeze(-1).add(z); // [*, 1]
         return torch.log_softmax(Tensors.cat(-1, tokens, mask).add(back(xt, t.since(s))), -1);

@@ -4,6 +4,7 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
@@ -72,14 +73,18 @@ public final class Categorical {
      * @return int64 [M]
      */
     public static Tensor drawOfMany(Tensor logits, double temperature, Tensor u, UnaryOperator<Tensor> more) {
+        return inPieces(logits, (some, from) -> ofMany(some, temperature, u.narrow(0, from, some.size(0)), more));
+    }
+
+    /** Some rows after the others, each piece from the number of its first. [M, K] -> [M] */
+    private static Tensor inPieces(Tensor logits, BiFunction<Tensor, Long, Tensor> draw) {
         long rows = logits.size(0);
         long together = Math.max(1, (logits.is_cuda() ? PIECE_ON_GPU : PIECE) / logits.size(1));
         List<Tensor> drawn = new ArrayList<>();
         for (long begin = 0; begin < rows; begin += together) {
             long from = begin;
-            long count = Math.min(together, rows - from);
-            drawn.add(Scope.keep(
-                    () -> ofMany(logits.narrow(0, from, count), temperature, u.narrow(0, from, count), more)));
+            Tensor some = logits.narrow(0, from, Math.min(together, rows - from));
+            drawn.add(Scope.keep(() -> draw.apply(some, from)));
         }
         return drawn.size() == 1 ? drawn.get(0) : Tensors.cat(drawn);
     }
@@ -98,14 +103,8 @@ public final class Categorical {
         Tensor reached = reached(u, whole); // [m, 1]
         Tensor block = found(sums, torch.minimum(reached, total.mul(new Scalar(BELOW_ONE))))
                 .clamp_max(new Scalar(sums.size(1) - 1)); // of sums that are no numbers, it is none
-        Tensor until = torch.constant_pad_nd(sums, new long[] {1, 0}, new Scalar(0.0)); // [m, 1 + K / 128]
-        Tensor before = until.gather(1, block);
-        Tensor share = reached.sub(before).div(sums.gather(1, block).sub(before)); // of the way through the block
-        Tensor own = blocks.gather(1, block.unsqueeze(2).expand(-1, 1, BLOCK))
-                .squeeze(1)
-                .to(ScalarType.Double)
-                .cumsum(-1); // [m, 128]
-        Tensor within = found(own, reached(share.squeeze(1), last(own)));
+        Tensor own = inside(blocks, block).cumsum(-1); // [m, 128]
+        Tensor within = found(own, reached(share(sums, block, reached), last(own)));
         Tensor code = block.mul(new Scalar(BLOCK)).add(within);
         if (more != null) {
             code = torch.where(reached.ge(total), new Scalar(codes), code);
@@ -115,37 +114,10 @@ public final class Categorical {
     }
 
     /**
-     * Weights of codes that follow from the probabilities p of others: {@code scale}·p_k + {@code floor} of every code k but one,
-     * {@code own} of that. At least 0, float64 [M].
+     * Weights of the codes of m rows that are made of their probabilities p: {@code scale}·p_k + {@code floor} of every code k but one,
+     * {@code own} of that. All at least 0, so that nothing cancels; float64 [m].
      */
     public record Weights(Tensor scale, Tensor floor, Tensor own) {}
-
-    /**
-     * Draws codes by weights that are made of the probabilities, at the cost and with the precision of {@link #drawOfMany}.
-     *
-     * @param logits up to a number of each row, of any floating type [M, K]
-     * @param temperature that divides them
-     * @param u uniform numbers in [0, 1), float64 [M]
-     * @param code one of each row that has a weight of its own, int64 [M], 0..K-1
-     * @param weights of some rows, from the number of the first and the probabilities of these codes, float64 [m]
-     * @return int64 [M]; {@link #NONE} as of {@link #drawOrNone}
-     */
-    public static Tensor drawWeighted(Tensor logits, double temperature, Tensor u, Tensor code, Weighing weights) {
-        long rows = logits.size(0);
-        long together = Math.max(1, (logits.is_cuda() ? PIECE_ON_GPU : PIECE) / logits.size(1));
-        List<Tensor> drawn = new ArrayList<>();
-        for (long begin = 0; begin < rows; begin += together) {
-            long from = begin;
-            long count = Math.min(together, rows - from);
-            drawn.add(Scope.keep(() -> weighted(
-                    logits.narrow(0, from, count),
-                    temperature,
-                    u.narrow(0, from, count),
-                    code.narrow(0, from, count).unsqueeze(1),
-                    own -> weights.apply(from, own))));
-        }
-        return drawn.size() == 1 ? drawn.get(0) : Tensors.cat(drawn);
-    }
 
     /** What rows weigh. */
     @FunctionalInterface
@@ -157,6 +129,26 @@ public final class Categorical {
          * @param own probability of the one code of each, float64 [m]
          */
         Weights apply(long from, Tensor own);
+    }
+
+    /**
+     * Draws codes by weights that are made of the probabilities, at the cost and with the precision of {@link #drawOfMany}.
+     *
+     * @param logits up to a number of each row, of any floating type [M, K]
+     * @param temperature that divides them
+     * @param u uniform numbers in [0, 1), float64 [M]
+     * @param code the one of each row that has a weight of its own, int64 [M], 0..K-1
+     * @return int64 [M]; {@link #NONE} where weights are no numbers, or none above 0
+     */
+    public static Tensor drawWeighted(Tensor logits, double temperature, Tensor u, Tensor code, Weighing weights) {
+        return inPieces(
+                logits,
+                (some, from) -> weighted(
+                        some,
+                        temperature,
+                        u.narrow(0, from, some.size(0)),
+                        code.narrow(0, from, some.size(0)).unsqueeze(1),
+                        own -> weights.apply(from, own)));
     }
 
     private static Tensor weighted(
@@ -172,39 +164,46 @@ public final class Categorical {
         Weights all = weights.apply(alone.div(total).squeeze(1));
         Tensor scale = all.scale().unsqueeze(1).div(total);
         Tensor floor = all.floor().unsqueeze(1);
-        Tensor more = all.own().unsqueeze(1).sub(scale.mul(alone)).sub(floor); // than by the others' rule
+        Tensor own = all.own().unsqueeze(1);
         Tensor width = torch.full(
                 new long[] {many}, new Scalar((double) BLOCK), Tensors.options(ScalarType.Double, p.device()));
         width.narrow(0, many - 1, 1).fill_(new Scalar((double) (codes - (many - 1) * BLOCK)));
-        Tensor home = code.floor_divide(new Scalar(BLOCK)); // [m, 1]
         Tensor until = sums.mul(scale)
                 .add(floor.mul(width))
-                .scatter_add(1, home, more)
-                .clamp_min(new Scalar(0.0))
+                .scatter_add(
+                        1,
+                        code.floor_divide(new Scalar(BLOCK)),
+                        own.sub(scale.mul(alone)).sub(floor))
+                .clamp_min(new Scalar(0.0)) // but for rounding
                 .cumsum(-1); // [m, K' / 128]
         Tensor whole = last(until);
         Tensor reached = reached(u, whole); // [m, 1]
         Tensor block = found(until, reached).clamp_max(new Scalar(many - 1)); // of sums that are no numbers, it is none
-        Tensor before =
-                torch.constant_pad_nd(until, new long[] {1, 0}, new Scalar(0.0)).gather(1, block);
-        Tensor share = reached.sub(before).div(until.gather(1, block).sub(before)); // of the way through the block
         Tensor place = torch.arange(new Scalar(BLOCK), Tensors.options(ScalarType.Long, p.device()))
                 .add(block.mul(new Scalar(BLOCK))); // [m, 128]
-        Tensor own = blocks.gather(1, block.unsqueeze(2).expand(-1, 1, BLOCK))
-                .squeeze(1)
-                .to(ScalarType.Double)
-                .mul(scale)
-                .add(floor);
-        own = torch.where(place.eq(code), all.own().unsqueeze(1), own)
-                .clamp_min(new Scalar(0.0)) // but for rounding
+        Tensor within = torch.where(
+                        place.eq(code), own, inside(blocks, block).mul(scale).add(floor))
                 .masked_fill(place.ge(new Scalar(codes)), new Scalar(0.0))
                 .cumsum(-1);
-        Tensor within = found(own, reached(share.squeeze(1), last(own))).clamp_max(new Scalar(BLOCK - 1));
-        return block.mul(new Scalar(BLOCK))
-                .add(within)
-                .masked_fill(
+        Tensor drawn =
+                block.mul(new Scalar(BLOCK)).add(found(within, reached(share(until, block, reached), last(within))));
+        return drawn.masked_fill(
                         whole.isfinite().logical_and(whole.gt(new Scalar(0.0))).logical_not(), new Scalar(NONE))
                 .squeeze(1);
+    }
+
+    /** What a block has. float32 [m, K / 128, 128], int64 [m, 1] -> float64 [m, 128] */
+    private static Tensor inside(Tensor blocks, Tensor block) {
+        return blocks.gather(1, block.unsqueeze(2).expand(-1, 1, BLOCK))
+                .squeeze(1)
+                .to(ScalarType.Double);
+    }
+
+    /** How far through its block is reached. [m, K / 128], [m, 1], [m, 1] -> [m] */
+    private static Tensor share(Tensor until, Tensor block, Tensor reached) {
+        Tensor before =
+                torch.constant_pad_nd(until, new long[] {1, 0}, new Scalar(0.0)).gather(1, block);
+        return reached.sub(before).div(until.gather(1, block).sub(before)).squeeze(1);
     }
 
     private static Tensor cooled(Tensor logits, double temperature) {

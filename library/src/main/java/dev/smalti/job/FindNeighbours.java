@@ -33,6 +33,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
@@ -85,6 +86,7 @@ public record FindNeighbours(
     private static final int LEAST_SEEN = 32; // by LPIPS
     private static final int WITHIN = 2; // pixels between the images of a strip
     private static final int BETWEEN = 8; // pixels between strips
+    private static final long MOST_ROW = 1L << 25; // bytes of a row of strips
 
     /** What is compared. */
     public enum By {
@@ -288,27 +290,38 @@ public record FindNeighbours(
             throw new JobException("none of the " + theirs.size() + " images of " + data + " could be read");
         }
         int length = 1 + (int) Math.min(count, compared); // of a strip
-        int columns = (int) Math.max(1, Math.round(Math.sqrt((double) indices.size() / length)));
+        int columns = columns(indices.size(), length, side);
         List<Found> found = new ArrayList<>();
         Phase writing = Phase.of("writing the picture", "strips", indices.size());
-        try (GridFile grid =
-                new GridFile(out, indices.size(), columns, BETWEEN, length * (side + WITHIN) - WITHIN, side)) {
+        try (GridFile grid = columns == 1
+                ? new GridFile(out, length * indices.size(), length, WITHIN, side, side)
+                : new GridFile(out, indices.size(), columns, BETWEEN, length * (side + WITHIN) - WITHIN, side)) {
             for (int i = 0; i < indices.size(); i++) {
                 Stopping.check();
                 observer.see(writing.done(i));
-                List<Pixels> strip = new ArrayList<>(List.of(square(ours, indices.get(i), preparation)));
+                List<Pixels> strip = new ArrayList<>();
+                Consumer<Pixels> next = columns == 1 ? grid::add : strip::add;
+                next.accept(square(ours, indices.get(i), preparation));
                 List<Neighbour> neighbours = new ArrayList<>();
                 for (Nearest.Place each : search.places.get(i)) {
                     neighbours.add(new Neighbour(each.index(), theirs.name(each.index()), each.distance()));
-                    strip.add(square(theirs, each.index(), preparation));
+                    next.accept(square(theirs, each.index(), preparation));
                 }
-                grid.add(Pictures.grid(strip, length, WITHIN));
+                if (columns > 1) {
+                    grid.add(Pictures.grid(strip, length, WITHIN));
+                }
                 found.add(new Found(ours.name(indices.get(i)), neighbours));
             }
             grid.finish();
         }
         double seconds = (System.nanoTime() - started) / 1e9;
         return new Result(out, preparation.size(), found, compared, search.skipped, files, seconds);
+    }
+
+    /** So many that the picture is about as wide as high, while a row of them is small. */
+    private static int columns(int strips, int length, int side) {
+        long most = MOST_ROW / (3L * side * length * (side + WITHIN));
+        return (int) Math.max(1, Math.min(most, Math.round(Math.sqrt((double) strips / length))));
     }
 
     private static Pixels square(ImageSet images, int index, Preparation preparation) {

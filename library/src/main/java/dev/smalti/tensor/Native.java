@@ -24,6 +24,8 @@ import org.bytedeco.pytorch.global.torch;
  * <p>And OpenBLAS, which multiplies float32 matrices on the CPU but for large layers, waits for its threads by spinning, so one that isn't scheduled
  * holds up all, several times a product. It gets as many threads as {@link #blasThreads} says, unless the environment says
  * how many.
+ *
+ * <p>NNPACK, which libtorch would ask for small convolutions, warns again and again on processors that it doesn't know, and stays off.
  */
 public final class Native {
     private static final List<String> CHOSEN = List.of("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS");
@@ -95,9 +97,7 @@ public final class Native {
             environment = environment(waiting);
             spinning = Spinning.allow(environment);
             Loader.load(torch.class);
-            torch.globalContext()
-                    .setUserEnabledNNPACK(
-                            false); // it is for small convolutions on processors that it knows, and warns on others
+            torch.globalContext().setUserEnabledNNPACK(false);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
@@ -103,6 +104,63 @@ class CategoricalTest {
             flawed.select(0, 3).fill_(new Scalar(Double.NaN));
             assertThat(Tensors.toLongs(Categorical.drawOfMany(flawed.expand(8, 4096), 1, u, null)))
                     .containsOnly(Categorical.NONE);
+        });
+    }
+
+    /** Of whole blocks and others, with weights of many sizes, the same code by float64. */
+    @Test
+    void draws_by_weights_what_float64_draws() {
+        for (int codes : new int[] {256, 300, 1024}) {
+            for (double[] made :
+                    new double[][] {{1, 0, 0}, {1, 0, 3}, {0.5, 1e-3, 1e-9}, {1e-12, 1e-9, 0}, {0, 0, 2}}) {
+                Scope.free(() -> {
+                    int rows = 400;
+                    RandomStreams random = RandomStreams.of(List.of(new Seed(7)));
+                    Tensor logits = random.normal(Use.NOISE, 1, (long) rows * codes)
+                            .view(rows, codes)
+                            .to(ScalarType.Float)
+                            .mul(new Scalar(4.0));
+                    Tensor u = random.uniform(Use.CODES, 1, rows).flatten();
+                    u.select(0, 0).fill_(new Scalar(0.0));
+                    u.select(0, 1).fill_(new Scalar(Math.nextDown(1.0)));
+                    Tensor code = random.uniform(Use.CODES, 2, rows)
+                            .flatten()
+                            .mul(new Scalar((double) codes))
+                            .to(ScalarType.Long);
+                    Tensor each = torch.full_like(u, new Scalar(1.0));
+                    Tensor drawn = Categorical.drawWeighted(
+                            logits,
+                            0.5,
+                            u,
+                            code,
+                            (from, own) -> new Categorical.Weights(
+                                    torch.full_like(own, new Scalar(made[0])),
+                                    torch.full_like(own, new Scalar(made[1])),
+                                    torch.full_like(own, new Scalar(made[2]))));
+                    Tensor weights = torch.softmax(logits.to(ScalarType.Double).mul(new Scalar(2.0)), 1)
+                            .mul(new Scalar(made[0]))
+                            .add(new Scalar(made[1]))
+                            .scatter(1, code.unsqueeze(1), each.unsqueeze(1).mul(new Scalar(made[2])));
+                    assertThat(Tensors.toLongs(drawn))
+                            .as("%d codes, %s", codes, Arrays.toString(made))
+                            .isEqualTo(Tensors.toLongs(Categorical.draw(weights.log(), u)));
+                });
+            }
+        }
+    }
+
+    @Test
+    void draws_nothing_by_weights_that_are_none() {
+        Scope.free(() -> {
+            Tensor logits = torch.zeros(2, 256);
+            Tensor u = Tensors.doubles(0.3, 0.6);
+            for (double weight : new double[] {0, Double.NaN, Double.POSITIVE_INFINITY}) {
+                Tensor drawn = Categorical.drawWeighted(logits, 1, u, Tensors.longs(3, 4), (from, own) -> {
+                    Tensor each = torch.full_like(own, new Scalar(weight));
+                    return new Categorical.Weights(each, each, each);
+                });
+                assertThat(Tensors.toLongs(drawn)).containsOnly(Categorical.NONE);
+            }
         });
     }
 

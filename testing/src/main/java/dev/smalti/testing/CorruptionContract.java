@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.corruption.Corruption;
 import dev.smalti.corruption.Level;
+import dev.smalti.corruption.Mixture;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.tensor.Scope;
@@ -82,6 +83,52 @@ public abstract class CorruptionContract {
                 }
             }
         });
+    }
+
+    @Test
+    void counts_of_a_level_what_becomes_of_tokens() {
+        for (Loss loss : losses()) {
+            double[] counted = Scope.value(() -> {
+                Level level = corruption().counting(level(loss, 1));
+                return new double[] {level.kept().item_double(), level.masked().item_double()};
+            });
+            double[] row = marginal(loss)[0];
+            double replaced = (1 - counted[0] - counted[1]) / K;
+            assertThat(row[0]).as("kept at %s", loss).isCloseTo(counted[0] + replaced, within(1e-12));
+            assertThat(row[1]).as("replaced at %s", loss).isCloseTo(replaced, within(1e-12));
+            assertThat(states() > K ? row[K] : 0).as("masked at %s", loss).isCloseTo(counted[1], within(1e-12));
+        }
+    }
+
+    @Test
+    void has_its_posterior_in_few_numbers_too() {
+        Random random = new Random(4);
+        pairs((s, t) -> {
+            for (int v = 0; v < states(); v++) {
+                if (arrives(t, v)) {
+                    double[] p = random.doubles(K).map(u -> -Math.log(u)).toArray();
+                    double sum = Arrays.stream(p).sum();
+                    Arrays.setAll(p, i -> p[i] / sum);
+                    for (Posterior reading : Posterior.values()) {
+                        int now = v;
+                        double[] found = Scope.value(() -> mixture(reading, p, now, s, t));
+                        String what = Phrase.of("%s at %d, from %s to %s").with(reading, v, t, s);
+                        assertThat(found).as(what).containsExactly(bayes(reading, p, v, s, t), within(1e-9));
+                    }
+                }
+            }
+        });
+    }
+
+    private double[] mixture(Posterior reading, double[] p, int v, Loss s, Loss t) {
+        Tensor own = Tensors.doubles(v < K ? p[v] : 0.5); // of a mask any
+        Level before = corruption().counting(level(s, 1));
+        Level after = corruption().counting(level(t, 1));
+        Mixture mixture = Mixture.of(reading, own, Tensors.longs(v), before, after, K);
+        double[] all =
+                Arrays.copyOf(Tensors.toDoubles(mixture.share(Tensors.doubles(p).unsqueeze(0))), states());
+        all[v] = (v < K ? mixture.own() : mixture.mask()).item_double();
+        return all;
     }
 
     @Test

@@ -919,22 +919,22 @@ public final class GridDraw {
          */
         Tensor logProbabilities(Tensor logits, long from);
 
-        /** The same law in fewer numbers; null where it has none. */
-        default Weighted weighted() {
+        /** The same law in few numbers; null where it has none. */
+        default Short shortly() {
             return null;
         }
 
-        /** The same, which has these numbers too. */
-        default Reading weighted(Weighted numbers) {
-            Reading same = this;
+        /** The same, which has few numbers too. */
+        default Reading shortly(Short numbers) {
+            Reading all = this;
             return new Reading() {
                 @Override
                 public Tensor logProbabilities(Tensor logits, long from) {
-                    return same.logProbabilities(logits, from);
+                    return all.logProbabilities(logits, from);
                 }
 
                 @Override
-                public Weighted weighted() {
+                public Short shortly() {
                     return numbers;
                 }
             };
@@ -942,12 +942,12 @@ public final class GridDraw {
     }
 
     /**
-     * Codes that are drawn as {@link Categorical#drawWeighted} does.
+     * What codes of all M places are drawn from, for {@link Categorical#drawWeighted}.
      *
      * @param temperature that divides the network's logits
-     * @param code int64 [M]
+     * @param code of each place that with a weight of its own, int64 [M]
      */
-    public record Weighted(double temperature, Tensor code, Categorical.Weighing weights) {}
+    public record Short(double temperature, Tensor code, Categorical.Weighing weights) {}
 
     /** Draws codes from what the network says, filtered. int64 [M], [M, K] -> int64 [M] */
     public Tensor pick(Tensor at, Tensor logits, Step step) {
@@ -981,6 +981,23 @@ public final class GridDraw {
         return checked(codes);
     }
 
+    /** Whether draws of so many codes are better made of {@linkplain Reading#shortly few numbers}, where there are such. */
+    public boolean drawsShortly(long codes) {
+        return codes >= Categorical.SOME && listener == Listener.NOBODY;
+    }
+
+    /**
+     * Draws codes by {@link Categorical#drawWeighted}; nobody listens.
+     *
+     * @param at int64 [M]
+     * @param logits of the network, [M, K]
+     * @return int64 [M]
+     */
+    public Tensor pickShortly(Tensor at, Tensor logits, Step step, Short few) {
+        Tensor u = uniform(Use.CODES, step).flatten().index_select(0, at);
+        return numbers(Categorical.drawWeighted(logits, few.temperature(), u, few.code(), few.weights()));
+    }
+
     /**
      * What is made of some places, part by part of whole grids, so that there never are many logits at once.
      *
@@ -1006,13 +1023,9 @@ public final class GridDraw {
      * @return int64 [M]
      */
     public Tensor pick(Tensor at, Tensor logits, Step step, Reading reading) {
-        if (logits.size(1) >= Categorical.SOME && listener == Listener.NOBODY) {
-            Weighted weighted = reading.weighted();
-            if (weighted != null) {
-                Tensor u = uniform(Use.CODES, step).flatten().index_select(0, at);
-                return numbers(Categorical.drawWeighted(
-                        logits, weighted.temperature(), u, weighted.code(), weighted.weights()));
-            }
+        Short few = drawsShortly(logits.size(1)) ? reading.shortly() : null;
+        if (few != null) {
+            return pickShortly(at, logits, step, few);
         }
         long places = at.numel();
         long together = Math.max(1, PIECE / Math.max(1, logits.size(1)));

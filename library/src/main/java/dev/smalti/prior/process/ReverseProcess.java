@@ -5,7 +5,7 @@ import dev.smalti.corruption.Level;
 import dev.smalti.corruption.Mixture;
 import dev.smalti.corruption.Posterior;
 import dev.smalti.corruption.Schedule;
-import dev.smalti.draw.Categorical;
+import dev.smalti.draw.Categorical.Weights;
 import dev.smalti.draw.Corrector;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.Filters;
@@ -17,8 +17,8 @@ import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
 import dev.smalti.prior.process.GridDraw.Reading;
+import dev.smalti.prior.process.GridDraw.Short;
 import dev.smalti.prior.process.GridDraw.Step;
-import dev.smalti.prior.process.GridDraw.Weighted;
 import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Phrase;
@@ -129,67 +129,66 @@ public final class ReverseProcess {
     }
 
     /**
-     * The same of some positions, of what few numbers a guess needs be known by: of all codes but x_0 and x_t the truth is the same,
-     * so that of the divergence a sum of logarithms is left.
+     * The same of some positions. Of all codes but x_0 and x_t the truth is one number, and the model's the guess's but for two: so
+     * of K terms the logarithms are added, and three others are left.
+     *
+     * @param before as {@link Corruption#counting} has it
+     * @param after the same
      */
     private Terms terms(Tensor logits, Tensor x0, Tensor xt, Tensor t, Level before, Level after) {
         long codes = space.codes();
         Tensor masked = xt.eq(new Scalar(codes));
         Tensor same = xt.eq(x0);
-        Tensor log = torch.log_softmax(logits, -1); // ln ρ, [M, K]
-        Tensor rho = log.exp();
-        Tensor logClean = log.gather(1, x0.unsqueeze(1)).squeeze(1); // [M]
-        Tensor ofClean = rho.gather(1, x0.unsqueeze(1)).squeeze(1);
-        Tensor ofOwn =
+        Tensor logRho = torch.log_softmax(logits, -1); // [M, K]
+        Tensor rho = logRho.exp();
+        Tensor logClean = logRho.gather(1, x0.unsqueeze(1)).squeeze(1); // [M]
+        Tensor clean = rho.gather(1, x0.unsqueeze(1)).squeeze(1);
+        Tensor own =
                 rho.gather(1, xt.clamp_max(new Scalar(codes - 1)).unsqueeze(1)).squeeze(1);
-        Mixture model = Mixture.of(posterior, 1, ofOwn, xt, before, after, codes);
+        Mixture model = Mixture.of(posterior, own, xt, before, after, codes);
         if (posterior == Posterior.JOINT) { // p(x_0 | x_1) is the guess itself, as in D3PM's code
-            model = model.itself(t.eq(new Scalar(1L)), ofOwn);
+            model = model.itself(t.eq(new Scalar(1L)), own);
         }
-        Tensor known = same.to(ScalarType.Double);
-        Mixture truth = Mixture.of(Posterior.JOINT, 1, known, xt, before, after, codes);
+        Mixture truth = Mixture.of(Posterior.JOINT, same.to(ScalarType.Double), xt, before, after, codes);
 
-        Tensor smooth = log(model.columns().of(rho)).sum(1); // of all codes as if none were x_t
-        Tensor cleanAlone = model.of(ofClean);
-        Tensor total = log(model.total());
-        Tensor other = same.logical_or(masked).logical_not().to(ScalarType.Double); // 1 where x_t is a code of its own
-        Tensor rest = smooth.sub(log(cleanAlone)).sub(other.mul(log(model.of(ofOwn)))); // but x_0 and x_t
-        Tensor count = other.neg().add(new Scalar(codes - 1.0)); // how many these are
-        Tensor each = truth.floor().div(truth.total());
-        Tensor divergence = torch.xlogy(each, each)
-                .add(each.mul(total))
+        Tensor apart = same.logical_or(masked)
+                .logical_not()
+                .to(ScalarType.Double); // 1 where x_t is a code, and another than x_0
+        Tensor rest = log(model.share(rho))
+                .sum(1)
+                .sub(log(model.share(clean)))
+                .sub(apart.mul(log(model.share(own)))); // Σ ln p of all codes but x_0 and x_t
+        Tensor count = apart.neg().add(new Scalar(codes - 1.0)); // how many these are
+        Tensor divergence = torch.xlogy(truth.floor(), truth.floor())
                 .mul(count)
-                .sub(each.mul(rest))
+                .sub(truth.floor().mul(rest))
                 .add(cost(
-                        torch.where(same, truth.own(), truth.scale().add(truth.floor()))
-                                .div(truth.total()),
-                        torch.where(same, model.own(), cleanAlone),
-                        total))
-                .add(cost(truth.own().div(truth.total()), model.own(), total).mul(other))
-                .add(cost(truth.mask().div(truth.total()), model.mask(), total));
-        return new Terms(divergence, entropy(logClean, ofOwn, same, masked, after));
+                        torch.where(same, truth.own(), truth.scale().add(truth.floor())),
+                        torch.where(same, model.own(), model.share(clean))))
+                .add(cost(truth.own(), model.own()).mul(apart))
+                .add(cost(truth.mask(), model.mask()));
+        return new Terms(divergence, entropy(logClean, own, same, masked, after));
     }
 
-    /** q ln(q / p) of one state, where p is {@code share} of {@code e^total}. float64 [M] */
-    private static Tensor cost(Tensor q, Tensor share, Tensor total) {
-        return torch.xlogy(q, q).sub(q.mul(log(share).sub(total).clamp_min(new Scalar(FLOOR))));
+    /** q ln(q / p) of one state. float64 [M] */
+    private static Tensor cost(Tensor q, Tensor p) {
+        return torch.xlogy(q, q).sub(q.mul(log(p)));
     }
 
-    private static Tensor log(Tensor shares) {
-        return shares.clamp_min(new Scalar(Math.exp(FLOOR))).log();
+    private static Tensor log(Tensor p) {
+        return p.clamp_min(new Scalar(Math.exp(FLOOR))).log();
     }
 
-    /** -ln p(x_0 | x_t). */
-    private Tensor entropy(Tensor log, Tensor ofOwn, Tensor same, Tensor masked, Level t) {
-        Tensor told = log;
+    /** -ln p(x_0 | x_t), of ln ρ of x_0 and of ρ of x_t. */
+    private Tensor entropy(Tensor logClean, Tensor own, Tensor same, Tensor masked, Level t) {
+        Tensor log = logClean;
         if (posterior == Posterior.CONTEXT) { // times q(x_t | x_0) over its mean
-            Tensor other = Mixture.each(t, space.codes());
-            Tensor itself = other.add(t.kept());
-            Tensor mean = other.add(t.kept().mul(ofOwn)).masked_fill(masked, new Scalar(1.0));
-            told = torch.where(
-                    masked, log, log.add(torch.where(same, itself, other).log()).sub(mean.log()));
+            Tensor replaced = t.each(space.codes());
+            Tensor mean = replaced.add(t.kept().mul(own)).masked_fill(masked, new Scalar(1.0));
+            Tensor likelihood = torch.where(same, replaced.add(t.kept()), replaced);
+            log = torch.where(masked, log, log.add(likelihood.log()).sub(mean.log()));
         }
-        return told.clamp_min(new Scalar(FLOOR)).neg();
+        return log.clamp_min(new Scalar(FLOOR)).neg();
     }
 
     /** ln p(x_0) of logits, float64. [M, K], xt [M] -> [M, K] */
@@ -428,42 +427,44 @@ public final class ReverseProcess {
                         Tensor back = back(guess, now, times, earlier, then).narrow(1, 0, space.codes());
                         return mixed(draw.sampling().corrector(), back, guess, now, earlier, then);
                     };
-                    boolean simple = guesses.plain()
-                            && step.filter().filters().equals(Filters.NONE)
-                            && !(draw.sampling().corrector() instanceof Corrector.Psi);
-                    return simple ? all.weighted(weighted(step, token, every, before, after)) : all;
+                    return asGuessed(draw, guesses, step)
+                            ? all.shortly(shortly(step, token, every, before, after))
+                            : all;
                 },
                 guesses::keep);
     }
 
+    /** Whether a step is of the guesses as the network has them, so that it is a {@link Mixture} of them. */
+    private boolean asGuessed(GridDraw draw, Guesses guesses, Step step) {
+        return guesses.plain()
+                && step.filter().filters().equals(Filters.NONE)
+                && (step.filter().temperature() == 1
+                        || posterior != Posterior.CONTEXT) // which x_t's own likelihood is in
+                && !(draw.sampling().corrector() instanceof Corrector.Psi);
+    }
+
     /**
-     * A step of guesses as the network has them, by {@link Mixture}.
+     * Such a step.
      *
      * @param token x_t, int64 [M]
      * @param rows the grids, int64 [M]
      * @param before of grids, [B]
      * @param after the same
      */
-    private Weighted weighted(Step step, Tensor token, Tensor rows, Level before, Level after) {
-        double temperature = step.filter().temperature();
+    private Short shortly(Step step, Tensor token, Tensor rows, Level before, Level after) {
         boolean itself = posterior == Posterior.JOINT && Math.round(step.t()) == 1;
         Tensor code = token.clamp_max(new Scalar(space.codes() - 1)); // masks have none of their own
-        return new Weighted(temperature, code, (from, rho) -> {
+        return new Short(step.filter().temperature(), code, (from, rho) -> {
             Tensor grids = rows.narrow(0, from, rho.size(0));
             Tensor now = token.narrow(0, from, rho.size(0));
-            Mixture mixture = Mixture.of(
-                    posterior,
-                    temperature,
-                    rho,
-                    now,
-                    corruption.counting(before.rows(grids)),
-                    corruption.counting(after.rows(grids)),
-                    space.codes());
+            Level s = corruption.counting(before.rows(grids));
+            Level t = corruption.counting(after.rows(grids));
+            Mixture mixture = Mixture.of(posterior, rho, now, s, t, space.codes());
             if (itself) {
                 mixture = mixture.itself(torch.ones_like(rho).to(ScalarType.Bool), rho);
             }
-            Tensor own = torch.where(now.eq(new Scalar(space.codes())), mixture.of(rho), mixture.own());
-            return new Categorical.Weights(mixture.scale(), mixture.floor(), own);
+            Tensor own = torch.where(now.eq(new Scalar(space.codes())), mixture.share(rho), mixture.own());
+            return new Weights(mixture.scale(), mixture.floor(), own);
         });
     }
 
@@ -503,13 +504,7 @@ public final class ReverseProcess {
     /** ln of ᾱ p + β̄, the codes at a level of what has probabilities p. [m, K] */
     private Tensor noised(Tensor logP, Level level) {
         Tensor kept = level.kept().unsqueeze(1);
-        Tensor replaced = level.kept()
-                .add(level.masked())
-                .neg()
-                .add(new Scalar(1.0))
-                .clamp_min(new Scalar(0.0))
-                .div(new Scalar((double) space.codes()))
-                .unsqueeze(1);
+        Tensor replaced = level.each(space.codes()).unsqueeze(1);
         return logP.add(kept.log()).logaddexp(replaced.log());
     }
 

@@ -1,6 +1,10 @@
 package dev.smalti.prior.sedd;
 
-import dev.smalti.draw.Categorical;
+import dev.smalti.corruption.Level;
+import dev.smalti.corruption.Mixture;
+import dev.smalti.corruption.Posterior;
+import dev.smalti.draw.Categorical.Weighing;
+import dev.smalti.draw.Categorical.Weights;
 import dev.smalti.draw.Corrector;
 import dev.smalti.draw.Extrapolation;
 import dev.smalti.draw.LogitFilter;
@@ -22,8 +26,8 @@ import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.process.ActivePositions;
 import dev.smalti.prior.process.GridDraw;
+import dev.smalti.prior.process.GridDraw.Short;
 import dev.smalti.prior.process.GridDraw.Step;
-import dev.smalti.prior.process.GridDraw.Weighted;
 import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.prior.process.Guesses;
 import dev.smalti.prior.process.ImportanceMasking;
@@ -237,8 +241,10 @@ public final class Sedd implements SearchableSteps {
                 : draw.runScores(all, this::logScore, start, back);
     }
 
+    /** On larger canvases ratios are mixed, but for guidance. */
     private boolean mixesGuesses(GridDraw draw) {
-        return guesses() && draw.sampling().guidance().weight() > 0;
+        return guesses()
+                && (draw.sampling().guidance().weight() > 0 || draw.space().equals(space));
     }
 
     /** With times in between, but none before the step that denoises. */
@@ -311,7 +317,11 @@ public final class Sedd implements SearchableSteps {
         boolean simple = simple(draw, step);
         boolean renormalise = renormalises(step);
         Guesses guesses = new Guesses(draw, step);
+        boolean asGuessed = asGuessed(draw, guesses, step);
         Tensor drawn = all.write(xt, draw.inParts(all, at -> {
+            if (asGuessed) {
+                return guessed(draw, at, xt, sigma, step);
+            }
             Tensor given = scores(draw, at, xt, sigma, step); // [M, S]
             boolean plain = guesses.plain() || step.s() == 0; // what denoises takes no time that it could look ahead in
             Tensor scores = plain ? given : ahead(guesses, at, xt, given, sigma);
@@ -326,38 +336,44 @@ public final class Sedd implements SearchableSteps {
                 return mixed(draw, way.back(x, score).clamp_min(new Scalar(0.0)), x, score, sigma, step)
                         .log();
             };
-            boolean few = plain && exactUniform(step) && !(draw.sampling().corrector() instanceof Corrector.Psi);
-            return draw.pick(
-                    at.at(),
-                    scores,
-                    step,
-                    few ? reading.weighted(new Weighted(1, token, weights(sigma, step))) : reading);
+            return draw.pick(at.at(), scores, step, reading);
         }));
         guesses.keep();
         return drawn;
     }
 
-    /** Whether a step is analytic, and takes ratios that no code can be too rare by as they are. */
-    private boolean exactUniform(Step step) {
-        return guesses()
+    /** Whether a step is the analytic one of guesses as the network has them, and so a {@link Mixture} of them. */
+    private boolean asGuessed(GridDraw draw, Guesses guesses, Step step) {
+        return mixesGuesses(draw)
+                && (guesses.plain() || step.s() == 0)
                 && (step.s() == 0 || configuration.sampling().predictor() == Predictor.ANALYTIC)
                 && step.filter().equals(LogitFilter.NONE)
-                && !renormalises(step);
+                && !renormalises(step)
+                && !(draw.sampling().corrector() instanceof Corrector.Psi)
+                && draw.drawsShortly(space.codes());
     }
 
-    /** {@link #analytic} of tokens that are replaced, from the ratios as shares of their sum. */
-    private Categorical.Weighing weights(double sigma, Step step) {
-        double dsigma = sigma - (step.s() == 0 ? 0 : sigma(step.s()));
-        double grown = Math.exp(dsigma);
-        double any = Math.expm1(dsigma) / space.codes(); // what each ratio has of their sum by the step's noise
-        double lost = -Math.expm1(-dsigma) / space.codes();
-        return (from, share) -> new Categorical.Weights(
-                torch.full_like(share, new Scalar(lost * grown)),
-                torch.full_like(share, new Scalar(-lost * any)),
-                share.mul(new Scalar(grown))
-                        .sub(new Scalar(any))
-                        .mul(new Scalar(Math.exp(-dsigma) + lost))
-                        .clamp_min(new Scalar(0.0)));
+    /** That step of some places. */
+    private Tensor guessed(GridDraw draw, ActivePositions at, Tensor xt, double sigma, Step step) {
+        Tensor token = at.read(xt); // [M]
+        Weighing weights = (from, rho) -> {
+            Tensor now = token.narrow(0, from, rho.size(0));
+            Mixture mixture = Mixture.of(
+                    Posterior.CONTEXT,
+                    rho,
+                    now,
+                    level(step.s() == 0 ? 0 : sigma(step.s()), rho),
+                    level(sigma, rho),
+                    space.codes());
+            return new Weights(mixture.scale(), mixture.floor(), mixture.own());
+        };
+        Tensor logits = draw.logits(at, xt, sigma, step); // of the clean tokens, by the others
+        return draw.pickShortly(at.at(), logits, step, new Short(1, token, weights));
+    }
+
+    private static Level level(double sigma, Tensor like) {
+        Tensor kept = torch.full_like(like, new Scalar(Math.exp(-sigma)));
+        return new Level(kept, torch.zeros_like(kept));
     }
 
     /** Ratios of guesses of the clean tokens, by the others, that are extrapolated. [M, S] -> the same */

@@ -104,10 +104,10 @@ public record VqDiffusionConfiguration(
         labelDropping = PriorConfiguration.labelDropping(labelDropping);
     }
 
-    /** Of each state the guess and the posterior that follows from it, in float64. */
+    /** Of each code the logit, and in float64 the guess, its logarithm, what follows from it and the logarithm of that. */
     @Override
     public LossMemory lossMemory() {
-        return new LossMemory(1, 64, false);
+        return new LossMemory(1, 48, false);
     }
 
     @Override

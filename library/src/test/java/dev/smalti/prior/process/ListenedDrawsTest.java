@@ -35,8 +35,10 @@ class ListenedDrawsTest {
                     prior.parameters().weights().values().forEach(weight -> weight.mul_(new Scalar(3.0)));
                 }
             });
-            for (Sampling sampling :
-                    List.of(Sampling.USUAL.steps(5), Sampling.USUAL.steps(3).temperature(0.9))) {
+            for (Sampling sampling : List.of(
+                    Sampling.USUAL.steps(5),
+                    Sampling.USUAL.steps(3).temperature(0.9),
+                    Sampling.USUAL.steps(2).temperature(0.02))) {
                 AtomicInteger heard = new AtomicInteger();
                 long[] alone = draw(prior, sampling, null);
                 assertThat(alone).isEqualTo(draw(prior, sampling, heard));

@@ -404,6 +404,33 @@ class ReverseProcessTest {
         });
     }
 
+    /** However small the probabilities of the chain's own steps are. */
+    @Test
+    void tells_how_wrong_a_network_is_that_is_very_wrong() {
+        int codes = 1024;
+        TokenSpace space = new TokenSpace(codes, 1, 1);
+        ReverseProcess reversal =
+                new ReverseProcess(space, new Uniform(space), Schedule.cosine(1000), Posterior.NORMALISED);
+        Scope.free(() -> {
+            Tensor said = Tensors.zeros(codes).to(ScalarType.Double).view(1, codes);
+            said.select(1, 7).fill_(new Scalar(-60.0));
+            Tensor leaf = said.detach().clone().requires_grad_(true);
+            Terms terms = reversal.terms(
+                    (x, time, label, at) -> leaf,
+                    Tensors.longs(7).view(1, 1),
+                    Tensors.longs(9).view(1, 1),
+                    Tensors.filled(1, 1),
+                    null);
+            double expected = 60 + Math.log(codes - 1);
+            assertThat(terms.entropy().item_double()).isCloseTo(expected, within(1e-9));
+            assertThat(terms.divergence().item_double())
+                    .isGreaterThan(expected - 10)
+                    .isLessThan(70);
+            terms.divergence().sum().backward();
+            assertThat(leaf.grad().select(1, 7).item_double()).isCloseTo(-1, within(1e-6));
+        });
+    }
+
     private static double[] gradient(World world, Tensor x0, Tensor xt, Tensor t, Tensor said) {
         Tensor leaf = said.detach().clone().requires_grad_(true);
         loss(world, x0, xt, t, leaf).backward();
