@@ -920,12 +920,12 @@ public final class GridDraw {
         Tensor logProbabilities(Tensor logits, long from);
 
         /** The same law in few numbers; null where it has none. */
-        default Short shortly() {
+        default FewNumbers fewNumbers() {
             return null;
         }
 
         /** The same, which has few numbers too. */
-        default Reading shortly(Short numbers) {
+        default Reading with(FewNumbers numbers) {
             Reading all = this;
             return new Reading() {
                 @Override
@@ -934,7 +934,7 @@ public final class GridDraw {
                 }
 
                 @Override
-                public Short shortly() {
+                public FewNumbers fewNumbers() {
                     return numbers;
                 }
             };
@@ -947,7 +947,7 @@ public final class GridDraw {
      * @param temperature that divides the network's logits
      * @param code of each place that with a weight of its own, int64 [M]
      */
-    public record Short(double temperature, Tensor code, Categorical.Weighing weights) {}
+    public record FewNumbers(double temperature, Tensor code, Categorical.Weighing weights) {}
 
     /** Draws codes from what the network says, filtered. int64 [M], [M, K] -> int64 [M] */
     public Tensor pick(Tensor at, Tensor logits, Step step) {
@@ -981,8 +981,8 @@ public final class GridDraw {
         return checked(codes);
     }
 
-    /** Whether draws of so many codes are better made of {@linkplain Reading#shortly few numbers}, where there are such. */
-    public boolean drawsShortly(long codes) {
+    /** Whether draws of so many codes are better made of {@linkplain Reading#fewNumbers few numbers}, where there are such. */
+    public boolean takesFewNumbers(long codes) {
         return codes >= Categorical.SOME && listener == Listener.NOBODY;
     }
 
@@ -993,7 +993,7 @@ public final class GridDraw {
      * @param logits of the network, [M, K]
      * @return int64 [M]
      */
-    public Tensor pickShortly(Tensor at, Tensor logits, Step step, Short few) {
+    public Tensor pick(Tensor at, Tensor logits, Step step, FewNumbers few) {
         Tensor u = uniform(Use.CODES, step).flatten().index_select(0, at);
         return numbers(Categorical.drawWeighted(logits, few.temperature(), u, few.code(), few.weights()));
     }
@@ -1023,9 +1023,9 @@ public final class GridDraw {
      * @return int64 [M]
      */
     public Tensor pick(Tensor at, Tensor logits, Step step, Reading reading) {
-        Short few = drawsShortly(logits.size(1)) ? reading.shortly() : null;
+        FewNumbers few = takesFewNumbers(logits.size(1)) ? reading.fewNumbers() : null;
         if (few != null) {
-            return pickShortly(at, logits, step, few);
+            return pick(at, logits, step, few);
         }
         long places = at.numel();
         long together = Math.max(1, PIECE / Math.max(1, logits.size(1)));

@@ -16,8 +16,8 @@ import dev.smalti.draw.Unmasking;
 import dev.smalti.draw.Unmasking.Reveal;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.network.Denoiser;
+import dev.smalti.prior.process.GridDraw.FewNumbers;
 import dev.smalti.prior.process.GridDraw.Reading;
-import dev.smalti.prior.process.GridDraw.Short;
 import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.tensor.Devices;
@@ -428,7 +428,7 @@ public final class ReverseProcess {
                         return mixed(draw.sampling().corrector(), back, guess, now, earlier, then);
                     };
                     return asGuessed(draw, guesses, step)
-                            ? all.shortly(shortly(step, token, every, before, after))
+                            ? all.with(fewNumbers(step, token, every, before, after))
                             : all;
                 },
                 guesses::keep);
@@ -451,10 +451,10 @@ public final class ReverseProcess {
      * @param before of grids, [B]
      * @param after the same
      */
-    private Short shortly(Step step, Tensor token, Tensor rows, Level before, Level after) {
+    private FewNumbers fewNumbers(Step step, Tensor token, Tensor rows, Level before, Level after) {
         boolean itself = posterior == Posterior.JOINT && Math.round(step.t()) == 1;
         Tensor code = token.clamp_max(new Scalar(space.codes() - 1)); // masks have none of their own
-        return new Short(step.filter().temperature(), code, (from, rho) -> {
+        return new FewNumbers(step.filter().temperature(), code, (from, rho) -> {
             Tensor grids = rows.narrow(0, from, rho.size(0));
             Tensor now = token.narrow(0, from, rho.size(0));
             Level s = corruption.counting(before.rows(grids));

@@ -26,7 +26,7 @@ import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.process.ActivePositions;
 import dev.smalti.prior.process.GridDraw;
-import dev.smalti.prior.process.GridDraw.Short;
+import dev.smalti.prior.process.GridDraw.FewNumbers;
 import dev.smalti.prior.process.GridDraw.Step;
 import dev.smalti.prior.process.GridDraw.Wish;
 import dev.smalti.prior.process.Guesses;
@@ -350,7 +350,7 @@ public final class Sedd implements SearchableSteps {
                 && step.filter().equals(LogitFilter.NONE)
                 && !renormalises(step)
                 && !(draw.sampling().corrector() instanceof Corrector.Psi)
-                && draw.drawsShortly(space.codes());
+                && draw.takesFewNumbers(space.codes());
     }
 
     /** That step of some places. */
@@ -368,7 +368,7 @@ public final class Sedd implements SearchableSteps {
             return new Weights(mixture.scale(), mixture.floor(), mixture.own());
         };
         Tensor logits = draw.logits(at, xt, sigma, step); // of the clean tokens, by the others
-        return draw.pickShortly(at.at(), logits, step, new Short(1, token, weights));
+        return draw.pick(at.at(), logits, step, new FewNumbers(1, token, weights));
     }
 
     private static Level level(double sigma, Tensor like) {
