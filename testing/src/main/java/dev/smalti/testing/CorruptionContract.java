@@ -72,9 +72,7 @@ public abstract class CorruptionContract {
         pairs((s, t) -> {
             for (int v = 0; v < states(); v++) {
                 if (arrives(t, v)) {
-                    double[] p = random.doubles(K).map(u -> -Math.log(u)).toArray();
-                    double sum = Arrays.stream(p).sum();
-                    Arrays.setAll(p, i -> p[i] / sum);
+                    double[] p = guess(random);
                     for (Posterior reading : Posterior.values()) {
                         double[] found = posterior(reading, p, v, s, t);
                         String what = Phrase.of("%s at %d, from %s to %s").with(reading, v, t, s);
@@ -106,9 +104,7 @@ public abstract class CorruptionContract {
         pairs((s, t) -> {
             for (int v = 0; v < states(); v++) {
                 if (arrives(t, v)) {
-                    double[] p = random.doubles(K).map(u -> -Math.log(u)).toArray();
-                    double sum = Arrays.stream(p).sum();
-                    Arrays.setAll(p, i -> p[i] / sum);
+                    double[] p = guess(random);
                     for (Posterior reading : Posterior.values()) {
                         int now = v;
                         double[] found = Scope.value(() -> mixture(reading, p, now, s, t));
@@ -118,6 +114,13 @@ public abstract class CorruptionContract {
                 }
             }
         });
+    }
+
+    /** Probabilities of the codes, all such alike. */
+    private static double[] guess(Random random) {
+        double[] p = random.doubles(K).map(u -> -Math.log(u)).toArray();
+        double sum = Arrays.stream(p).sum();
+        return Arrays.stream(p).map(each -> each / sum).toArray();
     }
 
     private double[] mixture(Posterior reading, double[] p, int v, Loss s, Loss t) {

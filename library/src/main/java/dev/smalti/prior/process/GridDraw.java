@@ -945,7 +945,7 @@ public final class GridDraw {
      * What codes of all M places are drawn from, for {@link Categorical#drawWeighted}.
      *
      * @param temperature that divides the network's logits
-     * @param code of each place that with a weight of its own, int64 [M]
+     * @param code the one at each place that has a weight of its own, int64 [M]
      */
     public record FewNumbers(double temperature, Tensor code, Categorical.Weighing weights) {}
 
