@@ -98,18 +98,18 @@ public final class Main {
                             case "generate" -> generate(priors, peak);
                             case "canvas" -> canvas(peak);
                             case "prior" -> priors.training(priors.recipe("absorbing"), 60);
-                            case "paper" -> paper(parts, precision).measure(true, true, device.is_cuda() ? 60 : 10);
-                            case "paper-drawing" -> paper(parts, precision).measure(true, false, 0);
-                            case "paper-training" -> paper(parts, precision).measure(false, true, 5);
+                            case "paper" -> paper(parts, precision).measure(true, true, device.is_cuda() ? 60 : 10, 1);
+                            case "paper-drawing" -> paper(parts, precision).measure(true, false, 0, 1);
+                            case "paper-training" -> paper(parts, precision).measure(false, true, 8, 2);
                             case "paper-training-fp32" ->
-                                paper(parts, Precision.FP32).measure(false, true, 3);
+                                paper(parts, Precision.FP32).measure(false, true, 4, 2);
                             case "fruits" ->
                                 Paper.fruits(List.of(Precision.FP32, Precision.BF16))
-                                        .measure(true, true, 40);
+                                        .measure(true, true, 40, 3);
                             case "priors" -> priors.all();
                             case "cache" -> priors.cache();
                             case "tokenizer" -> tokenizers.measure("fruits/vqgan.yaml", 40);
-                            case "tokenizer-256" -> tokenizers.measure("photos/256-vqgan.yaml", 3, Set.of(precision));
+                            case "tokenizer-256" -> tokenizers.measure("photos/256-vqgan.yaml", 8, Set.of(precision));
                             case "encode" -> encode(peak);
                             case "memory" -> memory();
                             case "scale" -> Scale.measure(RECIPES.resolve("absorbing.yaml"), 1, 2);

@@ -45,6 +45,8 @@ record Paper(
         String device,
         List<Precision> precisions) {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String PEER = System.getenv("SMALTI_PEER_PYTHON");
+
     /** Steps that draw fruits no worse than as many as there are tokens: docs/samplers.md, on fruits. */
     private static final int FEW = 16;
 
@@ -58,23 +60,30 @@ record Paper(
         return new Paper(new TransformerConfiguration(5, 192, 6, 0.0), 8, 256, 67, 64, 32, "cpu", precisions);
     }
 
-    /** Each of the precisions, of which the best product is given in GFLOP/s. */
-    Map<String, Object> measure(boolean drawn, boolean trained, int trainingSteps) throws IOException {
+    /**
+     * Each of the precisions, of which the best product is given in GFLOP/s.
+     *
+     * @param rounds how often ours and the peer's are measured, by turns; one without a peer
+     */
+    Map<String, Object> measure(boolean drawn, boolean trained, int trainingSteps, int rounds) throws IOException {
         Map<String, Object> result = new LinkedHashMap<>();
-        JsonNode peer = peer(drawn, trained);
         for (Precision precision : precisions) {
-            JsonNode own = peer == null ? null : peer.get(name(precision));
+            Rounds speeds = new Rounds();
             Map<String, Object> one = new LinkedHashMap<>();
-            double peak = own == null
-                    ? Main.peak(precision, Devices.of(device))
-                    : own.get("peak_gflops").asDouble();
-            one.put("peak_gflops", peak);
-            if (drawn) {
-                one.put("drawing", drawing(precision, peak, own));
+            for (int round = 0; round < (PEER == null ? 1 : rounds); round++) {
+                JsonNode peer = peer(precision, drawn, trained, trainingSteps);
+                double peak = peer == null
+                        ? Main.peak(precision, Devices.of(device))
+                        : peer.get("peak_gflops").asDouble();
+                one.put("peak_gflops", peak);
+                if (drawn) {
+                    one.put("drawing", drawing(precision, peak, peer, speeds));
+                }
+                if (trained) {
+                    one.put("training", training(precision, peak, trainingSteps, peer, speeds));
+                }
             }
-            if (trained) {
-                one.put("training", training(precision, peak, trainingSteps, own));
-            }
+            one.putAll(speeds.result());
             result.put(name(precision), one);
         }
         return result;
@@ -89,7 +98,7 @@ record Paper(
                 .build(new TokenSpace(codes, side, side), classes, new Seed(0), Devices.of(device));
     }
 
-    private Map<String, Object> drawing(Precision precision, double peak, JsonNode peer) {
+    private Map<String, Object> drawing(Precision precision, double peak, JsonNode peer, Rounds speeds) {
         try (Prior prior = prior()) {
             draw(
                     prior,
@@ -105,15 +114,15 @@ record Paper(
             result.put("forward_passes_an_image", (Work.passes() - passes) / (double) batch);
             result.put("seconds_a_pass", seconds / (Work.passes() - passes));
             result.put("share_of_peak", (Work.done() - work) / seconds / 1e9 / peak);
-            compare(result, "seconds_an_image", seconds / batch, peer);
+            result.put("seconds_an_image", seconds / batch);
             start = System.nanoTime();
             draw(prior, precision, FEW);
             double few = (System.nanoTime() - start) / 1e9 / batch;
             result.put("seconds_an_image_in_" + FEW + "_steps", few);
             if (peer != null) {
-                result.put(
-                        "in_" + FEW + "_steps_times_the_peers_speed",
-                        peer.get("seconds_an_image").asDouble() / few);
+                double theirs = 1 / peer.get("seconds_an_image").asDouble();
+                speeds.add("images_a_second", batch / seconds, theirs);
+                speeds.add("images_a_second_in_" + FEW + "_steps", 1 / few, theirs);
             }
             return result;
         }
@@ -131,7 +140,8 @@ record Paper(
         });
     }
 
-    private Map<String, Object> training(Precision precision, double peak, int trainingSteps, JsonNode peer) {
+    private Map<String, Object> training(
+            Precision precision, double peak, int trainingSteps, JsonNode peer, Rounds speeds) {
         try (Prior prior = prior()) {
             TrainingConfiguration training =
                     TrainingConfiguration.of(trainingSteps, batch, 1e-4, name(precision), device);
@@ -142,24 +152,19 @@ record Paper(
                     false,
                     number -> Priors.tokens(prior, batch, number),
                     peak);
-            compare(result, "seconds_a_training_step", (double) result.remove("best_milliseconds_a_step") / 1000, peer);
+            if (peer != null) {
+                speeds.add(
+                        "training_steps_a_second",
+                        1000 / (double) result.get("median_milliseconds_a_step"),
+                        1 / peer.get("seconds_a_training_step").asDouble());
+            }
             return result;
         }
     }
 
-    /** Adds a figure, and beside it the peer's and how many times faster ours is. */
-    private static void compare(Map<String, Object> result, String figure, double seconds, JsonNode peer) {
-        result.put(figure, seconds);
-        if (peer != null) {
-            result.put("peer_" + figure, peer.get(figure).asDouble());
-            result.put("times_the_peers_speed", peer.get(figure).asDouble() / seconds);
-        }
-    }
-
     /** Null where no Python is named. */
-    private JsonNode peer(boolean drawn, boolean trained) throws IOException {
-        String python = System.getenv("SMALTI_PEER_PYTHON");
-        if (python == null) {
+    private JsonNode peer(Precision precision, boolean drawn, boolean trained, int trainingSteps) throws IOException {
+        if (PEER == null) {
             return null;
         }
         List<String> what = new ArrayList<>();
@@ -188,16 +193,17 @@ record Paper(
                 steps);
         Map<String, Object> request = new LinkedHashMap<>(size);
         request.put("device", device);
-        request.put("precisions", precisions.stream().map(Paper::name).toList());
+        request.put("precisions", List.of(name(precision)));
         request.put("what", what);
+        request.put("training_steps", trainingSteps);
         Path script = Path.of(System.getProperty("smalti.home", ""), "bench", "peer", "transformer.py");
-        ProcessBuilder builder = new ProcessBuilder(python, script.toString(), JSON.writeValueAsString(request))
+        ProcessBuilder builder = new ProcessBuilder(PEER, script.toString(), JSON.writeValueAsString(request))
                 .redirectError(ProcessBuilder.Redirect.INHERIT);
         builder.environment()
                 .keySet()
                 .removeAll(List.of("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")); // as a user of PyTorch would start it
         Process process = builder.start();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        return JSON.readTree(said);
+        return JSON.readTree(said).get(name(precision));
     }
 }

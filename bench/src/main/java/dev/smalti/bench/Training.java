@@ -18,12 +18,12 @@ import org.bytedeco.pytorch.Device;
 
 /** The speed of training. */
 final class Training {
-    private static final int WARM_UP = 5;
+    private static final long MOST_WARM_UP = 30; // steps, in which the virtual machine compiles what runs often
 
     private Training() {}
 
     /**
-     * Takes {@code steps} steps after some to warm up.
+     * Takes {@code steps} steps after as many to warm up, 30 at most.
      *
      * @param base whose batch, learning rate and precision are used
      * @param peak GFLOP/s
@@ -34,9 +34,7 @@ final class Training {
             long steps,
             LongFunction<B> batches,
             double peak) {
-        Map<String, Object> result = measure(objectives, base, steps, true, batches, peak);
-        result.remove("best_milliseconds_a_step");
-        return result;
+        return measure(objectives, base, steps, true, batches, peak);
     }
 
     /** @param averaged whether the first objective's weights are averaged */
@@ -47,10 +45,11 @@ final class Training {
             boolean averaged,
             LongFunction<B> batches,
             double peak) {
+        long warmUp = Math.min(steps, MOST_WARM_UP);
         TrainingConfiguration configuration = TrainingConfiguration.of(
-                WARM_UP + steps, base.batch(), base.learningRate(), base.precision(), base.device());
+                warmUp + steps, base.batch(), base.learningRate(), base.precision(), base.device());
         Device device = Devices.of(base.device());
-        Clock clock = new Clock();
+        Clock clock = new Clock(warmUp);
         List<Player<B>> players = new ArrayList<>();
         for (Objective<B> objective : objectives) {
             players.add(Player.of(objective, configuration, averaged && players.isEmpty()));
@@ -64,7 +63,7 @@ final class Training {
         result.put("steps", steps);
         result.put("items_per_second", steps * base.batch() / clock.seconds());
         result.put("milliseconds_per_step", 1000 * clock.seconds() / steps);
-        result.put("best_milliseconds_a_step", 1000 * clock.best());
+        result.put("median_milliseconds_a_step", 1000 * clock.median());
         result.put("peak_resident_mb", Memory.megabytes("VmHWM"));
         result.put(
                 "share_of_peak", 3 * clock.operations() / clock.seconds() / 1e9 / peak); // backwards is twice forwards
@@ -73,21 +72,26 @@ final class Training {
 
     /** Reads time and work when the warm-up ends and when all does. */
     private static final class Clock implements Watcher {
+        private final long warmUp;
         private long begin;
         private long end;
         private long before;
         private long after;
-        private long best = Long.MAX_VALUE;
+        private final List<Long> each = new ArrayList<>();
+
+        Clock(long warmUp) {
+            this.warmUp = warmUp;
+        }
 
         @Override
         public void stepped(Run run) {
             long last = end;
             end = System.nanoTime();
-            if (run.step() > WARM_UP) {
-                best = Math.min(best, end - last);
+            if (run.step() > warmUp) {
+                each.add(end - last);
             }
             after = Work.done();
-            if (run.step() == WARM_UP) {
+            if (run.step() == warmUp) {
                 begin = end;
                 before = after;
             }
@@ -97,8 +101,8 @@ final class Training {
             return (end - begin) / 1e9;
         }
 
-        double best() {
-            return best / 1e9;
+        double median() {
+            return each.stream().sorted().toList().get(each.size() / 2) / 1e9;
         }
 
         double operations() {

@@ -92,13 +92,15 @@ public final class BesnierTransformer implements Denoiser {
         Tensor x = embed(xt, label); // [B, L + 1, D]
         if (at == null) {
             x = Block.all(whole, parameters, x, false).narrow(1, 0, length).reshape(-1, width); // [B·L, D]
-        } else {
-            Tensor within = at.add(at.floor_divide(new Scalar(length))); // [M], among B·(L + 1)
-            x = lean
-                    ? blocks.get(blocks.size() - 1).forward(Block.all(whole, parameters, x, false), within)
-                    : Block.all(whole, parameters, x, within); // [M, D]
+            return head(leaveNorm.forward(leave.forward(x)), null);
         }
-        return head(leaveNorm.forward(leave.forward(x)), at);
+        AskedRows asked = lean ? new AskedRows(at, at.numel()) : AskedRows.of(at, xt.numel());
+        Tensor rows = asked.rows(); // [M']
+        Tensor within = rows.add(rows.floor_divide(new Scalar(length))); // among B·(L + 1)
+        x = lean
+                ? blocks.get(blocks.size() - 1).forward(Block.all(whole, parameters, x, false), within)
+                : Block.all(whole, parameters, x, within); // [M', D]
+        return asked.answers(head(leaveNorm.forward(leave.forward(x)), rows));
     }
 
     /** [B, L], [B] -> [B, L + 1, D] */

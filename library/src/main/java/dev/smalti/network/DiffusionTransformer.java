@@ -75,7 +75,7 @@ public final class DiffusionTransformer implements Denoiser {
         x = Stack.forward(parameters, blocks, x, c, Block::forward);
         Tensor[] last = modulation(lastModulation, c, 2);
         x = modulate(x, lastNorm, last[0], last[1]).reshape(-1, configuration.width()); // [B·L, D]
-        return head.forward(at == null ? x : x.index_select(0, at)); // [M, K]
+        return AskedRows.answers(x, at, head::forward); // [M, K]
     }
 
     /** The parts of an adaptive layer norm's output, each [B, 1, D]. */

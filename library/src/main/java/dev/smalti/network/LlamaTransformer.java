@@ -71,7 +71,7 @@ public final class LlamaTransformer implements Denoiser {
         TensorVector part = lastModulation.forward(c).unsqueeze(1).chunk(2, 2);
         Tensor flat =
                 Condition.modulate(last.forward(x), part.get(0), part.get(1)).reshape(-1, configuration.width());
-        return head.forward(at == null ? flat : flat.index_select(0, at)); // [M, K]
+        return AskedRows.answers(flat, at, head::forward); // [M, K]
     }
 
     private final class Block {

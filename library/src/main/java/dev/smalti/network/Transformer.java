@@ -56,7 +56,8 @@ public final class Transformer implements Denoiser {
         } else if (lean) {
             x = blocks.get(blocks.size() - 1).forward(Block.all(whole, parameters, x, false), at); // [M, D]
         } else {
-            x = Block.all(whole, parameters, x, at); // [M, D]
+            AskedRows asked = AskedRows.of(at, x.size(0) * x.size(1));
+            return asked.answers(head.forward(last.forward(Block.all(whole, parameters, x, asked.rows()))));
         }
         return head.forward(last.forward(x)); // [M, K]
     }

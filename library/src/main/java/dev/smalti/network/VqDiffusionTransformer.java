@@ -76,7 +76,7 @@ public final class VqDiffusionTransformer implements Denoiser {
         Tensor now = steps() > 0 ? time.to(ScalarType.Long) : sinusoids(xt, time);
         x = Stack.forward(parameters, blocks, x, now, (block, y, told) -> block.forward(y, told, label));
         x = x.reshape(-1, width); // [B·L, D]
-        return head.forward(last.forward(at == null ? x : x.index_select(0, at))); // [M, K]
+        return AskedRows.answers(x, at, rows -> head.forward(last.forward(rows))); // [M, K]
     }
 
     /** How many steps have vectors of their own; 0 where time is told by sines and cosines. */
