@@ -54,7 +54,9 @@ final class TarMembers implements AutoCloseable {
             try {
                 tar = new TarArchiveInputStream(headers, RECORD, RECORD, StandardCharsets.UTF_8.name(), true);
                 entry = tar.getNextEntry();
-            } catch (IOException | RuntimeException e) { // of numbers that are none, and whatever else a header may say
+            } catch (IOException | RuntimeException | StackOverflowError e) {
+                // numbers that are none, a thousand headers of one member, which are read one within the other, or
+                // whatever else
                 throw broken(before, e);
             }
             if (entry == null) {
@@ -69,7 +71,7 @@ final class TarMembers implements AutoCloseable {
         return true;
     }
 
-    private DataException broken(TarArchiveEntry before, Exception e) {
+    private DataException broken(TarArchiveEntry before, Throwable e) {
         String reason = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
         return new DataException(
                 Phrase.of("%s must be a tar, but its header %s cannot be read (%s); pack it again")

@@ -2,6 +2,7 @@ package dev.smalti.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.smalti.Notices;
 import dev.smalti.tensor.Phrase;
@@ -18,6 +19,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.junit.jupiter.api.Test;
@@ -298,6 +300,16 @@ class ShardsTest {
             many[i] = Samples.tarHeader("pax", octal(0), 'x');
         }
         refused(raw(many), "raw.tar");
+        Path nested = raw(many);
+        AtomicReference<Throwable> found = new AtomicReference<>();
+        Thread narrow = new Thread(
+                null,
+                () -> found.set(catchThrowable(() -> ImageSet.open(nested))),
+                "narrow",
+                1 << 18); // bytes of stack
+        narrow.start();
+        narrow.join();
+        assertThat(found.get()).isInstanceOf(DataException.class).hasMessageContaining("raw.tar");
         byte[] broken = Samples.tarHeader("1.png", octal(0), '0');
         broken[0]++;
         refused(raw(broken, end()), "none of a tar");

@@ -31,7 +31,7 @@ class AskedRowsTest {
     static List<NetworkConfiguration> networks() {
         return List.of(
                 new TransformerConfiguration(2, 16, 2, null, 0.2),
-                new TransformerConfiguration(2, 1024, 2, null, 0.2), // whose gradient is written out
+                new TransformerConfiguration(1, 1024, 2, null, 0.2), // whose gradient is written out
                 new DiffusionTransformerConfiguration(2, 16, 2, 16, null, null, null),
                 new VqDiffusionTransformerConfiguration(2, 16, 2, null, 2, null, 0.2),
                 new LlamaTransformerConfiguration(2, 16, 2),
@@ -39,7 +39,7 @@ class AskedRowsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(longs = {1, 31, 64, 1000, 2048})
+    @ValueSource(longs = {1, 31, 64, 700})
     void are_as_many_as_few_numbers_say(long all) {
         Set<Long> numbers = new HashSet<>();
         for (long asked = 1; asked <= all; asked++) {
