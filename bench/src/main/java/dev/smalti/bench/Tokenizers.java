@@ -162,8 +162,7 @@ record Tokenizers(Path home, Map<Precision, Double> peaks) {
         // as its users start it: with the defaults of its own libraries
         List.of("OMP_WAIT_POLICY", "GOMP_SPINCOUNT").forEach(builder.environment()::remove);
         Process process = builder.start();
-        JsonNode printed =
-                new ObjectMapper().readTree(process.getInputStream().readAllBytes());
+        JsonNode printed = new ObjectMapper().readTree(process.getInputStream().readAllBytes());
         return printed.get(precision);
     }
 }
