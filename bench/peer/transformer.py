@@ -59,7 +59,7 @@ class Net(nn.Module):
 
 
 def seconds(f, warm, times, which=statistics.median):
-    all = []
+    taken = []
     for i in range(warm + times):
         if device != "cpu":
             torch.cuda.synchronize()
@@ -68,8 +68,8 @@ def seconds(f, warm, times, which=statistics.median):
         if device != "cpu":
             torch.cuda.synchronize()
         if i >= warm:
-            all.append(time.perf_counter() - start)
-    return which(all)
+            taken.append(time.perf_counter() - start)
+    return which(taken)
 
 
 def draw(net, label, steps):

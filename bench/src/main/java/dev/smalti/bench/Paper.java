@@ -16,7 +16,6 @@ import dev.smalti.tensor.Tensors;
 import dev.smalti.token.TokenSpace;
 import dev.smalti.train.TrainingConfiguration;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -45,8 +44,6 @@ record Paper(
         String device,
         List<Precision> precisions) {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final String PEER = System.getenv("SMALTI_PEER_PYTHON");
-
     /** Steps that draw fruits no worse than as many as there are tokens: docs/samplers.md, on fruits. */
     private static final int FEW = 16;
 
@@ -70,7 +67,7 @@ record Paper(
         for (Precision precision : precisions) {
             Rounds speeds = new Rounds();
             Map<String, Object> one = new LinkedHashMap<>();
-            for (int round = 0; round < (PEER == null ? 1 : rounds); round++) {
+            for (int round = 0; round < (Peer.present() ? rounds : 1); round++) {
                 JsonNode peer = peer(precision, drawn, trained, trainingSteps);
                 double peak = peer == null
                         ? Main.peak(precision, Devices.of(device))
@@ -164,7 +161,7 @@ record Paper(
 
     /** Null where no Python is named. */
     private JsonNode peer(Precision precision, boolean drawn, boolean trained, int trainingSteps) throws IOException {
-        if (PEER == null) {
+        if (!Peer.present()) {
             return null;
         }
         List<String> what = new ArrayList<>();
@@ -196,14 +193,8 @@ record Paper(
         request.put("precisions", List.of(name(precision)));
         request.put("what", what);
         request.put("training_steps", trainingSteps);
-        Path script = Path.of(System.getProperty("smalti.home", ""), "bench", "peer", "transformer.py");
-        ProcessBuilder builder = new ProcessBuilder(PEER, script.toString(), JSON.writeValueAsString(request))
-                .redirectError(ProcessBuilder.Redirect.INHERIT);
-        builder.environment()
-                .keySet()
-                .removeAll(List.of("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")); // as a user of PyTorch would start it
-        Process process = builder.start();
-        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        return JSON.readTree(said).get(name(precision));
+        Path home = Path.of(System.getProperty("smalti.home", ""));
+        return Peer.run(home, "transformer.py", List.of(JSON.writeValueAsString(request)))
+                .get(name(precision));
     }
 }

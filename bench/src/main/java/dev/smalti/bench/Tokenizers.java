@@ -1,7 +1,6 @@
 package dev.smalti.bench;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.recipe.TokenizerRecipe;
 import dev.smalti.tensor.Devices;
@@ -35,7 +34,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param peaks GFLOP/s by precision: of those that are measured
  */
 record Tokenizers(Path home, Map<Precision, Double> peaks) {
-    private static final String PEER = "SMALTI_PEER_PYTHON";
     private static final int ROUNDS = 3;
 
     /** In each precision; {@code steps} of each kind. */
@@ -50,12 +48,12 @@ record Tokenizers(Path home, Map<Precision, Double> peaks) {
             String name = precision.name().toLowerCase(Locale.ROOT);
             Rounds rounds = new Rounds();
             Map<String, Object> last = Map.of();
-            for (int round = 0; round < (System.getenv(PEER) == null ? 1 : ROUNDS); round++) {
+            for (int round = 0; round < (Peer.present() ? ROUNDS : 1); round++) {
                 last = new LinkedHashMap<>();
                 last.put("training", training(read(recipe, name, Integer.MAX_VALUE), steps, precision));
                 last.put("adversarial_training", training(read(recipe, name, 0), steps, precision));
                 last.putAll(coding(read(recipe, name, 0), steps, precision));
-                if (System.getenv(PEER) != null) {
+                if (Peer.present()) {
                     TokenizerRecipe asked = read(recipe, name, 0);
                     JsonNode peer = peer(asked, steps, name);
                     int batch = asked.training().batch();
@@ -155,14 +153,8 @@ record Tokenizers(Path home, Map<Precision, Double> peaks) {
         options.put("pixel-likelihood", vqgan.pixelLikelihood() ? 1 : 0);
         options.put("discriminator-channels", adversarial.channels());
         options.put("discriminator-layers", adversarial.layers());
-        List<String> command = new ArrayList<>(
-                List.of(System.getenv(PEER), home.resolve("bench/peer/vqgan.py").toString()));
-        options.forEach((name, value) -> command.addAll(List.of("--" + name, value.toString())));
-        ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
-        // as its users start it: with the defaults of its own libraries
-        List.of("OMP_WAIT_POLICY", "GOMP_SPINCOUNT").forEach(builder.environment()::remove);
-        Process process = builder.start();
-        JsonNode printed = new ObjectMapper().readTree(process.getInputStream().readAllBytes());
-        return printed.get(precision);
+        List<String> arguments = new ArrayList<>();
+        options.forEach((name, value) -> arguments.addAll(List.of("--" + name, value.toString())));
+        return Peer.run(home, "vqgan.py", arguments).get(precision);
     }
 }

@@ -55,8 +55,7 @@ final class TarMembers implements AutoCloseable {
                 tar = new TarArchiveInputStream(headers, RECORD, RECORD, StandardCharsets.UTF_8.name(), true);
                 entry = tar.getNextEntry();
             } catch (IOException | RuntimeException | StackOverflowError e) {
-                // numbers that are none, a thousand headers of one member, which are read one within the other, or
-                // whatever else
+                // numbers that are none, or a thousand headers of one member, which are read one within the other
                 throw broken(before, e);
             }
             if (entry == null) {

@@ -16,8 +16,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param asked M
  */
 record AskedRows(Tensor rows, long asked) {
-    private static final int NUMBERS =
-            32; // that M' may have, a dozen programs for each, of the 1,024 that oneDNN keeps
+    /** Numbers that M' may have: a dozen programs for each, of the 1,024 that oneDNN keeps. */
+    private static final int NUMBERS = 32;
 
     /**
      * @param at of {@code all} rows, each once, [M]

@@ -299,8 +299,8 @@ class ShardsTest {
         for (int i = 0; i < many.length; i++) {
             many[i] = Samples.tarHeader("pax", octal(0), 'x');
         }
-        refused(raw(many), "raw.tar");
         Path nested = raw(many);
+        refused(nested, "raw.tar");
         AtomicReference<Throwable> found = new AtomicReference<>();
         Thread narrow = new Thread(
                 null,

@@ -1,0 +1,29 @@
+package dev.smalti.bench;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The programs of {@code bench/peer} in plain PyTorch, where SMALTI_PEER_PYTHON names a Python that has it. */
+final class Peer {
+    private static final String PYTHON = System.getenv("SMALTI_PEER_PYTHON");
+
+    private Peer() {}
+
+    static boolean present() {
+        return PYTHON != null;
+    }
+
+    /** What a program prints, with the defaults of its own libraries, as its users start it. */
+    static JsonNode run(Path home, String script, List<String> arguments) throws IOException {
+        List<String> command = new ArrayList<>(
+                List.of(PYTHON, home.resolve("bench/peer").resolve(script).toString()));
+        command.addAll(arguments);
+        ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
+        builder.environment().keySet().removeAll(List.of("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"));
+        return new ObjectMapper().readTree(builder.start().getInputStream().readAllBytes());
+    }
+}
