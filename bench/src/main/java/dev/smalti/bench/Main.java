@@ -100,9 +100,9 @@ public final class Main {
                             case "prior" -> priors.training(priors.recipe("absorbing"), 60);
                             case "paper" -> paper(parts, precision).measure(true, true, device.is_cuda() ? 60 : 10, 1);
                             case "paper-drawing" -> paper(parts, precision).measure(true, false, 0, 1);
-                            case "paper-training" -> paper(parts, precision).measure(false, true, 8, 2);
+                            case "paper-training" -> paper(parts, precision).measure(false, true, 8, 3);
                             case "paper-training-fp32" ->
-                                paper(parts, Precision.FP32).measure(false, true, 4, 2);
+                                paper(parts, Precision.FP32).measure(false, true, 4, 3);
                             case "fruits" ->
                                 Paper.fruits(List.of(Precision.FP32, Precision.BF16))
                                         .measure(true, true, 40, 3);

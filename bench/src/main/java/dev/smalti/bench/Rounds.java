@@ -5,7 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Rates of ours and of a peer's, measured by turns, since a machine's speed changes from minute to minute. */
+/** Rates of ours and of a peer's, measured by turns, an odd number of times, since a machine's speed changes from minute to minute. */
 final class Rounds {
     private final Map<String, List<Double>> ours = new LinkedHashMap<>();
     private final Map<String, List<Double>> theirs = new LinkedHashMap<>();
