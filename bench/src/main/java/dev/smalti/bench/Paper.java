@@ -27,7 +27,8 @@ import org.bytedeco.pytorch.Device;
 
 /**
  * Absorbing diffusion over a transformer of a certain size, drawn and trained, beside the same network in plain PyTorch
- * ({@code bench/peer/transformer.py}) where the variable SMALTI_PEER_PYTHON names a Python that has it.
+ * ({@code bench/peer/transformer.py}) where the variable SMALTI_PEER_PYTHON names a Python that has it, and drawn beside the paper's
+ * released code where SMALTI_RELEASED names a clone of it.
  *
  * @param side of the square grid of tokens
  * @param steps of a draw
@@ -95,7 +96,8 @@ record Paper(
                 .build(new TokenSpace(codes, side, side), classes, new Seed(0), Devices.of(device));
     }
 
-    private Map<String, Object> drawing(Precision precision, double peak, JsonNode peer, Rounds speeds) {
+    private Map<String, Object> drawing(Precision precision, double peak, JsonNode peer, Rounds speeds)
+            throws IOException {
         try (Prior prior = prior()) {
             draw(
                     prior,
@@ -120,6 +122,16 @@ record Paper(
                 double theirs = 1 / peer.get("seconds_an_image").asDouble();
                 speeds.add("images_a_second", batch / seconds, theirs);
                 speeds.add("images_a_second_in_" + FEW + "_steps", 1 / few, theirs);
+            }
+            JsonNode released = classes == 0 ? Peer.released(home(), request(precision, Map.of())) : null;
+            if (released != null) {
+                speeds.add(
+                        "images_a_second_beside_the_released_code",
+                        batch / seconds,
+                        1
+                                / released.get(name(precision))
+                                        .get("seconds_an_image")
+                                        .asDouble());
             }
             return result;
         }
@@ -171,30 +183,27 @@ record Paper(
         if (trained) {
             what.add("train");
         }
-        Map<String, Object> size = Map.of(
-                "layers",
-                network.layers(),
-                "width",
-                network.width(),
-                "heads",
-                network.heads(),
-                "places",
-                side * side,
-                "codes",
-                codes,
-                "classes",
-                classes,
-                "batch",
-                batch,
-                "steps",
-                steps);
-        Map<String, Object> request = new LinkedHashMap<>(size);
+        Map<String, Object> more = Map.of("what", what, "training_steps", trainingSteps);
+        return Peer.run(home(), "transformer.py", List.of(request(precision, more)))
+                .get(name(precision));
+    }
+
+    private static Path home() {
+        return Path.of(System.getProperty("smalti.home", ""));
+    }
+
+    private String request(Precision precision, Map<String, Object> more) throws IOException {
+        Map<String, Object> request = new LinkedHashMap<>(more);
+        request.put("layers", network.layers());
+        request.put("width", network.width());
+        request.put("heads", network.heads());
+        request.put("places", side * side);
+        request.put("codes", codes);
+        request.put("classes", classes);
+        request.put("batch", batch);
+        request.put("steps", steps);
         request.put("device", device);
         request.put("precisions", List.of(name(precision)));
-        request.put("what", what);
-        request.put("training_steps", trainingSteps);
-        Path home = Path.of(System.getProperty("smalti.home", ""));
-        return Peer.run(home, "transformer.py", List.of(JSON.writeValueAsString(request)))
-                .get(name(precision));
+        return JSON.writeValueAsString(request);
     }
 }

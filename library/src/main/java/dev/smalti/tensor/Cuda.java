@@ -79,16 +79,29 @@ public final class Cuda {
                 return file;
             }
         }
-        String inside = Loader.getPlatform() + "-gpu/" + name;
-        if (torch.class.getResource("/org/bytedeco/pytorch/" + inside) == null) {
+        if (!packed()) {
             return null;
         }
+        String inside = inside();
         try (Stream<Path> files = Files.find(
                 Loader.getCacheDir().toPath(), LIBRARIES_DEEP, (file, attributes) -> file.endsWith(inside))) {
             return files.findFirst().orElse(null);
         } catch (IOException | UncheckedIOException e) {
             return null;
         }
+    }
+
+    /** Whether libtorch_cuda is in a jar or in {@code java.library.path}. */
+    static boolean hasLibraries() {
+        return packed() || library() != null;
+    }
+
+    private static boolean packed() {
+        return torch.class.getResource("/org/bytedeco/pytorch/" + inside()) != null;
+    }
+
+    private static String inside() {
+        return Loader.getPlatform() + "-gpu/" + System.mapLibraryName("torch_cuda");
     }
 
     private static List<String> missing(Path library) {

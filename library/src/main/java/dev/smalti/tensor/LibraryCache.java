@@ -99,6 +99,18 @@ final class LibraryCache {
         }
     }
 
+    /** The names of all libraries that the jars have; none where they can't be read. */
+    static List<String> libraries() {
+        try {
+            return jars().stream()
+                    .flatMap(jar -> jar.entries().stream())
+                    .map(Jar.Entry::name)
+                    .toList();
+        } catch (IOException e) {
+            return List.of();
+        }
+    }
+
     /** {@code missing} and {@code room} in bytes. */
     static void check(long missing, long room, Path folder) {
         if (missing > room) {

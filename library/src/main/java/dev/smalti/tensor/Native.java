@@ -96,6 +96,7 @@ public final class Native {
             waiting = Waiting.beforeLibtorch();
             environment = environment(waiting);
             spinning = Spinning.allow(environment);
+            Preloads.skipAbsent();
             Loader.load(torch.class);
             torch.globalContext().setUserEnabledNNPACK(false);
         } catch (IOException e) {
