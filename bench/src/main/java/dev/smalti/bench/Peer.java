@@ -32,7 +32,9 @@ final class Peer {
                 List.of(PYTHON, home.resolve("bench/peer").resolve(script).toString()));
         command.addAll(arguments);
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
-        builder.environment().keySet().removeAll(List.of("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"));
+        builder.environment()
+                .keySet()
+                .removeIf(name -> name.matches("OMP_WAIT_POLICY|GOMP_SPINCOUNT|MALLOC_.*|GLIBC_TUNABLES"));
         return new ObjectMapper().readTree(builder.start().getInputStream().readAllBytes());
     }
 }
