@@ -7,6 +7,8 @@ import dev.smalti.draw.Canvas;
 import dev.smalti.draw.Sampling;
 import dev.smalti.job.EncodeImages;
 import dev.smalti.model.Model;
+import dev.smalti.network.Linear;
+import dev.smalti.network.Parameters;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.network.Work;
 import dev.smalti.prior.Prior;
@@ -34,6 +36,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.LongFunction;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -70,13 +73,11 @@ public final class Main {
         Native.load(); // before anything else loads libtorch
         Map<String, Object> results = new LinkedHashMap<>();
         results.put("threads", torch.get_num_threads());
-        results.put("peak_fp32_gflops", peak(ScalarType.Float, Devices.cpu()));
+        results.put("peak_fp32_gflops", peak(Precision.FP32, Devices.cpu()));
         Device device = Devices.of("auto");
         Precision precision = Precision.of("auto", device);
         results.put("precision", precision.name().toLowerCase(Locale.ROOT));
-        double peak = precision == Precision.FP32
-                ? (double) results.get("peak_fp32_gflops")
-                : peak(ScalarType.BFloat16, device);
+        double peak = precision == Precision.FP32 ? (double) results.get("peak_fp32_gflops") : peak(precision, device);
         results.put("peak_gflops", peak);
         Map<Precision, Double> peaks = new LinkedHashMap<>();
         peaks.put(precision, peak);
@@ -180,26 +181,33 @@ public final class Main {
         return Path.of(parts[1]);
     }
 
-    /** The best of some products of square matrices (1,536 rows on a CPU, 8,192 on a card), in GFLOP/s. */
+    /**
+     * The best of some products of square matrices (1,536 rows on a CPU, 8,192 on a card), in GFLOP/s, by the plain product and by that
+     * of the networks: in float32 one goes by OpenBLAS and the other by oneDNN.
+     */
     static double peak(Precision precision, Device device) {
-        return peak(precision == Precision.BF16 ? ScalarType.BFloat16 : ScalarType.Float, device);
-    }
-
-    private static double peak(ScalarType dtype, Device device) {
+        ScalarType dtype = precision == Precision.BF16 ? ScalarType.BFloat16 : ScalarType.Float;
         int n = device.is_cuda() ? 8192 : 1536;
         return Scope.value(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                Tensor a = torch.randn(n, n).to(device, dtype);
-                Tensor b = torch.randn(n, n).to(device, dtype);
-                double best = 0;
-                for (int i = 0; i < 12; i++) {
-                    long start = System.nanoTime();
-                    Scope.free(() -> torch.mm(a, b).select(0, 0).select(0, 0).item_double()); // waits for the device
-                    best = Math.max(best, 2.0 * n * n * n / (System.nanoTime() - start));
-                }
-                return best;
+            try (NoGradGuard guard = new NoGradGuard();
+                    Parameters parameters = new Parameters(new Seed(0), device)) {
+                Tensor x = torch.randn(n, n).to(device, ScalarType.Float);
+                Tensor a = x.to(dtype);
+                Linear linear = new Linear(parameters, n, n, false, 1);
+                return Math.max(
+                        best(n, () -> torch.mm(a, a)), best(n, () -> precision.run(device, () -> linear.forward(x))));
             }
         });
+    }
+
+    private static double best(int n, Supplier<Tensor> product) {
+        double best = 0;
+        for (int i = 0; i < 12; i++) {
+            long start = System.nanoTime();
+            Scope.free(() -> product.get().select(0, 0).select(0, 0).item_double()); // waits for the device
+            best = Math.max(best, 2.0 * n * n * n / (System.nanoTime() - start));
+        }
+        return best;
     }
 
     /** 64 images in 64 steps with the bundled model, drawing and decoding, after one image to warm up. */

@@ -59,7 +59,7 @@ record Paper(
     }
 
     /**
-     * Each of the precisions, of which the best product is given in GFLOP/s.
+     * Each of the precisions, of which the best product is given in GFLOP/s: ours or the peer's.
      *
      * @param rounds how often ours and the peer's are measured, by turns; one without a peer
      */
@@ -68,19 +68,28 @@ record Paper(
         for (Precision precision : precisions) {
             Rounds speeds = new Rounds();
             Map<String, Object> one = new LinkedHashMap<>();
+            List<Object> drawingShares = new ArrayList<>();
+            List<Object> trainingShares = new ArrayList<>();
             for (int round = 0; round < (Peer.present() ? rounds : 1); round++) {
                 JsonNode peer = peer(precision, drawn, trained, trainingSteps);
-                double peak = peer == null
-                        ? Main.peak(precision, Devices.of(device))
-                        : peer.get("peak_gflops").asDouble();
+                double peak = Main.peak(precision, Devices.of(device));
+                if (peer != null) {
+                    peak = Math.max(peak, peer.get("peak_gflops").asDouble());
+                }
                 one.put("peak_gflops", peak);
                 if (drawn) {
-                    one.put("drawing", drawing(precision, peak, peer, speeds));
+                    Map<String, Object> drawing = drawing(precision, peak, peer, speeds);
+                    one.put("drawing", drawing);
+                    drawingShares.add(drawing.get("share_of_peak"));
                 }
                 if (trained) {
-                    one.put("training", training(precision, peak, trainingSteps, peer, speeds));
+                    Map<String, Object> training = training(precision, peak, trainingSteps, peer, speeds);
+                    one.put("training", training);
+                    trainingShares.add(training.get("share_of_peak"));
                 }
             }
+            one.put("drawing_share_of_peak_each_round", drawingShares);
+            one.put("training_share_of_peak_each_round", trainingShares);
             one.putAll(speeds.result());
             result.put(name(precision), one);
         }
