@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongFunction;
 import org.bytedeco.pytorch.Device;
 
@@ -49,64 +50,64 @@ final class Training {
         TrainingConfiguration configuration = TrainingConfiguration.of(
                 warmUp + steps, base.batch(), base.learningRate(), base.precision(), base.device());
         Device device = Devices.of(base.device());
-        Clock clock = new Clock(warmUp);
+        Clock clock = new Clock();
         List<Player<B>> players = new ArrayList<>();
         for (Objective<B> objective : objectives) {
             players.add(Player.of(objective, configuration, averaged && players.isEmpty()));
         }
+        double seconds;
+        double operations;
         try {
-            new TrainLoop<>(players, batches, configuration, new Seed(1), device, List.of(clock), () -> false).run(0);
+            new TrainLoop<>(players, batches, configuration, new Seed(1), device, List.of(), new Countdown(warmUp))
+                    .run(0);
+            long work = Work.done();
+            long start = System.nanoTime();
+            clock.last = start;
+            new TrainLoop<>(players, batches, configuration, new Seed(1), device, List.of(clock), () -> false)
+                    .run(warmUp);
+            seconds = (System.nanoTime() - start) / 1e9;
+            operations = Work.done() - work;
         } finally {
             players.forEach(Player::close);
         }
         Map<String, Object> result = new LinkedHashMap<>();
         result.put("steps", steps);
-        result.put("items_per_second", steps * base.batch() / clock.seconds());
-        result.put("milliseconds_per_step", 1000 * clock.seconds() / steps);
-        result.put("median_milliseconds_a_step", 1000 * clock.median());
+        result.put("items_per_second", steps * base.batch() / seconds);
+        result.put("milliseconds_per_step", 1000 * seconds / steps);
+        result.put("median_milliseconds_a_step", 1000 * (device.is_cuda() ? seconds / steps : clock.median()));
         result.put("peak_resident_mb", Memory.megabytes("VmHWM"));
-        result.put(
-                "share_of_peak", 3 * clock.operations() / clock.seconds() / 1e9 / peak); // backwards is twice forwards
+        result.put("share_of_peak", 3 * operations / seconds / 1e9 / peak); // backwards is twice forwards
         return result;
     }
 
-    /** Reads time and work when the warm-up ends and when all does. */
-    private static final class Clock implements Watcher {
-        private final long warmUp;
-        private long begin;
-        private long end;
-        private long before;
-        private long after;
-        private final List<Long> each = new ArrayList<>();
+    /** Stops a run after so many steps. */
+    private static final class Countdown implements BooleanSupplier {
+        private long left;
 
-        Clock(long warmUp) {
-            this.warmUp = warmUp;
+        Countdown(long steps) {
+            this.left = steps;
         }
 
         @Override
-        public void stepped(Run run) {
-            long last = end;
-            end = System.nanoTime();
-            if (run.step() > warmUp) {
-                each.add(end - last);
-            }
-            after = Work.done();
-            if (run.step() == warmUp) {
-                begin = end;
-                before = after;
-            }
+        public boolean getAsBoolean() {
+            return left-- == 0;
         }
+    }
 
-        double seconds() {
-            return (end - begin) / 1e9;
+    /** How long each step takes. A GPU's aren't told of one by one. */
+    private static final class Clock implements Watcher {
+        private final List<Long> each = new ArrayList<>();
+        private long last;
+
+        @Override
+        public void stepped(Run run) {
+            long now = System.nanoTime();
+            each.add(now - last);
+            last = now;
         }
 
         double median() {
             return each.stream().sorted().toList().get(each.size() / 2) / 1e9;
-        }
-
-        double operations() {
-            return after - before;
         }
     }
 }

@@ -143,6 +143,7 @@ final class Rehearsal<B> {
         TrainingConfiguration configuration = recipe.apply(List.of(
                 "training.accumulation=" + parts,
                 "training.batch=" + size * parts,
+                "training.log_every=1", // each step is waited for
                 "training.steps=" + (begin + warmUp + most)));
         Stopwatch stopwatch = new Stopwatch(warmUp, configuration.recompute());
         new TrainLoop<>(

@@ -133,7 +133,8 @@ public record TrainFeatures(Path recipe, List<String> overrides, Path data, Path
 
     static Images on(Device device, Images batch) {
         return new Images(
-                batch.pixels().to(device, ScalarType.Float), batch.labels().to(device, ScalarType.Long));
+                Devices.send(batch.pixels(), device, ScalarType.Float),
+                Devices.send(batch.labels(), device, ScalarType.Long));
     }
 
     /** The share of held-out images whose class is recognised, and their mean cross-entropy in nats. */

@@ -133,7 +133,8 @@ public record TrainTokenizer(
                 Looking looking = new Looking(
                         tokenizer, parts[1], new Preparation(size, crop, false), together, device, precision);
                 return run.run(
-                        number -> batches.batch(group.share(number)).pixels().to(device, ScalarType.Float),
+                        number ->
+                                Devices.send(batches.batch(group.share(number)).pixels(), device, ScalarType.Float),
                         parts[1].size() == 0 ? null : new Measured(looking, skipBad),
                         parts[1].size() == 0 ? null : new Returned(looking, skipBad));
             }
@@ -185,7 +186,7 @@ public record TrainTokenizer(
             Device device,
             Precision precision) {
         Tensor pixels(ImagePass.Batch batch) {
-            return batch.images().pixels().to(device, ScalarType.Float);
+            return Devices.send(batch.images().pixels(), device, ScalarType.Float);
         }
 
         /** Each image with noise of its own, the same at every look. */

@@ -8,13 +8,14 @@ import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Stopping;
 import dev.smalti.tensor.Stopping.StoppedWorkException;
-import dev.smalti.tensor.Tensors;
+import dev.smalti.train.Readings.Measured;
+import dev.smalti.train.Readings.Reading;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongFunction;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -27,6 +28,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param <B> what a batch is
  */
 public final class TrainLoop<B> {
+    private static final double READ_EVERY = 1; // seconds
+
     private final List<Player<B>> players;
     private final LongFunction<B> batches;
     private final TrainingConfiguration configuration;
@@ -36,6 +39,8 @@ public final class TrainLoop<B> {
     private final List<Watcher> watchers;
     private final BooleanSupplier stop;
     private final Group group;
+    private final boolean later; // steps are read some at a time
+    private Run run; // where it stands
 
     /** Of one process. */
     public TrainLoop(
@@ -68,6 +73,20 @@ public final class TrainLoop<B> {
             List<Watcher> watchers,
             BooleanSupplier stop,
             Group group) {
+        this(players, batches, configuration, seed, device, watchers, stop, group, device.is_cuda());
+    }
+
+    /** @param later whether numbers of a step stay on the device until a watcher of a training needs them, as on a GPU */
+    TrainLoop(
+            List<Player<B>> players,
+            LongFunction<B> batches,
+            TrainingConfiguration configuration,
+            Seed seed,
+            Device device,
+            List<Watcher> watchers,
+            BooleanSupplier stop,
+            Group group,
+            boolean later) {
         this.players = List.copyOf(players);
         this.batches = batches;
         this.configuration = configuration;
@@ -77,6 +96,7 @@ public final class TrainLoop<B> {
         this.watchers = List.copyOf(watchers);
         this.stop = stop;
         this.group = group;
+        this.later = later;
     }
 
     /**
@@ -84,14 +104,20 @@ public final class TrainLoop<B> {
      * {@linkplain Stopping asked} to stop, shields the loop from that. A watcher that is at something long when {@code stop} asks may end it by a {@link
      * StoppedWorkException}, which ends the run after the step that was taken.
      *
+     * <p>On a GPU steps are read some at a time, so that nothing waits for it: watchers are then told of all of them, one after the
+     * other, where a line of the log, a measure, a preview or a checkpoint is due, and about once a second. The weights are those
+     * of the last.
+     *
      * @return where the run stands: complete, or stopped on request
      * @throws NotFiniteException before a step whose loss or gradient is not finite is applied
      */
     public Run run(long begin) {
         long started = System.nanoTime();
-        Run run = new Run(begin, configuration.steps(), begin, 0, 0, Map.of(), configuration.rate(begin));
+        run = new Run(begin, configuration.steps(), begin, 0, 0, Map.of(), configuration.rate(begin));
         long parts = configuration.accumulation();
-        try (BatchesAhead<B> ahead = new BatchesAhead<>(batches, begin * parts, configuration.steps() * parts)) {
+        boolean asks = true; // the other processes, before each step
+        try (Readings readings = new Readings();
+                BatchesAhead<B> ahead = new BatchesAhead<>(batches, begin * parts, configuration.steps() * parts)) {
             for (Watcher watcher : watchers) {
                 watcher.started(run);
             }
@@ -99,20 +125,25 @@ public final class TrainLoop<B> {
                 player.objective().parameters().requireGradients(true);
                 player.objective().parameters().recompute(configuration.recompute());
             }
-            while (!run.complete() && !group.any(stop.getAsBoolean())) {
-                long step = run.step();
-                Map<String, Double> measures = step(step, ahead);
-                double seconds = (System.nanoTime() - started) / 1e9;
-                long items = (step + 1 - begin) * configuration.batch();
-                double rate = configuration.rate(step);
-                run = new Run(step + 1, configuration.steps(), begin, items, seconds, measures, rate);
-                for (Watcher watcher : watchers) {
-                    watcher.stepped(run);
+            long last = started;
+            for (long step = begin; step < configuration.steps() && !group.any(stop.getAsBoolean()); step++) {
+                List<Measured> measured = step(step, ahead, readings);
+                long now = System.nanoTime();
+                if (measured.isEmpty() && isRead(step + 1, (now - last) / 1e9)) {
+                    measured = readings.read();
                 }
+                if (!measured.isEmpty()) {
+                    last = System.nanoTime();
+                    tell(measured, (last - started) / 1e9);
+                }
+            }
+            asks = false;
+            if (readings.any()) {
+                tell(readings.read(), (System.nanoTime() - started) / 1e9);
             }
         } catch (StoppedWorkException e) {
             // what a watcher left undone of its step it does when the run goes on
-            if (!run.complete()) {
+            if (asks && !run.complete()) {
                 group.any(true); // who waits for the next step
             }
         }
@@ -122,14 +153,43 @@ public final class TrainLoop<B> {
         return run;
     }
 
-    private Map<String, Double> step(long step, BatchesAhead<B> ahead) {
-        Map<String, Double> measures = Scope.value(() -> {
-            List<Reading> readings = together(gradients(step, ahead));
-            if (device.is_cuda()) { // it decides for itself, and is waited for when all of the step is on its way
-                apply(step, flaw(readings));
-                return read(readings, step);
+    /**
+     * Whether steps that wait on the device are read behind this one: where a watcher of a training has something to do, and once a
+     * second where no other process has to do the same.
+     */
+    private boolean isRead(long step, double seconds) {
+        return step == configuration.steps()
+                || LongStream.of(
+                                configuration.logEvery(),
+                                configuration.validateEvery(),
+                                configuration.previewEvery(),
+                                configuration.checkpointEvery())
+                        .anyMatch(every -> every > 0 && step % every == 0)
+                || group.size() == 1 && seconds > READ_EVERY;
+    }
+
+    private void tell(List<Measured> measured, double seconds) {
+        for (Measured each : measured) {
+            long step = each.step();
+            long items = (step + 1 - run.begun()) * configuration.batch();
+            double rate = configuration.rate(step);
+            run = new Run(step + 1, configuration.steps(), run.begun(), items, seconds, each.measures(), rate);
+            for (Watcher watcher : watchers) {
+                watcher.stepped(run);
             }
-            Map<String, Double> read = read(readings, step);
+        }
+    }
+
+    /** What was measured, if it was read: nothing where the step is still on its way on a device. */
+    private List<Measured> step(long step, BatchesAhead<B> ahead, Readings readings) {
+        List<Measured> measured = Scope.value(() -> {
+            List<Reading> own = Readings.together(gradients(step, ahead), group);
+            readings.add(step, own);
+            if (later) { // the device decides for itself whether there is something to apply
+                apply(step, readings.flaw(own));
+                return List.of();
+            }
+            List<Measured> read = readings.read();
             apply(step, null);
             return read;
         });
@@ -138,26 +198,7 @@ public final class TrainLoop<B> {
                 player.average().update();
             }
         }
-        return measures;
-    }
-
-    /** Of all processes: the mean of each number, and the sums of those by time. */
-    private List<Reading> together(List<Reading> own) {
-        if (group.size() == 1) {
-            return own;
-        }
-        Tensor all = Tensors.cat(own.stream().map(Reading::value).toList());
-        group.sum(List.of(all));
-        List<Reading> together = new ArrayList<>();
-        long at = 0;
-        for (Reading each : own) {
-            long count = each.value().numel();
-            Tensor sum = all.narrow(0, at, count);
-            Tensor value = count > 1 ? sum : sum.div(new Scalar((double) group.size()));
-            together.add(new Reading(each.name(), each.checked(), value, each.parts()));
-            at += count;
-        }
-        return together;
+        return measured;
     }
 
     private void apply(long step, Tensor flaw) {
@@ -166,16 +207,6 @@ public final class TrainLoop<B> {
                     .step(configuration.rate(step) * player.objective().rate(), flaw);
             player.optimizer().clearGradients();
         }
-    }
-
-    /** 1 if something isn't finite that must be, else 0; nothing is read. float32 [1] */
-    private static Tensor flaw(List<Reading> readings) {
-        List<Tensor> checked = readings.stream()
-                .filter(reading -> reading.checked() != null)
-                .map(Reading::value)
-                .toList();
-        Tensor finite = Tensors.cat(checked).isfinite().all();
-        return finite.logical_not().to(ScalarType.Float).reshape(1);
     }
 
     /** Leaves each player's gradient, clipped, with its weights, and what is to be read of it on the device. */
@@ -245,54 +276,8 @@ public final class TrainLoop<B> {
         }
     }
 
-    /**
-     * A number that is still on the device, or the sums of {@link Loss.ByTime}.
-     *
-     * @param checked what must be finite; null if it needn't be
-     * @param value float64 [1], or [20]
-     * @param parts of which it is one: their mean is wanted
-     */
-    private record Reading(String name, String checked, Tensor value, int parts) {}
-
     private Reading reading(String name, String checked, Tensor value, int parts) {
         return new Reading(
                 name, checked, value.detach().to(device, ScalarType.Double).reshape(1), parts);
-    }
-
-    /** Reads all numbers of a step at once: the only time in a step that waits for the device. */
-    private static Map<String, Double> read(List<Reading> readings, long step) {
-        double[] values = Tensors.toDoubles(
-                Tensors.cat(readings.stream().map(Reading::value).toList()));
-        Map<String, Double> measures = new LinkedHashMap<>();
-        Map<String, double[]> byTime = new LinkedHashMap<>();
-        int at = 0;
-        for (Reading reading : readings) {
-            int count = (int) reading.value().numel();
-            if (count > 1) {
-                double[] sums = byTime.computeIfAbsent(reading.name(), name -> new double[count]);
-                for (int i = 0; i < count; i++) {
-                    sums[i] += values[at + i];
-                }
-            } else if (reading.checked() != null && !Double.isFinite(values[at])) {
-                throw new NotFiniteException(reading.checked(), values[at], step + 1);
-            } else {
-                measures.merge(reading.name(), values[at] / reading.parts(), Double::sum);
-            }
-            at += count;
-        }
-        byTime.forEach((name, sums) -> measures.putAll(means(name, sums)));
-        return measures;
-    }
-
-    /** Of each part of the times that has a loss, the mean. */
-    private static Map<String, Double> means(String name, double[] sums) {
-        Map<String, Double> means = new LinkedHashMap<>();
-        for (int i = 0; i < Loss.ByTime.PARTS; i++) {
-            double count = sums[Loss.ByTime.PARTS + i];
-            if (count > 0) {
-                means.put(name + "." + i, sums[i] / count);
-            }
-        }
-        return means;
     }
 }

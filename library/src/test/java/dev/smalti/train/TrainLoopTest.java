@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.LongFunction;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -60,11 +61,14 @@ class TrainLoopTest {
             return parameters;
         }
 
+        boolean broken(long step) {
+            return step >= brokenFrom;
+        }
+
         @Override
         public Loss loss(Tensor batch, long step, Seed seed) {
             Tensor loss = batch.sub(weight).pow(new Scalar(2)).mean();
-            return new Loss(
-                    step >= brokenFrom ? loss.div(new Scalar(0.0)) : loss, Map.of("twice", loss.mul(new Scalar(2))));
+            return new Loss(broken(step) ? loss.div(new Scalar(0.0)) : loss, Map.of("twice", loss.mul(new Scalar(2))));
         }
     }
 
@@ -101,6 +105,81 @@ class TrainLoopTest {
                 .hasMessage("the loss of the squares became Infinity in step 3");
         assertThat(seen).containsExactly(1L, 2L);
         assertThat(Tensors.toFloats(broken.weight)).isEqualTo(Tensors.toFloats(good.weight));
+    }
+
+    @Test
+    void tells_the_same_of_steps_that_are_read_some_at_a_time() {
+        List<Run> each = new ArrayList<>();
+        List<Run> later = new ArrayList<>();
+        List<Long> behind = new ArrayList<>();
+        long[] asked = new long[1];
+        LongFunction<Tensor> targets = targets(ITEMS / 2);
+        LongFunction<Tensor> counted = number -> {
+            asked[0] = number / 2 + 1;
+            return targets.apply(number);
+        };
+        Squares now = new Squares("squares", 99);
+        run(now, 23, targets, each::add, false);
+        Squares then = new Squares("squares", 99);
+        Consumer<Run> told = run -> {
+            later.add(run);
+            behind.add(asked[0] - run.step());
+        };
+        run(then, 23, counted, told, true);
+        assertThat(later)
+                .extracting(Run::step)
+                .isEqualTo(List.of(each.stream().map(Run::step).toArray()));
+        assertThat(later)
+                .extracting(Run::measures)
+                .isEqualTo(List.of(each.stream().map(Run::measures).toArray()));
+        assertThat(later)
+                .extracting(Run::items)
+                .isEqualTo(List.of(each.stream().map(Run::items).toArray()));
+        assertThat(Tensors.toFloats(then.weight)).isEqualTo(Tensors.toFloats(now.weight));
+        assertThat(behind).as("steps that were begun when one was told of").anyMatch(steps -> steps >= 3);
+    }
+
+    @Test
+    void takes_no_step_behind_one_that_is_not_finite_and_is_read_later() {
+        Squares good = new Squares("squares", 99);
+        run(good, 2, targets(ITEMS / 2), run -> {}, true);
+        Squares broken = new Squares("squares", 2) {
+            @Override
+            boolean broken(long step) {
+                return step == 2;
+            }
+        };
+        assertThatThrownBy(() -> run(broken, 20, targets(ITEMS / 2), run -> {}, true))
+                .isInstanceOf(NotFiniteException.class)
+                .hasMessage("the loss of the squares became Infinity in step 3");
+        assertThat(Tensors.toFloats(broken.weight)).isEqualTo(Tensors.toFloats(good.weight));
+    }
+
+    /** In two parts; every tenth step is in the log. */
+    private static void run(
+            Squares squares, long steps, LongFunction<Tensor> batches, Consumer<Run> told, boolean later) {
+        TrainingConfiguration configuration = new TrainingConfiguration(
+                steps, ITEMS, 0.05, null, null, null, null, null, null, 2, null, "fp32", "cpu", 10L, 0L, null, 0L, 10L,
+                null, null, null, null);
+        Watcher watcher = new Watcher() {
+            @Override
+            public void stepped(Run run) {
+                told.accept(run);
+            }
+        };
+        try (Player<Tensor> player = Player.of(squares, configuration, true)) {
+            new TrainLoop<>(
+                            List.of(player),
+                            batches,
+                            configuration,
+                            new Seed(1),
+                            Devices.cpu(),
+                            List.of(watcher),
+                            () -> false,
+                            Group.alone(),
+                            later)
+                    .run(0);
+        }
     }
 
     /** One process that has missed another. */

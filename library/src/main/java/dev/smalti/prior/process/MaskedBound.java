@@ -42,7 +42,10 @@ public final class MaskedBound {
         Tensor lost = Absorbing.exactly(m, u);
         Tensor share = u.masked_fill(lost.logical_not(), new Scalar(0.0)).amax(new long[] {1}, false); // m-th smallest
         Tensor nats = entropy.sum(Devices.send(lost, device, ScalarType.Bool), share);
-        return nats.mul(m.reciprocal().mul(new Scalar((double) length)).to(device, nats.scalar_type()));
+        return nats.mul(Devices.send(
+                m.reciprocal().mul(new Scalar((double) length)),
+                device,
+                nats.scalar_type().intern()));
     }
 
     /**
@@ -72,7 +75,8 @@ public final class MaskedBound {
             weight[i] = length * all;
         }
         Tensor nats = entropy.sum(Devices.send(lost, device, ScalarType.Bool), Tensors.doubles(share));
-        return nats.mul(Tensors.doubles(weight).to(device, nats.scalar_type()));
+        return nats.mul(
+                Devices.send(Tensors.doubles(weight), device, nats.scalar_type().intern()));
     }
 
     /** w_tm for t = 1..T. [T] */

@@ -3,6 +3,7 @@ package dev.smalti.tokenizer.quantize;
 import dev.smalti.distributed.WholeBatch;
 import dev.smalti.network.Convolution;
 import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -56,14 +57,15 @@ final class ProjectedQuantizer implements Quantizer {
 
     /** -ln(-ln u), u uniform in (0, 1). The shape of the logits. */
     private static Tensor gumbel(Tensor logits, Seed seed) {
-        return Scope.keep(() -> WholeBatch.uniform(
-                        seed.generator(), logits.size(0), logits.size(1), logits.size(2), logits.size(3))
-                .clamp_min(new Scalar(Double.MIN_NORMAL))
-                .log()
-                .neg()
-                .log()
-                .neg()
-                .to(logits.device(), ScalarType.Float));
+        return Scope.keep(() -> Devices.send(
+                WholeBatch.uniform(seed.generator(), logits.size(0), logits.size(1), logits.size(2), logits.size(3))
+                        .clamp_min(new Scalar(Double.MIN_NORMAL))
+                        .log()
+                        .neg()
+                        .log()
+                        .neg(),
+                logits.device(),
+                ScalarType.Float));
     }
 
     /** kl · mean over places of Σ_k q ln(q K + 1e-10). [B, K, h, w] -> [] */

@@ -2,6 +2,7 @@ package dev.smalti.tokenizer.quantize;
 
 import dev.smalti.distributed.WholeBatch;
 import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Seed;
@@ -14,7 +15,6 @@ import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -207,15 +207,17 @@ public final class VectorQuantizer implements Quantizer {
                 long vectors = WholeBatch.items(flat.size(0));
                 double mean = (double) vectors / configuration.codes();
                 Tensor dead = WholeBatch.agreed(uses.lt(new Scalar(average.reviveBelow() * mean))); // [K]
-                if (dead.sum().item_long() == 0) {
-                    return;
+                if (!dead.is_cuda() && !dead.any().item_bool()) {
+                    return; // on a GPU the same is written again, which isn't waited for
                 }
-                Tensor which = torch.randint(
+                Tensor which = Devices.send(
+                        torch.randint(
                                 vectors,
                                 new long[] {configuration.codes()},
                                 seed.child("revive").optional(),
-                                Tensors.options(ScalarType.Long))
-                        .to(flat.device(), ScalarType.Long);
+                                Tensors.options(ScalarType.Long)),
+                        flat.device(),
+                        ScalarType.Long);
                 Tensor fresh = WholeBatch.rows(flat, which); // [K, D]
                 Tensor column = dead.unsqueeze(1);
                 codes.copy_(torch.where(column, fresh, codes));
@@ -230,8 +232,8 @@ public final class VectorQuantizer implements Quantizer {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 int k = configuration.codes();
-                Tensor counts = WholeBatch.sum(torch.bincount(index, new TensorOptional(), k))
-                        .to(ScalarType.Float); // [K]
+                Tensor ones = torch.ones_like(index).to(ScalarType.Float);
+                Tensor counts = WholeBatch.sum(torch.zeros_like(uses).index_add_(0, index, ones)); // [K]
                 Tensor total = WholeBatch.sum(torch.zeros_like(sums).index_add_(0, index, flat)); // [K, D]
                 Scalar rest = new Scalar(1 - average.decay());
                 uses.lerp_(counts, rest);

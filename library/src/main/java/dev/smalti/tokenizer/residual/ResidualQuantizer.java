@@ -4,6 +4,7 @@ import dev.smalti.distributed.WholeBatch;
 import dev.smalti.network.Convolution;
 import dev.smalti.network.LayerNorm;
 import dev.smalti.network.Parameters;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Precision;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
@@ -72,17 +73,20 @@ public final class ResidualQuantizer implements Quantizer {
     }
 
     private static Tensor normal(Tensor like, Generator generator) {
-        return WholeBatch.own(like.size(0), all -> Tensors.zeros(all, like.size(1), like.size(2), like.size(3))
-                        .normal_(0, 1, new GeneratorOptional(generator)))
-                .to(like.device(), ScalarType.Float);
+        Tensor all =
+                WholeBatch.own(like.size(0), items -> Tensors.zeros(items, like.size(1), like.size(2), like.size(3))
+                        .normal_(0, 1, new GeneratorOptional(generator)));
+        return Devices.send(all, like.device(), ScalarType.Float);
     }
 
     @Override
     public Tensor encode(Tensor z, long[] noise) {
         return Precision.exact(z.device(), () -> steps(
                         z,
-                        t -> DiffusionNoise.of(noise, t, z.size(1), z.size(2), z.size(3))
-                                .to(z.device(), ScalarType.Float),
+                        t -> Devices.send(
+                                DiffusionNoise.of(noise, t, z.size(1), z.size(2), z.size(3)),
+                                z.device(),
+                                ScalarType.Float),
                         null)
                 .codes());
     }

@@ -1,6 +1,7 @@
 package dev.smalti.tokenizer.vqgan;
 
 import dev.smalti.distributed.WholeBatch;
+import dev.smalti.tensor.Devices;
 import dev.smalti.tensor.Seed;
 import dev.smalti.tensor.Tensors;
 import java.util.Arrays;
@@ -41,13 +42,13 @@ final class DiffAugment {
         }
 
         private static Tensor uniform(Tensor images, Generator generator) {
-            return WholeBatch.own(
-                            images.size(0),
-                            all -> torch.rand(
-                                    new long[] {all, 1, 1, 1},
-                                    new GeneratorOptional(generator),
-                                    Tensors.options(ScalarType.Float)))
-                    .to(images.device(), ScalarType.Float);
+            Tensor all = WholeBatch.own(
+                    images.size(0),
+                    items -> torch.rand(
+                            new long[] {items, 1, 1, 1},
+                            new GeneratorOptional(generator),
+                            Tensors.options(ScalarType.Float)));
+            return Devices.send(all, images.device(), ScalarType.Float);
         }
 
         private static long[] shifts(long batch, long size, Generator generator) {

@@ -32,7 +32,6 @@ import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -489,8 +488,10 @@ public final class Vqgan implements Tokenizer {
     /** exp H of the codes' frequencies in a batch: how many codes are in even use. [] */
     private Tensor perplexity(Tensor codes) {
         int k = configuration.codebook().codes();
-        Tensor share = WholeBatch.sum(torch.bincount(codes.flatten(), new TensorOptional(), k))
-                .to(ScalarType.Float)
+        Tensor all = codes.flatten();
+        Tensor ones = torch.ones_like(all).to(ScalarType.Float);
+        Tensor none = torch.zeros(new long[] {k}, Tensors.options(ScalarType.Float, codes.device()));
+        Tensor share = WholeBatch.sum(none.index_add(0, all, ones)) // where bincount waits for a GPU
                 .div(new Scalar((double) WholeBatch.items(codes.numel())));
         return share.mul(share.add(new Scalar(1e-10)).log()).sum().neg().exp();
     }
