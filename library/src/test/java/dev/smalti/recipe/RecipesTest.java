@@ -68,7 +68,7 @@ class RecipesTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"fruits, 3000, 128, 6", "cifar10, 800, 32, 3"})
+    @CsvSource({"fruits, 3000, 128, 6", "cifar10, 2000, 128, 3"})
     void plans_bring_all_priors_to_one_size_and_budget(String data, int steps, int batch, int settings) {
         ComparePlan plan =
                 RecipeFile.read(RECIPES.resolve("compare").resolve(data + ".yaml"), ComparePlan.class, List.of());
