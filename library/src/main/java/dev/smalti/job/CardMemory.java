@@ -70,10 +70,14 @@ public record CardMemory(long fixed, long grid, long recomputed, int batch, int 
 
     /** The fewest parts, a power of two, in which a batch fits; empty where not even a single grid does. */
     public OptionalInt parts(int gigabytes, boolean recompute) {
-        long room = Math.round(USABLE * gigabytes * 1e9) - LIBRARIES;
         return IntStream.iterate(1, each -> each / 2 < batch, each -> 2 * each)
-                .filter(each -> bytes(each, recompute) <= room)
+                .filter(each -> bytes(each, recompute) <= room(gigabytes))
                 .findFirst();
+    }
+
+    /** Bytes of a card of that size that a training may take. */
+    static long room(int gigabytes) {
+        return Math.round(USABLE * gigabytes * 1e9) - LIBRARIES;
     }
 
     /** By name, for a JSON object. */

@@ -15,8 +15,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -143,5 +145,59 @@ class CardMemoryTest {
     void every_prior_of_a_paper_has_a_row() throws IOException {
         assertThat(rows().stream().flatMap(row -> row.recipes().stream()).collect(Collectors.toSet()))
                 .isEqualTo(priors());
+    }
+
+    /** Of the tokenizers, whose table isn't reckoned here: name, and GB as set. */
+    private static Map<String, String> tokenizers() throws IOException {
+        Map<String, String> tokenizers = new TreeMap<>();
+        boolean within = false;
+        for (String line : Files.readAllLines(PAGE)) {
+            if (line.startsWith("| recipe | GB without activations | batch | MB an image |")) {
+                within = true;
+            } else if (within && line.startsWith("| `")) {
+                List<String> cells =
+                        Arrays.asList(line.replaceAll("^\\| | \\|$", "").split(" \\| "));
+                String stem = null;
+                for (String part : cells.get(0).replace("`", "").split(", ")) {
+                    stem = stem == null ? part : stem;
+                    String name = part;
+                    for (int cut = stem.length();
+                            !Files.exists(RECIPES.resolve(name + ".yaml"));
+                            name = stem.substring(0, cut) + part) {
+                        cut = stem.lastIndexOf('-', cut - 1);
+                        assertThat(cut)
+                                .as("a recipe for %s of %s", part, cells.get(0))
+                                .isPositive();
+                    }
+                    tokenizers.put(name, cells.get(cells.size() - 1));
+                }
+            } else if (!line.startsWith("|")) {
+                within = false;
+            }
+        }
+        return tokenizers;
+    }
+
+    @Test
+    void every_recipe_of_a_paper_says_in_its_header_what_it_takes_and_which_card_it_fits() throws IOException {
+        Map<String, String> tokenizers = tokenizers();
+        try (Stream<Path> files = Files.list(RECIPES)) {
+            for (Path file : files.filter(each -> each.toString().endsWith(".yaml"))
+                    .sorted()
+                    .toList()) {
+                String name = file.getFileName().toString().replace(".yaml", "");
+                boolean prior = priors().contains(name);
+                String takes = prior ? Long.toString(Math.round(reckoned(name).bytes() / 1e9)) : tokenizers.get(name);
+                assertThat(takes).as("what %s takes", name).isNotNull();
+                long bytes = prior ? reckoned(name).bytes() : (long) (Double.parseDouble(takes) * 1e9);
+                int card = CardMemory.CARDS.stream()
+                        .filter(size -> bytes <= CardMemory.room(size))
+                        .findFirst()
+                        .orElseThrow();
+                assertThat(Files.readString(file))
+                        .as(name)
+                        .contains("# As set it takes " + takes + " GB and fits a card of " + card + " GB: calculated");
+            }
+        }
     }
 }
