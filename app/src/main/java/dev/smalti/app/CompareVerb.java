@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -39,6 +40,9 @@ final class CompareVerb extends Verb {
             description = "override a key of the plan, such as draws=100 or set=[training.steps=100]; repeatable")
     private List<String> overrides = new ArrayList<>();
 
+    @Mixin
+    private OpeningOptions how;
+
     CompareVerb(Console console) {
         super(console);
     }
@@ -46,7 +50,8 @@ final class CompareVerb extends Verb {
     @Override
     Answer answer(Interruption interruption) {
         interruption.left("what is done lies in " + out + ", and the same command goes on from there");
-        Optional<CompareResult> result = new Compare(plan, overrides, out).run(progress(), interruption::asked);
+        Optional<CompareResult> result =
+                new Compare(plan, overrides, out, how.opening()).run(progress(), interruption::asked);
         if (result.isEmpty()) {
             Map<String, Object> facts = new LinkedHashMap<>();
             facts.put("out", out);

@@ -153,6 +153,7 @@ class CheckpointTest {
                 "encode",
                 "evaluate",
                 "neighbours",
+                "compare",
                 "pack",
                 "demo"
             })
@@ -180,6 +181,7 @@ class CheckpointTest {
                                 "codes",
                                 "--model",
                                 tokenizer);
+                    case "compare" -> List.of(plan(images), "--out", out);
                     case "demo" -> List.of("--out", out, "--model", prior);
                     default -> List.of(prior, "--out", out);
                 });
@@ -190,6 +192,13 @@ class CheckpointTest {
         if (!verb.equals("demo")) { // whose folder may have been there
             assertThat(out).doesNotExist();
         }
+    }
+
+    private static Path plan(Path real) {
+        return world.write("plan.yaml", """
+                real: %s
+                priors: [{name: mine, run: %s}]
+                """.formatted(real, prior));
     }
 
     @ParameterizedTest

@@ -1,5 +1,7 @@
 package dev.smalti.app;
 
+import static dev.smalti.app.Command.done;
+import static dev.smalti.app.Command.with;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -180,6 +182,45 @@ class CompareTest {
     }
 
     @Test
+    void computes_in_the_precision_and_with_the_weights_that_are_asked_for() {
+        Path trained = world.prior("of-two", tokens); // with checkpoints of steps 3 and 6
+        Object[] common = {
+            "--set", "priors=[{name: mine, run: %s}]".formatted(trained), "--set", "sweeps=[{steps: [1]}]"
+        };
+        JsonNode fine = compare(fresh, with(common, "--precision", "fp32", "--device", "cpu"));
+        JsonNode coarse = compare(fresh, with(common, "--precision", "bf16", "--device", "cpu"));
+        assertThat(coarse.get("computed").asInt())
+                .as("bits and draws, no reference")
+                .isEqualTo(2);
+        assertThat(bits(fine)).isEqualTo(likelihood(trained, "fp32", "last")).isNotEqualTo(bits(coarse));
+        assertThat(bits(coarse)).isEqualTo(likelihood(trained, "bf16", "last"));
+        assertThat(machine(fine)).contains("fp32");
+        assertThat(machine(coarse)).contains("bf16");
+        JsonNode early = compare(fresh, with(common, "--precision", "fp32", "--device", "cpu", "--checkpoint", 3));
+        assertThat(early.get("priors").get(0).get("checkpoint").asInt()).isEqualTo(3);
+        assertThat(bits(early)).isEqualTo(likelihood(trained, "fp32", "3")).isNotEqualTo(bits(fine));
+        JsonNode again = compare(fresh, with(common, "--precision", "fp32", "--device", "cpu"));
+        assertThat(again.get("computed").asInt()).isZero();
+        assertThat(again.get("priors")).isEqualTo(fine.get("priors"));
+    }
+
+    private static double bits(JsonNode compared) {
+        return compared.get("priors").get(0).get("bits").get("mean").asDouble();
+    }
+
+    private static double likelihood(Path run, String precision, String checkpoint) {
+        Object[] command = {"likelihood", run, "--tokens", tokens, "--device", "cpu"};
+        return done(with(command, "--precision", precision, "--checkpoint", checkpoint))
+                .get("bits_per_token")
+                .get("mean")
+                .asDouble();
+    }
+
+    private static String machine(JsonNode compared) {
+        return compared.get("priors").get(0).get("cells").get(0).get("machine").asText();
+    }
+
+    @Test
     void measures_nothing_again_and_only_what_is_new_in_a_changed_plan() throws IOException {
         Path copy = copied(out, fresh.resolve("copy"));
         Map<Path, FileTime> before = times(copy);
@@ -289,6 +330,10 @@ class CompareTest {
         refused(none, "priors[1].set=[\"distillation={}\"]", "raster: a student", "train-prior --teacher", "run:");
         refused(none, "sweeps=[{steps: [0]}]", "steps must be at least 1");
         refused(none, "size=12", "power of two");
+        refusedWith(none, "--precision", "fp8", "precision must be auto, fp32,", "got fp8");
+        refusedWith(none, "--device", "gpu", "device must be auto, cpu,", "got gpu");
+        refusedWith(none, "--checkpoint", "5", "a step of the training of absorbing, at most 4, got 5");
+        refusedWith(none, "--checkpoint", "best", "best (which training.keep_best keeps)");
         assertThat(none.resolve("runs/absorbing")).doesNotExist();
         refused(out, "set=[training.steps=8]", "another recipe", "training.steps: 8, not 4", "new name");
         Path fewer = world.write("fewer.txt", "");
@@ -296,7 +341,11 @@ class CompareTest {
     }
 
     private static void refused(Path out, String change, String... words) {
-        Command command = Command.run("compare", plan, "--out", out, "--set", change);
+        refusedWith(out, "--set", change, words);
+    }
+
+    private static void refusedWith(Path out, String option, String value, String... words) {
+        Command command = Command.run("compare", plan, "--out", out, option, value);
         assertThat(command.code()).as(command.err()).isEqualTo(2);
         assertThat(command.out()).isEmpty();
         assertThat(command.err().strip()).hasLineCount(1).startsWith("smalti: ").contains(words);
@@ -304,8 +353,7 @@ class CompareTest {
 
     private static JsonNode compare(Path out, Object... more) {
         Object[] first = {"compare", plan, "--out", out, "--json"};
-        Command command = Command.run(
-                Stream.concat(Arrays.stream(first), Arrays.stream(more)).toArray());
+        Command command = Command.run(with(first, more));
         assertThat(command.code()).as(command.err()).isZero();
         return command.json();
     }

@@ -1,5 +1,7 @@
 package dev.smalti.app;
 
+import static dev.smalti.app.Command.done;
+import static dev.smalti.app.Command.with;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -7,7 +9,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -87,7 +88,7 @@ class CompareTokenizersTest {
         assertThat(page)
                 .contains(
                         "2 tokenizers, side by side",
-                        "<small>best: 3</small>",
+                        "<small>measured at 3</small>",
                         "training.steps=4",
                         "reconstruction frechet ↓",
                         "ssim ↑")
@@ -108,6 +109,38 @@ class CompareTokenizersTest {
         String more = "tokenizers[1]={name: other, recipe: %s}".formatted(recipe);
         assertThat(compare(out, "--set", more).get("computed").asInt()).isEqualTo(1);
         assertThat(compare(out, "--set", "resamples=5").get("computed").asInt()).isEqualTo(2);
+    }
+
+    @Test
+    void computes_in_the_precision_and_with_the_weights_that_are_asked_for() throws IOException {
+        Path trained = folder.resolve("tokenizer");
+        Object[] common = {"--set", "tokenizers=[{name: mine, run: %s}]".formatted(trained), "--device", "cpu"};
+        JsonNode fine = compare(fresh, with(common, "--precision", "fp32"));
+        JsonNode coarse = compare(fresh, with(common, "--precision", "bf16"));
+        assertThat(coarse.get("computed").asInt()).isEqualTo(1);
+        assertThat(psnr(fine)).isEqualTo(evaluated(trained, "fp32", "best")).isNotEqualTo(psnr(coarse));
+        assertThat(psnr(coarse)).isEqualTo(evaluated(trained, "bf16", "best"));
+        JsonNode last = compare(fresh, with(common, "--precision", "fp32", "--checkpoint", "last"));
+        assertThat(last.get("tokenizers").get(0).path("checkpoint").isNumber()).isFalse();
+        assertThat(psnr(last)).isEqualTo(evaluated(trained, "fp32", "last")).isNotEqualTo(psnr(fine));
+        JsonNode again = compare(fresh, with(common, "--precision", "fp32"));
+        assertThat(again.get("computed").asInt()).isZero();
+        assertThat(again.get("tokenizers")).isEqualTo(fine.get("tokenizers"));
+        try (Stream<Path> pictures = Files.list(fresh.resolve("grids"))) {
+            assertThat(pictures).as("pictures of three").hasSize(3);
+        }
+    }
+
+    private static double psnr(JsonNode compared) {
+        JsonNode measures = compared.get("tokenizers").get(0).get("measures");
+        return measures.get("values").get("psnr").get("value").asDouble();
+    }
+
+    private static double evaluated(Path run, String precision, String checkpoint) {
+        Object[] command = {"evaluate", "--real", images, "--fake", run, "--metrics", "psnr", "--device", "cpu"};
+        JsonNode metrics = done(with(command, "--precision", precision, "--checkpoint", checkpoint))
+                .get("metrics");
+        return metrics.get("psnr").get("value").asDouble();
     }
 
     @Test
@@ -133,8 +166,7 @@ class CompareTokenizersTest {
 
     private static JsonNode compare(Path out, Object... more) {
         Object[] first = {"compare", plan, "--out", out, "--json"};
-        Command command = Command.run(
-                Stream.concat(Arrays.stream(first), Arrays.stream(more)).toArray());
+        Command command = Command.run(with(first, more));
         assertThat(command.code()).as(command.err()).isZero();
         return command.json();
     }

@@ -56,10 +56,16 @@ import java.util.stream.Stream;
  * @param plan YAML file of a {@link ComparePlan}
  * @param overrides changes to it
  * @param out folder, new or of an earlier run
+ * @param opening how each is opened to be measured, whatever it is trained in
  */
-public record Compare(Path plan, List<String> overrides, Path out) {
+public record Compare(Path plan, List<String> overrides, Path out, Opening opening) {
     public Compare {
         overrides = List.copyOf(overrides);
+    }
+
+    /** Opened as usual. */
+    public Compare(Path plan, List<String> overrides, Path out) {
+        this(plan, overrides, out, Opening.USUAL);
     }
 
     /**
@@ -69,16 +75,19 @@ public record Compare(Path plan, List<String> overrides, Path out) {
      * @param stop asked often: whether to end the work where it is
      * @return empty if it was stopped; the next run goes on from there
      * @throws JobException if something that the plan names isn't there or doesn't fit, before anything is trained
+     * @throws IllegalArgumentException if the machine has no such device, or the device no such precision, before that too
      */
     public Optional<CompareResult> run(Observer observer, BooleanSupplier stop) {
         ComparePlan read = RecipeFile.read(plan, ComparePlan.class, overrides);
         if (Files.exists(out) && !Files.isDirectory(out)) {
             throw new JobException("--out " + out + " is a file, and a folder is to be written: choose another --out");
         }
+        opening.precisionOn(opening.place()); // refuses what isn't there
         Path runs = out.resolve("runs");
         List<Compared> all = Stream.concat(
-                        read.priors().stream().map(each -> new ComparedRun(read, each, runs)),
-                        read.tokenizers().stream().map(each -> new ComparedTokenizer(read, each, runs)))
+                        read.priors().stream().map(each -> new ComparedRun(read, each, runs, opening.checkpoint())),
+                        read.tokenizers().stream()
+                                .map(each -> new ComparedTokenizer(read, each, runs, opening.checkpoint())))
                 .toList();
         for (ComparePlan.Entry each : read.priors()) {
             requireTokens(read.heldOut(each));
@@ -92,7 +101,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
             }
             RecipeFile.write(out.resolve("plan.yaml"), read);
         }
-        CompareCells cells = new CompareCells(read, out, observer);
+        CompareCells cells = new CompareCells(read, out, opening, observer);
         try {
             return Optional.of(
                     Stopping.value(Stopping.when(stop), () -> new Work(read, all, cells, observer, stop).run()));
@@ -196,7 +205,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
         }
 
         private CompareResult.Tokenizer tokenizer(ComparedTokenizer row, String title) {
-            RunFolder folder = RunFolder.open(row.folder()).at(Opening.AUTO);
+            RunFolder folder = RunFolder.open(row.folder()).at(opening.checkpoint());
             TokenizerRecipe recipe = row.recipe();
             TrainingHistory history = TrainingHistory.of(row.folder(), TrainingHistory.PSNR);
             String shown = cells.shown(row.name(), folder, title);
@@ -224,7 +233,7 @@ public record Compare(Path plan, List<String> overrides, Path out) {
 
         private CompareResult.Prior prior(ComparedRun run, String title) {
             ComparePlan.Entry entry = run.entry();
-            try (Model model = Model.open(run.folder().toString())) {
+            try (Model model = Model.open(run.folder().toString(), opening)) {
                 if (plan.train() != null && !references.containsKey("train")) {
                     int side = model.prior().space().height() * model.patch();
                     references.put("train", cells.train(side));

@@ -17,6 +17,7 @@ import dev.smalti.job.MeasureLikelihood;
 import dev.smalti.metric.lpips.Lpips;
 import dev.smalti.model.Drawing;
 import dev.smalti.model.Model;
+import dev.smalti.model.Opening;
 import dev.smalti.recipe.ComparePlan;
 import dev.smalti.run.Claim;
 import dev.smalti.run.Identity;
@@ -45,6 +46,7 @@ final class CompareCells {
 
     private final ComparePlan plan;
     private final Path out;
+    private final Opening opening;
     private final Observer observer;
     private final KeptResults kept;
     private final String real;
@@ -53,9 +55,10 @@ final class CompareCells {
     private int computed;
 
     /** @throws JobException if images or features aren't there */
-    CompareCells(ComparePlan plan, Path out, Observer observer) {
+    CompareCells(ComparePlan plan, Path out, Opening opening, Observer observer) {
         this.plan = plan;
         this.out = out;
+        this.opening = opening;
         this.observer = observer;
         this.kept = new KeptResults(out.resolve("cells"));
         try (ImageSet images = ImageSet.open(plan.real());
@@ -222,17 +225,30 @@ final class CompareCells {
         if (lpips != null) {
             depends.put("lpips", lpips);
         }
-        return measures(name, depends, new Fakes.Reconstructed(tokenizer), 0, title);
+        putPrecision(depends);
+        return measures(name, depends, new Fakes.Reconstructed(tokenizer, opening.precision()), 0, title);
+    }
+
+    /** Of a tokenizer, where one is asked for. */
+    private void putPrecision(Map<String, Object> depends) {
+        if (!opening.precision().equals(Opening.AUTO)) {
+            depends.put("precision", opening.precision());
+        }
     }
 
     /** A picture of some of the real images, each over what comes back of it; its path relative to the folder. */
     String shown(String name, RunFolder tokenizer, String title) {
-        Map<String, Object> depends = Map.of("tokenizer", tokenizer.weightsFingerprint(), "real", real, "shown", SHOWN);
+        Map<String, Object> depends = new LinkedHashMap<>();
+        depends.put("tokenizer", tokenizer.weightsFingerprint());
+        depends.put("real", real);
+        depends.put("shown", SHOWN);
+        putPrecision(depends);
         Path file =
                 out.resolve("grids").resolve(name + "-" + Identity.of(depends).sha256(16) + ".png");
         if (!Files.exists(file)) {
             observer.see(Phase.of("reconstructions").in(title));
-            List<Pixels> pairs = new Reconstructions(tokenizer).pairs(plan.real(), SHOWN);
+            List<Pixels> pairs =
+                    new Reconstructions(tokenizer, opening.device(), opening.precision()).pairs(plan.real(), SHOWN);
             try (Claim claim = Claim.waiting(out)) {
                 Pictures.writePng(file, Pictures.grid(pairs, SHOWN / 2, 2));
             }
@@ -300,7 +316,8 @@ final class CompareCells {
                 plan.features(),
                 weights(),
                 out.resolve("cache"),
-                new EvaluationRequest.Settings(size, resamples, plan.neighbours(), plan.seed(), false, "auto"));
+                new EvaluationRequest.Settings(
+                        size, resamples, plan.neighbours(), plan.seed(), false, opening.device()));
         return Evaluation.of(request, phase -> observer.see(phase.in(title)));
     }
 

@@ -129,7 +129,7 @@ final class ComparePage {
                     whole(prior.steps())
                             + (prior.checkpoint() == null
                                     ? ""
-                                    : " <small>best: " + whole(prior.checkpoint()) + "</small>"),
+                                    : " <small>measured at " + whole(prior.checkpoint()) + "</small>"),
                     whole(prior.grids()),
                     prior.seconds() == null ? "–" : time(prior.seconds()),
                     prior.loss() == null ? "–" : digits(prior.loss()),

@@ -32,7 +32,7 @@ public record CompareResult(
      * @param kind as the recipe says
      * @param taken whether it was trained elsewhere
      * @param steps of its training
-     * @param checkpoint the step whose weights draw, where training kept the best; null where it is the last
+     * @param checkpoint the step whose weights draw; null where it is the last
      * @param batch grids of a step
      * @param seconds of its training, by its log; null where there is none
      * @param loss the last that was logged, a mean over some steps; null where there is none
@@ -71,7 +71,7 @@ public record CompareResult(
      * @param grid {@code 8x8}, or {@code 6x8x8} with several codes a place
      * @param codes K
      * @param steps of its training
-     * @param checkpoint the step whose weights are measured, where training kept the best; null where it is the last
+     * @param checkpoint the step whose weights are measured; null where it is the last
      * @param batch images of a step
      * @param seconds of its training, by its log; null where there is none
      * @param curve PSNR of images that were kept out of the training, in dB, over its steps

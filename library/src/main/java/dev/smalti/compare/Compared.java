@@ -3,9 +3,11 @@ package dev.smalti.compare;
 import dev.smalti.recipe.Provenance;
 import dev.smalti.recipe.RecipeFile;
 import dev.smalti.run.JobException;
+import dev.smalti.tensor.Excerpt;
 import dev.smalti.tensor.Phrase;
 import dev.smalti.train.Best;
 import dev.smalti.train.Checkpoints;
+import dev.smalti.train.TrainingConfiguration;
 import dev.smalti.train.Watcher;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,6 +48,26 @@ interface Compared {
                     return last >= steps && (unmeasured || lastMeasured >= steps) || best.outOfPatience();
                 })
                 .isPresent();
+    }
+
+    /**
+     * A checkpoint that no training by a recipe leaves is refused before it is trained.
+     *
+     * @param which as {@link dev.smalti.run.RunFolder#at} has it
+     */
+    static void requireCheckpoint(String name, String which, TrainingConfiguration training) {
+        boolean left =
+                switch (which) {
+                    case "auto", "last" -> true;
+                    case "best" -> training.keepBest();
+                    default -> which.matches("[1-9]\\d{0,17}") && Long.parseLong(which) <= training.steps();
+                };
+        if (!left) {
+            throw new JobException(Phrase.of(
+                            "checkpoint must be auto, last, best (which training.keep_best keeps) or a step of the training of"
+                                    + " %s, at most %d, got %s")
+                    .with(name, training.steps(), Excerpt.of(which)));
+        }
     }
 
     /**

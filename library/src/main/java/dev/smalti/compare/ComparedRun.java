@@ -28,9 +28,10 @@ final class ComparedRun implements Compared {
      * Checks all that can be checked before anything is trained.
      *
      * @param runs folder of the runs that are trained here
+     * @param checkpoint that is to be opened, as {@link RunFolder#at} has it
      * @throws JobException if the run can't be made, or is there and is another one
      */
-    ComparedRun(ComparePlan plan, ComparePlan.Entry entry, Path runs) {
+    ComparedRun(ComparePlan plan, ComparePlan.Entry entry, Path runs, String checkpoint) {
         this.plan = plan;
         this.entry = entry;
         if (entry.recipe() == null) {
@@ -43,7 +44,7 @@ final class ComparedRun implements Compared {
                                 ? " has no tokenizer, so it" + " draws no images: train it with --tokenizer"
                                 : " is no prior: give the --out of train-prior"));
             }
-            taken.checkpoint();
+            taken.at(checkpoint); // refuses one that isn't there
             return;
         }
         this.folder = runs.resolve(entry.name());
@@ -55,6 +56,7 @@ final class ComparedRun implements Compared {
                                     + " folder by run: in place of recipe:")
                             .with(entry.name(), entry.recipe()));
         }
+        Compared.requireCheckpoint(entry.name(), checkpoint, recipe.training());
         try (TokenFile tokens = TokenFile.read(plan.tokens(entry))) {
             recipe.prior().check(tokens.space());
             if (!Files.exists(folder.resolve("tokenizer").resolve("model.json"))) {

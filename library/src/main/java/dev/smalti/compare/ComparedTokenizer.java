@@ -24,9 +24,10 @@ final class ComparedTokenizer implements Compared {
      * Checks all that can be checked before anything is trained.
      *
      * @param runs folder of the runs that are trained here
+     * @param checkpoint that is to be opened, as {@link RunFolder#at} has it
      * @throws JobException if the run can't be made, or is there and is another one
      */
-    ComparedTokenizer(ComparePlan plan, ComparePlan.TokenizerEntry entry, Path runs) {
+    ComparedTokenizer(ComparePlan plan, ComparePlan.TokenizerEntry entry, Path runs, String checkpoint) {
         this.plan = plan;
         this.entry = entry;
         if (entry.recipe() == null) {
@@ -37,11 +38,12 @@ final class ComparedTokenizer implements Compared {
                 throw new JobException(
                         entry.name() + ": " + entry.run() + " is no tokenizer: give the --out of train-tokenizer");
             }
-            taken.checkpoint();
+            taken.at(checkpoint); // refuses one that isn't there
             return;
         }
         this.folder = runs.resolve(entry.name());
         this.recipe = RecipeFile.read(entry.recipe(), TokenizerRecipe.class, plan.overrides(entry));
+        Compared.requireCheckpoint(entry.name(), checkpoint, recipe.training());
         try (ImageSet train = ImageSet.open(plan.train())) {
             Compared.requireSame(folder, recipe, TokenizerRecipe.class, train.fingerprint(), "images", plan.train());
         }

@@ -67,7 +67,7 @@ final class TokenizersPage {
                     whole(each.steps())
                             + (each.checkpoint() == null
                                     ? ""
-                                    : " <small>best: " + whole(each.checkpoint()) + "</small>"),
+                                    : " <small>measured at " + whole(each.checkpoint()) + "</small>"),
                     whole(each.steps() * each.batch()),
                     each.seconds() == null ? "–" : time(each.seconds())));
             metrics.forEach(metric -> cells.add(value(each.measures(), metric)));

@@ -24,12 +24,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * Pictures of what a tokenizer gives back.
  *
  * @param run of the tokenizer
+ * @param device as {@link Devices#of} has it
+ * @param precision as {@link Precision#of} has it
  */
-public record Reconstructions(RunFolder run) {
+public record Reconstructions(RunFolder run, String device, String precision) {
     /** Some images, evenly spread over all, each over what comes back of it. */
     public List<Pixels> pairs(Path data, int count) {
-        Device place = Devices.of("auto");
-        Precision precision = Precision.of("auto", place);
+        Device place = Devices.of(device);
+        Precision products = Precision.of(precision, place);
         List<Pixels> pairs = new ArrayList<>();
         try (NoGradGuard guard = new NoGradGuard();
                 ImageSet images = ImageSet.open(data);
@@ -42,8 +44,8 @@ public record Reconstructions(RunFolder run) {
                     ImagePass.Batch next = pass.next();
                     Tensor pixels = next.images().pixels().to(place, ScalarType.Float);
                     long[] noise = Encoding.noise(Encoding.noise(images), 0, next.indices());
-                    Tensor codes = precision.run(place, () -> tokenizer.encode(pixels, noise));
-                    Tensor decoded = precision.run(place, () -> tokenizer.decode(codes));
+                    Tensor codes = products.run(place, () -> tokenizer.encode(pixels, noise));
+                    Tensor decoded = products.run(place, () -> tokenizer.decode(codes));
                     List<Pixels> both = new ArrayList<>(Pictures.fromTensor(pixels));
                     both.addAll(Pictures.fromTensor(decoded));
                     pairs.add(Pictures.grid(both, 1, 2));

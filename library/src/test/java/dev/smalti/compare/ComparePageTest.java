@@ -34,7 +34,7 @@ class ComparePageTest {
         ComparePlan plan = RecipeFile.parse(
                 "{real: images, priors: [{name: rdpm, run: rdpm}]}", "plan", ComparePlan.class, List.of());
         assertThat(ComparePage.html(folder.resolve("plan.yaml"), plan, result, List.of()))
-                .contains("<td>tokenizer</td>", "<td>tokenizer of rdpm</td>", "9 <small>best: 7</small>");
+                .contains("<td>tokenizer</td>", "<td>tokenizer of rdpm</td>", "9 <small>measured at 7</small>");
         assertThat(ComparePlots.lines(result).keySet()).containsExactly("tokenizer alone", "tokenizer of rdpm alone");
     }
 
