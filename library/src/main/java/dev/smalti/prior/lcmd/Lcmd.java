@@ -204,9 +204,13 @@ public final class Lcmd implements Prior {
         return Devices.send(noise, x0.device(), ScalarType.Float);
     }
 
-    /** The weighted sum of the terms, and those that weigh anything as measures, each in nats a token. */
+    /**
+     * The weighted sum of the terms, and those that weigh anything as measures, each in nats a token; by time the sum of those of
+     * z_t.
+     */
     Loss trainingLoss(Tensor x0, Tensor label, Generator generator, boolean measuring) {
-        Map<String, Tensor> terms = terms(x0, label, chance(x0, generator));
+        Chance chance = chance(x0, generator);
+        Terms terms = terms(x0, label, chance);
         Weights weights = configuration.weights();
         Map<String, Double> weight = Map.of(
                 "reconstruction", weights.reconstruction(),
@@ -216,7 +220,7 @@ public final class Lcmd implements Prior {
                 "cross_entropy", weights.crossEntropy());
         Tensor total = null;
         Map<String, Tensor> measures = new LinkedHashMap<>();
-        for (Map.Entry<String, Tensor> term : terms.entrySet()) {
+        for (Map.Entry<String, Tensor> term : terms.means().entrySet()) {
             Tensor part = term.getValue().mul(new Scalar(weight.get(term.getKey())));
             total = total == null ? part : total.add(part);
             measures.put(term.getKey(), term.getValue().detach());
@@ -224,49 +228,75 @@ public final class Lcmd implements Prior {
         if (measuring) {
             measures.putAll(collapse(x0, label, generator));
         }
-        return new Loss(total, measures);
+        Tensor between = null; // of z_t, [B, L]
+        for (Map.Entry<String, Tensor> term : terms.between().entrySet()) {
+            Tensor part = term.getValue().detach().mul(new Scalar(weight.get(term.getKey())));
+            between = between == null ? part : between.add(part);
+        }
+        return new Loss(total, measures, between == null ? null : byTime(chance.t(), between.mean(1)));
+    }
+
+    /** As if times were even, whatever times were drawn. [B] twice */
+    private Loss.ByTime byTime(Tensor t, Tensor each) {
+        if (!spread()) {
+            return new Loss.ByTime(t, each);
+        }
+        double parts = Loss.ByTime.PARTS;
+        Tensor end = t.mul(new Scalar(parts)).ceil().clamp_min(new Scalar(1.0)).div(new Scalar(parts));
+        ShiftedCosine noise = configuration.noise();
+        Tensor drawn =
+                noise.below(end).sub(noise.below(end.sub(new Scalar(1 / parts)))); // the share of times in t's part
+        return new Loss.ByTime(
+                t, each.mul(Devices.send(drawn.mul(new Scalar(parts)), each.device(), ScalarType.Float)));
     }
 
     /**
-     * The terms of the loss that weigh anything, by name, means over tokens.
+     * The terms of the loss that weigh anything, by name.
      *
-     * @param x0 int64 [B, L]
+     * @param means over tokens, and over even times, []
+     * @param between those of z_t of each token, as the means have them, but for what has no time, [B, L]
      */
-    Map<String, Tensor> terms(Tensor x0, Tensor label, Chance chance) {
+    record Terms(Map<String, Tensor> means, Map<String, Tensor> between) {}
+
+    /** @param x0 int64 [B, L] */
+    Terms terms(Tensor x0, Tensor label, Chance chance) {
         Weights weights = configuration.weights();
         Tensor vectors = student.embeddings().vectors(); // e, [K, D]
         Tensor clean = Embeddings.of(vectors, x0); // e(x), [B, L, D]
         Noisy start = noisy(clean, torch.zeros_like(chance.t()), chance, chance.start());
         Noisy now = noisy(clean, chance.t(), chance, chance.noise());
-        Map<String, Tensor> terms = new LinkedHashMap<>();
+        Map<String, Tensor> means = new LinkedHashMap<>();
+        Map<String, Tensor> between = new LinkedHashMap<>();
         Tensor logits = null; // of z_t, [B, L, K]
         if (weights.reconstruction() > 0 && weights.between()) { // one call is faster than two
             Tensor both = guess(start.and(now), label == null ? null : Tensors.cat(0, label, label));
-            terms.put(
+            means.put(
                     "reconstruction", entropy(both.narrow(0, 0, x0.size(0)), x0).mean());
             logits = both.narrow(0, x0.size(0), x0.size(0));
         } else if (weights.reconstruction() > 0) {
-            terms.put("reconstruction", entropy(guess(start, label), x0).mean());
+            means.put("reconstruction", entropy(guess(start, label), x0).mean());
         } else {
             logits = guess(now, label);
         }
         if (weights.consistency() > 0) {
             Tensor target = target(now, configuration.noise().at(chance.s()), chance.between(), label);
-            terms.put("consistency", overTimes(divergence(target, logits), now.level()));
+            between.put("consistency", overTimes(divergence(target, logits), now.level()));
         }
         if (weights.diffusion() > 0 || weights.variational() > 0) {
             Tensor distance = clean.sub(student.mean(logits)).square().sum(-1); // [B, L]
             if (weights.diffusion() > 0) {
-                terms.put("diffusion", overTimes(distance, now.level()));
+                between.put("diffusion", overTimes(distance, now.level()));
             }
             if (weights.variational() > 0) {
-                terms.put("variational", variational(distance, clean, now.level()));
+                between.put("variational", distance.mul(column(weight(now.level()), distance)));
             }
         }
         if (weights.crossEntropy() > 0) {
-            terms.put("cross_entropy", overTimes(entropy(logits, x0), now.level()));
+            between.put("cross_entropy", overTimes(entropy(logits, x0), now.level()));
         }
-        return terms;
+        between.forEach((name, each) -> means.put(name, each.mean()));
+        means.computeIfPresent("variational", (name, mean) -> mean.add(fromNoise(clean)));
+        return new Terms(means, between);
     }
 
     /**
@@ -326,26 +356,24 @@ public final class Lcmd implements Prior {
         return configuration.weights().variational() > 0;
     }
 
-    /** The mean over tokens and over even times, whatever times were drawn. [B, L] -> [] */
+    /** Of which the mean is that over even times, whatever times were drawn. [B, L] -> [B, L] */
     private Tensor overTimes(Tensor each, NoiseLevel level) {
-        return spread()
-                ? each.mul(column(configuration.noise().evenness(level), each)).mean()
-                : each.mean();
+        return spread() ? each.mul(column(configuration.noise().evenness(level), each)) : each;
+    }
+
+    /** The distance of z_1 from noise, a part of the bound: its mean over tokens. [B, L, D] -> [] */
+    private Tensor fromNoise(Tensor clean) {
+        Tensor least = torch.full(
+                new long[] {clean.size(0)},
+                new Scalar(-configuration.noise().limit()),
+                Tensors.options(ScalarType.Double));
+        return new NoiseLevel(least).divergenceFromNoise(clean).mean().to(ScalarType.Float);
     }
 
     /**
-     * ½ e^λ |e(x) - x̂|² dλ and the distance of z_1 from noise: the bound in continuous time but for reconstruction, Kingma et
-     * al. 2021, eq. 18, at levels as dense as {@link ShiftedCosine#times}. Mean over tokens.
+     * ½ e^λ over the density of levels. Times |e(x) - x̂|² it is the bound in continuous time but for both ends, Kingma et al. 2021,
+     * eq. 18, at levels as dense as {@link ShiftedCosine#times}. [B]
      */
-    private Tensor variational(Tensor distance, Tensor clean, NoiseLevel level) {
-        double limit = configuration.noise().limit();
-        NoiseLevel last = new NoiseLevel(torch.full_like(level.lambda(), new Scalar(-limit)));
-        return distance.mul(column(weight(level), distance))
-                .mean()
-                .add(last.divergenceFromNoise(clean).mean().to(ScalarType.Float));
-    }
-
-    /** ½ e^λ over the density of levels. [B] */
     private Tensor weight(NoiseLevel level) {
         return level.lambda()
                 .exp()

@@ -57,6 +57,17 @@ public record ShiftedCosine(Double shift, Double limit) {
         return torch.where(u.lt(new Scalar(0.5)), even, t);
     }
 
+    /** The share of {@link #times} that are not above others, float64 [B] -> [B] */
+    Tensor below(Tensor t) {
+        Tensor levels = at(t).lambda().div(new Scalar(-2 * limit)).add(new Scalar(0.5)); // from 0 at λ = limit to 1
+        Tensor first = time(Tensors.doubles(limit));
+        Tensor times = t.sub(first)
+                .div(new Scalar(length()))
+                .clamp_min(new Scalar(0.0))
+                .clamp_max(new Scalar(1.0));
+        return levels.add(times).mul(new Scalar(0.5));
+    }
+
     /** How dense the levels of {@link #times} are in λ. [B] -> [B] */
     Tensor density(NoiseLevel level) {
         return perLevel(level).div(new Scalar(2 * length())).add(new Scalar(1 / (4 * limit)));

@@ -196,7 +196,10 @@ class ConsistencyTest {
                     assertThat(s).isBetween(Math.max(0, t - 0.4), t);
                     sum += divergence(prior, x, chance, i, pair);
                 }
-                assertThat(prior.terms(x, null, chance).get("consistency").item_double())
+                assertThat(prior.terms(x, null, chance)
+                                .means()
+                                .get("consistency")
+                                .item_double())
                         .isCloseTo(sum / 8, within(1e-4 * sum));
             }
         });

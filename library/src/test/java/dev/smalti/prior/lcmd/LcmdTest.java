@@ -10,6 +10,7 @@ import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
 import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.HaltonTransformerConfiguration;
+import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkConfiguration;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.TokenBatch;
@@ -34,6 +35,7 @@ import dev.smalti.train.TrainingConfiguration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.DoubleStream;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.LongOptional;
@@ -194,7 +196,8 @@ class LcmdTest {
             try (Lcmd prior = build(with(Origin.LEARNT, noise, new Weights(1.0, 0.0, 0.0, 1.0, 0.0), 0, null))) {
                 Tensor x = batch().codes().repeat(50, 1);
                 wake(prior);
-                Map<String, Tensor> terms = prior.terms(x, null, prior.chance(x, new Seed(6).generator()));
+                Map<String, Tensor> terms = prior.terms(x, null, prior.chance(x, new Seed(6).generator()))
+                        .means();
                 Tensor nats = prior.negativeLogLikelihood(new TokenBatch(x, null), new Seed(7));
                 double error = nats.std(false).item_double() / Math.sqrt(nats.numel()) / 3;
                 double truth = nats.mean().item_double() / 3;
@@ -214,14 +217,70 @@ class LcmdTest {
                 Tensor x = batch().codes().repeat(50, 1);
                 wake(spread);
                 wake(even);
-                Map<String, Tensor> some = spread.terms(x, null, spread.chance(x, new Seed(6).generator()));
-                Map<String, Tensor> others = even.terms(x, null, even.chance(x, new Seed(8).generator()));
+                Map<String, Tensor> some = spread.terms(x, null, spread.chance(x, new Seed(6).generator()))
+                        .means();
+                Map<String, Tensor> others = even.terms(x, null, even.chance(x, new Seed(8).generator()))
+                        .means();
                 for (String name : List.of("diffusion", "cross_entropy")) {
                     double other = others.get(name).item_double();
                     assertThat(some.get(name).item_double()).as(name).isCloseTo(other, within(0.04 * other));
                 }
             }
         });
+    }
+
+    @Test
+    void losses_by_time_are_those_of_even_times_whatever_times_are_drawn() {
+        Scope.free(() -> {
+            try (Lcmd spread = build(with(Origin.LEARNT, null, new Weights(1.0, 0.0, 0.0, 1e-30, 1.0), 0, null));
+                    Lcmd even = build(with(Origin.LEARNT, null, new Weights(1.0, 0.0, 0.0, 0.0, 1.0), 0, null))) {
+                Tensor x = batch().codes().repeat(200, 1);
+                wake(spread);
+                wake(even);
+                double[] some = parts(spread.trainingLoss(x, null, new Seed(6).generator(), false));
+                double[] others = parts(even.trainingLoss(x, null, new Seed(8).generator(), false));
+                for (int i = 0; i < some.length; i++) {
+                    assertThat(some[i]).as("part " + i).isCloseTo(others[i], within(0.05 * others[i]));
+                }
+                assertThat(others[9]).isGreaterThan(1.1 * others[0]);
+            }
+        });
+    }
+
+    @Test
+    void losses_by_time_of_the_variational_term_make_up_all_of_it_but_the_distance_of_the_end_from_noise() {
+        ShiftedCosine noise = new ShiftedCosine(0.5, 3.0); // which ends at 0.73
+        Scope.free(() -> {
+            try (Lcmd prior = build(with(Origin.LEARNT, noise, new Weights(1.0, 0.0, 0.0, 1.0, 0.0), 0, null))) {
+                Tensor x = batch().codes().repeat(50, 1);
+                wake(prior);
+                double[] parts = parts(prior.trainingLoss(x, null, new Seed(6).generator(), false));
+                double whole = prior.terms(x, null, prior.chance(x, new Seed(6).generator()))
+                        .between()
+                        .get("variational")
+                        .mean()
+                        .item_double();
+                assertThat(DoubleStream.of(parts).sum() / 10).isCloseTo(whole, within(0.01 * whole));
+                assertThat(parts[8]).isZero();
+            }
+        });
+    }
+
+    @Test
+    void reconstruction_alone_has_no_losses_by_time() {
+        Scope.free(() -> {
+            try (Lcmd prior = build(with(Origin.LEARNT, null, new Weights(1.0, 0.0, 0.0, 0.0, 0.0), 0, null))) {
+                assertThat(prior.trainingLoss(batch().codes(), null, new Seed(6).generator(), false)
+                                .byTime())
+                        .isNull();
+            }
+        });
+    }
+
+    /** Means of the parts of all times, 0 of one without. */
+    private static double[] parts(Loss loss) {
+        Tensor sums = loss.byTime().sums();
+        return Tensors.toDoubles(sums.select(0, 0).div(sums.select(0, 1).clamp_min(new Scalar(1.0))));
     }
 
     /** Has an untrained network say something. */
@@ -467,7 +526,7 @@ class LcmdTest {
 
     private static Map<String, Tensor> terms(Lcmd prior) {
         Tensor x = batch().codes();
-        return prior.terms(x, null, prior.chance(x, new Seed(6).generator()));
+        return prior.terms(x, null, prior.chance(x, new Seed(6).generator())).means();
     }
 
     private static void train(Lcmd prior, int steps) {

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.smalti.tensor.Scope;
 import dev.smalti.tensor.Tensors;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -25,6 +27,22 @@ class NoiseLevelTest {
                 assertThat(level(lambda).time(dev.smalti.tensor.Devices.cpu()).item_double())
                         .isCloseTo(Math.log(sigma / alpha), within(1e-6));
             }
+        });
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0.5, 15", "1, 3", "0.1, 8"})
+    void as_many_of_the_spread_times_are_below_each_of_them_as_there_are(double shift, double limit) {
+        ShiftedCosine schedule = new ShiftedCosine(shift, limit);
+        int n = 2000;
+        Scope.free(() -> {
+            double[] u = IntStream.range(0, n).mapToDouble(i -> (i + 0.5) / n).toArray();
+            double[] t = DoubleStream.of(Tensors.toDoubles(schedule.times(Tensors.doubles(u))))
+                    .sorted()
+                    .toArray();
+            double[] below = Tensors.toDoubles(schedule.below(Tensors.doubles(t)));
+            assertThat(below).containsExactly(u, within(1.0 / n));
+            assertThat(Tensors.toDoubles(schedule.below(Tensors.doubles(0, 1)))).containsExactly(0, 1);
         });
     }
 
