@@ -12,6 +12,7 @@ import dev.smalti.network.DiffusionTransformerConfiguration;
 import dev.smalti.network.HaltonTransformerConfiguration;
 import dev.smalti.network.Loss;
 import dev.smalti.network.NetworkConfiguration;
+import dev.smalti.network.Objective;
 import dev.smalti.network.TransformerConfiguration;
 import dev.smalti.prior.TokenBatch;
 import dev.smalti.prior.lcmd.LcmdConfiguration.Consistency;
@@ -33,6 +34,7 @@ import dev.smalti.train.Player;
 import dev.smalti.train.TrainLoop;
 import dev.smalti.train.TrainingConfiguration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.DoubleStream;
@@ -160,6 +162,49 @@ class LcmdTest {
                                 .allclose(weight.mul(new Scalar(0.1)).add(new Scalar(1.8))))
                         .as(name)
                         .isTrue());
+            }
+        });
+    }
+
+    @Test
+    void a_slower_teacher_moves_at_every_nth_step_alone_and_once_though_batches_come_in_parts() {
+        LcmdConfiguration slower = new LcmdConfiguration(
+                NETWORK,
+                new Embedding(WIDTH, Origin.LEARNT, null),
+                null,
+                null,
+                null,
+                null,
+                new Consistency(null, null, 3),
+                0.75,
+                null,
+                null,
+                null);
+        Scope.free(() -> {
+            try (Lcmd prior = build(slower)) {
+                Objective<TokenBatch> objective = prior.objectives().get(0);
+                Map<String, Tensor> buffers = prior.parameters().buffers();
+                for (long step = 1; step <= 7; step++) {
+                    double share = step % 3 == 0 ? 0.25 : 0;
+                    Map<String, Tensor> before = new HashMap<>();
+                    try (var guard = new NoGradGuard()) {
+                        prior.parameters().weights().forEach((name, weight) -> {
+                            weight.add_(new Scalar(0.1)); // as if it had learnt
+                            before.put(name, buffers.get("teacher." + name).clone());
+                        });
+                    }
+                    objective.loss(batch(), step, new Seed(step));
+                    objective.loss(batch(), step, new Seed(10 + step));
+                    String when = " at step " + step;
+                    prior.parameters().weights().forEach((name, weight) -> {
+                        Tensor teacher = buffers.get("teacher." + name);
+                        Tensor moved = before.get(name).lerp(weight, new Scalar(share));
+                        assertThat(teacher.allclose(moved)).as(name + when).isTrue();
+                        assertThat(teacher.equal(before.get(name)))
+                                .as(name + " stays" + when)
+                                .isEqualTo(share == 0);
+                    });
+                }
             }
         });
     }
