@@ -38,6 +38,7 @@ public final class Draws {
     private static final int SIDE = 16;
     private static final int GRIDS = 64;
     private static final int STEPS = 2;
+    private static final int ROWS = 2048;
 
     private Draws() {}
 
@@ -56,15 +57,24 @@ public final class Draws {
     }
 
     private static void pick(Map<String, Object> line) {
-        int rows = 2048;
+        line.put("nanoseconds_a_number", nanosecondsANumber());
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
-                Tensor logits = torch.randn(rows, CODES).to(ScalarType.BFloat16);
-                Tensor u = Tensors.uniform(new Seed(1).generator(), rows);
-                line.put("nanoseconds_a_number", best(rows, () -> Categorical.drawOfMany(logits, 1, u, null)));
+                Tensor logits = torch.randn(ROWS, CODES).to(ScalarType.BFloat16);
+                Tensor u = Tensors.uniform(new Seed(1).generator(), ROWS);
                 line.put(
                         "nanoseconds_in_float64",
-                        best(rows, () -> Categorical.draw(LogitFilter.NONE.logProbabilities(logits), u)));
+                        best(ROWS, () -> Categorical.draw(LogitFilter.NONE.logProbabilities(logits), u)));
+            }
+        });
+    }
+
+    private static double nanosecondsANumber() {
+        return Scope.value(() -> {
+            try (NoGradGuard guard = new NoGradGuard()) {
+                Tensor logits = torch.randn(ROWS, CODES).to(ScalarType.BFloat16);
+                Tensor u = Tensors.uniform(new Seed(1).generator(), ROWS);
+                return best(ROWS, () -> Categorical.drawOfMany(logits, 1, u, null));
             }
         });
     }
@@ -96,7 +106,10 @@ public final class Draws {
                     () -> prior.sample(prior.draw(Sampling.USUAL.steps(STEPS), RandomStreams.of(seeds)))));
             line.put("steps", STEPS);
             line.put("passes_a_grid", (Work.passes() - passes) / (double) GRIDS);
-            line.put("seconds", (System.nanoTime() - start) / 1e9);
+            double seconds = (System.nanoTime() - start) / 1e9;
+            line.put("seconds", seconds);
+            double numbers = (double) STEPS * GRIDS * SIDE * SIDE * CODES; // if no place were known in the second step
+            line.put("share_of_drawing_at_most", numbers * nanosecondsANumber() / 1e9 / seconds);
             line.put(
                     "parameters",
                     prior.parameters().weights().values().stream()
