@@ -231,6 +231,26 @@ class LongDrawTest {
                 .as("other times than equal ones")
                 .isNotEqualTo(10.0 / 16);
         assertThat(Files.mismatch(before, after)).as("other tokens").isNotEqualTo(-1);
+        Path usual = fresh.resolve("usual.safetensors");
+        String asUsual = "prior.sampling.steps=3";
+        run("generate", model, "--out", usual, "--count", 8, "--set", asUsual, "--format", "tokens");
+        assertThat(Files.mismatch(after, usual))
+                .as("where three are the usual number too")
+                .isEqualTo(-1);
+        Path bound = fresh.resolve("bound.safetensors");
+        run(
+                "generate",
+                model,
+                "--out",
+                bound,
+                "--count",
+                8,
+                "--set",
+                asUsual,
+                "--entropy-bound",
+                1,
+                "--format",
+                "tokens");
         Command few = Command.run("search-steps", model, "--tokens", before, "--steps", "3");
         assertThat(few.code()).isEqualTo(2);
         assertThat(few.err()).contains("must have at least 64 grids, got 8");

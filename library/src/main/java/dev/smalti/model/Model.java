@@ -9,6 +9,7 @@ import dev.smalti.draw.Sampling;
 import dev.smalti.draw.StepWatcher;
 import dev.smalti.draw.UnsupportedSamplingException;
 import dev.smalti.prior.Prior;
+import dev.smalti.prior.SearchableSteps;
 import dev.smalti.prior.process.GridDraw;
 import dev.smalti.recipe.Nearest;
 import dev.smalti.run.JobException;
@@ -470,9 +471,12 @@ public final class Model implements Painter, AutoCloseable {
         guided = null;
     }
 
-    /** By the best times known for so many steps, where a search has found some. */
+    /**
+     * By the best times known for so many steps, where a search has found some; where no number is asked for, for the usual one, but of a
+     * canvas, which takes more, or with an entropy bound, which takes as many as it needs.
+     */
     public Sampling bestSteps(Sampling sampling) {
-        return searched.best(sampling);
+        return searched.best(sampling, prior instanceof SearchableSteps own ? own.usualSteps() : 0);
     }
 
     /**

@@ -90,9 +90,16 @@ public record SearchedSteps(Map<Integer, Found> lists) {
         return new SearchedSteps(all);
     }
 
-    /** With the times for so many steps, where they are known and nobody asks for others. */
-    Sampling best(Sampling sampling) {
-        Found list = sampling.steps() instanceof Steps.Equal equal ? lists.get(equal.count()) : null;
+    /**
+     * With the times for so many steps, where they are known and nobody asks for others.
+     *
+     * @param usual the number of steps where none is asked for; 0 where that is not of equal ones
+     */
+    Sampling best(Sampling sampling, int usual) {
+        Steps steps = sampling.steps();
+        boolean free = sampling.canvas() == null && sampling.unmasking().bound() == 0;
+        boolean known = steps instanceof Steps.Equal || free && !(steps instanceof Steps.Listed);
+        Found list = known ? lists.get(steps.number(usual)) : null;
         return list == null ? sampling : sampling.times(list.times());
     }
 }

@@ -13,4 +13,7 @@ public interface SearchableSteps extends Prior {
      * @throws IllegalArgumentException if the steps can't be chosen as the prior is configured
      */
     double[][] stepCosts(TokenBatch batch, double[] shares, Seed seed);
+
+    /** The steps in which a grid of training's size is drawn where no number is asked for. */
+    int usualSteps();
 }

@@ -224,6 +224,12 @@ public final class AbsorbingDiffusion implements SearchableSteps, BoundInSteps, 
     }
 
     @Override
+    public int usualSteps() {
+        Integer usual = configuration.sampling().steps();
+        return usual == null ? steps : Math.min(steps, usual);
+    }
+
+    @Override
     public int steps() {
         return steps;
     }

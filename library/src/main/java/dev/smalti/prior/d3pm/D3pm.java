@@ -139,6 +139,11 @@ public final class D3pm implements SearchableSteps {
     }
 
     @Override
+    public int usualSteps() {
+        return reverse.steps();
+    }
+
+    @Override
     public int boundSteps() {
         return reverse.steps();
     }

@@ -288,6 +288,11 @@ public final class MaskGit implements SearchableSteps, MaskedPrior {
     }
 
     @Override
+    public int usualSteps() {
+        return steps;
+    }
+
+    @Override
     public boolean exact() {
         return false;
     }

@@ -283,6 +283,12 @@ public final class Sedd implements SearchableSteps {
         return times; // 0 after the last
     }
 
+    @Override
+    public int usualSteps() {
+        Integer usual = configuration.sampling().steps();
+        return usual == null ? Math.toIntExact(space.length()) : usual;
+    }
+
     /** Whether a step from t = 1 would change nothing: Euler's, where σ'(1) is 0 but for rounding. */
     private boolean idle() {
         return configuration.sampling().predictor() == Predictor.EULER && rate(1) < 1e-6;

@@ -264,6 +264,11 @@ public final class VqDiffusion implements SearchableSteps {
     }
 
     @Override
+    public int usualSteps() {
+        return reverse.steps();
+    }
+
+    @Override
     public int boundSteps() {
         return reverse.steps();
     }
