@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BinaryOperator;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
@@ -58,35 +59,30 @@ public final class Draws {
 
     private static void pick(Map<String, Object> line) {
         line.put("nanoseconds_a_number", nanosecondsANumber());
-        Scope.free(() -> {
-            try (NoGradGuard guard = new NoGradGuard()) {
-                Tensor logits = torch.randn(ROWS, CODES).to(ScalarType.BFloat16);
-                Tensor u = Tensors.uniform(new Seed(1).generator(), ROWS);
-                line.put(
-                        "nanoseconds_in_float64",
-                        best(ROWS, () -> Categorical.draw(LogitFilter.NONE.logProbabilities(logits), u)));
-            }
-        });
+        line.put(
+                "nanoseconds_in_float64",
+                best((logits, u) -> Categorical.draw(LogitFilter.NONE.logProbabilities(logits), u)));
     }
 
     private static double nanosecondsANumber() {
+        return best((logits, u) -> Categorical.drawOfMany(logits, 1, u, null));
+    }
+
+    /** The least time of a logit, in nanoseconds, when codes are drawn of random ones. */
+    private static double best(BinaryOperator<Tensor> draw) {
         return Scope.value(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 Tensor logits = torch.randn(ROWS, CODES).to(ScalarType.BFloat16);
                 Tensor u = Tensors.uniform(new Seed(1).generator(), ROWS);
-                return best(ROWS, () -> Categorical.drawOfMany(logits, 1, u, null));
+                double best = Double.POSITIVE_INFINITY;
+                for (int i = 0; i < 3; i++) {
+                    long start = System.nanoTime();
+                    Scope.free(() -> draw.apply(logits, u));
+                    best = Math.min(best, (System.nanoTime() - start) / ((double) ROWS * CODES));
+                }
+                return best;
             }
         });
-    }
-
-    private static double best(int rows, Runnable draw) {
-        double best = Double.POSITIVE_INFINITY;
-        for (int i = 0; i < 3; i++) {
-            long start = System.nanoTime();
-            Scope.free(draw::run);
-            best = Math.min(best, (System.nanoTime() - start) / ((double) rows * CODES));
-        }
-        return best;
     }
 
     private static void whole(String kind, Map<String, Object> line) {

@@ -14,8 +14,8 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * The numbers of steps that lie on the device until they are read, those of all steps at once: the only time in training that
- * waits for it.
+ * The numbers of steps that lie on the device until they are read, those of all steps at once: the only time in which the
+ * loop waits for it.
  */
 final class Readings implements AutoCloseable {
     private final List<Taken> unread = new ArrayList<>();

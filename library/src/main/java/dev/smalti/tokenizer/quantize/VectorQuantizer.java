@@ -232,8 +232,7 @@ public final class VectorQuantizer implements Quantizer {
         Scope.free(() -> {
             try (NoGradGuard guard = new NoGradGuard()) {
                 int k = configuration.codes();
-                Tensor ones = torch.ones_like(index).to(ScalarType.Float);
-                Tensor counts = WholeBatch.sum(torch.zeros_like(uses).index_add_(0, index, ones)); // [K]
+                Tensor counts = counts(index, k);
                 Tensor total = WholeBatch.sum(torch.zeros_like(sums).index_add_(0, index, flat)); // [K, D]
                 Scalar rest = new Scalar(1 - average.decay());
                 uses.lerp_(counts, rest);
@@ -245,5 +244,11 @@ public final class VectorQuantizer implements Quantizer {
                 codes.copy_(sums.div(smooth.unsqueeze(1)));
             }
         });
+    }
+
+    /** How often each of K codes is in the whole batch; a GPU isn't waited for, as it is by bincount. int64 [N] -> float32 [K] */
+    public static Tensor counts(Tensor index, long codes) {
+        Tensor none = torch.zeros(new long[] {codes}, Tensors.options(ScalarType.Float, index.device()));
+        return WholeBatch.sum(none.index_add_(0, index, torch.ones_like(index).to(ScalarType.Float)));
     }
 }

@@ -16,6 +16,7 @@ import dev.smalti.token.TokenSpace;
 import dev.smalti.tokenizer.PerceptualLoss;
 import dev.smalti.tokenizer.Tokenizer;
 import dev.smalti.tokenizer.quantize.Quantizer;
+import dev.smalti.tokenizer.quantize.VectorQuantizer;
 import dev.smalti.tokenizer.quantize.VectorQuantizer.Quantized;
 import dev.smalti.tokenizer.vqgan.VqganConfiguration.Trained;
 import java.util.ArrayList;
@@ -488,11 +489,8 @@ public final class Vqgan implements Tokenizer {
     /** exp H of the codes' frequencies in a batch: how many codes are in even use. [] */
     private Tensor perplexity(Tensor codes) {
         int k = configuration.codebook().codes();
-        Tensor all = codes.flatten();
-        Tensor ones = torch.ones_like(all).to(ScalarType.Float);
-        Tensor none = torch.zeros(new long[] {k}, Tensors.options(ScalarType.Float, codes.device()));
-        Tensor share = WholeBatch.sum(none.index_add(0, all, ones)) // where bincount waits for a GPU
-                .div(new Scalar((double) WholeBatch.items(codes.numel())));
+        Tensor share =
+                VectorQuantizer.counts(codes.flatten(), k).div(new Scalar((double) WholeBatch.items(codes.numel())));
         return share.mul(share.add(new Scalar(1e-10)).log()).sum().neg().exp();
     }
 }
